@@ -1,0 +1,78 @@
+# Posthouse. `make` builds build/release/posthouse; `make test` everything that ./dev test runs
+# after installing; `make unit F=codec` one folder's unit tests. Lists come from the tree itself.
+
+CC ?= gcc
+V ?= release
+B := build/$(V)
+PKGS := openssl sqlite3 libgsasl libseccomp libzstd libidn2
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-format-truncation -Werror
+CFLAGS_release := -O2 -g -Wframe-larger-than=4096 -fno-plt -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -Wno-unknown-warning-option
+LDFLAGS_release := -Wl,-z,relro,-z,now -pie
+LDFLAGS_asan := -fsanitize=address,undefined
+LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
+CFLAGS_all := -std=gnu17 -D_GNU_SOURCE -pthread -fPIE -Isrc $(WARN) $(shell pkg-config --cflags $(PKGS)) \
+	-DVERSION='"$(shell cat VERSION)"' $(CFLAGS_$(V)) $(CFLAGS)
+LIBS := $(shell pkg-config --libs $(PKGS)) -lunbound -largon2 -lm
+
+# Folders from the highest floor to the lowest: the order in which they are linked.
+FOLDERS := bin proto/smtpd proto/smtpc mail store run codec base
+HELPER_MAINS := src/bin/main.c src/base/test_main.c src/base/fuzz_main.c
+lib_src = $(filter-out $(HELPER_MAINS) %_test.c %_fuzz.c,$(wildcard src/$(1)/*.c src/$(1)/*.S))
+objs = $(patsubst src/%,$(B)/%.o,$(1))
+lib = $(B)/lib-$(subst /,-,$(1)).a
+from = $(strip $(if $(filter $(1),$(firstword $(2))),$(2),$(call from,$(1),$(wordlist 2,99,$(2)))))
+libs_from = $(foreach f,$(call from,$(1),$(FOLDERS)),$(call lib,$(f)))
+TESTED := $(foreach f,$(FOLDERS),$(if $(wildcard src/$(f)/*_test.c),$(f)))
+FUZZERS := $(patsubst %_fuzz.c,%,$(notdir $(wildcard $(foreach f,$(FOLDERS),src/$(f)/*_fuzz.c))))
+
+all: $(B)/posthouse
+
+$(B)/posthouse: $(call objs,src/bin/main.c) $(foreach f,$(FOLDERS),$(call lib,$(f)))
+	$(CC) $(LDFLAGS_$(V)) -pthread -rdynamic -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+
+define folder_rules
+$(call lib,$(1)): $(call objs,$(call lib_src,$(1)))
+	@rm -f $$@; mkdir -p $$(@D)
+	ar rcs $$@ $$^
+$(B)/test/$(subst /,-,$(1)): $(call objs,$(wildcard src/$(1)/*_test.c) src/base/test_main.c) $(call libs_from,$(1))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS_$(V)) -pthread -rdynamic -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(LIBS)
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
+
+define fuzz_rules
+$(B)/fuzz/$(notdir $(1)): $(call objs,$(1)_fuzz.c $(if $(filter fuzz,$(V)),,src/base/fuzz_main.c)) $(call libs_from,$(patsubst src/%/,%,$(dir $(1))))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS_$(V)) -pthread -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(LIBS)
+endef
+$(foreach f,$(patsubst %_fuzz.c,%,$(wildcard $(foreach f,$(FOLDERS),src/$(f)/*_fuzz.c))),$(eval $(call fuzz_rules,$(f))))
+
+$(B)/%.c.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_all) -MMD -MP -c -o $@ $<
+$(B)/%.S.o: src/%.S Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_all) -MMD -MP -c -o $@ $<
+-include $(shell [ -d $(B) ] && find $(B) -name '*.d')
+
+# Tests run with sanitizers: these goals go down one level with V=asan.
+unit:
+	@$(MAKE) --no-print-directory V=asan unit-run F='$(F)'
+unit-run: $(foreach f,$(if $(F),$(F),$(TESTED)),$(B)/test/$(subst /,-,$(f)))
+	@tools/run-units $^
+fuzz-corpora:
+	@$(MAKE) --no-print-directory V=asan fuzz-run
+fuzz-run: $(addprefix $(B)/fuzz/,$(FUZZERS))
+	@tools/run-corpora $^
+fuzzer:
+	@$(MAKE) --no-print-directory V=fuzz CC=clang build/fuzz/fuzz/$(NAME)
+check:
+	@tools/check-floors
+clean:
+	rm -rf build
+
+.PHONY: all unit unit-run fuzz-corpora fuzz-run fuzzer check clean
+.SECONDARY:
+.DELETE_ON_ERROR:

@@ -1,0 +1,9 @@
+/*
+ * Hashes that are not cryptography: SipHash-1-3 with a random per-process key (tables), and
+ * CRC-32C (Castagnoli) for records on disk. Digests come from OpenSSL where they are used.
+ */
+#pragma once
+#include "base/slice.h"
+
+uint64_t hash_keyed(slice s);
+uint32_t crc32c(uint32_t crc, slice s); /* start with 0 */
