@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/time.h"
+#include <sys/types.h>
 
 struct io;
 

@@ -1,0 +1,50 @@
+/*
+ * Mailboxes: message objects in folders with UID. Accounts are spread over a few shard databases
+ * (mail-00 ... by account id), so that commits run in parallel and a shard can be moved alone. The
+ * bytes are in the blob store; a row is a reference with the header lines of its own delivery.
+ */
+#pragma once
+#include "store/blob.h"
+#include "store/queue.h"
+#include "store/sql.h"
+
+enum { MAILBOX_SHARDS = 4 };
+static inline int mailbox_shard(int64_t account_id)
+{
+	return (int)(account_id % MAILBOX_SHARDS);
+}
+/* "mail-00" ... */
+const char *mailbox_db_name(int shard);
+
+extern const struct sql_migration mailbox_migrations[];
+extern const size_t mailbox_migrations_n;
+
+struct mailbox_delivery {
+	int64_t account_id;
+	slice folder;	/* "INBOX"; made when missing */
+	msg_id queue_id; /* with rcpt_idx: the same delivery is never made twice (after a crash) */
+	int32_t rcpt_idx;
+	blob_id blob;
+	uint64_t size; /* of the blob */
+	slice prefix;  /* Return-Path:, Delivered-To:, Received: ... before the stored bytes */
+	int64_t received_at;
+};
+/* 0, also when this delivery is there already (then *ret_uid is the earlier one). */
+int mailbox_deliver_tx(struct sql *db, const struct mailbox_delivery *d, uint32_t *ret_uid, struct err *e);
+
+struct mailbox_message {
+	int64_t account_id;
+	uint32_t uid;
+	slice folder;
+	uint64_t size; /* prefix and blob */
+	blob_id blob;
+	slice prefix;
+	int64_t received_at;
+	unsigned flags;
+};
+int mailbox_list(struct sql *db, int64_t account_id, slice folder, uint32_t after_uid, uint64_t most,
+	bool (*row)(void *arg, const struct mailbox_message *m), void *arg, struct err *e);
+int mailbox_get(struct sql *db, int64_t account_id, slice folder, uint32_t uid, struct arena *a,
+	struct mailbox_message *ret, struct err *e);
+/* Bytes and messages of an account. */
+int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages, struct err *e);
