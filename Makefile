@@ -57,6 +57,12 @@ $(B)/%.S.o: src/%.S Makefile
 	$(CC) $(CFLAGS_all) -MMD -MP -c -o $@ $<
 -include $(shell [ -d $(B) ] && find $(B) -name '*.d')
 
+# Load generators of bench/ and of the crash tests: bench/NAME.c on the ground floor alone.
+$(B)/bench/%: bench/%.c $(call lib,base)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_all) $(LDFLAGS_$(V)) -o $@ $< $(call lib,base) $(LIBS)
+bench-tools: $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
+
 # Tests run with sanitizers: these goals go down one level with V=asan.
 unit:
 	@$(MAKE) --no-print-directory V=asan unit-run F='$(F)'
@@ -73,6 +79,6 @@ check:
 clean:
 	rm -rf build
 
-.PHONY: all unit unit-run fuzz-corpora fuzz-run fuzzer check clean
+.PHONY: all bench-tools unit unit-run fuzz-corpora fuzz-run fuzzer check clean
 .SECONDARY:
 .DELETE_ON_ERROR:

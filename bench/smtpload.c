@@ -1,0 +1,364 @@
+/*
+ * smtpload: an SMTP client that offers load, for benchmarks and crash tests. One thread a connection,
+ * blocking I/O; loopback targets only; bounded by messages (-n) and seconds (-d). Prints one JSON line.
+ *
+ * Every message carries "X-Load-Id: N" and a body that depends on N alone. With -r FILE each message
+ * that was answered 250 is recorded there as "id length crc32c" before the next one is sent;
+ * smtpsink -r writes the same lines for what arrives, so that the two can be compared.
+ */
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/time.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum { CONNS_MAX = 20000, REPLY_MAX = 2048, SAMPLES_MAX = 4000000, THREAD_STACK = 256 * 1024 };
+
+static struct {
+	struct sockaddr_in to;
+	long conns, messages, per_session, first_id, users;
+	size_t size;
+	double seconds, idle;
+	bool starttls, tls, pipelining, keep_going;
+	const char *from, *rcpt_format, *record;
+} opt = {.conns = 10, .messages = 1000, .per_session = 1, .users = 1, .size = 4096, .seconds = 30,
+	.from = "load@sender.test", .rcpt_format = "user%ld@bench.test"};
+
+static SSL_CTX *tls_ctx;
+static atomic_long next_id, accepted, failed, sessions;
+static int record_fd = -1;
+static instant ends_at;
+static char *filler; /* what bodies are cut from */
+static uint32_t *samples;
+static atomic_size_t nsamples;
+static atomic_flag first_error = ATOMIC_FLAG_INIT;
+static char error_text[160];
+
+struct conn {
+	int fd;
+	SSL *ssl;
+	char in[REPLY_MAX];
+	size_t have, used;
+};
+
+static int fail(const char *what, slice detail)
+{
+	if (!atomic_flag_test_and_set(&first_error))
+		snprintf(error_text, sizeof error_text, "%s: %.*s", what, (int)(detail.n > 100 ? 100 : detail.n), detail.p);
+	return -1;
+}
+
+static int conn_send(struct conn *c, const char *p, size_t n)
+{
+	while (n) {
+		ssize_t k = c->ssl ? SSL_write(c->ssl, p, n > 16384 ? 16384 : (int)n) : send(c->fd, p, n, MSG_NOSIGNAL);
+		if (k <= 0)
+			return fail("send", slice_z(strerror(errno)));
+		p += k;
+		n -= (size_t)k;
+	}
+	return 0;
+}
+
+static int conn_line(struct conn *c, slice *ret)
+{
+	for (;;) {
+		slice have = slice_of(c->in + c->used, c->have - c->used);
+		size_t at = slice_index(have, '\n');
+		if (at < have.n) {
+			*ret = slice_first(have, at);
+			c->used += at + 1;
+			return 0;
+		}
+		memmove(c->in, have.p, have.n);
+		c->have = have.n;
+		c->used = 0;
+		size_t room = sizeof c->in - c->have;
+		ssize_t k = c->ssl ? SSL_read(c->ssl, c->in + c->have, (int)room) : recv(c->fd, c->in + c->have, room, 0);
+		if (k <= 0)
+			return fail("receive", k == 0 ? S("closed") : slice_z(strerror(errno)));
+		c->have += (size_t)k;
+	}
+}
+
+static int expect(struct conn *c, const char *what, char first)
+{
+	slice line;
+	do {
+		if (conn_line(c, &line) < 0)
+			return -1;
+	} while (line.n > 3 && line.p[3] == '-');
+	return line.n && line.p[0] == first ? 0 : fail(what, line);
+}
+
+static int say(struct conn *c, const char *what, char first, const char *text)
+{
+	return conn_send(c, text, strlen(text)) || expect(c, what, first) ? -1 : 0;
+}
+
+static int start_tls(struct conn *c)
+{
+	c->ssl = SSL_new(tls_ctx);
+	SSL_set_fd(c->ssl, c->fd);
+	c->have = c->used = 0;
+	return SSL_connect(c->ssl) == 1 ? 0 : fail("tls", S("handshake failed"));
+}
+
+static void conn_close(struct conn *c)
+{
+	if (c->ssl)
+		SSL_free(c->ssl);
+	if (c->fd >= 0)
+		close(c->fd);
+	*c = (struct conn){.fd = -1};
+}
+
+static int conn_open(struct conn *c)
+{
+	struct timeval limit = {60, 0};
+	int one = 1;
+	*c = (struct conn){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (connect(c->fd, (struct sockaddr *)&opt.to, sizeof opt.to) < 0)
+		return fail("connect", slice_z(strerror(errno)));
+	if (opt.tls && start_tls(c) < 0)
+		return -1;
+	if (expect(c, "greeting", '2') || say(c, "EHLO", '2', "EHLO load.test\r\n"))
+		return -1;
+	if (!opt.starttls)
+		return 0;
+	return say(c, "STARTTLS", '2', "STARTTLS\r\n") || start_tls(c) || say(c, "EHLO", '2', "EHLO load.test\r\n");
+}
+
+/* Header and body of message `id`; the body is a window of the filler, moved by the id. */
+static void compose(long id, struct buf *head, slice *ret_body)
+{
+	buf_reset(head);
+	buf_printf(head,
+		"X-Load-Id: %ld\r\nFrom: <%s>\r\nTo: <undisclosed@bench.test>\r\nSubject: load %ld\r\n"
+		"Date: Sun, 22 Nov 2026 09:11:10 +0800\r\nMessage-ID: <%ld.%d@load.test>\r\n"
+		"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n",
+		id, opt.from, id, id, (int)getpid());
+	size_t n = opt.size > head->n + 2 ? (opt.size - head->n) / 78 * 78 : 0;
+	*ret_body = slice_of(filler + (id % 64) * 78, n);
+}
+
+static void record(long id, slice head, slice body)
+{
+	char line[64];
+	int n = snprintf(line, sizeof line, "%ld %zu %08x\n", id, head.n + body.n, crc32c(crc32c(0, head), body));
+	if (record_fd >= 0 && write(record_fd, line, (size_t)n) != n)
+		fail("record", slice_z(strerror(errno)));
+}
+
+static int envelope(struct conn *c, long id)
+{
+	char rcpt[128], text[512];
+	snprintf(rcpt, sizeof rcpt, opt.rcpt_format, id % opt.users);
+	if (opt.pipelining) {
+		snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n", opt.from, rcpt);
+		return say(c, "MAIL", '2', text) || expect(c, "RCPT", '2') || expect(c, "DATA", '3');
+	}
+	snprintf(text, sizeof text, "MAIL FROM:<%s>\r\n", opt.from);
+	if (say(c, "MAIL", '2', text))
+		return -1;
+	snprintf(text, sizeof text, "RCPT TO:<%s>\r\n", rcpt);
+	return say(c, "RCPT", '2', text) || say(c, "DATA", '3', "DATA\r\n");
+}
+
+static int send_message(struct conn *c, long id, struct buf *out)
+{
+	slice body;
+	instant started = instant_now();
+	if (envelope(c, id) < 0)
+		return -1;
+	compose(id, out, &body);
+	size_t head = out->n;
+	buf_put(out, body);
+	buf_put(out, S(".\r\n"));
+	if (conn_send(c, out->p, out->n) || expect(c, "message", '2'))
+		return -1;
+	record(id, slice_of(out->p, head), body);
+	size_t at = atomic_fetch_add(&nsamples, 1);
+	if (at < SAMPLES_MAX)
+		samples[at] = (uint32_t)(instant_now() - started);
+	atomic_fetch_add(&accepted, 1);
+	return 0;
+}
+
+/* One session of up to per_session messages. */
+static int session(struct conn *c, struct buf *out, long first, long count)
+{
+	if (conn_open(c) < 0)
+		return -1;
+	for (long i = 0; i < count && instant_now() < ends_at; i++)
+		if (send_message(c, first + i, out) < 0)
+			return -1;
+	atomic_fetch_add(&sessions, 1);
+	return conn_send(c, "QUIT\r\n", 6);
+}
+
+static void *worker(void *unused)
+{
+	(void)unused;
+	struct conn c = {.fd = -1};
+	struct buf out = BUF(64 << 20);
+	while (instant_now() < ends_at) {
+		long first = atomic_fetch_add(&next_id, opt.per_session);
+		if (first >= opt.first_id + opt.messages)
+			break;
+		bool bad = session(&c, &out, first, opt.per_session) < 0;
+		conn_close(&c);
+		if (bad) {
+			atomic_fetch_add(&failed, 1);
+			if (!opt.keep_going)
+				break;
+			usleep(20000);
+		}
+	}
+	buf_done(&out);
+	return NULL;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+static double quantile(double q)
+{
+	size_t n = nsamples < SAMPLES_MAX ? nsamples : SAMPLES_MAX;
+	return n ? samples[(size_t)(q * (double)(n - 1))] / 1000.0 : 0;
+}
+
+static void run_load(void)
+{
+	pthread_t *threads = mem_alloc((size_t)opt.conns * sizeof *threads);
+	pthread_attr_t attr;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	for (long i = 0; i < opt.conns; i++)
+		pthread_create(&threads[i], &attr, worker, NULL);
+	for (long i = 0; i < opt.conns; i++)
+		pthread_join(threads[i], NULL);
+	free(threads);
+}
+
+/* Holds sessions that have said EHLO and nothing more; tells when all are there. */
+static void hold_idle(void)
+{
+	struct conn *c = mem_alloc((size_t)opt.conns * sizeof *c);
+	long open = 0;
+	for (; open < opt.conns; open++)
+		if (conn_open(&c[open]) < 0)
+			break;
+	printf("{\"open\":%ld,\"error\":\"%s\"}\n", open, error_text);
+	fflush(stdout);
+	usleep((useconds_t)(opt.idle * 1e6));
+	for (long i = 0; i < open; i++)
+		conn_close(&c[i]);
+	free(c);
+}
+
+static void make_filler(void)
+{
+	size_t n = (opt.size / 78 + 66) * 78;
+	filler = mem_alloc(n);
+	uint32_t x = 2463534242;
+	for (size_t i = 0; i < n; i++) {
+		x ^= x << 13;
+		x ^= x >> 17;
+		x ^= x << 5;
+		filler[i] = i % 78 == 76 ? '\r' : i % 78 == 77 ? '\n' : "etaoin shrdlu cmfwyp vbgkqj xz0123456789"[x % 40];
+	}
+}
+
+static void usage(void)
+{
+	fputs("smtpload 127.0.0.1:PORT [-c connections] [-n messages] [-d seconds] [-s bytes] [-m messages a session]\n"
+	      "  [-f from] [-u rcpt format, %ld is a number] [-U users] [-t STARTTLS] [-T implicit TLS] [-p pipelining]\n"
+	      "  [-i first id] [-r record file] [-k go on after failures] [-I seconds: only hold idle sessions]\n", stderr);
+	exit(2);
+}
+
+static void parse_target(const char *text)
+{
+	char host[64];
+	unsigned port;
+	if (sscanf(text, "%63[^:]:%u", host, &port) != 2 || inet_pton(AF_INET, host, &opt.to.sin_addr) != 1 ||
+		ntohl(opt.to.sin_addr.s_addr) >> 24 != 127)
+		usage();
+	opt.to.sin_family = AF_INET;
+	opt.to.sin_port = htons((uint16_t)port);
+}
+
+static void parse_options(int argc, char **argv)
+{
+	int o;
+	while ((o = getopt(argc, argv, "c:n:d:s:m:f:u:U:tTpi:r:kI:")) != -1) {
+		switch (o) {
+		case 'c': opt.conns = atol(optarg); break;
+		case 'n': opt.messages = atol(optarg); break;
+		case 'd': opt.seconds = atof(optarg); break;
+		case 's': opt.size = (size_t)atol(optarg); break;
+		case 'm': opt.per_session = atol(optarg); break;
+		case 'f': opt.from = optarg; break;
+		case 'u': opt.rcpt_format = optarg; break;
+		case 'U': opt.users = atol(optarg); break;
+		case 't': opt.starttls = true; break;
+		case 'T': opt.tls = true; break;
+		case 'p': opt.pipelining = true; break;
+		case 'i': opt.first_id = atol(optarg); break;
+		case 'r': opt.record = optarg; break;
+		case 'k': opt.keep_going = true; break;
+		case 'I': opt.idle = atof(optarg); break;
+		default: usage();
+		}
+	}
+	if (optind + 1 != argc || opt.conns < 1 || opt.conns > CONNS_MAX || opt.users < 1 || opt.per_session < 1 ||
+		opt.seconds > 3600)
+		usage();
+	parse_target(argv[optind]);
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	parse_options(argc, argv);
+	make_filler();
+	next_id = opt.first_id;
+	tls_ctx = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_set_mode(tls_ctx, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_session_cache_mode(tls_ctx, SSL_SESS_CACHE_OFF);
+	if (opt.record)
+		record_fd = open(opt.record, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (opt.idle > 0) {
+		hold_idle();
+		return 0;
+	}
+	samples = mem_alloc(sizeof *samples * SAMPLES_MAX);
+	instant started = instant_now();
+	ends_at = started + (int64_t)(opt.seconds * SECOND);
+	run_load();
+	double wall = (double)(instant_now() - started) / SECOND;
+	qsort(samples, nsamples < SAMPLES_MAX ? nsamples : SAMPLES_MAX, sizeof *samples, by_value);
+	printf("{\"accepted\":%ld,\"failed\":%ld,\"sessions\":%ld,\"seconds\":%.3f,\"rate\":%.1f,\"p50_ms\":%.2f,"
+	       "\"p99_ms\":%.2f,\"max_ms\":%.2f,\"error\":\"%s\"}\n",
+		(long)accepted, (long)failed, (long)sessions, wall, (double)accepted / wall, quantile(.5), quantile(.99),
+		quantile(1), error_text);
+	return 0;
+}
