@@ -3,11 +3,10 @@
  * blocking I/O; loopback targets only; bounded by messages (-n) and seconds (-d). Prints one JSON line.
  *
  * Every message carries "X-Load-Id: N" and a body that depends on N alone. With -r FILE each message
- * that was answered 250 is recorded there as "id length crc32c" before the next one is sent;
+ * that was answered 250 is recorded there as "id length sha256 (16 digits)" before the next one is sent;
  * smtpsink -r writes the same lines for what arrives, so that the two can be compared.
  */
 #include "base/buf.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/time.h"
 
@@ -15,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -156,11 +156,14 @@ static void compose(long id, struct buf *head, slice *ret_body)
 	*ret_body = slice_of(filler + (id % 64) * 78, n);
 }
 
-static void record(long id, slice head, slice body)
+static void record(long id, slice whole)
 {
-	char line[64];
-	int n = snprintf(line, sizeof line, "%ld %zu %08x\n", id, head.n + body.n, crc32c(crc32c(0, head), body));
-	if (record_fd >= 0 && write(record_fd, line, (size_t)n) != n)
+	unsigned char d[EVP_MAX_MD_SIZE];
+	char line[96];
+	EVP_Digest(whole.p, whole.n, d, NULL, EVP_sha256(), NULL);
+	int n = snprintf(line, sizeof line, "%ld %zu %02x%02x%02x%02x%02x%02x%02x%02x\n", id, whole.n, d[0], d[1], d[2],
+		d[3], d[4], d[5], d[6], d[7]);
+	if (write(record_fd, line, (size_t)n) != n)
 		fail("record", slice_z(strerror(errno)));
 }
 
@@ -186,12 +189,12 @@ static int send_message(struct conn *c, long id, struct buf *out)
 	if (envelope(c, id) < 0)
 		return -1;
 	compose(id, out, &body);
-	size_t head = out->n;
 	buf_put(out, body);
 	buf_put(out, S(".\r\n"));
 	if (conn_send(c, out->p, out->n) || expect(c, "message", '2'))
 		return -1;
-	record(id, slice_of(out->p, head), body);
+	if (record_fd >= 0)
+		record(id, slice_of(out->p, out->n - 3));
 	size_t at = atomic_fetch_add(&nsamples, 1);
 	if (at < SAMPLES_MAX)
 		samples[at] = (uint32_t)(instant_now() - started);

@@ -1,17 +1,17 @@
 /*
  * smtpsink: an SMTP server that takes everything, for benchmarks and crash tests. One epoll loop.
  * Counts into a shared file that others can map: u64 messages, bytes, connections, time of the last
- * message (monotonic microseconds). With -r FILE it records "id length crc32c" of each message from its
+ * message (monotonic microseconds). With -r FILE it records "id length sha256" of each message from its
  * X-Load-Id: header on (what stands before it is trace headers); see smtpload.c.
  */
 #include "base/buf.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/time.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <openssl/evp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -42,8 +42,11 @@ static void record(slice message)
 		return;
 	slice rest = slice_skip(from, sizeof mark - 1);
 	slice_cut(&rest, '\r', &number);
-	char line[80];
-	int n = snprintf(line, sizeof line, "%.*s %zu %08x\n", (int)(number.n > 20 ? 20 : number.n), number.p, from.n, crc32c(0, from));
+	unsigned char d[EVP_MAX_MD_SIZE];
+	char line[96];
+	EVP_Digest(from.p, from.n, d, NULL, EVP_sha256(), NULL);
+	int n = snprintf(line, sizeof line, "%.*s %zu %02x%02x%02x%02x%02x%02x%02x%02x\n", (int)(number.n > 20 ? 20 : number.n),
+		number.p, from.n, d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7]);
 	if (write(record_fd, line, (size_t)n) != n)
 		perror("record");
 }
