@@ -1,0 +1,141 @@
+/*
+ * config: the configuration of the whole product: which sections and keys exist, what they mean, their
+ * defaults. The engine is run/conf.h. An empty or missing file is a working configuration.
+ *
+ * Durations are microseconds, sizes bytes. Strings are NUL-terminated behind their end. Everything is
+ * borrowed from the struct config.
+ */
+#pragma once
+#include "base/arena.h"
+#include "run/conf.h"
+#include "run/dns.h"
+
+#define CONFIG_PATH "/etc/posthouse/posthouse.conf"
+
+struct server_conf {
+	slice hostname; /* empty: see config.hostname */
+	slice data, run, user;
+	int64_t edges; /* 0: one a processor */
+	int sandbox;   /* enum sandbox_mode */
+	int64_t stop_time, drain_time;
+};
+
+struct tls_conf {
+	slice certificate, key; /* empty: see config.certificate, config.key */
+	slice ciphers;
+	slice ca;
+};
+
+enum listener_kind { LISTENER_SMTP, LISTENER_SUBMISSION, LISTENER_SUBMISSIONS, LISTENER_LMTP };
+enum listener_tls { LISTENER_TLS_NONE, LISTENER_TLS_OFFER, LISTENER_TLS_REQUIRE, LISTENER_TLS_IMPLICIT };
+enum listener_auth { LISTENER_AUTH_OFF, LISTENER_AUTH_OFFER, LISTENER_AUTH_REQUIRE };
+struct listener_conf {
+	int kind; /* enum listener_kind */
+	struct conf_addrs address;
+	int tls;  /* 0 by kind, else 1 + enum listener_tls; ask struct listener instead */
+	int auth; /* likewise */
+	struct conf_nets proxy, xclient;
+	int64_t max_connections;
+};
+
+struct smtp_conf {
+	int64_t max_size, max_recipients, max_messages, max_hops;
+	int64_t max_connections, max_connections_per_ip;
+	int64_t max_errors, tarpit_after, tarpit;
+	int64_t command_timeout, data_timeout;
+	struct conf_nets trusted;
+	int64_t callout_time, callout_good, callout_bad, callout_entries;
+	int callout_failure; /* enum callout_failure */
+};
+enum callout_failure { CALLOUT_FAILURE_TRY_LATER, CALLOUT_FAILURE_ACCEPT };
+
+struct submission_conf {
+	bool check_sender, fix_headers;
+};
+
+struct auth_conf {
+	struct conf_list mechanisms;
+	bool plaintext_without_tls;
+	int64_t hashes_at_once;
+	int64_t failures_per_login, failures_per_ip, failure_window, failure_delay;
+};
+
+struct queue_conf {
+	int64_t lifetime, delay_warning;
+	struct conf_list retry; /* durations, checked */
+	int64_t window;
+	slice postmaster; /* empty: see config.postmaster */
+	int64_t bounce_size;
+};
+
+enum delivery_tls { DELIVERY_TLS_OPPORTUNISTIC, DELIVERY_TLS_NONE, DELIVERY_TLS_REQUIRE, DELIVERY_TLS_VERIFY };
+struct delivery_conf {
+	int64_t max_connections, per_destination, per_destination_start;
+	int64_t connect_timeout, command_timeout, data_timeout;
+	int64_t reuse_time, reuse_messages;
+	slice source_v4, source_v6, helo;
+	int64_t port;
+	int tls; /* enum delivery_tls */
+};
+
+struct store_conf {
+	int64_t min_free, trace_keep, gc_every;
+};
+
+struct log_conf {
+	int level; /* enum log_level */
+};
+
+/* A listener as it will be served: defaults filled in. */
+struct listener {
+	slice name;
+	enum listener_kind kind;
+	enum listener_tls tls;
+	enum listener_auth auth;
+	struct net_addr *addresses;
+	size_t naddresses;
+	const struct conf_nets *proxy, *xclient;
+	int64_t max_connections; /* 0: only the total counts */
+};
+
+struct config {
+	struct arena mem;
+	struct conf *conf;
+	slice path;
+	const struct server_conf *server;
+	const struct tls_conf *tls;
+	const struct smtp_conf *smtp;
+	const struct submission_conf *submission;
+	const struct auth_conf *auth;
+	const struct queue_conf *queue;
+	const struct delivery_conf *delivery;
+	const struct dns_config *dns;
+	const struct store_conf *store;
+	const struct log_conf *log;
+	/* Worked out from the above. */
+	slice hostname;		/* never empty */
+	slice certificate, key; /* files; the default ones may not exist yet */
+	slice postmaster;	/* an address */
+	unsigned edges;
+	int64_t *retry; /* waits between attempts; the last one repeats */
+	size_t nretry;
+	struct listener *listeners;
+	size_t nlisteners;
+};
+
+/* `path` empty: CONFIG_PATH, and no such file is the empty configuration. Mistakes go to *ret_errors
+ * (its strings live in *mem) and the first to *e. On -1 there is nothing to free. */
+int config_load(slice path, enum conf_lang lang, struct config *ret, struct arena *mem,
+	struct conf_errors *ret_errors, struct err *e);
+/* From text that another process loaded (config_text). */
+int config_parse(slice text, slice path, struct config *ret, struct err *e);
+/* All values, includes resolved, for handing to a child. */
+void config_text(const struct config *c, struct buf *out);
+void config_done(struct config *c);
+static inline void auto_config(struct config *c)
+{
+	config_done(c);
+}
+
+/* All sections, ends with NULL: for conf_print_defaults. */
+extern const struct conf_section *const config_sections[];
