@@ -1,0 +1,13 @@
+/*
+ * Other charsets to UTF-8, by iconv(3). Names as mail uses and misuses them.
+ */
+#pragma once
+#include "base/buf.h"
+
+/* Appends the text as UTF-8; bytes that have no meaning become U+FFFD. False (nothing appended) if
+ * the charset is unknown. gb2312 and gbk are read as GB18030, iso-8859-1 and us-ascii with 8-bit as
+ * windows-1252, as senders mean them. */
+bool charset_to_utf8(slice charset, slice in, struct buf *out);
+
+/* Whether every byte of it makes sense in that charset. */
+bool charset_fits(slice charset, slice in);
