@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Nothing is lost: kills any process, or all of them, at random moments under load, and compares.
+
+    test/crash.py [--kills 200] [--seconds 120] [--seed N]
+
+Load runs to a local domain and to a backend (smtpsink). Every message answered 250 is recorded by the
+client (number, length, digest). In the end each must be in its mailbox or at the sink, byte for byte.
+Duplicates are counted and reported: a killed sender cannot know that its peer had taken a message.
+"""
+import argparse, collections, hashlib, os, random, re, signal, subprocess, sys, time
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from posthouse import Instance, ROOT, free_port
+
+TOOLS = os.path.join(ROOT, 'build/release/bench')
+
+
+def records(path):
+    """number -> [(length, digest), ...]"""
+    found = collections.defaultdict(list)
+    if os.path.exists(path):
+        for line in open(path):
+            words = line.split()
+            if len(words) == 3 and line.endswith('\n'):
+                found[int(words[0])].append((int(words[1]), words[2]))
+    return found
+
+
+def mailbox_records(p, address, into):
+    """Adds what the mailbox holds, read back through the command line."""
+    where = os.path.join(p.dir, 'export-' + address)
+    p.cli('mailbox', 'export', address, where)
+    for folder, _, names in os.walk(where):
+        for name in names:
+            whole = open(os.path.join(folder, name), 'rb').read()
+            at = whole.find(b'X-Load-Id: ')
+            if at >= 0:
+                number = int(re.match(rb'\d+', whole[at + 11:]).group())
+                into[number].append((len(whole) - at, hashlib.sha256(whole[at:]).hexdigest()[:16]))
+
+
+class Load:
+    """One smtpload that goes on through broken connections."""
+
+    def __init__(self, p, name, first, rcpt, size, seconds, conns, extra=()):
+        self.record = os.path.join(p.dir, f'sent-{name}')
+        self.proc = subprocess.Popen([TOOLS + '/smtpload', '-k', '-c', str(conns), '-n', '100000000', '-d', str(seconds), '-s', str(size),
+                                      '-i', str(first), '-u', rcpt, '-U', '4', '-r', self.record, *extra, f'127.0.0.1:{p.ports["mx"]}'],
+                                     stdout=subprocess.DEVNULL)
+
+
+def start_sink(p, port, record):
+    return subprocess.Popen([TOOLS + '/smtpsink', '-r', record, f'127.0.0.1:{port}', p.dir + '/sink.counters'])
+
+
+def setup(p, sink_port):
+    p.setup_command('domain add local.test')
+    for i in range(4):
+        p.setup_command(f'account add user{i}@local.test')
+    p.setup_command(f'route add sink --protocol smtp --hosts [127.0.0.1]:{sink_port} --tls none')
+    p.setup_command('domain add backend.test --backend sink')
+
+
+def compare(p, loads, sink_record):
+    """Returns (accepted, lost, damaged, duplicates)."""
+    sent = collections.defaultdict(list)
+    for load in loads:
+        for number, what in records(load.record).items():
+            sent[number] += what
+    got = records(sink_record)
+    for i in range(4):
+        mailbox_records(p, f'user{i}@local.test', got)
+    lost = [n for n in sent if n not in got]
+    damaged = [n for n in sent if n in got and sent[n][0] not in got[n]]
+    return len(sent), lost, damaged, sum(len(v) - 1 for v in got.values())
+
+
+def verdict(p, loads, sink_record, what):
+    p.wait_queue(0, 180)
+    problems = p.json('store', 'verify')['problems']
+    accepted, lost, damaged, duplicates = compare(p, loads, sink_record)
+    print(f'{what}: {accepted} accepted, {len(lost)} lost, {len(damaged)} damaged, {duplicates} duplicates, {len(problems)} store problems',
+          flush=True)
+    for n in (lost + damaged)[:10]:
+        print('  message', n, 'lost' if n in lost else 'damaged')
+    for problem in problems[:10]:
+        print('  ', problem)
+    return bool(accepted) and not lost and not damaged and not problems
+
+
+def kill_something(p, rng):
+    """Kills one random process, or everything; brings the server back."""
+    targets = p.processes()
+    if not targets:
+        return None
+    pid = rng.choice(list(targets))
+    role = 'all' if rng.random() < 0.15 else targets[pid]
+    if role in ('all', 'master'):
+        if role == 'all':
+            p.kill()
+        else:
+            os.kill(pid, signal.SIGKILL)
+            p.master.wait()
+        p.start(wait=False)
+    else:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return None
+    return role
+
+
+def kills(args):
+    rng = random.Random(args.seed)
+    with Instance() as p:
+        sink_port, record = free_port(), p.dir + '/sink-record'
+        setup(p, sink_port)
+        sink = start_sink(p, sink_port, record)
+        p.start()
+        loads = [Load(p, 'local', 0, 'user%ld@local.test', 4096, args.seconds, 4),
+                 Load(p, 'relay', 10_000_000, 'user%ld@backend.test', 4096, args.seconds, 4, ['-p', '-m', '10']),
+                 Load(p, 'large', 20_000_000, 'user%ld@backend.test', 300_000, args.seconds, 2)]
+        done, end = collections.Counter(), time.monotonic() + args.seconds
+        while sum(done.values()) < args.kills and time.monotonic() < end:
+            time.sleep(rng.uniform(0.05, 2 * args.seconds / args.kills * 0.8))
+            role = kill_something(p, rng)
+            if role:
+                done[role] += 1
+        for load in loads:
+            load.proc.terminate()
+            load.proc.wait()
+        if p.master.poll() is not None:
+            p.start()
+        print('kills:', sum(done.values()), dict(done), 'seed', args.seed, flush=True)
+        ok = verdict(p, loads, record, 'after kills') and sum(done.values()) >= args.kills * 0.9
+        p.stop()
+        sink.terminate()
+        sink.wait()
+        return ok
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument('--kills', type=int, default=200)
+    a.add_argument('--seconds', type=float, default=100)
+    a.add_argument('--seed', type=int, default=random.randrange(1 << 30))
+    ok = kills(a.parse_args())
+    print('1 passed, 0 failed' if ok else '0 passed, 1 failed')
+    sys.exit(not ok)
+
+
+if __name__ == '__main__':
+    main()
