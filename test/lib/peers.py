@@ -1,0 +1,182 @@
+"""Other mail servers from Debian, run privately: each in an overlay over this machine's own root, so that
+packages that exclude each other can be installed side by side and nothing on the machine changes. Needs root and
+overlayfs; callers skip with a word otherwise.
+
+The overlay's upper layer is kept in build/peers/NAME, so installing happens once.
+"""
+import atexit, os, shutil, signal, subprocess, time
+from posthouse import ROOT, wait_until
+import socket
+
+PEERS = os.path.join(ROOT, 'build/peers')
+
+
+class Unavailable(Exception):
+    pass
+
+
+def run(*args, **kw):
+    return subprocess.run(args, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kw)
+
+
+class Root:
+    """A chroot in which Debian packages are installed."""
+
+    def __init__(self, name, *packages):
+        if os.geteuid():
+            raise Unavailable('needs root')
+        self.base = os.path.join(PEERS, name)
+        self.path = os.path.join(self.base, 'root')
+        for sub in ('upper', 'work', 'root'):
+            os.makedirs(os.path.join(self.base, sub), exist_ok=True)
+        try:
+            run('mount', '-t', 'overlay', 'overlay', '-o', f'lowerdir=/,upperdir={self.base}/upper,workdir={self.base}/work', self.path)
+        except subprocess.CalledProcessError:
+            raise Unavailable('needs overlayfs') from None
+        atexit.register(self.close)
+        for kind, where in (('proc', 'proc'), ('tmpfs', 'run'), ('tmpfs', 'tmp')):
+            run('mount', '-t', kind, kind, f'{self.path}/{where}')
+        run('mount', '--bind', '/dev', self.path + '/dev')
+        self.install(packages)
+
+    def install(self, packages):
+        done = os.path.join(self.base, 'installed')
+        if os.path.exists(done):
+            return
+        with open(self.path + '/usr/sbin/policy-rc.d', 'w') as f:
+            f.write('#!/bin/sh\nexit 101\n')
+        os.chmod(self.path + '/usr/sbin/policy-rc.d', 0o755)
+        env = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
+        log = os.path.join(self.base, 'apt.log')
+        with open(log, 'wb') as out:
+            for command in (['apt-get', 'update'], ['apt-get', 'install', '-y', '--no-install-recommends', *packages]):
+                if subprocess.run(['chroot', self.path, *command], env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL).returncode:
+                    raise Unavailable(f'{" ".join(command)} failed, see {log}')
+        open(done, 'w').close()
+
+    def write(self, path, text, mode=0o644):
+        full = self.path + path
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, 'w') as f:
+            f.write(text)
+        os.chmod(full, mode)
+
+    def run(self, *args):
+        return subprocess.run(['chroot', self.path, *args], check=True, capture_output=True, text=True).stdout
+
+    def start(self, *args):
+        """In a process group of its own; returns the Popen."""
+        return subprocess.Popen(['chroot', self.path, *args], stdin=subprocess.DEVNULL, stdout=open(self.base + '/out.log', 'ab'),
+                                stderr=subprocess.STDOUT, start_new_session=True)
+
+    def close(self):
+        for where in ('dev', 'tmp', 'run', 'proc', ''):
+            subprocess.run(['umount', '-l', f'{self.path}/{where}'], stderr=subprocess.DEVNULL)
+
+
+def descendants(pid):
+    """All processes below pid, pid included."""
+    children = {}
+    for p in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            children.setdefault(int(open(f'/proc/{p}/stat').read().rsplit(')', 1)[1].split()[1]), []).append(int(p))
+        except OSError:
+            pass
+    found, todo = [], [pid]
+    while todo:
+        p = todo.pop()
+        found.append(p)
+        todo += children.get(p, [])
+    return found
+
+
+class Server:
+    """A peer under test: started, found by its port, stopped with all its processes."""
+
+    def __init__(self, root, command, port):
+        self.root, self.port = root, port
+        self.proc = root.start(*command)
+        wait_until('the peer on port %d' % port, 30, self.greets)
+
+    def greets(self):
+        if self.proc.poll() is not None:
+            raise Unavailable(f'{self.root.base} did not start, see out.log there')
+        try:
+            with socket.create_connection(('127.0.0.1', self.port), 1) as s:
+                s.settimeout(2)
+                return s.recv(3) == b'220'
+        except OSError:
+            return False
+
+    def stop(self):
+        pids = descendants(self.proc.pid)
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.5)
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.proc.wait()
+
+
+HOSTS = '127.0.0.1 localhost peer.test mx.post.test sink.test client.test bench.test\n'
+
+POSTFIX = '''compatibility_level = 3.6
+queue_directory = /var/spool/postfix
+data_directory = /var/lib/postfix
+myhostname = peer.test
+mydomain = peer.test
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
+biff = no
+alias_maps =
+alias_database =
+local_recipient_maps =
+smtpd_tls_cert_file = /etc/peer-cert.pem
+smtpd_tls_key_file = /etc/peer-key.pem
+smtpd_tls_security_level = may
+smtp_host_lookup = native
+smtp_dns_support_level = disabled
+message_size_limit = 134217728
+mailbox_size_limit = 0
+default_process_limit = 300
+maillog_file = /var/log/postfix.log
+'''
+
+
+def prepare(root, cert, key):
+    root.write('/etc/hosts', HOSTS)
+    root.write('/etc/nsswitch.conf', 'passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\nprotocols: files\n')
+    if os.path.islink(root.path + '/etc/resolv.conf'):
+        os.unlink(root.path + '/etc/resolv.conf')
+    root.write('/etc/mailname', 'peer.test\n')
+    root.write('/etc/peer-cert.pem', open(cert).read())
+    root.write('/etc/peer-key.pem', open(key).read(), 0o600)
+
+
+def postfix(cert, key, port, extra):
+    """Postfix with `extra` main.cf lines; its queue starts empty."""
+    root = Root('postfix', 'postfix')
+    prepare(root, cert, key)
+    root.write('/etc/postfix/main.cf', POSTFIX + extra)
+    dist = root.path + '/etc/postfix/master.cf.dist'
+    if not os.path.exists(dist):
+        shutil.copy(root.path + '/etc/postfix/master.cf', dist)
+    master = open(dist).read()
+    master = master.replace('\nsmtp      inet  n       -       y       -       -       smtpd', f'\n127.0.0.1:{port} inet  n  -  y  -  -  smtpd')
+    root.write('/etc/postfix/master.cf', master)
+    shutil.rmtree(root.path + '/var/spool/postfix', ignore_errors=True)
+    os.makedirs(root.path + '/var/spool/postfix/etc')
+    for name in ('hosts', 'nsswitch.conf', 'services', 'protocols', 'localtime'):
+        if os.path.exists(f'{root.path}/etc/{name}'):
+            shutil.copy(f'{root.path}/etc/{name}', root.path + '/var/spool/postfix/etc/')
+    subprocess.run(['chroot', root.path, 'postfix', 'check'], stderr=subprocess.DEVNULL)
+    return Server(root, ['postfix', 'start-fg'], port)
