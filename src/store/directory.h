@@ -68,7 +68,11 @@ int directory_domain_remove(struct sql *db, slice name, struct err *e); /* ERR_P
 int directory_account_add(struct sql *db, slice address, slice name, slice password, struct err *e);
 int directory_account_disable(struct sql *db, slice address, bool disabled, struct err *e);
 int directory_password(struct sql *db, slice address, slice password, struct err *e);
+/* An alias may have up to DIRECTORY_TARGETS_MAX targets, here or elsewhere. "@domain" is the alias of
+ * every address of a local domain that has none of its own. */
 int directory_alias_add(struct sql *db, slice address, slice target, struct err *e);
+/* An empty target removes the whole alias. */
+int directory_alias_remove(struct sql *db, slice address, slice target, struct err *e);
 int directory_route_add(struct sql *db, const struct route *r, struct err *e); /* replaces by name */
 int directory_route_remove(struct sql *db, slice name, struct err *e);
 int directory_domains(struct sql *db, struct arena *a, struct domain **ret, size_t *ret_n, struct err *e);

@@ -11,10 +11,14 @@
 #include "store/blob.h"
 #include "store/sql.h"
 
-/* Message ids sort by time: milliseconds since 2020 (42 bits), then 21 random bits. Printed as 13
- * characters of base32 (RFC 4648 "extended hex" alphabet, upper case). */
+/* Message ids sort by time: milliseconds since 2020 (42 bits), the writer (6 bits), then a sequence
+ * that starts at random (15 bits). Printed as 13 characters of base32 (RFC 4648 "extended hex"
+ * alphabet, upper case). */
 typedef int64_t msg_id;
-enum { MSG_ID_TEXT = 14 };
+enum { MSG_ID_TEXT = 14, MSG_ID_WRITERS = 64 };
+/* Each process that makes ids is given its own number at start (the edge's index): then two of them
+ * never make the same id. Without it a random number is taken. */
+void msg_id_set_writer(unsigned writer);
 msg_id msg_id_new(void);
 void msg_id_print(msg_id id, char out[MSG_ID_TEXT]);
 bool msg_id_parse(slice s, msg_id *ret);
@@ -42,6 +46,10 @@ enum rcpt_notify { /* DSN NOTIFY (RFC 3461) */
 };
 
 enum rcpt_state { RCPT_WAITING = 0, RCPT_HELD = 1 };
+
+/* A recipient with this destination is not to be delivered any more: the queue process fails it with
+ * its `reason` and tells the sender. Set by `posthouse queue bounce`; never skipped by the sweep. */
+#define QUEUE_DEST_BOUNCE "bounce"
 
 struct queue_rcpt {
 	int32_t idx;	/* 0 .. within the message */
@@ -78,22 +86,39 @@ struct queue_msg {
 extern const struct sql_migration queue_migrations[];
 extern const size_t queue_migrations_n;
 
+/* ERR_EXISTS: the id is taken; make a new one and try again. */
 int queue_add_tx(struct sql *db, const struct queue_msg *m, struct err *e);
 
 /* One message with all its recipients (NOTFOUND when it has left). Memory from *a. */
 int queue_load(struct sql *db, msg_id id, struct arena *a, struct queue_msg *ret, struct err *e);
 
-/* Recipients deferred, held, released, sent elsewhere: writes state, attempts, next_at, warned,
- * reason, log and dest of each given recipient that is still there. */
+/* Recipients after an attempt: writes state, attempts, next_at, warned, reason, log and dest of each
+ * given recipient that is still there. What an administrator did meanwhile wins: one that was held
+ * stays held, one that is to bounce keeps that destination and its reason. */
 int queue_update_tx(struct sql *db, msg_id id, const struct queue_rcpt *r, size_t n, struct err *e);
+
+/* What an administrator asks for one recipient. 0, or -1: ERR_NOTFOUND when it has left. A line about
+ * it (`by` is who) goes to its timeline. QUEUE_DELETE is trace_deleted_tx and queue_end_tx. */
+enum queue_change { QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_BOUNCE };
+int queue_change_tx(struct sql *db, msg_id id, int32_t idx, enum queue_change change, slice by, slice reason,
+	struct err *e);
+
 /* Recipients that are finished; the message goes with its last one. */
 int queue_end_tx(struct sql *db, msg_id id, const int32_t *idx, size_t n, struct err *e);
 
 /*
- * The fair sweep: destinations in turn. Calls fn for at most `most` waiting recipients groups (one
- * message, one destination) that are due, at most `per_dest` a destination and skipping those for
- * which skip() says true, starting behind *cursor (a destination, "" at first; moved on; "" again at
- * the end of a round). *ret_next_at is the earliest time at which anything not yet due will be.
+ * The fair sweep: destinations in turn. Calls `found` for at most `most` groups (the waiting
+ * recipients of one message at one destination) that are due, at most `per_dest` a destination, and
+ * passes over destinations for which skip() says true (it may be NULL). It starts behind *cursor (a
+ * destination, "" at first), moves it on, and leaves "" at the end of a round; a call that has made
+ * QUEUE_SWEEP_STEPS steps returns early, the cursor says where. A row stays due until it is changed:
+ * the caller knows which ones it has in hand.
+ *
+ * Inside a destination urgent mail goes first, but leaves an eighth of per_dest to each lower priority;
+ * inside a priority the senders share by lane (a hash of login or sender), so one that queued a
+ * million does not stand before the others.
+ *
+ * *ret_next_at is the earliest time at which anything seen but not yet due will be (INT64_MAX: none).
  */
 struct queue_due {
 	msg_id id;
@@ -105,9 +130,10 @@ struct queue_sweep {
 	int64_t now;
 	unsigned most, per_dest;
 	bool (*skip)(void *arg, slice dest);
-	void (*found)(void *arg, const struct queue_due *due);
+	void (*found)(void *arg, const struct queue_due *due); /* must not use the same database */
 	void *arg;
 };
+enum { QUEUE_SWEEP_STEPS = 20000, QUEUE_LANES = 16 };
 int queue_sweep(struct sql *db, const struct queue_sweep *s, struct buf *cursor, int64_t *ret_next_at,
 	struct err *e);
 
@@ -118,6 +144,7 @@ struct queue_filter {
 	slice dest, reason;	    /* part of the text */
 	int64_t before, after;	    /* arrived_at */
 	int state;		    /* -1 all, else enum rcpt_state */
+	int priority;		    /* -1 all, else enum queue_priority */
 };
 struct queue_row {
 	msg_id id;
@@ -128,7 +155,8 @@ struct queue_row {
 	enum rcpt_state state;
 	enum queue_priority priority;
 };
-/* Calls row for each match, oldest first, until it returns false or `most` were seen. */
+/* Calls row for each match, oldest first, until it returns false or `most` were seen. Reads in short
+ * pieces: row may take its time, and may change the queue. */
 int queue_list(struct sql *db, const struct queue_filter *f, uint64_t most,
 	bool (*row)(void *arg, const struct queue_row *r), void *arg, struct err *e);
 struct queue_totals {

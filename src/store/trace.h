@@ -24,6 +24,8 @@ enum trace_status { /* how it ended */
  * values are cut at TRACE_VALUE_MAX. Usage: trace_event(&log, wall, "attempt", "host", host, ...,
  * NULL) with const char * keys and slice values. */
 enum { TRACE_VALUE_MAX = 500, TRACE_LOG_MAX = 16 * 1024 };
+const char *trace_status_name(int status); /* "queued" for 0 */
+bool trace_status_parse(slice s, int *ret);
 void trace_event(struct buf *log, int64_t wall, const char *event, ...);
 /* Cuts one event off the front of a timeline; its fields by trace_field. */
 bool trace_next_event(slice *log, int64_t *ret_wall, slice *ret_event, slice *ret_fields);
@@ -41,15 +43,17 @@ struct trace_row {
 	int status; /* enum trace_status; 0: still queued */
 	slice log;
 };
+/* A row with the same id and idx is replaced (a crash between the trace and the queue repeats it). */
 int trace_add_tx(struct sql *db, const struct trace_row *r, struct err *e);
 
 struct trace_filter {
 	msg_id id;
 	slice from, to, client, message_id, subject; /* '*' is a wildcard; a bare domain matches its addresses */
 	int64_t since, until;
-	int status;
+	int status; /* -1 all; 0 only what is queued, else enum trace_status */
 };
-/* Newest first. queue may be NULL. ERR_LIMIT is not an error here: stops after `most`. */
+/* Newest first, what is queued and what has ended together; a recipient that is in both (its end is
+ * being written) is shown once, as ended. Reads in short pieces. queue may be NULL. ERR_LIMIT is not an error here: stops after `most`. */
 int trace_find(struct sql *trace, struct sql *queue, const struct trace_filter *f, uint64_t most,
 	bool (*row)(void *arg, const struct trace_row *r), void *arg, struct err *e);
 /* Deletes what ended before `wall`, at most `most` rows; returns how many. */
