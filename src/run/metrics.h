@@ -54,7 +54,8 @@ static inline void metric_set(struct metric *m, int64_t n)
 void metric_observe(struct metric *m, uint64_t value);
 
 /* Moves this process's values into dir/<role>-<n> (made; replaces an older one). Once a process,
- * before threads count. The values so far are taken along. */
+ * before threads count. The values so far are taken along; a child of a process that has
+ * a page begins at zero. */
 int metrics_open(slice dir, slice role, unsigned n, struct err *e);
 
 /* ---- reading ---- */
