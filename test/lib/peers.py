@@ -180,3 +180,87 @@ def postfix(cert, key, port, extra):
             shutil.copy(f'{root.path}/etc/{name}', root.path + '/var/spool/postfix/etc/')
     subprocess.run(['chroot', root.path, 'postfix', 'check'], stderr=subprocess.DEVNULL)
     return Server(root, ['postfix', 'start-fg'], port)
+
+EXIM = '''primary_hostname = peer.test
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = {port}
+acl_smtp_rcpt = all
+acl_smtp_data = all
+host_lookup =
+rfc1413_query_timeout = 0s
+smtp_accept_max = 200
+smtp_accept_queue_per_connection = 0
+chunking_advertise_hosts = *
+tls_advertise_hosts = *
+tls_certificate = /etc/peer-cert.pem
+tls_privatekey = /etc/peer-exim-key.pem
+log_file_path = /var/log/exim4/%slog
+begin acl
+all:
+  accept
+begin routers
+in:
+  driver = manualroute
+  domains = in.test
+  transport = to_posthouse
+  route_list = * 127.0.0.1 byname
+  self = send
+out:
+  driver = manualroute
+  domains = out.test
+  transport = to_sink
+  route_list = * 127.0.0.1 byname
+  self = send
+begin transports
+to_posthouse:
+  driver = smtp
+  port = {mx}
+  allow_localhost
+to_sink:
+  driver = smtp
+  port = {sink}
+  allow_localhost
+  hosts_avoid_tls = *
+begin retry
+* * F,1h,1m
+'''
+
+
+def exim(cert, key, port, mx, sink):
+    root = Root('exim4', 'exim4-daemon-light')
+    prepare(root, cert, key)
+    root.write('/etc/exim4/exim4.conf', EXIM.replace('{port}', str(port)).replace('{mx}', str(mx)).replace('{sink}', str(sink)))
+    root.write('/etc/peer-exim-key.pem', open(key).read())
+    for name in ('input', 'msglog', 'db'):
+        shutil.rmtree(f'{root.path}/var/spool/exim4/{name}', ignore_errors=True)
+    root.run('sh', '-c', 'mkdir -p /var/log/exim4; chown -R Debian-exim /var/log/exim4 /var/spool/exim4')
+    return Server(root, ['exim4', '-bdf', '-q5s'], port)
+
+
+OPENSMTPD = '''pki peer.test cert "/etc/peer-cert.pem"
+pki peer.test key "/etc/peer-key.pem"
+smtp max-message-size 64M
+listen on 127.0.0.1 port {port} tls pki peer.test hostname peer.test
+action "in" relay host smtp+notls://127.0.0.1:{mx}
+action "intls" relay host smtp+tls://127.0.0.1:{mx} tls no-verify
+action "out" relay host smtp+notls://127.0.0.1:{sink}
+match from any for domain "in.test" action "intls"
+match from any for domain "out.test" action "out"
+'''
+
+
+def opensmtpd(cert, key, port, mx, sink):
+    root = Root('opensmtpd', 'opensmtpd')
+    prepare(root, cert, key)
+    root.write('/etc/smtpd.conf', OPENSMTPD.replace('{port}', str(port)).replace('{mx}', str(mx)).replace('{sink}', str(sink)))
+    for name in ('queue', 'incoming', 'temporary', 'corrupt', 'purge', 'offline'):
+        path = f'{root.path}/var/spool/smtpd/{name}'
+        if os.path.isdir(path):
+            for child in os.listdir(path):
+                shutil.rmtree(os.path.join(path, child), ignore_errors=True)
+    return Server(root, ['/usr/sbin/smtpd', '-d'], port)
+
+
+def postfix_interop(cert, key, port, mx, sink):
+    return postfix(cert, key, port, f'relay_domains = in.test, out.test\nsmtp_tls_security_level = may\n'
+                   f'transport_maps = inline:{{ {{in.test=relay:[127.0.0.1]:{mx}}}, {{out.test=relay:[127.0.0.1]:{sink}}} }}\n')
