@@ -32,7 +32,9 @@ enum smtpd_kind {
 
 enum smtpd_tls { SMTPD_TLS_AUTO, SMTPD_TLS_NO, SMTPD_TLS_OFFER, SMTPD_TLS_REQUIRE, SMTPD_TLS_IMPLICIT };
 enum smtpd_auto { SMTPD_AUTO, SMTPD_NO, SMTPD_YES }; /* auto: as the kind of service wants it */
-enum smtpd_bare { SMTPD_BARE_REFUSE, SMTPD_BARE_NORMALIZE };
+/* CR and LF that do not stand together: refused, kept from trusted clients, kept from all. They never
+ * end a line or a message. */
+enum smtpd_bare { SMTPD_BARE_REFUSE, SMTPD_BARE_TRUSTED, SMTPD_BARE_KEEP };
 enum smtpd_from { SMTPD_FROM_ANY, SMTPD_FROM_ADD_SENDER, SMTPD_FROM_MATCH };
 
 /*
