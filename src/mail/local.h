@@ -1,0 +1,31 @@
+/*
+ * local: final delivery. A recipient with destination "local" is a mailbox, or an alias whose targets
+ * become recipients of a new message of the same blob. Mailbox rows are committed per shard; the same
+ * (message, recipient) is never stored twice, so a crash repeats without duplicates.
+ */
+#pragma once
+#include "mail/letter.h"
+#include "mail/result.h"
+#include "mail/route.h"
+#include "mail/settle.h"
+#include "store/commit.h"
+#include "store/mailbox.h"
+
+struct local_config {
+	struct directory *directory;
+	const struct route_lookup *routes;
+	struct commit *shards[MAILBOX_SHARDS];
+	struct blobs *blobs;
+	/* All recipients of the group have their result. In the loop's thread; not inside
+	 * local_deliver. The arrays are valid during the call. */
+	void (*done)(void *arg, struct letter *l, const struct settle_rcpt *v, size_t n,
+		const struct queue_msg *expansion, void *token);
+	void *arg;
+};
+struct local;
+struct local *local_new(const struct local_config *c);
+void local_free(struct local *l); /* nothing may be under way */
+
+/* Starts the delivery of the group's recipients (positions in letter->m.rcpts). In a coroutine: waits
+ * only when the directory or (for an alias) the message's header must be read. */
+void local_deliver(struct local *l, struct letter *letter, const uint32_t *at, size_t n, void *token);

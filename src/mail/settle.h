@@ -1,0 +1,57 @@
+/*
+ * settle: what follows from an attempt. Takes the results of a group, decides per recipient (delivered,
+ * deferred until when, failed, expired; who is told), and brings it to disk by group commit in this
+ * order: report blobs, trace rows, then one queue transaction with the reports' rows, the ends and the
+ * updates. A crash in between repeats work, never loses it.
+ *
+ * Nobody waits: the next message is sent while earlier results are on their way to the disk (bounded by
+ * sched's `uncommitted`). When a commit fails, the results stay in memory and are committed again and
+ * again until it works; the message is not delivered again meanwhile.
+ */
+#pragma once
+#include "mail/bounce.h"
+#include "mail/letter.h"
+#include "mail/result.h"
+#include "mail/retry.h"
+#include "store/commit.h"
+
+enum {
+	SETTLE_BOUNCES_AT_ONCE = 16, /* reports being built */
+	SETTLE_RETRY_FIRST_MS = 500, /* after a failed commit; doubles */
+	SETTLE_RETRY_MOST_MS = 30000,
+};
+
+struct settle_config {
+	struct commit *queue, *trace;
+	struct blobs *blobs;
+	const struct route_lookup *routes;
+	const struct bounce_config *bounce;
+	const struct retry_config *retry;
+	/* The group is settled for good: `token` of settle_group. Never inside settle_group. */
+	void (*settled)(void *arg, void *token);
+	/* A message that we made (a report, an expansion) is in the queue now. */
+	void (*made)(void *arg, struct letter *l);
+	/* Recipients that were given another destination are in the queue. */
+	void (*rerouted)(void *arg, struct letter *l);
+	void *arg;
+};
+
+struct settle;
+struct settle *settle_new(const struct settle_config *c);
+void settle_free(struct settle *s); /* after settle_drain */
+
+/* The recipients of one group, by position in letter->m.rcpts, each with its result. */
+struct settle_rcpt {
+	uint32_t at;
+	struct result result;
+};
+/*
+ * Everything given is copied; the letter is referenced. `expansion` (may be NULL) is a new message that
+ * takes the place of the recipients that are RESULT_EXPANDED: it is added in the same transaction.
+ */
+void settle_group(struct settle *s, struct letter *l, const struct settle_rcpt *v, size_t n,
+	const struct attempt *attempt, const struct queue_msg *expansion, void *token);
+
+/* Waits until everything is on disk, or the deadline: returns how many groups are not. */
+unsigned settle_drain(struct settle *s, instant deadline);
+unsigned settle_pending(const struct settle *s);
