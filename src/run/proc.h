@@ -52,7 +52,8 @@ enum proc_stop {
 	PROC_STOP_SOON,	 /* the server is going down: end what is idle, finish what is half done */
 };
 
-/* Orders to a child, called in a coroutine of their own each. Descriptors become the callee's. */
+/* Orders to a child: stop and reload are called in a coroutine of their own each and may wait, link
+ * and wake must not. Descriptors become the callee's. */
 struct proc_orders {
 	/* End by the deadline; the process ends when loop_run returns. May come again, more urgent. */
 	void (*stop)(void *arg, enum proc_stop how, instant deadline);
@@ -70,8 +71,6 @@ struct proc_orders {
 void proc_child_run(const struct proc_orders *orders);
 /* Tells the master that this process serves. Once. */
 void proc_child_ready(void);
-/* Ends listening to the master, so that loop_run can return. */
-void proc_child_end(void);
 
 /* ---- the master's side ---- */
 
