@@ -1,12 +1,13 @@
 /*
  * commit: group commit. Coroutines hand in work for one database; while one group is on its way to
- * the disk the next gathers. A group costs two syncs however many wait: the packs (blobs_sync, when
- * blobs is not NULL), then one transaction. Everyone is answered after that.
+ * the disk the next gathers. A group costs two syncs however many wait: the packs (where the work
+ * refers to fresh messages), then one transaction. Everyone is answered after that.
+ * See doc/notes/group-commit.md.
  */
 #pragma once
 #include "base/err.h"
+#include "store/blob.h"
 
-struct blobs;
 struct sql;
 struct commit;
 
@@ -14,14 +15,21 @@ struct commit;
  * (the group is rolled back and the others run again without it). May be run more than once. */
 typedef int (*commit_fn)(struct sql *db, void *arg, struct err *e);
 
-enum { COMMIT_WAITING_MAX = 20000 }; /* then commit_run says ERR_TEMP at once */
+enum {
+	COMMIT_WAITING_MAX = 20000, /* then commit_run says ERR_TEMP at once */
+	COMMIT_GROUP_MAX = 2000,
+};
 
-/* db is the writer connection, used by this committer only. */
+/* db is the writer connection, used by this committer only. blobs may be NULL. */
 struct commit *commit_new(struct sql *db, struct blobs *blobs);
-/* Waits until fn's work is durable: 0; or -1: nothing of it is. In a coroutine; not cancellable. */
+/* Waits until fn's work is durable: 0; or -1: nothing of it is. In a coroutine (not cancellable), or
+ * in a program without loop, where the group is this one item. */
 int commit_run(struct commit *c, commit_fn fn, void *arg, struct err *e);
+/* The same where fn stores the id of a message that blob_finish just returned: the message is synced
+ * before the transaction, and settled after it, also on failure. */
+int commit_run_blob(struct commit *c, blob_id fresh, commit_fn fn, void *arg, struct err *e);
 /* As commit_run, but nobody waits; done(arg, e or NULL) is called in the loop's thread. */
 void commit_post(struct commit *c, commit_fn fn, void (*done)(void *arg, const struct err *e), void *arg);
 /* Waits for all that was handed in. */
 void commit_drain(struct commit *c);
-void commit_free(struct commit *c);
+void commit_free(struct commit *c); /* drained */
