@@ -128,7 +128,7 @@ void conf_print_defaults(
 	const struct conf_section *const *sections, enum conf_lang lang, struct buf *out);
 enum conf_show {
 	CONF_SHOW_ALL, /* every key with its effective value */
-	CONF_SHOW_CHANGED, /* those that differ from the default */
+	CONF_SHOW_CHANGED, /* those that are written somewhere */
 	CONF_SHOW_SECRETS, /* all, secrets in clear: to hand the configuration to a child process */
 };
 /* Written so that conf_parse reads it back. Secrets as ***. */
