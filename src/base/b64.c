@@ -65,8 +65,8 @@ bool b64_decode(struct buf *out, slice in)
 	size_t pad = 0;
 	while (pad < 2 && in.n && in.p[in.n - 1] == '=')
 		in.n--, pad++;
-	char *start = buf_room(out, in.n / 4 * 3 + 2), *to = start;
-	if (!to)
+	char *start = buf_room(out, in.n * 3 / 4), *to = start;
+	if (!buf_ok(out))
 		return false;
 	unsigned v = 0;
 	for (size_t i = 0; i < in.n; i++) {
@@ -102,8 +102,8 @@ static char *flush_partial(char *to, unsigned v, unsigned have)
 
 bool b64_decode_tolerant(struct buf *out, slice in)
 {
-	char *start = buf_room(out, in.n / 4 * 3 + 3), *to = start;
-	if (!to)
+	char *start = buf_room(out, in.n * 3 / 4), *to = start;
+	if (!buf_ok(out))
 		return false;
 	unsigned v = 0, have = 0, pads = 0;
 	bool clean = true;
