@@ -134,8 +134,7 @@ struct smtp_command {
 		    */
 	slice detail; /* with a fault: the keyword or the piece that is wrong */
 	enum address_fault address_fault;
-	bool sloppy; /* MAIL/RCPT: space after the colon, or none before the first parameter; RFC
-			5321 3.3 */
+	bool sloppy; /* blanks behind FROM: or TO: (RFC 5321 3.3 forbids it, many do it) */
 	union { /* by verb, filled when fault is SMTP_FINE */
 		struct smtp_mail mail;
 		struct smtp_rcpt rcpt;

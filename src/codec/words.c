@@ -12,6 +12,7 @@
 #include "codec/charset.h"
 
 enum {
+	WORD_RUNS_MAX = 500, /* words decoded in one field; the others stay as written */
 	CHARSET_MAX = 64,
 	WORD_TEXT_MAX =
 		4096, /* RFC 2047 says 75 in all; some senders put a whole line in one word */
