@@ -7,17 +7,21 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/time.h"
+#include <stdbool.h>
 
 struct co;
 
 /* Starts fn(arg) as a coroutine of the running loop; it first runs in the loop's next round. `name`
- * is a literal, shown in panics and by the debugger helper. Use group_go where someone must join. */
+ * is a literal, shown in panics and by the debugger helper. Use group_go where someone must join.
+ * The pointer is good until fn returns; callers bound how many they start (32,000 a process by
+ * vm.max_map_count). Started while the loop stops, it is born cancelled but still runs. */
 struct co *co_go(const char *name, void (*fn)(void *), void *arg);
 
 /* Makes the coroutine's present and every later wait fail with ERR_CLOSED. Idempotent. */
 void co_cancel(struct co *co);
 
 struct co *co_self(void); /* NULL outside coroutines */
+bool co_cancelled(void);  /* whether the caller was; false outside coroutines */
 
 /* Sleeps until the instant; 0, or -1 with ERR_CLOSED when cancelled. */
 int co_sleep(instant until, struct err *e);
@@ -39,6 +43,8 @@ struct cond {
 void cond_init(struct cond *c);
 /* 0 when woken; -1 ERR_TIMEOUT or ERR_CLOSED. Check the condition again in a loop. */
 int cond_wait(struct cond *c, instant deadline, struct err *e);
+/* Until woken, deaf to cancel: for who has lent out memory of its stack. The waker must be sure. */
+void cond_wait_firm(struct cond *c);
 void cond_wake_one(struct cond *c);
 void cond_wake_all(struct cond *c);
 
@@ -49,7 +55,7 @@ struct group {
 	struct cond empty;
 };
 void group_init(struct group *g);
-void group_go(struct group *g, const char *name, void (*fn)(void *), void *arg);
+struct co *group_go(struct group *g, const char *name, void (*fn)(void *), void *arg);
 void group_cancel(struct group *g);
 /* Waits for all, even when the caller itself is cancelled (then it cancels them too). */
 void group_join(struct group *g);

@@ -2,6 +2,8 @@
  * io: a byte stream as protocol code sees it: a socket, TLS over it, or memory. Input is buffered
  * and looked at in place; output is buffered until io_flush (or until it is large).
  * Reads and writes wait in the calling coroutine until the deadline set with io_set_deadline.
+ * Whoever is about to wait for input flushes its output first, so replies to pipelined commands
+ * travel together and nobody can forget to flush.
  * Errors: ERR_TIMEOUT, ERR_CLOSED (reset, cancelled), ERR_PROTO (TLS), ERR_LIMIT.
  */
 #pragma once
@@ -18,9 +20,11 @@ void io_set_deadline(struct io *io, instant deadline); /* for all later waits */
 slice io_peek(struct io *io);
 void io_consume(struct io *io, size_t n);
 /* Waits for more input: 1 and io_peek() has grown, 0 end of stream, -1. ERR_LIMIT when `max`
- * unconsumed bytes are buffered already. An idle io holds no input buffer. */
+ * unconsumed bytes are buffered already. Flushes the output before it waits. An idle io holds no
+ * buffers. */
 int io_fill(struct io *io, size_t max, struct err *e);
-/* Whether more input can be had without waiting (pipelining: flush replies only when false). */
+/* Whether more input can be had without waiting, as far as that is known without a system call
+ * that waits. False may be wrong, true is right. */
 bool io_ready(struct io *io);
 
 /*
@@ -30,7 +34,7 @@ bool io_ready(struct io *io);
  */
 int io_line(struct io *io, size_t max, slice *ret_line, struct err *e);
 
-/* Appends to the output; flushes by itself above 32 KiB. */
+/* Appends to the output; flushes by itself above 32 KiB. After a failed write all later ones fail. */
 int io_write(struct io *io, slice s, struct err *e);
 int io_printf(struct io *io, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int io_flush(struct io *io, struct err *e);
@@ -56,15 +60,23 @@ void io_mem_pair(struct io **ret_a, struct io **ret_b);
 /* Input from a slice (copied), then end of stream; output is collected in *out (may be NULL). */
 struct io *io_mem(slice input, struct buf *out);
 
-/* Implementations (plain, TLS, memory) fill this in. read: >0 bytes, 0 end, -1. */
+/*
+ * Implementations (plain, TLS, memory) fill this in. read and write never wait: IO_AGAIN says that
+ * they would have to, then `wait` does (it may return early). One direction, one coroutine.
+ */
+enum { IO_AGAIN = -2 };
+enum io_dir { IO_IN, IO_OUT };
 struct io_ops {
-	ssize_t (*read)(void *self, char *to, size_t n, instant deadline, struct err *e);
-	ssize_t (*write)(void *self, slice s, instant deadline, struct err *e);
+	ssize_t (*read)(void *self, char *to, size_t n, struct err *e); /* >0, 0 end, -1, IO_AGAIN */
+	ssize_t (*write)(void *self, slice s, struct err *e);		/* >0, -1, IO_AGAIN */
+	int (*wait)(void *self, enum io_dir dir, instant deadline, struct err *e);
 	bool (*ready)(void *self); /* bytes waiting below the io's own buffer, without blocking */
 	void (*close)(void *self, bool clean);
 	int (*fd)(const void *self);
 };
 struct io *io_new(const struct io_ops *ops, void *self);
 /* Takes the implementation out from under an io, for wrapping (STARTTLS): buffers must be empty. */
+const struct io_ops *io_ops_of(const struct io *io);
 void *io_self(const struct io *io, const struct io_ops *expected);
 void io_replace(struct io *io, const struct io_ops *ops, void *self);
+instant io_deadline(const struct io *io);

@@ -1,0 +1,166 @@
+/*
+ * The blocking pool: threads take jobs from one queue; what is finished goes back to the loop as
+ * messages (loop.c wakes itself once for a whole batch). Threads start when a job finds none idle,
+ * up to the number given, and stay. They block all signals: those are the loop's.
+ */
+#include "run/pool.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "run/arch_san.h"
+#include "run/sched.h"
+#include <pthread.h>
+#include <signal.h>
+
+enum { POOL_STACK = 256 * 1024 * SAN_STACK_FACTOR, POOL_THREADS_MAX = 256 };
+
+struct job {
+	struct job *next;
+	void (*fn)(void *);
+	void *arg;
+	struct loop_msg msg; /* what the loop does when fn has returned */
+	struct co *co;	     /* pool_call */
+	void (*done)(void *); /* pool_post */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	struct job *first, **last;
+	unsigned threads, max, idle, queued;
+	bool ending;
+	pthread_t ids[POOL_THREADS_MAX];
+} pool;
+
+static void reset(void)
+{
+	pthread_mutex_init(&pool.lock, NULL);
+	pthread_cond_init(&pool.work, NULL);
+	pool.first = NULL;
+	pool.last = &pool.first;
+	pool.threads = pool.max = pool.idle = pool.queued = 0;
+	pool.ending = false;
+}
+
+void pool_init(unsigned threads)
+{
+	static bool once;
+	if (!once) {
+		once = true;
+		must(pthread_atfork(NULL, NULL, reset) == 0); /* threads do not come along */
+		reset();
+	}
+	must(pool.max == 0 && threads > 0);
+	pool.max = threads < POOL_THREADS_MAX ? threads : POOL_THREADS_MAX;
+}
+
+/* With the lock held; NULL when the pool ends. */
+static struct job *next_job(void)
+{
+	while (!pool.first && !pool.ending) {
+		pool.idle++;
+		pthread_cond_wait(&pool.work, &pool.lock);
+		pool.idle--;
+	}
+	struct job *j = pool.first;
+	if (!j)
+		return NULL;
+	pool.queued--;
+	if (!(pool.first = j->next))
+		pool.last = &pool.first;
+	return j;
+}
+
+static void *thread_main(void *arg)
+{
+	pthread_setname_np(pthread_self(), "pool");
+	pthread_mutex_lock(&pool.lock);
+	for (struct job *j; (j = next_job());) {
+		pthread_mutex_unlock(&pool.lock);
+		j->fn(j->arg);
+		loop_post_msg(&j->msg);
+		pthread_mutex_lock(&pool.lock);
+	}
+	pthread_mutex_unlock(&pool.lock);
+	return arg;
+}
+
+static void start_thread(void)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	pthread_attr_t attr;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, POOL_STACK);
+	int r = pthread_create(&pool.ids[pool.threads], &attr, thread_main, NULL);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r == 0)
+		pool.threads++;
+	must(pool.threads > 0); /* with fewer than wished the work still gets done */
+}
+
+static void submit(struct job *j)
+{
+	must(pool.max > 0);
+	pthread_mutex_lock(&pool.lock);
+	must(!pool.ending);
+	*pool.last = j;
+	pool.last = &j->next;
+	if (++pool.queued > pool.idle && pool.threads < pool.max)
+		start_thread();
+	pthread_mutex_unlock(&pool.lock);
+	pthread_cond_signal(&pool.work);
+}
+
+static void wake_caller(void *arg)
+{
+	struct job *j = arg;
+	co_wake(j->co, WAKE_EVENT);
+}
+
+void pool_call(void (*fn)(void *), void *arg)
+{
+	struct co *co = co_self();
+	if (!co) {
+		fn(arg);
+		return;
+	}
+	struct job j = {.fn = fn, .arg = arg, .co = co};
+	j.msg = (struct loop_msg){.fn = wake_caller, .arg = &j};
+	submit(&j);
+	co_park_firm();
+}
+
+static void finish_post(void *arg)
+{
+	struct job *j = arg;
+	j->done(j->arg);
+	free(j);
+	loop_release();
+}
+
+void pool_post(void (*fn)(void *), void (*done)(void *), void *arg)
+{
+	struct job *j = NEW(struct job);
+	*j = (struct job){.fn = fn, .arg = arg, .done = done};
+	j->msg = (struct loop_msg){.fn = finish_post, .arg = j};
+	loop_hold();
+	submit(j);
+}
+
+void pool_done(void)
+{
+	if (pool.max == 0)
+		return;
+	pthread_mutex_lock(&pool.lock);
+	pool.ending = true;
+	pthread_cond_broadcast(&pool.work);
+	pthread_mutex_unlock(&pool.lock);
+	for (unsigned i = 0; i < pool.threads; i++)
+		pthread_join(pool.ids[i], NULL);
+	pthread_mutex_destroy(&pool.lock);
+	pthread_cond_destroy(&pool.work);
+	reset();
+}
