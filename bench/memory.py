@@ -34,7 +34,7 @@ def slab():
 
 def idle(count):
     resource.setrlimit(resource.RLIMIT_NOFILE, (2 * count + 4096, 2 * count + 4096))
-    with Instance(config=['[smtp]', f'max_connections = {count + 100}', f'max_connections_per_ip = {count + 100}'], listeners=('submissions',)) as p:
+    with Instance(config=['[connections]', f'max = {count + 100}', f'max_per_ip = {count + 100}'], listeners=('submissions',)) as p:
         p.start(wait=False)
         time.sleep(3)
         before, kernel = by_role(p), slab()

@@ -1,6 +1,6 @@
 """A private posthouse instance for tests: own directory, own ports, its own configuration.
 
-    with Instance(config=['[smtp]', 'max_recipients = 3']) as p:
+    with Instance(config=['[smtp "mx"]', 'max_rcpts = 100']) as p:
         p.setup_command('domain add local.test')
         p.start()
         p.cli('queue', 'list', '--json')
@@ -57,7 +57,7 @@ class Instance:
         sections = {'[server]': ['hostname = mx.post.test', f'data = {self.dir}/data', f'run = {self.dir}/run', 'edges = 2'],
                     '[tls]': [f'certificate = {self.cert_file}', f'key = {self.key_file}']}
         for name, port in self.ports.items():
-            sections[f'[listener "{name}"]'] = [f'kind = {name}', f'address = 127.0.0.1:{port}']
+            sections[f'[smtp "{name}"]'] = [f'listen = 127.0.0.1:{port}', f'kind = {name}']
         where = None
         for line in extra:
             if line.startswith('['):
