@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "base/arena.h"
+#include "proto/smtpd/smtpd.h"
 #include "run/conf.h"
 #include "run/dns.h"
 
@@ -26,36 +27,18 @@ struct tls_conf {
 	slice ca;
 };
 
-enum listener_kind { LISTENER_SMTP, LISTENER_SUBMISSION, LISTENER_SUBMISSIONS, LISTENER_LMTP };
-enum listener_tls { LISTENER_TLS_NONE, LISTENER_TLS_OFFER, LISTENER_TLS_REQUIRE, LISTENER_TLS_IMPLICIT };
-enum listener_auth { LISTENER_AUTH_OFF, LISTENER_AUTH_OFFER, LISTENER_AUTH_REQUIRE };
-struct listener_conf {
-	int kind; /* enum listener_kind */
-	struct conf_addrs address;
-	int tls;  /* 0 by kind, else 1 + enum listener_tls; ask struct listener instead */
-	int auth; /* likewise */
-	struct conf_nets proxy, xclient;
-	int64_t max_connections;
+struct connections_conf {
+	int64_t max, max_per_ip;
 };
 
-struct smtp_conf {
-	int64_t max_size, max_recipients, max_messages, max_hops;
-	int64_t max_connections, max_connections_per_ip;
-	int64_t max_errors, tarpit_after, tarpit;
-	int64_t command_timeout, data_timeout;
-	struct conf_nets trusted;
-	int64_t callout_time, callout_good, callout_bad, callout_entries;
-	int callout_failure; /* enum callout_failure */
-};
-enum callout_failure { CALLOUT_FAILURE_TRY_LATER, CALLOUT_FAILURE_ACCEPT };
-
-struct submission_conf {
-	bool check_sender, fix_headers;
+/* Asking backends about recipients at RCPT. */
+enum callout_failure { CALLOUT_TRY_LATER, CALLOUT_ACCEPT };
+struct callout_conf {
+	int64_t timeout, good, bad, entries;
+	int if_unreachable; /* enum callout_failure */
 };
 
 struct auth_conf {
-	struct conf_list mechanisms;
-	bool plaintext_without_tls;
 	int64_t hashes_at_once;
 	int64_t failures_per_login, failures_per_ip, failure_window, failure_delay;
 };
@@ -86,16 +69,10 @@ struct log_conf {
 	int level; /* enum log_level */
 };
 
-/* A listener as it will be served: defaults filled in. */
+/* A section [smtp "NAME"]. Without any: "mx", "submission", "submissions". */
 struct listener {
 	slice name;
-	enum listener_kind kind;
-	enum listener_tls tls;
-	enum listener_auth auth;
-	struct net_addr *addresses;
-	size_t naddresses;
-	const struct conf_nets *proxy, *xclient;
-	int64_t max_connections; /* 0: only the total counts */
+	const struct smtpd_conf *conf;
 };
 
 struct config {
@@ -104,8 +81,8 @@ struct config {
 	slice path;
 	const struct server_conf *server;
 	const struct tls_conf *tls;
-	const struct smtp_conf *smtp;
-	const struct submission_conf *submission;
+	const struct connections_conf *connections;
+	const struct callout_conf *callout;
 	const struct auth_conf *auth;
 	const struct queue_conf *queue;
 	const struct delivery_conf *delivery;
