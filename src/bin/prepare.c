@@ -1,0 +1,78 @@
+/*
+ * Before the server starts: the store's directories and schemas (migrations with snapshots), and a
+ * self-signed certificate for a fresh installation. Runs as a role of its own, as the server's user,
+ * so that the master opens no database. `posthouse init` does the same work.
+ */
+#include "bin/prepare.h"
+
+#include "base/mem.h"
+#include "run/log.h"
+#include "run/loop.h"
+#include "run/pool.h"
+#include "run/tls.h"
+#include "store/store.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int make_certificate(const struct config *c, struct err *e)
+{
+	if (c->tls->certificate.n > 0)
+		return 0; /* the administrator's: used or missed, never made */
+	AUTO(arena) struct arena a = {0};
+	if (access(arena_strz(&a, c->certificate), F_OK) == 0)
+		return 0;
+	const char *dir = arena_strz(&a, arena_printf(&a, "%.*s/tls", SFMT(c->server->data)));
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "%s", dir);
+	if (tls_make_self_signed(c->hostname, c->certificate, c->key, e) < 0)
+		return -1;
+	log_info(NULL, "tls.selfsigned", F("host", c->hostname), F("file", c->certificate));
+	return 0;
+}
+
+int prepare_store(const struct config *c, struct err *e)
+{
+	if (store_prepare(c->server->data, e) < 0)
+		return -1;
+	return make_certificate(c, e);
+}
+
+struct work {
+	struct role_env *env;
+	int result;
+	struct err *e;
+};
+
+static void work_run(void *arg)
+{
+	struct work *w = arg;
+	w->result = prepare_store(&w->env->config, w->e);
+}
+
+static int prepare_open(struct role_env *env, struct err *e)
+{
+	struct work w = {.env = env, .e = e};
+	pool_call(work_run, &w);
+	if (w.result == 0)
+		loop_stop();
+	return w.result;
+}
+
+static void stop(void *arg, enum proc_stop how, instant deadline)
+{
+	(void)arg, (void)how, (void)deadline; /* a migration is not interrupted: it ends by itself */
+}
+
+static void no_link(void *arg, const char *role, unsigned instance, int fd)
+{
+	(void)arg, (void)role, (void)instance;
+	close(fd);
+}
+
+const struct role prepare_role = {
+	.name = "prepare",
+	.open = prepare_open,
+	.orders = {.stop = stop, .link = no_link},
+};

@@ -1,0 +1,193 @@
+/*
+ * The life of a role process (role.h), and the table of what every role may touch: the one place to
+ * look at when asking what a process could do if it were taken over.
+ */
+#include "bin/role.h"
+
+#include "base/mem.h"
+#include "bin/prepare.h"
+#include "run/co.h"
+#include "run/log.h"
+#include "run/loop.h"
+#include "run/metrics.h"
+#include "run/pool.h"
+#include "run/sandbox.h"
+#include <stdio.h>
+
+/* Files, beside the process's own page of counters. DATA is the configured directory. */
+enum role_path {
+	MAY_BLOBS = 1,	      /* write DATA/blob */
+	MAY_DB = 2,	      /* write DATA/db: directory, queue, trace, mailboxes */
+	MAY_CREDENTIALS = 4,  /* write DATA/auth */
+	MAY_DATA = 8,	      /* write all of DATA */
+	MAY_RESOLVE = 16,     /* read what a resolver reads in /etc */
+	MAY_VERIFY = 32,      /* read the system's certificates of authorities */
+};
+
+static const struct role_limits {
+	const struct role *role;
+	unsigned paths;	  /* enum role_path */
+	unsigned may;	  /* enum sandbox_may */
+	unsigned threads; /* of the blocking pool */
+	unsigned files;	  /* open descriptors */
+} table[] = {
+	{&edge_role, MAY_BLOBS | MAY_DB | MAY_RESOLVE | MAY_VERIFY,
+		SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP, 6, 1 << 17},
+	{&queue_role, MAY_BLOBS | MAY_DB | MAY_RESOLVE | MAY_VERIFY,
+		SANDBOX_MAY_CONNECT | SANDBOX_MAY_BIND | SANDBOX_MAY_UDP, 12, 1 << 15},
+	{&auth_role, MAY_CREDENTIALS | MAY_DB, SANDBOX_NO_DUMP, 12, 1 << 12},
+	{&prepare_role, MAY_DATA, 0, 2, 1 << 10},
+};
+
+static const struct role_limits *find(const char *name)
+{
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (strcmp(table[i].role->name, name) == 0)
+			return &table[i];
+	return NULL;
+}
+
+/* ---- the sandbox ---- */
+
+static void add_path(struct sandbox *s, slice path, bool write)
+{
+	if (path.n > 0 && s->npaths < SANDBOX_PATHS_MAX)
+		s->paths[s->npaths++] = (struct sandbox_path){path, write};
+}
+
+static void add_paths(struct sandbox *s, const struct role_limits *l, const struct config *c, struct arena *a)
+{
+	slice data = c->server->data;
+	add_path(s, arena_printf(a, "%.*s/metrics", SFMT(c->server->run)), true);
+	add_path(s, S("/dev/urandom"), false);
+	if (l->paths & MAY_DATA)
+		add_path(s, data, true);
+	if (l->paths & MAY_BLOBS)
+		add_path(s, arena_printf(a, "%.*s/blob", SFMT(data)), true);
+	if (l->paths & MAY_DB)
+		add_path(s, arena_printf(a, "%.*s/db", SFMT(data)), true);
+	if (l->paths & MAY_CREDENTIALS)
+		add_path(s, arena_printf(a, "%.*s/auth", SFMT(data)), true);
+	if (l->paths & MAY_RESOLVE) {
+		add_path(s, S("/etc/resolv.conf"), false);
+		add_path(s, S("/etc/hosts"), false);
+		add_path(s, S("/etc/nsswitch.conf"), false);
+		add_path(s, S("/etc/gai.conf"), false);
+		add_path(s, c->dns->trust_anchor, false);
+		add_path(s, c->dns->root_hints, false);
+	}
+	if (l->paths & MAY_VERIFY) {
+		add_path(s, S("/etc/ssl"), false);
+		add_path(s, S("/usr/lib/ssl"), false);
+		add_path(s, S("/usr/share/ca-certificates"), false);
+		add_path(s, S("/usr/local/share/ca-certificates"), false);
+		add_path(s, c->tls->ca, false);
+	}
+}
+
+static int enter(const struct role_limits *l, struct role_env *env, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	const struct config *c = &env->config;
+	struct sandbox s = {
+		.role = l->role->name,
+		.mode = (enum sandbox_mode)c->server->sandbox,
+		.may = l->may,
+		.user = c->server->user,
+		.open_files = l->files,
+	};
+	add_paths(&s, l, c, &a);
+	return sandbox_enter(&s, e);
+}
+
+/* ---- from start message to end ---- */
+
+static int receive(struct role_env *env, struct err *e)
+{
+	if (proc_start_receive(&env->start, e) < 0)
+		return -1;
+	const struct proc_start *s = &env->start;
+	return config_parse(buf_slice(&s->config), slice_z(s->config_path), &env->config, e);
+}
+
+struct running {
+	const struct role *role;
+	struct role_env *env;
+	int status;
+};
+
+static void open_role(void *arg)
+{
+	struct running *r = arg;
+	struct err e;
+	if (r->role->open(r->env, &e) == 0) {
+		proc_child_ready();
+		return;
+	}
+	log_error(NULL, "role.failed", F("error", &e));
+	r->status = 1;
+	loop_stop();
+}
+
+static int open_metrics(const struct role_env *env, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	slice dir = arena_printf(&a, "%.*s/metrics", SFMT(env->config.server->run));
+	return metrics_open(dir, slice_z(env->start.role), env->start.instance, e);
+}
+
+/* Everything up to the point where the network may be talked to. */
+static int arm(const struct role_limits *l, struct role_env *env, struct err *e)
+{
+	if (l->role->prepare && l->role->prepare(env, e) < 0)
+		return -1;
+	if (enter(l, env, e) < 0)
+		return -1;
+	return open_metrics(env, e);
+}
+
+static int run(const struct role_limits *l, struct role_env *env)
+{
+	struct running r = {.role = l->role, .env = env};
+	struct proc_orders orders = l->role->orders;
+	struct err e;
+	loop_init();
+	if (arm(l, env, &e) < 0) {
+		log_error(NULL, "role.failed", F("error", &e));
+		return 1;
+	}
+	orders.arg = env;
+	pool_init(l->threads);
+	proc_child_run(&orders);
+	co_go("role.open", open_role, &r);
+	loop_run();
+	if (l->role->close)
+		l->role->close(env);
+	pool_done();
+	loop_done();
+	return r.status;
+}
+
+int role_main(int argc, char **argv)
+{
+	static char name[PROC_NAME_MAX + 16];
+	struct role_env env = {0};
+	struct err e;
+	(void)argc, (void)argv;
+	log_init("role", 2, LEVEL_INFO);
+	if (receive(&env, &e) < 0) {
+		log_error(NULL, "role.failed", F("error", &e));
+		return 1;
+	}
+	snprintf(name, sizeof name, "%s-%u", env.start.role, env.start.instance);
+	log_init(name, 2, (enum log_level)env.config.log->level);
+	const struct role_limits *l = find(env.start.role);
+	if (!l) {
+		log_error(NULL, "role.unknown");
+		return 1;
+	}
+	int status = run(l, &env);
+	config_done(&env.config);
+	proc_start_done(&env.start);
+	return status;
+}

@@ -1,0 +1,33 @@
+/*
+ * role: the frame around every process that the master starts: start message, configuration, log,
+ * loop, sandbox, readiness, end. A role (edge, queue, auth ...) fills in a struct role; role.c has the
+ * table of what each may do.
+ */
+#pragma once
+#include "bin/config.h"
+#include "run/proc.h"
+
+struct role_env {
+	struct proc_start start;
+	struct config config;
+	void *self; /* the role's own, set by prepare or open */
+};
+
+struct role {
+	const char *name;
+	/* Before the sandbox, maybe as root, no coroutine: reads keys and certificates. May be NULL. */
+	int (*prepare)(struct role_env *env, struct err *e);
+	/* In the sandbox, in a coroutine: opens the store, starts its coroutines. The process tells the
+	 * master that it is ready when this has returned 0. */
+	int (*open)(struct role_env *env, struct err *e);
+	/* Orders of the master (run/proc.h); arg is the env. When a stop has been carried out the role
+	 * calls loop_stop(). link and wake may come before open has returned. */
+	struct proc_orders orders;
+	/* After the loop has ended. May be NULL. */
+	void (*close)(struct role_env *env);
+};
+
+extern const struct role edge_role, auth_role, queue_role;
+
+/* `posthouse role NAME INSTANCE`: never called by people. Returns the exit status. */
+int role_main(int argc, char **argv);
