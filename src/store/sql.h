@@ -23,7 +23,8 @@ enum {
 
 /* One numbered step of a schema. `up` and `down` are SQL scripts. Words that engines spell in their
  * own way are replaced: {{WITHOUT_ROWID}} (after a table's closing parenthesis), {{BLOB}} (a type),
- * {{AUTO_KEY}} (type and constraint of an integer key that numbers itself; use RETURNING). */
+ * {{KEY}} (type and constraint of an integer key), {{AUTO_KEY}} (one that numbers itself and never uses a
+ * number again; with RETURNING). */
 struct sql_migration {
 	int version;
 	const char *name, *up, *down;

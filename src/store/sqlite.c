@@ -430,6 +430,7 @@ static const char *const words[][2] = {
 	{"{{WITHOUT_ROWID}}", "WITHOUT ROWID"},
 	{"{{BLOB}}", "BLOB"},
 	{"{{AUTO_KEY}}", "INTEGER PRIMARY KEY AUTOINCREMENT"},
+	{"{{KEY}}", "INTEGER PRIMARY KEY"},
 	{NULL, NULL},
 };
 

@@ -1,28 +1,30 @@
 /*
- * The trace: one row per recipient of every message that ended (delivered, bounced, refused ...), with
- * the whole timeline. While a message is queued its timeline is in the queue; `posthouse trace` reads
- * both. What was refused before DATA is traced too, best effort.
+ * The trace: one row per recipient of every message that ended (delivered, bounced, refused ...),
+ *with the whole timeline. While a message is queued its timeline is in the queue; `posthouse trace`
+ *reads both. What was refused before DATA is traced too, best effort.
  *
  * A timeline is text, one event a line, oldest first:
  *	<wall microseconds> <event> key=value key="value with spaces" ...
  * Events: connect tls auth envelope data queued route attempt delivered deferred failed bounced
- * expired held released deleted refused. Keys are listed in doc/en/trace.md.
+ * expired held released retry deleted refused omitted. Keys are listed in doc/en/trace.md.
  */
 #pragma once
 #include "store/queue.h"
 
 enum trace_status { /* how it ended */
 	TRACE_DELIVERED = 1, /* remote or mailbox took it */
-	TRACE_BOUNCED = 2,   /* failed for good; the sender was told (or may not be) */
+	TRACE_BOUNCED = 2, /* failed for good; the sender was told (or may not be) */
 	TRACE_EXPIRED = 3,
-	TRACE_DELETED = 4,  /* by an administrator */
-	TRACE_REFUSED = 5,  /* we never accepted it */
+	TRACE_DELETED = 4, /* by an administrator */
+	TRACE_REFUSED = 5, /* we never accepted it */
 	TRACE_RELAYED_DSN = 6, /* handed on, and success will be reported by the next hop */
 };
 
-/* Appends one event line to a timeline. Values are quoted where needed, newlines made spaces; long
- * values are cut at TRACE_VALUE_MAX. Usage: trace_event(&log, wall, "attempt", "host", host, ...,
- * NULL) with const char * keys and slice values. */
+/* Appends one event line to a timeline. Values are quoted where needed, control characters made
+ * spaces, broken UTF-8 mended, long values cut at TRACE_VALUE_MAX, empty ones left out. When the
+ * timeline is at its limit, events in the middle give way to one "omitted events=N". Usage:
+ * trace_event(&log, wall, "attempt", "host", host, ..., NULL) with const char * keys and slice
+ * values. */
 enum { TRACE_VALUE_MAX = 500, TRACE_LOG_MAX = 16 * 1024 };
 const char *trace_status_name(int status); /* "queued" for 0 */
 bool trace_status_parse(slice s, int *ret);
@@ -43,17 +45,23 @@ struct trace_row {
 	int status; /* enum trace_status; 0: still queued */
 	slice log;
 };
-/* A row with the same id and idx is replaced (a crash between the trace and the queue repeats it). */
+/* The row of a recipient that ends now; log is the message's timeline and then the recipient's. */
+struct trace_row trace_row_of(const struct queue_msg *m, const struct queue_rcpt *r, int status,
+	int64_t ended_at, struct arena *a);
+/* A row with the same id and idx is replaced (a crash between the trace and the queue repeats it).
+ */
 int trace_add_tx(struct sql *db, const struct trace_row *r, struct err *e);
 
 struct trace_filter {
 	msg_id id;
-	slice from, to, client, message_id, subject; /* '*' is a wildcard; a bare domain matches its addresses */
+	slice from, to, client, message_id,
+		subject; /* '*' is a wildcard; a bare domain matches its addresses */
 	int64_t since, until;
 	int status; /* -1 all; 0 only what is queued, else enum trace_status */
 };
 /* Newest first, what is queued and what has ended together; a recipient that is in both (its end is
- * being written) is shown once, as ended. Reads in short pieces. queue may be NULL. ERR_LIMIT is not an error here: stops after `most`. */
+ * being written) is shown once, as ended. Reads in short pieces. queue may be NULL. ERR_LIMIT is
+ * not an error here: stops after `most`. */
 int trace_find(struct sql *trace, struct sql *queue, const struct trace_filter *f, uint64_t most,
 	bool (*row)(void *arg, const struct trace_row *r), void *arg, struct err *e);
 /* Deletes what ended before `wall`, at most `most` rows; returns how many. */
