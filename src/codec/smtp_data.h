@@ -22,7 +22,7 @@ struct smtp_data {
 	bool has_8bit, has_nul, in_header, ended;
 	/* private */
 	uint8_t state, matched;
-	uint64_t line;
+	uint64_t line, lfs;
 };
 enum smtp_data_step { SMTP_DATA_MORE, SMTP_DATA_RUN, SMTP_DATA_END };
 
