@@ -49,7 +49,7 @@ void net_unmap(struct net_addr *a)
 static bool parse_ip(slice ip, uint16_t port, struct net_addr *ret)
 {
 	char text[INET6_ADDRSTRLEN];
-	if (ip.n == 0 || ip.n >= sizeof text)
+	if (ip.n == 0 || ip.n >= sizeof text || memchr(ip.p, 0, ip.n))
 		return false;
 	memcpy(text, ip.p, ip.n);
 	text[ip.n] = 0;
