@@ -22,6 +22,7 @@ const struct sql_migration queue_migrations[] = {
 		"arrived_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, envid TEXT NOT NULL,"
 		"auth TEXT NOT NULL, client TEXT NOT NULL, log TEXT NOT NULL,"
 		"message_id TEXT NOT NULL, subject TEXT NOT NULL);"
+		"CREATE INDEX msg_blob ON msg (blob);"
 		"CREATE TABLE rcpt ("
 		"msg BIGINT NOT NULL, idx BIGINT NOT NULL, priority BIGINT NOT NULL, lane BIGINT "
 		"NOT NULL,"
