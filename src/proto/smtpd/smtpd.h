@@ -147,6 +147,7 @@ struct smtpd_refused {
 	slice reply;		      /* "5.1.1 No such user", as sent */
 	slice why;		      /* more for us, or empty */
 	slice rcpt;		      /* the recipient refused; empty: the whole message */
+	int32_t idx;		      /* with rcpt: -1, -2 ... within the message, for a trace row of its own */
 	const struct queue_msg *msg; /* id, sender, recipients accepted so far, log, size; not stored */
 };
 
