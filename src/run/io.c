@@ -153,13 +153,13 @@ static int wait_for_input(struct io *io, struct err *e)
 	return wait_for(io, IO_IN, e);
 }
 
-int io_fill(struct io *io, size_t max, struct err *e)
+/* Reads once, at most `most` bytes. */
+static int fill(struct io *io, size_t most, struct err *e)
 {
-	if (io->in_end - io->in_at >= max)
-		return err_set(e, ERR_LIMIT, "more than %zu bytes of input", max);
 	for (;;) {
 		make_room(io);
-		ssize_t n = io->ops->read(io->self, io->in + io->in_end, io->in_cap - io->in_end, e);
+		size_t room = io->in_cap - io->in_end;
+		ssize_t n = io->ops->read(io->self, io->in + io->in_end, room < most ? room : most, e);
 		if (n > 0) {
 			io->in_end += (size_t)n;
 			return co_breathe(io->deadline, e) < 0 ? -1 : 1;
@@ -169,6 +169,21 @@ int io_fill(struct io *io, size_t max, struct err *e)
 		if (wait_for_input(io, e) < 0)
 			return -1;
 	}
+}
+
+int io_fill(struct io *io, size_t max, struct err *e)
+{
+	if (io->in_end - io->in_at >= max)
+		return err_set(e, ERR_LIMIT, "more than %zu bytes of input", max);
+	return fill(io, SIZE_MAX, e);
+}
+
+int io_fill_to(struct io *io, size_t total, struct err *e)
+{
+	size_t have = io->in_end - io->in_at;
+	if (have >= total)
+		return err_set(e, ERR_LIMIT, "more than %zu bytes of input", total);
+	return fill(io, total - have, e);
 }
 
 bool io_ready(struct io *io)

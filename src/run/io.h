@@ -23,6 +23,9 @@ void io_consume(struct io *io, size_t n);
  * unconsumed bytes are buffered already. Flushes the output before it waits. An idle io holds no
  * buffers. */
 int io_fill(struct io *io, size_t max, struct err *e);
+/* As io_fill, but reads so that no more than `total` bytes are buffered: what follows them stays with
+ * the implementation, e.g. a TLS handshake behind a PROXY header. */
+int io_fill_to(struct io *io, size_t total, struct err *e);
 /* Whether more input can be had without waiting, as far as that is known without a system call
  * that waits. False may be wrong, true is right. */
 bool io_ready(struct io *io);
