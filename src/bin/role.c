@@ -171,7 +171,7 @@ static int run(const struct role_limits *l, struct role_env *env)
 int role_main(int argc, char **argv)
 {
 	static char name[PROC_NAME_MAX + 16];
-	struct role_env env = {0};
+	static struct role_env env;
 	struct err e;
 	(void)argc, (void)argv;
 	log_init("role", 2, LEVEL_INFO);

@@ -1,0 +1,278 @@
+/*
+ * `posthouse serve`: the master. Reads the configuration, makes directories, binds the ports, starts
+ * and watches all other processes, obeys signals and the control socket:
+ *
+ *	TERM, INT	stop: no new connections, finish what is half done; a second one: at once
+ *	HUP		reload the configuration
+ *
+ * It parses nothing that comes from the network and opens no database.
+ */
+#include "bin/master.h"
+
+#include "base/mem.h"
+#include "bin/census.h"
+#include "run/control.h"
+#include "run/log.h"
+#include "run/loop.h"
+#include "run/metrics.h"
+#include "run/pool.h"
+#include "run/sandbox.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- before anything runs ---- */
+
+static int make_dir(const char *path, mode_t mode, const struct config *c, struct err *e)
+{
+	unsigned uid, gid;
+	bool made = mkdir(path, mode) == 0;
+	if (!made && errno != EEXIST)
+		return err_sys(e, errno, "%s", path);
+	if (geteuid() != 0)
+		return 0;
+	/* Also one that is there already: the service manager or `mkdir` by root made it. */
+	if (sandbox_user_ids(c->server->user, &uid, &gid, e) < 0)
+		return -1;
+	return chown(path, uid, gid) < 0 ? err_sys(e, errno, "%s", path) : 0;
+}
+
+static int make_dirs(const struct config *c, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	const char *run = arena_strz(&a, c->server->run);
+	const char *metrics = arena_strz(&a, arena_printf(&a, "%s/metrics", run));
+	if (make_dir(arena_strz(&a, c->server->data), 0750, c, e) < 0)
+		return -1;
+	return make_dir(run, 0755, c, e) < 0 || make_dir(metrics, 0755, c, e) < 0 ? -1 : 0;
+}
+
+static void raise_file_limit(void)
+{
+	struct rlimit r;
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return;
+	/* As root the hard limit, too: edges want many connections. */
+	struct rlimit more = {1 << 17, 1 << 17};
+	if (r.rlim_max < more.rlim_max && setrlimit(RLIMIT_NOFILE, &more) == 0)
+		return;
+	r.rlim_cur = r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+		log_warn(NULL, "server.files", F("limit", r.rlim_max));
+}
+
+static int open_all(struct master *m, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	const struct config *c = &m->config;
+	raise_file_limit();
+	if (make_dirs(c, e) < 0 || control_listen(c->server->run, &m->control, e) < 0)
+		return -1;
+	slice metrics = arena_printf(&a, "%.*s/metrics", SFMT(c->server->run));
+	if (metrics_open(metrics, S("master"), 0, e) < 0 || census_create(&m->census, e) < 0 ||
+		census_open(m->census, CENSUS_REGIONS, &m->census_table, e) < 0)
+		return -1;
+	return listen_add(m, c, e);
+}
+
+/* ---- orders from outside ---- */
+
+static void on_stop(int signo, void *arg)
+{
+	struct master *m = arg;
+	log_info(NULL, "server.signal", F("signal", signo), F("again", m->stop_wanted));
+	m->force_wanted = m->stop_wanted;
+	m->stop_wanted = true;
+	cond_wake_all(&m->changed);
+}
+
+static void on_reload(int signo, void *arg)
+{
+	struct master *m = arg;
+	(void)signo;
+	m->reload_wanted = true;
+	cond_wake_all(&m->changed);
+}
+
+static int command(void *arg, slice line, struct buf *reply, struct err *e)
+{
+	struct master *m = arg;
+	if (slice_eq(line, S("reload")))
+		return master_reload(m, reply, e);
+	if (slice_eq(line, S("status"))) {
+		master_status(m, reply);
+		return 0;
+	}
+	if (slice_eq(line, S("wake"))) {
+		if (!m->queue.proc || !proc_order_wake(m->queue.proc))
+			return err_set(e, ERR_TEMP, "the queue process is not running");
+		return 0;
+	}
+	if (slice_eq(line, S("stop"))) {
+		m->stop_wanted = true;
+		cond_wake_all(&m->changed);
+		return 0;
+	}
+	return err_set(e, ERR_PROTO, "unknown command: %.*s", SFMT(line));
+}
+
+static void serve_control(void *arg)
+{
+	struct master *m = arg;
+	control_serve(m->control, command, m);
+}
+
+static void feed_watchdog(void *arg)
+{
+	int64_t every = proc_watchdog_usec();
+	struct err e;
+	(void)arg;
+	while (every > 0 && co_sleep(instant_in(every), &e) == 0)
+		proc_notify("WATCHDOG=1");
+}
+
+/* ---- start, service, stop ---- */
+
+static int start_prepare(struct master *m, struct err *e)
+{
+	slot_start(&m->prepare);
+	/* A migration of a large database takes its time; a signal ends it between two steps. */
+	while (m->prepare.proc && !m->force_wanted)
+		if (cond_wait(&m->changed, INSTANT_NEVER, e) < 0)
+			return -1;
+	if (m->prepare.proc || m->prepare.failed)
+		return err_set(e, ERR_PERM, "the store could not be prepared (see the log)");
+	return 0;
+}
+
+static int start_all(struct master *m, struct err *e)
+{
+	struct slot *all[2 + MASTER_EDGES_MAX] = {&m->auth, &m->queue};
+	size_t n = 2;
+	if (start_prepare(m, e) < 0)
+		return -1;
+	slot_start(&m->auth);
+	slot_start(&m->queue);
+	for (unsigned i = 0; i < m->config.edges; i++) {
+		all[n] = &m->edges[i];
+		slot_start(all[n++]);
+	}
+	return slots_wait_ready(m, all, n, MINUTE, e);
+}
+
+static void kill_rest(struct slot *s)
+{
+	if (s->proc) {
+		log_warn(NULL, "process.killed", F("role", s->role), F("instance", s->instance));
+		proc_kill(s->proc, SIGKILL);
+	}
+	s->wanted = false;
+	slot_wait_ended(s, instant_in(5 * SECOND));
+}
+
+/* Edges first, so that what they still accept reaches a queue that runs. */
+static void stop_all(struct master *m)
+{
+	int64_t within = m->config.server->stop_time;
+	instant deadline = instant_in(within + 2 * SECOND);
+	proc_notify("STOPPING=1");
+	log_info(NULL, "server.stopping");
+	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
+		slot_retire(&m->edges[i], PROC_STOP_SOON, within);
+	edges_wait_ended(m, deadline);
+	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
+		kill_rest(&m->edges[i]);
+	slot_retire(&m->queue, PROC_STOP_SOON, within);
+	slot_retire(&m->auth, PROC_STOP_SOON, within);
+	deadline = instant_in(within + 2 * SECOND);
+	slot_wait_ended(&m->queue, deadline);
+	slot_wait_ended(&m->auth, deadline);
+	kill_rest(&m->queue);
+	kill_rest(&m->auth);
+	kill_rest(&m->prepare);
+}
+
+static void serve(struct master *m)
+{
+	struct err e;
+	proc_notify("READY=1");
+	log_info(NULL, "server.ready", F("version", VERSION), F("hostname", m->config.hostname),
+		F("edges", m->config.edges), F("sockets", m->nsockets));
+	while (!m->stop_wanted) {
+		if (m->reload_wanted) {
+			AUTO(buf) struct buf report = BUF(CONTROL_REPLY_MAX);
+			m->reload_wanted = false;
+			master_reload(m, &report, &e);
+			continue;
+		}
+		if (cond_wait(&m->changed, INSTANT_NEVER, &e) < 0)
+			return;
+	}
+}
+
+static void life(void *arg)
+{
+	struct master *m = arg;
+	struct err e;
+	co_go("master.watchdog", feed_watchdog, m);
+	if (start_all(m, &e) == 0) {
+		co_go("master.control", serve_control, m);
+		serve(m);
+	} else if (!m->stop_wanted) {
+		log_error(NULL, "server.failed", F("error", &e));
+		m->exit_status = 1;
+	}
+	stop_all(m);
+	log_info(NULL, "server.stopped");
+	loop_stop();
+}
+
+static int run(struct master *m)
+{
+	struct err e;
+	log_init("master", 2, (enum log_level)m->config.log->level);
+	loop_init();
+	pool_init(1);
+	cond_init(&m->changed);
+	slots_init(m);
+	if (open_all(m, &e) < 0) {
+		log_error(NULL, "server.failed", F("error", &e));
+		return 1;
+	}
+	loop_on_signal(SIGTERM, on_stop, m);
+	loop_on_signal(SIGINT, on_stop, m);
+	loop_on_signal(SIGHUP, on_reload, m);
+	co_go("master", life, m);
+	loop_run();
+	return m->exit_status;
+}
+
+int master_main(slice config_path, enum conf_lang lang)
+{
+	static struct master m = {.control = -1, .census = -1, .text = BUF(PROC_CONFIG_MAX)};
+	AUTO(arena) struct arena mem = {0};
+	struct conf_errors errors;
+	struct err e;
+	m.config_path = config_path;
+	if (config_load(config_path, lang, &m.config, &mem, &errors, &e) < 0) {
+		for (size_t i = 0; i < errors.n; i++)
+			fprintf(stderr, "%.*s\n", SFMT(errors.v[i]));
+		if (errors.n == 0)
+			fprintf(stderr, "%s\n", e.text);
+		return 78; /* EX_CONFIG */
+	}
+	config_text(&m.config, &m.text);
+	if (!buf_ok(&m.text)) {
+		fprintf(stderr, "the configuration is longer than %d bytes\n", PROC_CONFIG_MAX);
+		return 78;
+	}
+	int status = run(&m);
+	for (size_t i = 0; i < m.nsockets; i++)
+		close(m.sockets[i].fd);
+	config_done(&m.config);
+	buf_done(&m.text);
+	return status;
+}

@@ -1,0 +1,78 @@
+/* master: what the files of the supervisor share: master.c, master_procs.c, master_listen.c,
+ * master_reload.c. */
+#pragma once
+#include "bin/census.h"
+#include "bin/config.h"
+#include "run/co.h"
+#include "run/proc.h"
+
+enum {
+	MASTER_EDGES_MAX = CENSUS_REGIONS, /* edge processes, those of former generations included */
+	MASTER_SOCKETS_MAX = 100, /* listening sockets */
+};
+
+/* One place where a process runs; a crashed one is started again in it. */
+struct slot {
+	struct master *master;
+	const char *role;
+	unsigned instance;
+	struct proc *proc; /* NULL: not running now */
+	bool wanted;	   /* shall run */
+	bool once;	   /* ends by itself (prepare) */
+	bool failed;	   /* the last one ended before it was ready, or with an error */
+	int status;	   /* of the last one */
+	struct proc_backoff backoff;
+};
+
+struct master_socket {
+	struct net_addr addr;
+	int fd;
+};
+
+struct master {
+	struct config config;
+	slice config_path; /* as given; empty: the default */
+	struct buf text;   /* the configuration as handed to children */
+	unsigned generation;
+	struct master_socket sockets[MASTER_SOCKETS_MAX];
+	size_t nsockets;
+	int census; /* shared table of connections, bin/census.h */
+	struct census *census_table;
+	struct slot prepare, queue, auth, edges[MASTER_EDGES_MAX];
+	struct cond changed; /* a process became ready or ended, or a signal came */
+	bool stop_wanted, force_wanted, reload_wanted, reloading;
+	int control;
+	int exit_status;
+};
+
+/* master_procs.c */
+void slots_init(struct master *m);
+/* Starts a process in the slot and links it; on failure it is tried again later. */
+void slot_start(struct slot *s);
+bool slot_ready(const struct slot *s);
+/* Stops it for good; the slot is free when its process has ended. */
+void slot_retire(struct slot *s, enum proc_stop how, int64_t within);
+/* Waits for all slots given to be ready: 0; -1 when one failed, time is up, or a stop is wanted. */
+int slots_wait_ready(struct master *m, struct slot *const *v, size_t n, int64_t within, struct err *e);
+/* Waits until no edge (or nothing at all) runs; false: time is up. */
+bool edges_wait_ended(struct master *m, instant deadline);
+bool slot_wait_ended(struct slot *s, instant deadline);
+/* A free slot for one more edge, or NULL. */
+struct slot *edge_slot_free(struct master *m);
+void master_status(struct master *m, struct buf *out);
+
+/* master_listen.c */
+/* Binds what the configuration listens on and `m` has not yet; new sockets are appended. On failure
+ * nothing has changed. */
+int listen_add(struct master *m, const struct config *c, struct err *e);
+/* Closes the sockets that the configuration does not want. */
+void listen_drop_others(struct master *m, const struct config *c);
+/* The descriptors an edge needs, by name ("listen.LISTENER.ADDRESS"). */
+size_t listen_fds(const struct master *m, const struct config *c, struct proc_fd *fds, size_t max);
+
+/* master_reload.c */
+/* Takes the changed configuration into service, or refuses it and changes nothing. In a coroutine. */
+int master_reload(struct master *m, struct buf *report, struct err *e);
+
+/* `posthouse serve` */
+int master_main(slice config_path, enum conf_lang lang);

@@ -1,0 +1,262 @@
+/*
+ * The master's processes: a slot for each, started again with growing pauses when it crashes, and the
+ * links between them: whoever starts gets fresh links to its neighbours, and they to it.
+ */
+#include "bin/master.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "bin/census.h"
+#include "run/link.h"
+#include "run/log.h"
+#include "run/metrics.h"
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+METRIC_COUNTER(crashes_edge, "posthouse_process_crashes_total", "role=\"edge\"", "Processes that ended unasked.");
+METRIC_COUNTER(crashes_queue, "posthouse_process_crashes_total", "role=\"queue\"", "Processes that ended unasked.");
+METRIC_COUNTER(crashes_auth, "posthouse_process_crashes_total", "role=\"auth\"", "Processes that ended unasked.");
+
+static void slot_init(struct master *m, struct slot *s, const char *role, unsigned instance)
+{
+	*s = (struct slot){.master = m, .role = role, .instance = instance};
+}
+
+void slots_init(struct master *m)
+{
+	slot_init(m, &m->prepare, "prepare", 0);
+	slot_init(m, &m->queue, "queue", 0);
+	slot_init(m, &m->auth, "auth", 0);
+	m->prepare.once = true;
+	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
+		slot_init(m, &m->edges[i], "edge", i);
+}
+
+static bool is_edge(const struct slot *s)
+{
+	return s >= s->master->edges && s < s->master->edges + MASTER_EDGES_MAX;
+}
+
+bool slot_ready(const struct slot *s)
+{
+	return s->proc && proc_is_ready(s->proc);
+}
+
+struct slot *edge_slot_free(struct master *m)
+{
+	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
+		if (!m->edges[i].proc && !m->edges[i].wanted)
+			return &m->edges[i];
+	return NULL;
+}
+
+/* ---- links ---- */
+
+/* Gives both a fresh link; the asking one replaces its former link to that role. */
+static void connect_slots(struct slot *asks, struct slot *serves)
+{
+	struct err e;
+	int ends[2];
+	if (!asks->proc || !serves->proc)
+		return;
+	if (link_pair(ends, &e) < 0) {
+		log_error(NULL, "link.failed", F("from", asks->role), F("to", serves->role), F("error", &e));
+		return;
+	}
+	AUTO(fd) int a = ends[0];
+	AUTO(fd) int b = ends[1];
+	if (proc_order_link(serves->proc, asks->role, asks->instance, b))
+		proc_order_link(asks->proc, serves->role, serves->instance, a);
+}
+
+/* Who asks whom: the only ways between processes. */
+static void connect_neighbours(struct slot *s)
+{
+	struct master *m = s->master;
+	if (is_edge(s)) {
+		connect_slots(s, &m->queue);
+		connect_slots(s, &m->auth);
+	}
+	for (unsigned i = 0; i < MASTER_EDGES_MAX && (s == &m->queue || s == &m->auth); i++)
+		connect_slots(&m->edges[i], s);
+}
+
+/* ---- life ---- */
+
+static void start_again(void *arg)
+{
+	struct slot *s = arg;
+	if (s->wanted && !s->proc)
+		slot_start(s);
+}
+
+struct restart {
+	struct slot *slot;
+	instant at;
+};
+
+static void restart_run(void *arg)
+{
+	AUTO(free) struct restart *r = arg;
+	struct err e;
+	if (co_sleep(r->at, &e) == 0)
+		start_again(r->slot);
+}
+
+static void restart_later(struct slot *s, int64_t lived)
+{
+	struct restart *r = NEW(struct restart);
+	int64_t wait = proc_backoff_next(&s->backoff, lived);
+	*r = (struct restart){s, instant_in(wait)};
+	log_warn(NULL, "process.restart", F("role", s->role), F("instance", s->instance),
+		F("crashes", s->backoff.crashes), F_USEC("after", wait));
+	co_go("master.restart", restart_run, r);
+}
+
+static void count_crash(const struct slot *s)
+{
+	if (s == &s->master->queue)
+		metric_add(&crashes_queue, 1);
+	else if (s == &s->master->auth)
+		metric_add(&crashes_auth, 1);
+	else
+		metric_add(&crashes_edge, 1);
+}
+
+static void on_ready(void *arg, struct proc *p)
+{
+	struct slot *s = arg;
+	log_info(NULL, "process.ready", F("role", s->role), F("instance", s->instance),
+		F("pid", proc_pid(p)), F_USEC("took", instant_now() - proc_started_at(p)));
+	cond_wake_all(&s->master->changed);
+}
+
+static void on_ended(void *arg, struct proc *p, int status)
+{
+	struct slot *s = arg;
+	char text[64];
+	proc_status_print(status, text);
+	bool expected = (s->once || !s->wanted) && status == 0;
+	s->failed = status != 0 || (!s->once && !proc_is_ready(p));
+	s->status = status;
+	s->proc = NULL;
+	if (expected) {
+		log_info(NULL, "process.ended", F("role", s->role), F("instance", s->instance));
+	} else {
+		log_error(NULL, "process.crashed", F("role", s->role), F("instance", s->instance),
+			F("status", text), F_USEC("lived", instant_now() - proc_started_at(p)));
+		count_crash(s);
+	}
+	if (s->once)
+		s->wanted = false;
+	if (s->wanted)
+		restart_later(s, instant_now() - proc_started_at(p));
+	if (is_edge(s))
+		census_wipe(s->master->census_table, s->instance);
+	cond_wake_all(&s->master->changed);
+}
+
+void slot_start(struct slot *s)
+{
+	struct master *m = s->master;
+	AUTO(free) struct proc_fd *fds = mem_alloc(sizeof *fds * PROC_FDS_MAX);
+	const struct proc_events events = {on_ready, on_ended, s};
+	struct err e;
+	must(!s->proc);
+	s->wanted = true;
+	s->failed = false;
+	struct proc_spec spec = {
+		.role = s->role,
+		.instance = s->instance,
+		.generation = m->generation,
+		.config_path = m->config.path,
+		.config_text = buf_slice(&m->text),
+		.fds = fds,
+	};
+	if (is_edge(s)) {
+		spec.nfds = listen_fds(m, &m->config, fds, MASTER_SOCKETS_MAX);
+		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "census");
+		fds[spec.nfds++].fd = m->census;
+	}
+	if (proc_spawn(&spec, &events, &s->proc, &e) < 0) {
+		log_error(NULL, "process.start", F("role", s->role), F("error", &e));
+		s->failed = true;
+		if (!s->once)
+			restart_later(s, 0);
+		return;
+	}
+	connect_neighbours(s);
+}
+
+void slot_retire(struct slot *s, enum proc_stop how, int64_t within)
+{
+	s->wanted = false;
+	if (s->proc && !proc_order_stop(s->proc, how, within))
+		proc_kill(s->proc, SIGKILL);
+}
+
+/* ---- waiting ---- */
+
+int slots_wait_ready(struct master *m, struct slot *const *v, size_t n, int64_t within, struct err *e)
+{
+	instant deadline = instant_in(within);
+	for (size_t i = 0; i < n;) {
+		if (slot_ready(v[i])) {
+			i++;
+			continue;
+		}
+		if (v[i]->failed)
+			return err_set(e, ERR_PERM, "process %s %u could not start (see the log)",
+				v[i]->role, v[i]->instance);
+		if (m->stop_wanted)
+			return err_set(e, ERR_CLOSED, "stopped");
+		if (cond_wait(&m->changed, deadline, e) < 0)
+			return err_wrap(e, "waiting for process %s %u", v[i]->role, v[i]->instance);
+	}
+	return 0;
+}
+
+bool slot_wait_ended(struct slot *s, instant deadline)
+{
+	struct err e;
+	while (s->proc)
+		if (s->master->force_wanted || cond_wait(&s->master->changed, deadline, &e) < 0)
+			return false;
+	return true;
+}
+
+bool edges_wait_ended(struct master *m, instant deadline)
+{
+	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
+		if (!slot_wait_ended(&m->edges[i], deadline))
+			return false;
+	return true;
+}
+
+/* ---- what the control socket tells ---- */
+
+static void print_slot(const struct slot *s, struct buf *out)
+{
+	if (!s->proc && !s->wanted)
+		return;
+	if (!s->proc) {
+		buf_printf(out, "%s %u crashed waiting=restart crashes=%u\n", s->role, s->instance,
+			s->backoff.crashes);
+		return;
+	}
+	const char *state = !slot_ready(s) ? "starting" : s->wanted ? "ready" : "draining";
+	buf_printf(out, "%s %u %s pid=%d generation=%u crashes=%u up=%llds\n", s->role, s->instance, state,
+		(int)proc_pid(s->proc), proc_generation(s->proc), s->backoff.crashes,
+		(long long)((instant_now() - proc_started_at(s->proc)) / SECOND));
+}
+
+void master_status(struct master *m, struct buf *out)
+{
+	buf_printf(out, "master 0 ready pid=%d generation=%u\n", (int)getpid(), m->generation);
+	print_slot(&m->queue, out);
+	print_slot(&m->auth, out);
+	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
+		print_slot(&m->edges[i], out);
+}

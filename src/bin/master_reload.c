@@ -1,0 +1,151 @@
+/*
+ * Taking a changed configuration into service without dropping a connection: check it, bind what is
+ * new, start a new generation of edges with the sockets, and when they are ready let the former ones
+ * finish their sessions. Queue and auth take the new configuration in place. Whatever fails before
+ * that point leaves everything as it was.
+ */
+#include "bin/master.h"
+
+#include "base/mem.h"
+#include "run/log.h"
+#include <signal.h>
+#include <unistd.h>
+
+static int load(struct master *m, struct config *ret, struct buf *report, struct err *e)
+{
+	AUTO(arena) struct arena mem = {0};
+	struct conf_errors errors;
+	if (config_load(m->config_path, CONF_EN, ret, &mem, &errors, e) == 0)
+		return 0;
+	for (size_t i = 0; i < errors.n; i++) {
+		buf_printf(report, "%.*s\n", SFMT(errors.v[i]));
+		log_error(NULL, "config.error", F("error", errors.v[i]));
+	}
+	return -1;
+}
+
+/* What processes cannot change while they run. */
+static int check_fixed(const struct config *was, const struct config *is, struct err *e)
+{
+	const struct server_conf *a = was->server, *b = is->server;
+	if (!slice_eq(a->data, b->data) || !slice_eq(a->run, b->run) || !slice_eq(a->user, b->user) ||
+		a->sandbox != b->sandbox)
+		return err_set(e, ERR_PERM,
+			"[server] data, run, user and sandbox change by a restart only");
+	return 0;
+}
+
+/* Exchanges the configuration in force for the one given, and back. */
+static void swap(struct master *m, struct config *c, struct buf *text)
+{
+	struct config config = m->config;
+	struct buf was = m->text;
+	m->config = *c;
+	m->text = *text;
+	*c = config;
+	*text = was;
+}
+
+static void kill_all(struct slot *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		v[i]->wanted = false;
+		if (v[i]->proc)
+			proc_kill(v[i]->proc, SIGKILL);
+	}
+}
+
+/* The new edges, ready to accept; or none. */
+static int start_edges(struct master *m, struct slot **v, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		v[i] = edge_slot_free(m);
+		if (!v[i]) {
+			kill_all(v, i);
+			return err_set(e, ERR_LIMIT, "too many processes of earlier reloads still run");
+		}
+		slot_start(v[i]);
+	}
+	if (slots_wait_ready(m, v, n, MINUTE, e) == 0)
+		return 0;
+	kill_all(v, n);
+	return -1;
+}
+
+static bool among(const struct slot *s, struct slot *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i] == s)
+			return true;
+	return false;
+}
+
+static void retire_former(struct master *m, struct slot *const *fresh, size_t n)
+{
+	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++) {
+		struct slot *s = &m->edges[i];
+		if (s->wanted && !among(s, fresh, n))
+			slot_retire(s, PROC_STOP_DRAIN, m->config.server->drain_time);
+	}
+}
+
+static void tell(struct master *m, struct slot *s)
+{
+	if (s->proc)
+		proc_order_reload(s->proc, m->config.path, buf_slice(&m->text));
+}
+
+static int change_over(struct master *m, struct config *c, struct buf *text, struct err *e)
+{
+	struct slot *fresh[MASTER_EDGES_MAX];
+	size_t sockets = m->nsockets;
+	if (listen_add(m, c, e) < 0)
+		return -1;
+	swap(m, c, text);
+	m->generation++;
+	if (start_edges(m, fresh, m->config.edges, e) < 0) {
+		swap(m, c, text);
+		while (m->nsockets > sockets)
+			close(m->sockets[--m->nsockets].fd);
+		return -1;
+	}
+	retire_former(m, fresh, m->config.edges);
+	listen_drop_others(m, &m->config);
+	tell(m, &m->queue);
+	tell(m, &m->auth);
+	log_set_level((enum log_level)m->config.log->level);
+	return 0;
+}
+
+static int reload(struct master *m, struct buf *report, struct err *e)
+{
+	struct config c;
+	AUTO(buf) struct buf text = BUF(PROC_CONFIG_MAX);
+	if (load(m, &c, report, e) < 0)
+		return -1;
+	config_text(&c, &text);
+	int r = check_fixed(&m->config, &c, e);
+	if (r == 0 && !buf_ok(&text))
+		r = err_set(e, ERR_LIMIT, "the configuration is too long");
+	if (r == 0)
+		r = change_over(m, &c, &text, e);
+	config_done(&c); /* the former one, or the refused one */
+	return r;
+}
+
+int master_reload(struct master *m, struct buf *report, struct err *e)
+{
+	if (m->reloading || m->stop_wanted)
+		return err_set(e, ERR_TEMP, m->reloading ? "a reload is under way" : "the server is stopping");
+	m->reloading = true;
+	proc_notify("RELOADING=1");
+	log_info(NULL, "server.reload");
+	int r = reload(m, report, e);
+	if (r < 0)
+		log_error(NULL, "server.reload.refused", F("error", e));
+	else
+		log_info(NULL, "server.reloaded", F("generation", m->generation));
+	proc_notify("READY=1");
+	m->reloading = false;
+	return r;
+}
