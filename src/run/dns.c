@@ -22,7 +22,8 @@ struct dns {
 	enum dns_order order;
 	int64_t timeout;
 	unsigned in_flight;
-	struct co *pump;
+	struct co *pump; /* the one that reads; a cancelled one may still be on its way out */
+	unsigned pumps;
 };
 
 /* ---- configuration ---- */
@@ -46,32 +47,29 @@ static void check_dns(const void *value, slice instance, struct conf_check *c)
 {
 	const struct dns_config *cfg = value;
 	(void)instance;
-	if ((cfg->mode == DNS_FORWARD || cfg->mode == DNS_STUB) && cfg->servers.n == 0)
-		conf_complain(c, "servers", "the modes forward and stub need at least one server",
-			"forward 与 stub 模式至少需要一个服务器");
+	if (cfg->mode == DNS_FORWARD && cfg->servers.n == 0)
+		conf_complain(c, "servers", "the mode forward needs at least one server",
+			"forward 模式至少需要一个服务器");
 	for (size_t i = 0; i < cfg->servers.n; i++)
 		if (!is_server(cfg->servers.v[i]))
 			conf_complain(c, "servers", "each server is an IP address, or ADDRESS@PORT",
 				"每个服务器应为 IP 地址，或“地址@端口”");
 }
 
-static const char *const mode_words[] = {"system", "forward", "recurse", "stub", NULL};
+static const char *const mode_words[] = {"system", "forward", "recurse", NULL};
 static const char *const order_words[] = {
 	"ipv6-first", "ipv4-first", "ipv6-only", "ipv4-only", NULL};
 
 static const struct conf_key dns_keys[] = {
 	CONF_KEY_ENUM(struct dns_config, mode, "system", mode_words,
 		"Whom to ask: the servers of /etc/resolv.conf (system), the resolvers listed below "
-		"(forward), the DNS "
-		"itself beginning at its root (recurse), or the listed servers as if they were "
-		"authoritative for "
-		"everything (stub).",
+		"(forward), or the DNS "
+		"itself, beginning at its root (recurse).",
 		"查询方式：使用 /etc/resolv.conf "
-		"中的服务器（system）、下列解析服务器（forward）、自根域起递归查询（recurse），"
-		"或将所列服务器视为一切域的权威服务器（stub）。"),
+		"中的服务器（system）、下列解析服务器（forward），或自根域起递归查询（recurse）。"),
 	CONF_KEY_LIST(struct dns_config, servers, "",
-		"Servers for the modes forward and stub: addresses, with @PORT where it is not 53.",
-		"forward 与 stub 模式的服务器地址；端口不是 53 时写作“地址@端口”。"),
+		"Servers for the mode forward: addresses, with @PORT where it is not 53.",
+		"forward 模式的服务器地址；端口不是 53 时写作“地址@端口”。"),
 	CONF_KEY_PATH(struct dns_config, root_hints, "",
 		"File with the root servers for the mode recurse; empty for the built-in list.",
 		"recurse 模式的根服务器文件；留空则使用内置列表。"),
@@ -119,19 +117,16 @@ static int set_servers(struct dns *d, const struct dns_config *cfg, struct err *
 	int r = 0;
 	if (cfg->mode == DNS_SYSTEM)
 		r = ub_ctx_resolvconf(d->ub, NULL);
-	for (size_t i = 0; r == 0 && i < cfg->servers.n; i++) {
+	for (size_t i = 0; cfg->mode == DNS_FORWARD && i < cfg->servers.n; i++) {
 		AUTO(free) char *server = mem_dup(cfg->servers.v[i].p, cfg->servers.v[i].n);
-		if (cfg->mode == DNS_FORWARD)
-			r = ub_ctx_set_fwd(d->ub, server);
-		else if (cfg->mode == DNS_STUB)
-			r = ub_ctx_set_stub(d->ub, ".", server, 0);
+		r = ub_ctx_set_fwd(d->ub, server);
 		if (r)
 			return err_set(e, ERR_PERM, "dns: server %s: %s", server, ub_strerror(r));
 	}
 	return r ? err_set(e, ERR_PERM, "dns: /etc/resolv.conf: %s", ub_strerror(r)) : 0;
 }
 
-/* Servers given by name of address are asked about everything, also what libunbound would answer by
+/* Servers of the site's own choice are asked about everything, also what libunbound would answer by
  * itself because the public DNS must not be bothered with it: private reverse zones, test. (RFC
  * 6303, 6761). */
 static int open_private_zones(struct dns *d, struct err *e)
@@ -140,7 +135,7 @@ static int open_private_zones(struct dns *d, struct err *e)
 		set_option(d, "unblock-lan-zones:", "yes", e) < 0 ||
 		set_option(d, "insecure-lan-zones:", "yes", e) < 0)
 		return -1;
-	return set_option(d, "local-zone:", "test. nodefault", e);
+	return set_option(d, "local-zone:", "test. transparent", e);
 }
 
 static int set_files(struct dns *d, const struct dns_config *cfg, struct err *e)
@@ -266,7 +261,9 @@ static void pump(void *arg)
 	struct err e;
 	while (d->in_flight && loop_wait_fd(d->fd, EPOLLIN, INSTANT_NEVER, &e) == 0)
 		ub_process(d->ub);
-	d->pump = NULL;
+	if (d->pump == co_self())
+		d->pump = NULL;
+	d->pumps--;
 }
 
 static void lookup_left(struct lookup *l)
@@ -302,8 +299,10 @@ int lookup_start(struct lookup *l, struct dns *d, slice name, int type, struct e
 		return temp(l, e, ub_strerror(r));
 	l->running = true;
 	d->in_flight++;
-	if (!d->pump)
+	if (!d->pump) {
+		d->pumps++;
 		d->pump = co_go("dns", pump, d);
+	}
 	return 0;
 }
 
@@ -313,7 +312,7 @@ void lookup_end(struct lookup *l)
 		ub_cancel(l->d->ub, l->id);
 		lookup_left(l);
 		if (l->d->in_flight == 0 && l->d->pump)
-			co_cancel(l->d->pump);
+			co_cancel(take(&l->d->pump));
 	}
 	ub_resolve_free(l->result);
 	l->result = NULL;

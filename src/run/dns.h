@@ -27,11 +27,11 @@ enum dns_status { DNS_OK, DNS_NODATA, DNS_NXDOMAIN, DNS_TEMP, DNS_BOGUS };
 const char *dns_status_name(enum dns_status s); /* "ok", "nodata", ... for logs */
 
 /* ---- configuration: section [dns] ---- */
-enum dns_mode { DNS_SYSTEM, DNS_FORWARD, DNS_RECURSE, DNS_STUB };
+enum dns_mode { DNS_SYSTEM, DNS_FORWARD, DNS_RECURSE };
 enum dns_order { DNS_V6_FIRST, DNS_V4_FIRST, DNS_V6_ONLY, DNS_V4_ONLY };
 struct dns_config {
 	int mode; /* enum dns_mode */
-	struct conf_list servers; /* forward, stub: "192.0.2.1", "127.0.0.1@5353" */
+	struct conf_list servers; /* forward: "192.0.2.1", "127.0.0.1@5353" */
 	slice root_hints; /* recurse; empty: built in */
 	slice trust_anchor; /* file; empty: no validation, `secure` is never set */
 	int order; /* enum dns_order */
