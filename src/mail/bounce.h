@@ -1,6 +1,6 @@
 /*
- * bounce: when and whom to tell about a message's fate (RFC 3461, RFC 3464, RFC 5321 6.1), and making
- * the message that tells. The null sender is never told, so a bounce never causes a bounce.
+ * bounce: when and whom to tell about a message's fate (RFC 3461, RFC 3464, RFC 5321 6.1), and
+ * making the message that tells. The null sender is never told, so a bounce never causes a bounce.
  */
 #pragma once
 #include "codec/dsn.h"
@@ -9,9 +9,9 @@
 #include "store/queue.h"
 
 struct bounce_config {
-	slice hostname;	  /* reporting MTA */
-	slice from;	  /* "mailer-daemon@example.com", shown; the envelope sender is <> */
-	uint64_t size;	  /* largest original that is returned whole */
+	slice hostname; /* reporting MTA */
+	slice from; /* "mailer-daemon@example.com", shown; the envelope sender is <> */
+	uint64_t size; /* largest original that is returned whole */
 	int64_t lifetime; /* usec a bounce is tried */
 };
 
@@ -20,13 +20,14 @@ bool bounce_wanted(const struct queue_msg *m, const struct queue_rcpt *r, enum d
 /* A recipient failed and nobody may be told: a bounce that bounces. */
 bool bounce_is_double(const struct queue_msg *m, const struct queue_rcpt *r);
 /* Is the whole original to be returned in a report with this action? RET, size. */
-bool bounce_returns_all(const struct bounce_config *c, const struct queue_msg *m, enum dsn_action action);
+bool bounce_returns_all(
+	const struct bounce_config *c, const struct queue_msg *m, enum dsn_action action);
 
 /*
- * Makes the report about m's recipients `v` (all with bounce_wanted): builds it, writes the blob, fills
- * *ret with a message of one recipient, to be added with queue_add_tx in the transaction that ends (or
- * updates) the recipients. In a coroutine. Strings in *a. -1: ERR_TEMP try again; ERR_NOTFOUND: the
- * sender's address leads nowhere, nothing to send.
+ * Makes the report about m's recipients `v` (all with bounce_wanted): builds it, writes the blob,
+ * fills *ret with a message of one recipient, to be added with queue_add_tx in the transaction that
+ * ends (or updates) the recipients. In a coroutine. Strings in *a. -1: ERR_TEMP try again;
+ * ERR_NOTFOUND: the sender's address leads nowhere, nothing to send.
  */
 int bounce_make(const struct bounce_config *c, const struct route_lookup *l, struct blobs *blobs,
 	const struct queue_msg *m, const struct dsn_rcpt *v, size_t n, int64_t now, struct arena *a,

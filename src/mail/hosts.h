@@ -1,18 +1,18 @@
 /*
- * hosts: which hosts and addresses to try for a destination, in which order. MX rules of RFC 5321 5.1
- * and RFC 7505, loops to ourselves (5.1: our own name or address in the list cuts off everything that
- * is not better), host lists of routes with their health.
+ * hosts: which hosts and addresses to try for a destination, in which order. MX rules of RFC
+ * 5321 5.1 and RFC 7505, loops to ourselves (5.1: our own name or address in the list cuts off
+ * everything that is not better), host lists of routes with their health.
  */
 #pragma once
 #include "mail/result.h"
 #include "run/dns.h"
 
 enum {
-	HOSTS_MAX = 20,		     /* addresses tried in one attempt */
-	HOSTS_LIST_MAX = 32,	     /* hosts of one route */
-	HOSTS_DOWN_FIRST_S = 10,     /* an address that failed is tried last for that long; doubles */
+	HOSTS_MAX = 20, /* addresses tried in one attempt */
+	HOSTS_LIST_MAX = 32, /* hosts of one route */
+	HOSTS_DOWN_FIRST_S = 10, /* an address that failed is tried last for that long; doubles */
 	HOSTS_DOWN_MOST_S = 300,
-	HOSTS_HEALTH_MAX = 10000,    /* addresses remembered */
+	HOSTS_HEALTH_MAX = 10000, /* addresses remembered */
 };
 
 /* Who we are: so that we never deliver to ourselves. */
@@ -25,8 +25,8 @@ struct hosts_self {
 bool hosts_is_self_name(const struct hosts_self *self, slice host);
 bool hosts_is_self_addr(const struct hosts_self *self, const struct net_addr *a);
 /* Adds the machine's own interface addresses, each with every given port. */
-int hosts_own_addresses(const uint16_t *ports, size_t nports, struct arena *a, struct net_addr **ret,
-	size_t *ret_n, struct err *e);
+int hosts_own_addresses(const uint16_t *ports, size_t nports, struct arena *a,
+	struct net_addr **ret, size_t *ret_n, struct err *e);
 
 struct host {
 	slice name; /* for TLS and the trace; "[192.0.2.1]" of a literal */
@@ -45,20 +45,20 @@ struct hosts_want {
 	struct dns *dns;
 	const struct hosts_self *self;
 	struct hosts_health *health; /* may be NULL */
-	uint16_t port;		     /* default port */
+	uint16_t port; /* default port */
 	instant deadline, now;
 };
 
 /*
- * The addresses to try for mail to a domain or address literal, best first. 0 with at least one; or -1
- * and *ret_why tells what to do with the recipients: RESULT_FAILED (no such domain 5.1.2, null MX
- * 5.1.10, no host has an address 5.4.4, mail loops to us 5.4.6) or RESULT_DEFERRED (4.4.3).
+ * The addresses to try for mail to a domain or address literal, best first. 0 with at least one; or
+ * -1 and *ret_why tells what to do with the recipients: RESULT_FAILED (no such domain 5.1.2, null
+ * MX 5.1.10, no host has an address 5.4.4, mail loops to us 5.4.6) or RESULT_DEFERRED (4.4.3).
  */
 int hosts_for_domain(const struct hosts_want *w, slice domain, struct arena *a, struct host **ret,
 	size_t *ret_n, struct result *ret_why);
 /* The same for a route's "host[:port] ..." list: in order, hosts that are down last. */
 int hosts_for_route(const struct hosts_want *w, slice list, struct arena *a, struct host **ret,
 	size_t *ret_n, struct result *ret_why);
-/* The order alone, for tests: MX records to hosts worth trying; the number left. 0: loops to us when
- * *ret_loop. */
+/* The order alone, for tests: MX records to hosts worth trying; the number left. 0: loops to us
+ * when *ret_loop. */
 size_t hosts_prune_self(const struct hosts_self *self, struct dns_mx *v, size_t n, bool *ret_loop);

@@ -1,7 +1,8 @@
 /*
- * local: final delivery. A recipient with destination "local" is a mailbox, or an alias whose targets
- * become recipients of a new message of the same blob. Mailbox rows are committed per shard; the same
- * (message, recipient) is never stored twice, so a crash repeats without duplicates.
+ * local: final delivery. A recipient with destination "local" is a mailbox, or an alias whose
+ * targets become recipients of a new message of the same blob. Mailbox rows are committed per
+ * shard; the same (message, recipient) is never stored twice, so a crash repeats without
+ * duplicates.
  */
 #pragma once
 #include "mail/letter.h"
@@ -26,6 +27,7 @@ struct local;
 struct local *local_new(const struct local_config *c);
 void local_free(struct local *l); /* nothing may be under way */
 
-/* Starts the delivery of the group's recipients (positions in letter->m.rcpts). In a coroutine: waits
- * only when the directory or (for an alias) the message's header must be read. */
-void local_deliver(struct local *l, struct letter *letter, const uint32_t *at, size_t n, void *token);
+/* Starts the delivery of the group's recipients (positions in letter->m.rcpts). In a coroutine:
+ * waits only when the directory or (for an alias) the message's header must be read. */
+void local_deliver(
+	struct local *l, struct letter *letter, const uint32_t *at, size_t n, void *token);

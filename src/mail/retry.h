@@ -11,16 +11,17 @@ enum { RETRY_WAITS_MAX = 64 };
 #define RETRY_BOUNCE_LIFETIME (2 * DAY)
 
 struct retry_config {
-	const int64_t *waits; /* usec between attempts; the last one repeats. NULL: the default list */
+	const int64_t
+		*waits; /* usec between attempts; the last one repeats. NULL: the default list */
 	size_t nwaits;
 	int64_t warn_after; /* usec after arrival; 0: never */
 };
 
 /*
- * Wall time of the next attempt after the attempts-th one (1 ..) was deferred with `status`: the wait
- * of the schedule, made longer or shorter where the status tells more (full mailbox, greylisting, too
- * many recipients ...), spread by a tenth with `random`, and never beyond expires_at: the last attempt
- * is made when time is up.
+ * Wall time of the next attempt after the attempts-th one (1 ..) was deferred with `status`: the
+ * wait of the schedule, made longer or shorter where the status tells more (full mailbox,
+ * greylisting, too many recipients ...), spread by a tenth with `random`, and never beyond
+ * expires_at: the last attempt is made when time is up.
  */
 int64_t retry_next(const struct retry_config *c, int32_t attempts, int64_t now, int64_t expires_at,
 	struct status_code status, uint64_t random);
@@ -31,6 +32,7 @@ static inline bool retry_expired(const struct queue_msg *m, int64_t now)
 	return now >= m->expires_at;
 }
 
-/* Is a warning about the delay due? (Whether the sender wants one: bounce_wanted.) Once a recipient. */
-bool retry_warning_due(const struct retry_config *c, const struct queue_msg *m, const struct queue_rcpt *r,
-	int64_t now);
+/* Is a warning about the delay due? (Whether the sender wants one: bounce_wanted.) Once a
+ * recipient. */
+bool retry_warning_due(const struct retry_config *c, const struct queue_msg *m,
+	const struct queue_rcpt *r, int64_t now);

@@ -1,13 +1,13 @@
 /*
- * route: where a recipient's mail goes, and why. Asked by edge at RCPT, by the queue before attempts
- * (the directory may have changed meanwhile) and by `posthouse route test`.
+ * route: where a recipient's mail goes, and why. Asked by edge at RCPT, by the queue before
+ *attempts (the directory may have changed meanwhile) and by `posthouse route test`.
  *
  * The answer is a destination key, the unit of scheduling and connection reuse:
  *	local			mailboxes here
  *	backend:NAME		the route NAME of the directory (a backend, a smarthost)
- *	smtp:example.com	the domain's MX hosts; smtp:[192.0.2.1] and smtp:[IPv6:...] that address
- *	error:5.1.1 text	nowhere. A queued recipient with such a key is bounced without an attempt
- *				(that is how an administrator bounces a message)
+ *	smtp:example.com	the domain's MX hosts; smtp:[192.0.2.1] and smtp:[IPv6:...] that
+ *address error:5.1.1 text	nowhere: refused at RCPT, or bounced when it is queued already
+ *	bounce			an administrator wants it bounced; the recipient's reason says why
  */
 #pragma once
 #include "codec/status.h"
@@ -15,20 +15,20 @@
 
 enum { ROUTE_WHY_MAX = 8, ROUTE_DEST_MAX = 512 };
 
-enum route_kind { ROUTE_LOCAL, ROUTE_BACKEND, ROUTE_SMTP, ROUTE_ERROR };
+enum route_kind { ROUTE_LOCAL, ROUTE_BACKEND, ROUTE_SMTP, ROUTE_ERROR, ROUTE_BOUNCE };
 
 struct route_why {
 	slice en, zh;
 };
 struct route_decision {
 	enum route_kind kind;
-	slice dest;		   /* the key */
+	slice dest; /* the key */
 	struct status_code status; /* ROUTE_ERROR: 5.1.1, 5.1.2, 5.2.1 ... */
-	slice text;		   /* ROUTE_ERROR: the sentence of the key */
-	bool verified;		   /* the recipient is known to exist (or, for an error, known not to) */
-	bool callout;		   /* ROUTE_BACKEND: the backend should be asked */
-	bool ours;		   /* the recipient's domain is one that we are responsible for */
-	slice route;		   /* ROUTE_BACKEND: the route's name */
+	slice text; /* ROUTE_ERROR: the sentence of the key */
+	bool verified; /* the recipient is known to exist (or, for an error, known not to) */
+	bool callout; /* ROUTE_BACKEND: the backend should be asked */
+	bool ours; /* the recipient's domain is one that we are responsible for */
+	slice route; /* ROUTE_BACKEND: the route's name */
 	struct route_why why[ROUTE_WHY_MAX];
 	unsigned nwhy;
 };
@@ -36,23 +36,25 @@ struct route_decision {
 /* Where the rules look things up; the directory, or a test's table. Results as directory_rcpt,
  * directory_get_route_for, directory_get_route. */
 struct route_lookup {
-	int (*rcpt)(void *arg, slice address, struct arena *a, struct rcpt_answer *ret, struct err *e);
-	int (*route_for)(void *arg, slice address, struct arena *a, struct route *ret, struct err *e);
+	int (*rcpt)(
+		void *arg, slice address, struct arena *a, struct rcpt_answer *ret, struct err *e);
+	int (*route_for)(
+		void *arg, slice address, struct arena *a, struct route *ret, struct err *e);
 	int (*route)(void *arg, slice name, struct arena *a, struct route *ret, struct err *e);
 	void *arg;
 };
 struct route_lookup route_lookup_directory(struct directory *d);
 
 /*
- * Decides for one mailbox (without <>). In a coroutine (the lookups may wait). `why` makes the list of
- * reasons, which costs a little. -1 with ERR_TEMP when the directory cannot answer now; unroutable is
- * a decision (ROUTE_ERROR), not an error.
+ * Decides for one mailbox (without <>). In a coroutine (the lookups may wait). `why` makes the list
+ * of reasons, which costs a little. -1 with ERR_TEMP when the directory cannot answer now;
+ * unroutable is a decision (ROUTE_ERROR), not an error.
  */
 int route_decide(const struct route_lookup *l, slice address, bool why, struct arena *a,
 	struct route_decision *ret, struct err *e);
 
 /* Takes a key apart. `name` is the route's name, the domain (or literal with its []), the error's
- * "5.1.1 text"; empty for local. False: no such key. */
+ * "5.1.1 text"; empty for local and bounce. False: no such key. */
 bool route_parse(slice dest, enum route_kind *ret_kind, slice *ret_name);
 /* The status and text of an error key's name. Without a status: 5.0.0. */
 void route_error(slice name, struct status_code *ret_status, slice *ret_text);

@@ -1,20 +1,20 @@
 /*
- * sched: which message goes next, and how many at once to each destination. No sockets, no clock and
- * no waiting in here: transports are callbacks, time is handed in, so the tests simulate days.
+ * sched: which message goes next, and how many at once to each destination. No sockets, no clock
+ * and no waiting in here: transports are callbacks, time is handed in, so the tests simulate days.
  *
- * The unit is a group: the recipients of one message that share a destination key. A bounded window of
- * groups is in memory; the rest waits in the database. Rules (doc/notes/queue.md tells why):
+ * The unit is a group: the recipients of one message that share a destination key. A bounded window
+ * of groups is in memory; the rest waits in the database. Rules (doc/notes/queue.md tells why):
  *
  *   - New groups come in as long as their destination, and their sender within it, use no more than
  *     their share of what is still free in the window. Others are refused (SCHED_FULL) and are
  *     found again by the sweep of the database.
  *   - Destinations take turns; within one, the priorities by weight, then the senders in turn.
  *   - A destination's sessions grow like TCP's window: from `start` by one for each success, later
- *     slower, halved by trouble. One that cannot be reached at all is left alone for a while; then a
- *     single group probes it. Meanwhile its groups are handed out with `skip` set: they are to be
+ *     slower, halved by trouble. One that cannot be reached at all is left alone for a while; then
+ * a single group probes it. Meanwhile its groups are handed out with `skip` set: they are to be
  *     deferred for the destination's reason without an attempt.
- *   - Destinations without a recent success may use only a part of all sessions, slow ones a smaller
- *     part, so that they never take the last place from one that works.
+ *   - Destinations without a recent success may use only a part of all sessions, slow ones a
+ * smaller part, so that they never take the last place from one that works.
  */
 #pragma once
 #include "base/list.h"
@@ -26,24 +26,25 @@ struct sched_dest;
 struct sched_sender;
 
 enum {
-	SCHED_DESTS_MAX = 10000,  /* quiet destinations that are remembered */
-	SCHED_PUTBACKS_MAX = 3,	  /* times a group goes back untried, then it is deferred */
-	SCHED_TURN = 20,	  /* messages after which a session gives way when others wait for a slot */
+	SCHED_DESTS_MAX = 10000, /* quiet destinations that are remembered */
+	SCHED_PUTBACKS_MAX = 3, /* times a group goes back untried, then it is deferred */
+	SCHED_TURN = 20, /* messages after which a session gives way when others wait for a slot */
 	SCHED_REASON_MAX = 200,
 };
 
 struct sched_config {
-	unsigned window;      /* groups in memory */
-	unsigned per_dest;    /* of them waiting for one destination, at most */
-	size_t bytes;	      /* of letters held in memory; beyond it groups are kept as ids */
-	unsigned sessions;    /* in all */
-	unsigned uncommitted; /* groups attempted whose result is not yet on disk; then nothing starts */
+	unsigned window; /* groups in memory */
+	unsigned per_dest; /* of them waiting for one destination, at most */
+	size_t bytes; /* of letters held in memory; beyond it groups are kept as ids */
+	unsigned sessions; /* in all */
+	unsigned uncommitted; /* groups attempted whose result is not yet on disk; then nothing
+				 starts */
 	unsigned start, most; /* sessions of one destination: at first, at most */
 	int64_t backoff_first, backoff_most; /* usec between probes of an unreachable destination */
-	int64_t slow;			     /* usec a message: slower destinations are slow */
+	int64_t slow; /* usec a message: slower destinations are slow */
 };
-/* Defaults: window 20000, per_dest 2000, 32 MiB, sessions 500, uncommitted 1000, 5 .. 20, 1 .. 15
- * minutes, 10 s. */
+/* Defaults: window 20000, per_dest 2000, 32 MiB, sessions 500, uncommitted 1000, 5 .. 20, 20 s ..
+ * 15 minutes, 10 s. */
 struct sched_config sched_defaults(void);
 
 enum sched_state { SCHED_WAITING, SCHED_RUNNING, SCHED_SETTLING };
@@ -55,7 +56,7 @@ struct sched_item {
 	struct letter *letter; /* NULL: to be loaded */
 	enum queue_priority priority;
 	enum sched_state state;
-	bool skip;	    /* do not attempt: defer with sched_reason() */
+	bool skip; /* do not attempt: defer with sched_reason() */
 	uint8_t putbacks;
 	int64_t waiting_since; /* instant */
 	/* private */
@@ -70,17 +71,15 @@ struct sched_session {
 	bool must_end; /* no more work: close and sched_session_end() */
 	unsigned count; /* groups taken */
 	/* private */
-	bool idle;
+	bool idle, pending;
 	uint8_t counted_as;
-	instant since, taken_at;
 	struct list idle_node, dest_idle_node;
 };
 
 struct sched_ops {
 	/* Begin a session: soon, not inside this call, it asks sched_next(). */
 	void (*start)(void *arg, struct sched_session *s);
-	/* An idle session shall ask sched_next() again (and end if must_end). May be called again
-	 * before it does. */
+	/* An idle session shall ask sched_next() again (and end if must_end). */
 	void (*wake)(void *arg, struct sched_session *s);
 	/* There is room again for groups that are only in the database: sweep soon. */
 	void (*hungry)(void *arg);
@@ -97,27 +96,27 @@ void sched_free(struct sched *s); /* no session may be left */
 enum sched_added { SCHED_ADDED, SCHED_KNOWN, SCHED_FULL };
 /* Takes a group in. The letter (may be NULL) is referenced, not taken over. KNOWN: it is in memory
  * already, waiting or on its way. */
-enum sched_added sched_add(struct sched *s, msg_id id, slice dest, slice sender, enum queue_priority priority,
-	struct letter *letter, instant now);
+enum sched_added sched_add(struct sched *s, msg_id id, slice dest, slice sender,
+	enum queue_priority priority, struct letter *letter, instant now);
 /* Forgets every waiting group (the database knows them). Those on their way stay. */
 void sched_drop_waiting(struct sched *s);
 /* Takes no more work: idle sessions end, others after their present group. */
 void sched_stop(struct sched *s);
 
-/* The next group for this session, now SCHED_RUNNING; or NULL: then the session is idle until woken,
- * or shall end (must_end). */
+/* The next group for this session, now SCHED_RUNNING; or NULL: then the session is idle until
+ * woken, or shall end (must_end). */
 struct sched_item *sched_next(struct sched *s, struct sched_session *session, instant now);
 
 /* How it went with a group taken, as far as the destination is concerned. */
 enum sched_verdict {
-	SCHED_OK,	   /* it answered, whatever it thought of the message */
-	SCHED_THROTTLED,   /* it answered that we are too many or too fast (421, 4.7.x rate ...) */
+	SCHED_OK, /* it answered, whatever it thought of the message */
+	SCHED_THROTTLED, /* it answered that we are too many or too fast (421, 4.7.x rate ...) */
 	SCHED_UNREACHABLE, /* no host could be talked to */
 };
-/* `took` is the duration of this group's transaction with connecting. Returns true when the destination
- * is believed to be alive: a group that was not attempted may be put back. */
-bool sched_report(struct sched *s, struct sched_session *session, enum sched_verdict v, int64_t took,
-	slice reason, instant now);
+/* `took` is the duration of this group's transaction with connecting. Returns true when the
+ * destination is believed to be alive: a group that was not attempted may be put back. */
+bool sched_report(struct sched *s, struct sched_session *session, enum sched_verdict v,
+	int64_t took, slice reason, instant now);
 
 /* RUNNING -> waiting again at the head of its queue, untried. False: it was too often; defer it. */
 bool sched_putback(struct sched *s, struct sched_item *item, instant now);
@@ -127,10 +126,6 @@ void sched_settling(struct sched *s, struct sched_item *item);
 void sched_release(struct sched *s, struct sched_item *item, instant now);
 /* Frees the session. Its group must be put back, settling or released. */
 void sched_session_end(struct sched *s, struct sched_session *session, instant now);
-
-/* Starts what can be started; called by the above where needed. Call it at *ret_next at the latest
- * (INSTANT_NEVER: no need). */
-void sched_tick(struct sched *s, instant now, instant *ret_next);
 
 slice sched_key(const struct sched_dest *d);
 slice sched_reason(const struct sched_dest *d); /* why it cannot be reached */

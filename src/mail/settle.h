@@ -1,14 +1,15 @@
 /*
- * settle: what follows from an attempt. Takes the results of a group, decides per recipient (delivered,
- * deferred until when, failed, expired; who is told), and brings it to disk by group commit in this
- * order: report blobs, trace rows, then one queue transaction with the reports' rows, the ends and the
- * updates. A crash in between repeats work, never loses it.
+ * settle: what follows from an attempt. Takes the results of a group, decides per recipient
+ * (delivered, deferred until when, failed, expired; who is told), and brings it to disk by group
+ * commit in this order: report blobs, trace rows, then one queue transaction with the reports'
+ * rows, the ends and the updates. A crash in between repeats work, never loses it.
  *
- * Nobody waits: the next message is sent while earlier results are on their way to the disk (bounded by
- * sched's `uncommitted`). When a commit fails, the results stay in memory and are committed again and
- * again until it works; the message is not delivered again meanwhile.
+ * Nobody waits: the next message is sent while earlier results are on their way to the disk
+ * (bounded by sched's `uncommitted`). When a commit fails, the results stay in memory and are
+ * committed again and again until it works; the message is not delivered again meanwhile.
  */
 #pragma once
+#include "base/time.h"
 #include "mail/bounce.h"
 #include "mail/letter.h"
 #include "mail/result.h"
@@ -46,8 +47,9 @@ struct settle_rcpt {
 	struct result result;
 };
 /*
- * Everything given is copied; the letter is referenced. `expansion` (may be NULL) is a new message that
- * takes the place of the recipients that are RESULT_EXPANDED: it is added in the same transaction.
+ * Everything given is copied; the letter is referenced. `expansion` (may be NULL) is a new message
+ * that takes the place of the recipients that are RESULT_EXPANDED: it is added in the same
+ * transaction.
  */
 void settle_group(struct settle *s, struct letter *l, const struct settle_rcpt *v, size_t n,
 	const struct attempt *attempt, const struct queue_msg *expansion, void *token);

@@ -1,0 +1,78 @@
+/*
+ * Letters: messages in the queue process's memory. See letter.h. Made by the feed (datagrams, the
+ * database) and by settling (reports, expansions); used by the scheduler's groups.
+ */
+#include "mail/letter.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "mail/handoff.h"
+
+struct letter *letter_new(void)
+{
+	struct letter *l = NEW(struct letter);
+	l->refs = 1;
+	return l;
+}
+
+struct letter *letter_ref(struct letter *l)
+{
+	l->refs++;
+	return l;
+}
+
+void letter_unref(struct letter *l)
+{
+	if (!l)
+		return;
+	must(l->refs > 0);
+	if (--l->refs)
+		return;
+	arena_done(&l->mem);
+	free(l);
+}
+
+static void count_bytes(struct letter *l)
+{
+	l->bytes = sizeof *l + l->mem.total;
+}
+
+struct letter *letter_from_handoff(slice datagram, bool *ret_id_only)
+{
+	struct letter *l = letter_new();
+	bool id_only;
+	if (!handoff_decode(arena_dup(&l->mem, datagram), &l->mem, &l->m, &id_only)) {
+		letter_unref(l);
+		return NULL;
+	}
+	*ret_id_only = id_only;
+	count_bytes(l);
+	return l;
+}
+
+static void copy_rcpt(struct queue_rcpt *r, struct arena *a)
+{
+	r->address = arena_dup(a, r->address);
+	r->orcpt = arena_dup(a, r->orcpt);
+	r->dest = arena_dup(a, r->dest);
+	r->reason = arena_dup(a, r->reason);
+	r->log = arena_dup(a, r->log);
+}
+
+struct letter *letter_copy(const struct queue_msg *m)
+{
+	struct letter *l = letter_new();
+	struct arena *a = &l->mem;
+	l->m = *m;
+	slice *strings[] = {&l->m.sender, &l->m.prefix, &l->m.envid, &l->m.auth, &l->m.client,
+		&l->m.log, &l->m.message_id, &l->m.subject};
+	for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+		*strings[i] = arena_dup(a, *strings[i]);
+	l->m.rcpts = ARENA_ARRAY(a, struct queue_rcpt, m->nrcpts);
+	for (size_t i = 0; i < m->nrcpts; i++) {
+		l->m.rcpts[i] = m->rcpts[i];
+		copy_rcpt(&l->m.rcpts[i], a);
+	}
+	count_bytes(l);
+	return l;
+}

@@ -1,0 +1,96 @@
+/* The scheduler's inside, shared by sched.c (window), sched_run.c (sessions) and sched_dest.c. */
+#pragma once
+#include "base/map.h"
+#include "mail/sched.h"
+
+/* How much a destination is trusted to give its slots back soon. */
+enum sched_class { CLASS_PROVEN, CLASS_FRESH, CLASS_SLOW, CLASSES };
+
+/* One sender's groups inside one destination and priority. */
+struct sched_sender {
+	struct list ring; /* in dest->senders[priority] */
+	struct list items; /* sched_item.node, oldest first */
+	struct list chain; /* in sched.sender_table */
+	struct sched_dest *dest;
+	uint64_t hash;
+	unsigned n;
+	enum queue_priority priority;
+};
+
+struct sched_dest {
+	char *key;
+	size_t key_n;
+	struct list ready; /* in sched.ready[class][ready_in], while it needs one more session and
+			      may have it */
+	int ready_in;
+	struct list quiet; /* in sched.quiet, while nothing of it is in memory */
+	struct list senders[QUEUE_PRIORITIES];
+	int8_t credit[QUEUE_PRIORITIES];
+	unsigned waiting, known; /* groups waiting; all in memory */
+	unsigned sessions;
+	unsigned pending; /* sessions started or woken that have not asked for a group yet */
+	struct list idle; /* its idle sessions, last used first */
+	unsigned nidle;
+
+	/* Concurrency: limit and threshold in sixteenths of a session. */
+	unsigned start, most;
+	unsigned limit16, threshold16;
+	instant halved_at;
+
+	/* Health. */
+	unsigned strikes; /* in a row, at connection level, while it seemed alive */
+	unsigned failures; /* probes in a row */
+	instant down_since, probe_at; /* 0: not down */
+	instant ok_at;
+	int64_t average; /* usec a message */
+	bool overflow; /* it has groups that are only in the database */
+	char reason[SCHED_REASON_MAX];
+	size_t reason_n;
+};
+
+enum { TABLE_SIZE = 1 << 14 };
+
+struct sched {
+	struct sched_config c;
+	struct sched_ops ops;
+	struct map dests;
+	struct list quiet; /* longest quiet first */
+	unsigned nquiet;
+	struct list ready[CLASSES][QUEUE_PRIORITIES];
+	int8_t credit[QUEUE_PRIORITIES];
+	struct list *items; /* chains by id and destination */
+	struct list *senders; /* chains by destination, priority and sender */
+	struct list idle; /* all idle sessions, longest idle first */
+	unsigned class_sessions[CLASSES];
+	struct sched_stats st;
+	unsigned turn;
+	bool stopping, blocked; /* blocked: too much is uncommitted */
+};
+
+/* sched_dest.c */
+struct sched_dest *sched_dest_get(struct sched *s, slice key);
+void sched_dest_touch(
+	struct sched *s, struct sched_dest *d); /* known, sessions changed: quiet or not */
+enum sched_class sched_dest_class(const struct sched *s, const struct sched_dest *d, instant now);
+static inline bool sched_dest_is_down(const struct sched_dest *d)
+{
+	return d->down_since != 0;
+}
+unsigned sched_dest_limit(const struct sched_dest *d);
+void sched_dest_ok(struct sched *s, struct sched_dest *d, int64_t took, instant now);
+void sched_dest_throttle(struct sched_dest *d, instant now);
+/* True: believed to be alive nevertheless. */
+bool sched_dest_unreachable(struct sched *s, struct sched_dest *d, slice reason, instant now);
+void sched_dest_free(struct sched *s, struct sched_dest *d);
+
+/* sched_run.c */
+/* Work came in or a session went: wakes idle sessions, makes the destination ready or not. */
+void sched_feed(struct sched *s, struct sched_dest *d, instant now);
+/* Starts what can be started. */
+void sched_run(struct sched *s, instant now);
+void sched_unblock(struct sched *s, instant now);
+
+/* sched.c */
+struct sched_item *sched_take_item(struct sched *s, struct sched_dest *d);
+/* Weighted choice among priorities: the first with credit among those for which has[p]. */
+int sched_pick_priority(int8_t credit[QUEUE_PRIORITIES], const bool has[QUEUE_PRIORITIES]);
