@@ -193,9 +193,9 @@ void dns_close(struct dns *d)
 	if (!d)
 		return;
 	must(d->in_flight == 0);
-	while (d->pump && co_self())
-		co_yield ();
-	must(d->pump == NULL);
+	while (d->pumps && co_self())
+		co_yield();
+	must(d->pumps == 0);
 	loop_forget_fd(d->fd);
 	ub_ctx_delete(d->ub);
 	free(d);
