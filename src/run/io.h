@@ -26,8 +26,8 @@ int io_fill(struct io *io, size_t max, struct err *e);
 /* As io_fill, but reads so that no more than `total` bytes are buffered: what follows them stays with
  * the implementation, e.g. a TLS handshake behind a PROXY header. */
 int io_fill_to(struct io *io, size_t total, struct err *e);
-/* Whether more input can be had without waiting, as far as that is known without a system call
- * that waits. False may be wrong, true is right. */
+/* Whether more input is likely to be had without waiting: a hint, for who wants to do something
+ * else first. Nobody needs it to flush replies: see above. */
 bool io_ready(struct io *io);
 
 /*
