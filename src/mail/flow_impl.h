@@ -1,23 +1,23 @@
-/* The scheduler's inside, shared by sched.c (window), sched_run.c (sessions) and sched_dest.c. */
+/* The scheduler's inside, shared by flow.c (window), flow_run.c (sessions) and flow_dest.c. */
 #pragma once
 #include "base/map.h"
-#include "mail/sched.h"
+#include "mail/flow.h"
 
 /* How much a destination is trusted to give its slots back soon. */
-enum sched_class { CLASS_PROVEN, CLASS_FRESH, CLASS_SLOW, CLASSES };
+enum flow_class { CLASS_PROVEN, CLASS_FRESH, CLASS_SLOW, CLASSES };
 
 /* One sender's groups inside one destination and priority. */
-struct sched_sender {
+struct flow_sender {
 	struct list ring; /* in dest->senders[priority] */
-	struct list items; /* sched_item.node, oldest first */
+	struct list items; /* flow_item.node, oldest first */
 	struct list chain; /* in sched.sender_table */
-	struct sched_dest *dest;
+	struct flow_dest *dest;
 	uint64_t hash;
 	unsigned n;
 	enum queue_priority priority;
 };
 
-struct sched_dest {
+struct flow_dest {
 	char *key;
 	size_t key_n;
 	struct list ready; /* in sched.ready[class][ready_in], while it needs one more session and
@@ -44,15 +44,15 @@ struct sched_dest {
 	instant ok_at;
 	int64_t average; /* usec a message */
 	bool overflow; /* it has groups that are only in the database */
-	char reason[SCHED_REASON_MAX];
+	char reason[FLOW_REASON_MAX];
 	size_t reason_n;
 };
 
 enum { TABLE_SIZE = 1 << 14 };
 
-struct sched {
-	struct sched_config c;
-	struct sched_ops ops;
+struct flow {
+	struct flow_config c;
+	struct flow_ops ops;
 	struct map dests;
 	struct list quiet; /* longest quiet first */
 	unsigned nquiet;
@@ -62,35 +62,35 @@ struct sched {
 	struct list *senders; /* chains by destination, priority and sender */
 	struct list idle; /* all idle sessions, longest idle first */
 	unsigned class_sessions[CLASSES];
-	struct sched_stats st;
+	struct flow_stats st;
 	unsigned turn;
 	bool stopping, blocked; /* blocked: too much is uncommitted */
 };
 
-/* sched_dest.c */
-struct sched_dest *sched_dest_get(struct sched *s, slice key);
-void sched_dest_touch(
-	struct sched *s, struct sched_dest *d); /* known, sessions changed: quiet or not */
-enum sched_class sched_dest_class(const struct sched *s, const struct sched_dest *d, instant now);
-static inline bool sched_dest_is_down(const struct sched_dest *d)
+/* flow_dest.c */
+struct flow_dest *flow_dest_get(struct flow *s, slice key);
+void flow_dest_touch(
+	struct flow *s, struct flow_dest *d); /* known, sessions changed: quiet or not */
+enum flow_class flow_dest_class(const struct flow *s, const struct flow_dest *d, instant now);
+static inline bool flow_dest_is_down(const struct flow_dest *d)
 {
 	return d->down_since != 0;
 }
-unsigned sched_dest_limit(const struct sched_dest *d);
-void sched_dest_ok(struct sched *s, struct sched_dest *d, int64_t took, instant now);
-void sched_dest_throttle(struct sched_dest *d, instant now);
+unsigned flow_dest_limit(const struct flow_dest *d);
+void flow_dest_ok(struct flow *s, struct flow_dest *d, int64_t took, instant now);
+void flow_dest_throttle(struct flow_dest *d, instant now);
 /* True: believed to be alive nevertheless. */
-bool sched_dest_unreachable(struct sched *s, struct sched_dest *d, slice reason, instant now);
-void sched_dest_free(struct sched *s, struct sched_dest *d);
+bool flow_dest_unreachable(struct flow *s, struct flow_dest *d, slice reason, instant now);
+void flow_dest_free(struct flow *s, struct flow_dest *d);
 
-/* sched_run.c */
+/* flow_run.c */
 /* Work came in or a session went: wakes idle sessions, makes the destination ready or not. */
-void sched_feed(struct sched *s, struct sched_dest *d, instant now);
+void flow_feed(struct flow *s, struct flow_dest *d, instant now);
 /* Starts what can be started. */
-void sched_run(struct sched *s, instant now);
-void sched_unblock(struct sched *s, instant now);
+void flow_run(struct flow *s, instant now);
+void flow_unblock(struct flow *s, instant now);
 
-/* sched.c */
-struct sched_item *sched_take_item(struct sched *s, struct sched_dest *d);
+/* flow.c */
+struct flow_item *flow_take_item(struct flow *s, struct flow_dest *d);
 /* Weighted choice among priorities: the first with credit among those for which has[p]. */
-int sched_pick_priority(int8_t credit[QUEUE_PRIORITIES], const bool has[QUEUE_PRIORITIES]);
+int flow_pick_priority(int8_t credit[QUEUE_PRIORITIES], const bool has[QUEUE_PRIORITIES]);

@@ -9,9 +9,9 @@
  */
 #include "base/mem.h"
 #include "base/must.h"
-#include "mail/sched_impl.h"
+#include "mail/flow_impl.h"
 
-static int top_priority(const struct sched_dest *d)
+static int top_priority(const struct flow_dest *d)
 {
 	for (int p = 0; p < QUEUE_PRIORITIES; p++)
 		if (!list_empty(&d->senders[p]))
@@ -19,12 +19,12 @@ static int top_priority(const struct sched_dest *d)
 	return -1;
 }
 
-static bool needs_session(const struct sched_dest *d)
+static bool needs_session(const struct flow_dest *d)
 {
-	return d->waiting > d->pending && !d->nidle && d->sessions < sched_dest_limit(d);
+	return d->waiting > d->pending && !d->nidle && d->sessions < flow_dest_limit(d);
 }
 
-static void leave_idle(struct sched *s, struct sched_session *ss)
+static void leave_idle(struct flow *s, struct flow_session *ss)
 {
 	if (!ss->idle)
 		return;
@@ -35,7 +35,7 @@ static void leave_idle(struct sched *s, struct sched_session *ss)
 	s->st.idle--;
 }
 
-static void become_idle(struct sched *s, struct sched_session *ss)
+static void become_idle(struct flow *s, struct flow_session *ss)
 {
 	ss->idle = true;
 	list_append(&s->idle, &ss->idle_node);
@@ -44,14 +44,14 @@ static void become_idle(struct sched *s, struct sched_session *ss)
 	s->st.idle++;
 }
 
-static void set_pending(struct sched_session *ss, bool pending)
+static void set_pending(struct flow_session *ss, bool pending)
 {
 	if (ss->pending != pending)
 		ss->dest->pending += pending ? 1 : -1u;
 	ss->pending = pending;
 }
 
-static void wake(struct sched *s, struct sched_session *ss)
+static void wake(struct flow *s, struct flow_session *ss)
 {
 	leave_idle(s, ss);
 	set_pending(ss, true);
@@ -59,7 +59,7 @@ static void wake(struct sched *s, struct sched_session *ss)
 }
 
 /* Into the ring it belongs to, or out; keeps its place while it is in the right one. */
-static void update_ready(struct sched *s, struct sched_dest *d, instant now)
+static void update_ready(struct flow *s, struct flow_dest *d, instant now)
 {
 	if (!needs_session(d)) {
 		list_remove(&d->ready);
@@ -70,18 +70,18 @@ static void update_ready(struct sched *s, struct sched_dest *d, instant now)
 		return;
 	list_remove(&d->ready);
 	d->ready_in = p;
-	list_append(&s->ready[sched_dest_class(s, d, now)][p], &d->ready);
+	list_append(&s->ready[flow_dest_class(s, d, now)][p], &d->ready);
 }
 
-void sched_feed(struct sched *s, struct sched_dest *d, instant now)
+void flow_feed(struct flow *s, struct flow_dest *d, instant now)
 {
 	while (d->waiting > d->pending && d->nidle && !s->blocked)
-		wake(s, list_entry(d->idle.next, struct sched_session, dest_idle_node));
+		wake(s, list_entry(d->idle.next, struct flow_session, dest_idle_node));
 	update_ready(s, d, now);
 }
 
 /* Does the class have a share left, were there a free slot? */
-static bool class_may(const struct sched *s, enum sched_class k)
+static bool class_may(const struct flow *s, enum flow_class k)
 {
 	unsigned all = s->c.sessions;
 	unsigned slow = s->class_sessions[CLASS_SLOW];
@@ -91,7 +91,7 @@ static bool class_may(const struct sched *s, enum sched_class k)
 }
 
 /* The destination whose turn it is, out of its ring; NULL when none may start. */
-static struct sched_dest *pick_dest(struct sched *s)
+static struct flow_dest *pick_dest(struct flow *s)
 {
 	if (s->st.sessions >= s->c.sessions)
 		return NULL;
@@ -102,17 +102,17 @@ static struct sched_dest *pick_dest(struct sched *s)
 		bool has[QUEUE_PRIORITIES];
 		for (int p = 0; p < QUEUE_PRIORITIES; p++)
 			has[p] = !list_empty(&s->ready[k][p]);
-		int p = sched_pick_priority(s->credit, has);
+		int p = flow_pick_priority(s->credit, has);
 		if (p < 0)
 			continue;
 		s->turn++;
-		return list_entry(list_shift(&s->ready[k][p]), struct sched_dest, ready);
+		return list_entry(list_shift(&s->ready[k][p]), struct flow_dest, ready);
 	}
 	return NULL;
 }
 
 /* Would somebody take a slot if one came free? */
-static bool anybody_waits(const struct sched *s)
+static bool anybody_waits(const struct flow *s)
 {
 	for (unsigned k = 0; k < CLASSES; k++)
 		for (int p = 0; class_may(s, k) && p < QUEUE_PRIORITIES; p++)
@@ -121,10 +121,10 @@ static bool anybody_waits(const struct sched *s)
 	return false;
 }
 
-static void start_session(struct sched *s, struct sched_dest *d, instant now)
+static void start_session(struct flow *s, struct flow_dest *d, instant now)
 {
-	struct sched_session *ss = NEW(struct sched_session);
-	*ss = (struct sched_session){.dest = d, .counted_as = (uint8_t)sched_dest_class(s, d, now)};
+	struct flow_session *ss = NEW(struct flow_session);
+	*ss = (struct flow_session){.dest = d, .counted_as = (uint8_t)flow_dest_class(s, d, now)};
 	list_init(&ss->idle_node);
 	list_init(&ss->dest_idle_node);
 	d->sessions++;
@@ -132,26 +132,26 @@ static void start_session(struct sched *s, struct sched_dest *d, instant now)
 	s->st.started++;
 	s->class_sessions[ss->counted_as]++;
 	set_pending(ss, true);
-	sched_dest_touch(s, d);
+	flow_dest_touch(s, d);
 	s->ops.start(s->ops.arg, ss);
 }
 
 /* The session that idles longest gives its slot to somebody who has work. */
-static void evict_idle(struct sched *s)
+static void evict_idle(struct flow *s)
 {
 	if (list_empty(&s->idle) || s->st.sessions < s->c.sessions)
 		return;
-	struct sched_session *ss = list_entry(s->idle.next, struct sched_session, idle_node);
+	struct flow_session *ss = list_entry(s->idle.next, struct flow_session, idle_node);
 	leave_idle(s, ss);
 	ss->must_end = true;
 	s->ops.wake(s->ops.arg, ss);
 }
 
-void sched_run(struct sched *s, instant now)
+void flow_run(struct flow *s, instant now)
 {
 	if (s->stopping || s->blocked)
 		return;
-	for (struct sched_dest *d; (d = pick_dest(s));) {
+	for (struct flow_dest *d; (d = pick_dest(s));) {
 		must(needs_session(d));
 		start_session(s, d, now);
 		update_ready(s, d, now);
@@ -161,96 +161,94 @@ void sched_run(struct sched *s, instant now)
 }
 
 /* Too much was uncommitted, no longer so: sessions that stopped for it go on. */
-void sched_unblock(struct sched *s, instant now)
+void flow_unblock(struct flow *s, instant now)
 {
 	s->blocked = false;
 	for (unsigned n = s->st.idle; n > 0 && !list_empty(&s->idle); n--) {
-		struct sched_session *ss =
-			list_entry(s->idle.next, struct sched_session, idle_node);
+		struct flow_session *ss = list_entry(s->idle.next, struct flow_session, idle_node);
 		list_remove(&ss->idle_node);
 		list_append(&s->idle, &ss->idle_node);
-		sched_feed(s, ss->dest, now);
+		flow_feed(s, ss->dest, now);
 	}
-	sched_run(s, now);
+	flow_run(s, now);
 }
 
 /* Others wait for a slot and this one had its turn, or its destination has too many. */
-static bool must_give_way(const struct sched *s, const struct sched_session *ss)
+static bool must_give_way(const struct flow *s, const struct flow_session *ss)
 {
-	if (ss->dest->sessions > sched_dest_limit(ss->dest))
+	if (ss->dest->sessions > flow_dest_limit(ss->dest))
 		return true;
-	return ss->count >= SCHED_TURN && s->st.sessions >= s->c.sessions && anybody_waits(s);
+	return ss->count >= FLOW_TURN && s->st.sessions >= s->c.sessions && anybody_waits(s);
 }
 
 /* The class that counts is what the destination is now, not what it was when the session began. */
-static void recount(struct sched *s, struct sched_session *ss, instant now)
+static void recount(struct flow *s, struct flow_session *ss, instant now)
 {
 	s->class_sessions[ss->counted_as]--;
-	ss->counted_as = (uint8_t)sched_dest_class(s, ss->dest, now);
+	ss->counted_as = (uint8_t)flow_dest_class(s, ss->dest, now);
 	s->class_sessions[ss->counted_as]++;
 }
 
-struct sched_item *sched_next(struct sched *s, struct sched_session *ss, instant now)
+struct flow_item *flow_next(struct flow *s, struct flow_session *ss, instant now)
 {
-	struct sched_dest *d = ss->dest;
+	struct flow_dest *d = ss->dest;
 	leave_idle(s, ss);
 	set_pending(ss, false);
 	if (ss->must_end || s->stopping || must_give_way(s, ss)) {
 		ss->must_end = true;
 		return NULL;
 	}
-	struct sched_item *it = s->blocked ? NULL : sched_take_item(s, d);
+	struct flow_item *it = s->blocked ? NULL : flow_take_item(s, d);
 	if (!it) {
 		become_idle(s, ss);
 		list_remove(&d->ready);
 		return NULL;
 	}
 	recount(s, ss, now);
-	it->skip = sched_dest_is_down(d) && now < d->probe_at;
+	it->skip = flow_dest_is_down(d) && now < d->probe_at;
 	s->st.skipped += it->skip;
 	ss->count++;
 	update_ready(s, d, now);
 	return it;
 }
 
-bool sched_report(struct sched *s, struct sched_session *ss, enum sched_verdict v, int64_t took,
+bool flow_report(struct flow *s, struct flow_session *ss, enum flow_verdict v, int64_t took,
 	slice reason, instant now)
 {
-	struct sched_dest *d = ss->dest;
+	struct flow_dest *d = ss->dest;
 	bool alive = true;
-	if (v == SCHED_UNREACHABLE)
-		alive = sched_dest_unreachable(s, d, reason, now);
+	if (v == FLOW_UNREACHABLE)
+		alive = flow_dest_unreachable(s, d, reason, now);
 	else
-		sched_dest_ok(s, d, took, now);
-	if (v == SCHED_THROTTLED)
-		sched_dest_throttle(d, now);
+		flow_dest_ok(s, d, took, now);
+	if (v == FLOW_THROTTLED)
+		flow_dest_throttle(d, now);
 	recount(s, ss, now);
 	list_remove(&d->ready); /* its class may have changed */
 	update_ready(s, d, now);
-	sched_run(s, now);
+	flow_run(s, now);
 	return alive;
 }
 
-void sched_session_end(struct sched *s, struct sched_session *ss, instant now)
+void flow_session_end(struct flow *s, struct flow_session *ss, instant now)
 {
-	struct sched_dest *d = ss->dest;
+	struct flow_dest *d = ss->dest;
 	leave_idle(s, ss);
 	set_pending(ss, false);
 	s->class_sessions[ss->counted_as]--;
 	s->st.sessions--;
 	d->sessions--;
 	free(ss);
-	sched_feed(s, d, now);
-	sched_dest_touch(s, d);
-	sched_run(s, now);
+	flow_feed(s, d, now);
+	flow_dest_touch(s, d);
+	flow_run(s, now);
 }
 
-void sched_stop(struct sched *s)
+void flow_stop(struct flow *s)
 {
 	s->stopping = true;
 	while (!list_empty(&s->idle)) {
-		struct sched_session *ss =
-			list_entry(s->idle.next, struct sched_session, idle_node);
+		struct flow_session *ss = list_entry(s->idle.next, struct flow_session, idle_node);
 		leave_idle(s, ss);
 		ss->must_end = true;
 		s->ops.wake(s->ops.arg, ss);

@@ -1,12 +1,12 @@
 /*
- * sched: which message goes next, and how many at once to each destination. No sockets, no clock
+ * flow: which message goes next, and how many at once to each destination. No sockets, no clock
  * and no waiting in here: transports are callbacks, time is handed in, so the tests simulate days.
  *
  * The unit is a group: the recipients of one message that share a destination key. A bounded window
  * of groups is in memory; the rest waits in the database. Rules (doc/notes/queue.md tells why):
  *
  *   - New groups come in as long as their destination, and their sender within it, use no more than
- *     their share of what is still free in the window. Others are refused (SCHED_FULL) and are
+ *     their share of what is still free in the window. Others are refused (FLOW_FULL) and are
  *     found again by the sweep of the database.
  *   - Destinations take turns; within one, the priorities by weight, then the senders in turn.
  *   - A destination's sessions grow like TCP's window: from `start` by one for each success, later
@@ -21,18 +21,18 @@
 #include "base/time.h"
 #include "mail/letter.h"
 
-struct sched;
-struct sched_dest;
-struct sched_sender;
+struct flow;
+struct flow_dest;
+struct flow_sender;
 
 enum {
-	SCHED_DESTS_MAX = 10000, /* quiet destinations that are remembered */
-	SCHED_PUTBACKS_MAX = 3, /* times a group goes back untried, then it is deferred */
-	SCHED_TURN = 20, /* messages after which a session gives way when others wait for a slot */
-	SCHED_REASON_MAX = 200,
+	FLOW_DESTS_MAX = 10000, /* quiet destinations that are remembered */
+	FLOW_PUTBACKS_MAX = 3, /* times a group goes back untried, then it is deferred */
+	FLOW_TURN = 20, /* messages after which a session gives way when others wait for a slot */
+	FLOW_REASON_MAX = 200,
 };
 
-struct sched_config {
+struct flow_config {
 	unsigned window; /* groups in memory */
 	unsigned per_dest; /* of them waiting for one destination, at most */
 	size_t bytes; /* of letters held in memory; beyond it groups are kept as ids */
@@ -45,30 +45,30 @@ struct sched_config {
 };
 /* Defaults: window 20000, per_dest 2000, 32 MiB, sessions 500, uncommitted 1000, 5 .. 20, 20 s ..
  * 15 minutes, 10 s. */
-struct sched_config sched_defaults(void);
+struct flow_config flow_defaults(void);
 
-enum sched_state { SCHED_WAITING, SCHED_RUNNING, SCHED_SETTLING };
+enum flow_state { FLOW_WAITING, FLOW_RUNNING, FLOW_SETTLING };
 
 /* A group in memory. */
-struct sched_item {
+struct flow_item {
 	msg_id id;
-	struct sched_dest *dest;
+	struct flow_dest *dest;
 	struct letter *letter; /* NULL: to be loaded */
 	enum queue_priority priority;
-	enum sched_state state;
-	bool skip; /* do not attempt: defer with sched_reason() */
+	enum flow_state state;
+	bool skip; /* do not attempt: defer with flow_reason() */
 	uint8_t putbacks;
 	int64_t waiting_since; /* instant */
 	/* private */
 	struct list node, chain;
-	struct sched_sender *sender;
+	struct flow_sender *sender;
 };
 
 /* A session of a transport, working for one destination. */
-struct sched_session {
-	struct sched_dest *dest;
+struct flow_session {
+	struct flow_dest *dest;
 	void *user; /* the transport's */
-	bool must_end; /* no more work: close and sched_session_end() */
+	bool must_end; /* no more work: close and flow_session_end() */
 	unsigned count; /* groups taken */
 	/* private */
 	bool idle, pending;
@@ -76,11 +76,11 @@ struct sched_session {
 	struct list idle_node, dest_idle_node;
 };
 
-struct sched_ops {
-	/* Begin a session: soon, not inside this call, it asks sched_next(). */
-	void (*start)(void *arg, struct sched_session *s);
-	/* An idle session shall ask sched_next() again (and end if must_end). */
-	void (*wake)(void *arg, struct sched_session *s);
+struct flow_ops {
+	/* Begin a session: soon, not inside this call, it asks flow_next(). */
+	void (*start)(void *arg, struct flow_session *s);
+	/* An idle session shall ask flow_next() again (and end if must_end). */
+	void (*wake)(void *arg, struct flow_session *s);
 	/* There is room again for groups that are only in the database: sweep soon. */
 	void (*hungry)(void *arg);
 	/* A destination answers again after `down_for` usec. May be NULL. */
@@ -90,58 +90,58 @@ struct sched_ops {
 	void *arg;
 };
 
-struct sched *sched_new(const struct sched_config *c, const struct sched_ops *ops);
-void sched_free(struct sched *s); /* no session may be left */
+struct flow *flow_new(const struct flow_config *c, const struct flow_ops *ops);
+void flow_free(struct flow *s); /* no session may be left */
 
-enum sched_added { SCHED_ADDED, SCHED_KNOWN, SCHED_FULL };
+enum flow_added { FLOW_ADDED, FLOW_KNOWN, FLOW_FULL };
 /* Takes a group in. The letter (may be NULL) is referenced, not taken over. KNOWN: it is in memory
  * already, waiting or on its way. */
-enum sched_added sched_add(struct sched *s, msg_id id, slice dest, slice sender,
+enum flow_added flow_add(struct flow *s, msg_id id, slice dest, slice sender,
 	enum queue_priority priority, struct letter *letter, instant now);
 /* Forgets every waiting group (the database knows them). Those on their way stay. */
-void sched_drop_waiting(struct sched *s);
+void flow_drop_waiting(struct flow *s);
 /* Takes no more work: idle sessions end, others after their present group. */
-void sched_stop(struct sched *s);
+void flow_stop(struct flow *s);
 
-/* The next group for this session, now SCHED_RUNNING; or NULL: then the session is idle until
+/* The next group for this session, now FLOW_RUNNING; or NULL: then the session is idle until
  * woken, or shall end (must_end). */
-struct sched_item *sched_next(struct sched *s, struct sched_session *session, instant now);
+struct flow_item *flow_next(struct flow *s, struct flow_session *session, instant now);
 
 /* How it went with a group taken, as far as the destination is concerned. */
-enum sched_verdict {
-	SCHED_OK, /* it answered, whatever it thought of the message */
-	SCHED_THROTTLED, /* it answered that we are too many or too fast (421, 4.7.x rate ...) */
-	SCHED_UNREACHABLE, /* no host could be talked to */
+enum flow_verdict {
+	FLOW_OK, /* it answered, whatever it thought of the message */
+	FLOW_THROTTLED, /* it answered that we are too many or too fast (421, 4.7.x rate ...) */
+	FLOW_UNREACHABLE, /* no host could be talked to */
 };
 /* `took` is the duration of this group's transaction with connecting. Returns true when the
  * destination is believed to be alive: a group that was not attempted may be put back. */
-bool sched_report(struct sched *s, struct sched_session *session, enum sched_verdict v,
-	int64_t took, slice reason, instant now);
+bool flow_report(struct flow *s, struct flow_session *session, enum flow_verdict v, int64_t took,
+	slice reason, instant now);
 
 /* RUNNING -> waiting again at the head of its queue, untried. False: it was too often; defer it. */
-bool sched_putback(struct sched *s, struct sched_item *item, instant now);
+bool flow_putback(struct flow *s, struct flow_item *item, instant now);
 /* RUNNING -> SETTLING: the attempt is over, its result not yet on disk. */
-void sched_settling(struct sched *s, struct sched_item *item);
+void flow_settling(struct flow *s, struct flow_item *item);
 /* RUNNING or SETTLING -> gone: its result is on disk (or nothing needs to be written). Frees. */
-void sched_release(struct sched *s, struct sched_item *item, instant now);
+void flow_release(struct flow *s, struct flow_item *item, instant now);
 /* Frees the session. Its group must be put back, settling or released. */
-void sched_session_end(struct sched *s, struct sched_session *session, instant now);
+void flow_session_end(struct flow *s, struct flow_session *session, instant now);
 
-slice sched_key(const struct sched_dest *d);
-slice sched_reason(const struct sched_dest *d); /* why it cannot be reached */
+slice flow_key(const struct flow_dest *d);
+slice flow_reason(const struct flow_dest *d); /* why it cannot be reached */
 /* Takes this destination no more groups for now? For the sweep's skip list. */
-bool sched_dest_full(const struct sched *s, const struct sched_dest *d);
+bool flow_dest_full(const struct flow *s, const struct flow_dest *d);
 /* Each destination in memory; *i starts at 0. No additions meanwhile. */
-struct sched_dest *sched_each(const struct sched *s, size_t *i);
+struct flow_dest *flow_each(const struct flow *s, size_t *i);
 
-struct sched_stats {
+struct flow_stats {
 	unsigned groups, waiting, running, settling, sessions, idle, dests, down;
 	size_t bytes;
 	uint64_t started, taken, full, putbacks, skipped;
 };
-struct sched_stats sched_stats(const struct sched *s);
-struct sched_dest_stats {
+struct flow_stats flow_stats(const struct flow *s);
+struct flow_dest_stats {
 	unsigned waiting, sessions, limit;
 	bool down, slow;
 };
-bool sched_dest_stats(const struct sched *s, slice dest, struct sched_dest_stats *ret);
+bool flow_dest_stats(const struct flow *s, slice dest, struct flow_dest_stats *ret);

@@ -1,7 +1,7 @@
 /*
  * The scheduler's window: which groups are in memory, in which order those of one destination
- * leave. See sched.h. Sessions are in sched_run.c, health and concurrency of destinations in
- * sched_dest.c.
+ * leave. See flow.h. Sessions are in flow_run.c, health and concurrency of destinations in
+ * flow_dest.c.
  *
  * Sharing the window: a destination may hold as many waiting groups as half of what is free in all
  * (dynamic thresholds, as switches share packet memory), a sender as many as are free below its
@@ -11,13 +11,13 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/must.h"
-#include "mail/sched_impl.h"
+#include "mail/flow_impl.h"
 
 static const int8_t weights[QUEUE_PRIORITIES] = {16, 6, 2};
 
-struct sched_config sched_defaults(void)
+struct flow_config flow_defaults(void)
 {
-	return (struct sched_config){
+	return (struct flow_config){
 		.window = 20000,
 		.per_dest = 2000,
 		.bytes = 32 << 20,
@@ -39,9 +39,9 @@ static struct list *new_table(void)
 	return t;
 }
 
-struct sched *sched_new(const struct sched_config *c, const struct sched_ops *ops)
+struct flow *flow_new(const struct flow_config *c, const struct flow_ops *ops)
 {
-	struct sched *s = NEW(struct sched);
+	struct flow *s = NEW(struct flow);
 	s->c = *c;
 	s->ops = *ops;
 	list_init(&s->quiet);
@@ -62,54 +62,54 @@ static uint64_t mix(uint64_t h)
 	return h;
 }
 
-static struct list *item_chain(struct sched *s, msg_id id, const struct sched_dest *d)
+static struct list *item_chain(struct flow *s, msg_id id, const struct flow_dest *d)
 {
 	return &s->items[mix((uint64_t)id ^ (uintptr_t)d) % TABLE_SIZE];
 }
 
-static struct sched_item *find_item(struct sched *s, msg_id id, const struct sched_dest *d)
+static struct flow_item *find_item(struct flow *s, msg_id id, const struct flow_dest *d)
 {
 	struct list *chain = item_chain(s, id, d);
 	list_each(n, chain)
 	{
-		struct sched_item *it = list_entry(n, struct sched_item, chain);
+		struct flow_item *it = list_entry(n, struct flow_item, chain);
 		if (it->id == id && it->dest == d)
 			return it;
 	}
 	return NULL;
 }
 
-static struct sched_sender *get_sender(struct sched *s, struct sched_dest *d,
-	enum queue_priority priority, uint64_t hash, bool make)
+static struct flow_sender *get_sender(
+	struct flow *s, struct flow_dest *d, enum queue_priority priority, uint64_t hash, bool make)
 {
 	struct list *chain =
 		&s->senders[mix(hash ^ (uintptr_t)d ^ (unsigned)priority) % TABLE_SIZE];
 	list_each(n, chain)
 	{
-		struct sched_sender *q = list_entry(n, struct sched_sender, chain);
+		struct flow_sender *q = list_entry(n, struct flow_sender, chain);
 		if (q->hash == hash && q->dest == d && q->priority == priority)
 			return q;
 	}
 	if (!make)
 		return NULL;
-	struct sched_sender *q = NEW(struct sched_sender);
-	*q = (struct sched_sender){.dest = d, .hash = hash, .priority = priority};
+	struct flow_sender *q = NEW(struct flow_sender);
+	*q = (struct flow_sender){.dest = d, .hash = hash, .priority = priority};
 	list_init(&q->items);
 	list_append(&d->senders[priority], &q->ring);
 	list_append(chain, &q->chain);
 	return q;
 }
 
-static void free_sender(struct sched_sender *q)
+static void free_sender(struct flow_sender *q)
 {
 	list_remove(&q->ring);
 	list_remove(&q->chain);
 	free(q);
 }
 
-static void free_item(struct sched *s, struct sched_item *it)
+static void free_item(struct flow *s, struct flow_item *it)
 {
-	struct sched_dest *d = it->dest;
+	struct flow_dest *d = it->dest;
 	list_remove(&it->chain);
 	if (it->letter && --it->letter->held == 0)
 		s->st.bytes -= it->letter->bytes;
@@ -117,26 +117,25 @@ static void free_item(struct sched *s, struct sched_item *it)
 	free(it);
 	s->st.groups--;
 	d->known--;
-	sched_dest_touch(s, d);
+	flow_dest_touch(s, d);
 }
 
 /* How many groups this destination may have waiting, given what is free. */
-static unsigned dest_share(const struct sched *s)
+static unsigned dest_share(const struct flow *s)
 {
 	unsigned free_now = s->st.groups < s->c.window ? s->c.window - s->st.groups : 0;
 	unsigned share = free_now / 2;
 	return share < s->c.per_dest ? share : s->c.per_dest;
 }
 
-bool sched_dest_full(const struct sched *s, const struct sched_dest *d)
+bool flow_dest_full(const struct flow *s, const struct flow_dest *d)
 {
 	return d->waiting >= dest_share(s);
 }
 
 /* A destination with nothing in memory may always have one group, even when the window is full: at
- * most SCHED_DESTS_MAX beyond it. */
-static bool may_enter(
-	const struct sched *s, const struct sched_dest *d, const struct sched_sender *q)
+ * most FLOW_DESTS_MAX beyond it. */
+static bool may_enter(const struct flow *s, const struct flow_dest *d, const struct flow_sender *q)
 {
 	if (d->known == 0)
 		return s->st.groups < s->c.window + s->c.window / 4;
@@ -144,10 +143,10 @@ static bool may_enter(
 	return d->waiting < share && (!q || q->n < share - d->waiting);
 }
 
-static void enqueue(struct sched *s, struct sched_item *it, struct sched_sender *q, bool front)
+static void enqueue(struct flow *s, struct flow_item *it, struct flow_sender *q, bool front)
 {
 	it->sender = q;
-	it->state = SCHED_WAITING;
+	it->state = FLOW_WAITING;
 	if (front)
 		list_prepend(&q->items, &it->node);
 	else
@@ -158,7 +157,7 @@ static void enqueue(struct sched *s, struct sched_item *it, struct sched_sender 
 }
 
 /* Memory for letters is bounded: beyond it the group is kept as an id and loaded later. */
-static struct letter *keep_letter(struct sched *s, struct letter *l)
+static struct letter *keep_letter(struct flow *s, struct letter *l)
 {
 	if (!l || (!l->held && s->st.bytes + l->bytes > s->c.bytes))
 		return NULL;
@@ -167,21 +166,21 @@ static struct letter *keep_letter(struct sched *s, struct letter *l)
 	return letter_ref(l);
 }
 
-enum sched_added sched_add(struct sched *s, msg_id id, slice dest, slice sender,
+enum flow_added flow_add(struct flow *s, msg_id id, slice dest, slice sender,
 	enum queue_priority priority, struct letter *letter, instant now)
 {
 	must(priority < QUEUE_PRIORITIES);
-	struct sched_dest *d = sched_dest_get(s, dest);
+	struct flow_dest *d = flow_dest_get(s, dest);
 	if (find_item(s, id, d))
-		return SCHED_KNOWN;
+		return FLOW_KNOWN;
 	uint64_t hash = hash_keyed(sender);
 	if (s->stopping || !may_enter(s, d, get_sender(s, d, priority, hash, false))) {
 		d->overflow = true;
 		s->st.full++;
-		return SCHED_FULL;
+		return FLOW_FULL;
 	}
-	struct sched_item *it = NEW(struct sched_item);
-	*it = (struct sched_item){.id = id,
+	struct flow_item *it = NEW(struct flow_item);
+	*it = (struct flow_item){.id = id,
 		.dest = d,
 		.priority = priority,
 		.letter = keep_letter(s, letter),
@@ -191,13 +190,13 @@ enum sched_added sched_add(struct sched *s, msg_id id, slice dest, slice sender,
 	s->st.groups++;
 	d->known++;
 	enqueue(s, it, get_sender(s, d, priority, hash, true), false);
-	sched_dest_touch(s, d);
-	sched_feed(s, d, now);
-	sched_run(s, now);
-	return SCHED_ADDED;
+	flow_dest_touch(s, d);
+	flow_feed(s, d, now);
+	flow_run(s, now);
+	return FLOW_ADDED;
 }
 
-int sched_pick_priority(int8_t credit[QUEUE_PRIORITIES], const bool has[QUEUE_PRIORITIES])
+int flow_pick_priority(int8_t credit[QUEUE_PRIORITIES], const bool has[QUEUE_PRIORITIES])
 {
 	for (int round = 0; round < 2; round++) {
 		for (int p = 0; p < QUEUE_PRIORITIES; p++)
@@ -210,9 +209,9 @@ int sched_pick_priority(int8_t credit[QUEUE_PRIORITIES], const bool has[QUEUE_PR
 	return -1;
 }
 
-static void dequeue(struct sched *s, struct sched_item *it)
+static void dequeue(struct flow *s, struct flow_item *it)
 {
-	struct sched_sender *q = it->sender;
+	struct flow_sender *q = it->sender;
 	list_remove(&it->node);
 	it->sender = NULL;
 	it->dest->waiting--;
@@ -221,48 +220,48 @@ static void dequeue(struct sched *s, struct sched_item *it)
 		free_sender(q);
 }
 
-struct sched_item *sched_take_item(struct sched *s, struct sched_dest *d)
+struct flow_item *flow_take_item(struct flow *s, struct flow_dest *d)
 {
 	bool has[QUEUE_PRIORITIES];
 	for (int p = 0; p < QUEUE_PRIORITIES; p++)
 		has[p] = !list_empty(&d->senders[p]);
-	int p = sched_pick_priority(d->credit, has);
+	int p = flow_pick_priority(d->credit, has);
 	if (p < 0)
 		return NULL;
-	struct sched_sender *q = list_entry(list_shift(&d->senders[p]), struct sched_sender, ring);
+	struct flow_sender *q = list_entry(list_shift(&d->senders[p]), struct flow_sender, ring);
 	list_append(&d->senders[p], &q->ring); /* the next sender's turn is next */
-	struct sched_item *it = list_entry(q->items.next, struct sched_item, node);
+	struct flow_item *it = list_entry(q->items.next, struct flow_item, node);
 	dequeue(s, it);
-	it->state = SCHED_RUNNING;
+	it->state = FLOW_RUNNING;
 	s->st.running++;
 	s->st.taken++;
 	return it;
 }
 
-bool sched_putback(struct sched *s, struct sched_item *it, instant now)
+bool flow_putback(struct flow *s, struct flow_item *it, instant now)
 {
-	must(it->state == SCHED_RUNNING);
-	if (it->putbacks >= SCHED_PUTBACKS_MAX || s->stopping)
+	must(it->state == FLOW_RUNNING);
+	if (it->putbacks >= FLOW_PUTBACKS_MAX || s->stopping)
 		return false;
 	it->putbacks++;
 	s->st.putbacks++;
 	s->st.running--;
 	/* Its sender is not known any more; a queue of its own at the head of the ring is as good.
 	 */
-	struct sched_dest *d = it->dest;
-	struct sched_sender *q = get_sender(s, d, it->priority, (uint64_t)it->id, true);
+	struct flow_dest *d = it->dest;
+	struct flow_sender *q = get_sender(s, d, it->priority, (uint64_t)it->id, true);
 	list_remove(&q->ring);
 	list_prepend(&d->senders[it->priority], &q->ring);
 	enqueue(s, it, q, true);
-	sched_feed(s, d, now);
-	sched_run(s, now);
+	flow_feed(s, d, now);
+	flow_run(s, now);
 	return true;
 }
 
-void sched_settling(struct sched *s, struct sched_item *it)
+void flow_settling(struct flow *s, struct flow_item *it)
 {
-	must(it->state == SCHED_RUNNING);
-	it->state = SCHED_SETTLING;
+	must(it->state == FLOW_RUNNING);
+	it->state = FLOW_SETTLING;
 	s->st.running--;
 	s->st.settling++;
 	if (s->st.settling >= s->c.uncommitted)
@@ -271,7 +270,7 @@ void sched_settling(struct sched *s, struct sched_item *it)
 
 /* Of what may wait (one sender alone: half the share) half has drained: the sweep may bring more.
  */
-static void feel_hunger(struct sched *s, struct sched_dest *d)
+static void feel_hunger(struct flow *s, struct flow_dest *d)
 {
 	if (!d->overflow || d->waiting > dest_share(s) / 4)
 		return;
@@ -279,75 +278,75 @@ static void feel_hunger(struct sched *s, struct sched_dest *d)
 	s->ops.hungry(s->ops.arg);
 }
 
-void sched_release(struct sched *s, struct sched_item *it, instant now)
+void flow_release(struct flow *s, struct flow_item *it, instant now)
 {
-	must(it->state != SCHED_WAITING);
-	struct sched_dest *d = it->dest;
-	if (it->state == SCHED_RUNNING)
+	must(it->state != FLOW_WAITING);
+	struct flow_dest *d = it->dest;
+	if (it->state == FLOW_RUNNING)
 		s->st.running--;
 	else
 		s->st.settling--;
 	feel_hunger(s, d);
 	free_item(s, it);
 	if (s->blocked && s->st.settling < s->c.uncommitted - s->c.uncommitted / 8)
-		sched_unblock(s, now);
+		flow_unblock(s, now);
 }
 
-static void drop_sender(struct sched *s, struct sched_sender *q)
+static void drop_sender(struct flow *s, struct flow_sender *q)
 {
 	while (q->n > 1) {
-		struct sched_item *it = list_entry(q->items.next, struct sched_item, node);
+		struct flow_item *it = list_entry(q->items.next, struct flow_item, node);
 		dequeue(s, it);
 		free_item(s, it);
 	}
-	struct sched_item *last = list_entry(q->items.next, struct sched_item, node);
+	struct flow_item *last = list_entry(q->items.next, struct flow_item, node);
 	dequeue(s, last); /* frees q */
 	free_item(s, last);
 }
 
-static void drop_dest(struct sched *s, struct sched_dest *d)
+static void drop_dest(struct flow *s, struct flow_dest *d)
 {
 	for (int p = 0; p < QUEUE_PRIORITIES; p++)
 		while (!list_empty(&d->senders[p]))
-			drop_sender(s, list_entry(d->senders[p].next, struct sched_sender, ring));
+			drop_sender(s, list_entry(d->senders[p].next, struct flow_sender, ring));
 	list_remove(&d->ready);
 	d->overflow = false;
 }
 
 /* Dropping may forget quiet destinations, so those with work are collected first. */
-void sched_drop_waiting(struct sched *s)
+void flow_drop_waiting(struct flow *s)
 {
-	AUTO(free) struct sched_dest **v = mem_alloc((s->dests.n + 1) * sizeof *v);
+	AUTO(free) struct flow_dest **v = mem_alloc((s->dests.n + 1) * sizeof *v);
 	size_t n = 0, i = 0;
-	for (struct sched_dest *d; (d = sched_each(s, &i));)
+	for (struct flow_dest *d; (d = flow_each(s, &i));)
 		if (d->waiting)
 			v[n++] = d;
 	for (i = 0; i < n; i++)
 		drop_dest(s, v[i]);
 }
 
-void sched_free(struct sched *s)
+void flow_free(struct flow *s)
 {
 	must(s->st.sessions == 0);
-	sched_drop_waiting(s);
+	flow_drop_waiting(s);
 	for (size_t i = 0; i < TABLE_SIZE; i++)
 		while (!list_empty(&s->items[i]))
-			free_item(s, list_entry(s->items[i].next, struct sched_item, chain));
+			free_item(s, list_entry(s->items[i].next, struct flow_item, chain));
 	while (!list_empty(&s->quiet))
-		sched_dest_free(s, list_entry(s->quiet.next, struct sched_dest, quiet));
+		flow_dest_free(s, list_entry(s->quiet.next, struct flow_dest, quiet));
 	map_done(&s->dests);
 	free(s->items);
 	free(s->senders);
 	free(s);
 }
 
-struct sched_stats sched_stats(const struct sched *s)
+struct flow_stats flow_stats(const struct flow *s)
 {
-	struct sched_stats st = s->st;
+	struct flow_stats st = s->st;
 	st.dests = (unsigned)s->dests.n;
 	st.down = 0;
 	size_t i = 0;
-	for (struct sched_dest *d; (d = sched_each(s, &i));)
-		st.down += sched_dest_is_down(d);
+	for (struct flow_dest *d; (d = flow_each(s, &i));)
+		st.down += flow_dest_is_down(d);
 	return st;
 }

@@ -1,6 +1,6 @@
 /*
  * The scheduler's destinations: finding and forgetting them, how many sessions each may have,
- * whether it can be reached. Called by sched.c and sched_run.c.
+ * whether it can be reached. Called by flow.c and flow_run.c.
  *
  * Sessions grow as TCP's congestion window does: one more for each success until trouble was met
  * (slow start), then one more for each round of successes; trouble halves, at most once a second
@@ -9,23 +9,23 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/rand.h"
-#include "mail/sched_impl.h"
+#include "mail/flow_impl.h"
 
 enum { OK_FRESH_S = 60, OK_PROVEN_S = 600, STRIKES_MAX = 5, SIXTEENTH = 16 };
 
-static void forget_longest_quiet(struct sched *s)
+static void forget_longest_quiet(struct flow *s)
 {
-	sched_dest_free(s, list_entry(s->quiet.next, struct sched_dest, quiet));
+	flow_dest_free(s, list_entry(s->quiet.next, struct flow_dest, quiet));
 }
 
-struct sched_dest *sched_dest_get(struct sched *s, slice key)
+struct flow_dest *flow_dest_get(struct flow *s, slice key)
 {
-	struct sched_dest *d = map_get(&s->dests, key);
+	struct flow_dest *d = map_get(&s->dests, key);
 	if (d)
 		return d;
-	if (s->nquiet >= SCHED_DESTS_MAX)
+	if (s->nquiet >= FLOW_DESTS_MAX)
 		forget_longest_quiet(s);
-	d = NEW(struct sched_dest);
+	d = NEW(struct flow_dest);
 	d->key = mem_dup(key.p, key.n);
 	d->key_n = key.n;
 	d->start = s->c.start;
@@ -45,7 +45,7 @@ struct sched_dest *sched_dest_get(struct sched *s, slice key)
 	return d;
 }
 
-void sched_dest_free(struct sched *s, struct sched_dest *d)
+void flow_dest_free(struct flow *s, struct flow_dest *d)
 {
 	must(d->known == 0 && d->sessions == 0);
 	list_remove(&d->quiet);
@@ -57,7 +57,7 @@ void sched_dest_free(struct sched *s, struct sched_dest *d)
 }
 
 /* Quiet ones are remembered for their health, up to a number: the longest quiet goes first. */
-void sched_dest_touch(struct sched *s, struct sched_dest *d)
+void flow_dest_touch(struct flow *s, struct flow_dest *d)
 {
 	bool quiet = d->known == 0 && d->sessions == 0;
 	if (quiet == !list_empty(&d->quiet))
@@ -68,26 +68,26 @@ void sched_dest_touch(struct sched *s, struct sched_dest *d)
 		return;
 	}
 	list_append(&s->quiet, &d->quiet);
-	if (++s->nquiet > SCHED_DESTS_MAX)
+	if (++s->nquiet > FLOW_DESTS_MAX)
 		forget_longest_quiet(s);
 }
 
-enum sched_class sched_dest_class(const struct sched *s, const struct sched_dest *d, instant now)
+enum flow_class flow_dest_class(const struct flow *s, const struct flow_dest *d, instant now)
 {
-	if (sched_dest_is_down(d) || d->average > s->c.slow)
+	if (flow_dest_is_down(d) || d->average > s->c.slow)
 		return CLASS_SLOW;
 	return d->ok_at && now - d->ok_at < OK_PROVEN_S * SECOND ? CLASS_PROVEN : CLASS_FRESH;
 }
 
-unsigned sched_dest_limit(const struct sched_dest *d)
+unsigned flow_dest_limit(const struct flow_dest *d)
 {
-	if (sched_dest_is_down(d))
+	if (flow_dest_is_down(d))
 		return 1;
 	unsigned n = d->limit16 / SIXTEENTH;
 	return n ? n : 1;
 }
 
-static void grow(struct sched_dest *d)
+static void grow(struct flow_dest *d)
 {
 	unsigned step = d->limit16 < d->threshold16 ? SIXTEENTH
 						    : SIXTEENTH * SIXTEENTH / (d->limit16 + 1) + 1;
@@ -96,12 +96,12 @@ static void grow(struct sched_dest *d)
 		d->limit16 = d->most * SIXTEENTH;
 }
 
-void sched_dest_ok(struct sched *s, struct sched_dest *d, int64_t took, instant now)
+void flow_dest_ok(struct flow *s, struct flow_dest *d, int64_t took, instant now)
 {
 	d->ok_at = now;
 	d->average = d->average ? d->average - d->average / 8 + took / 8 : took;
 	d->failures = d->strikes = 0;
-	if (!sched_dest_is_down(d)) {
+	if (!flow_dest_is_down(d)) {
 		grow(d);
 		return;
 	}
@@ -110,10 +110,10 @@ void sched_dest_ok(struct sched *s, struct sched_dest *d, int64_t took, instant 
 	d->limit16 = d->start * SIXTEENTH;
 	d->reason_n = 0;
 	if (s->ops.recovered)
-		s->ops.recovered(s->ops.arg, sched_key(d), down_for);
+		s->ops.recovered(s->ops.arg, flow_key(d), down_for);
 }
 
-void sched_dest_throttle(struct sched_dest *d, instant now)
+void flow_dest_throttle(struct flow_dest *d, instant now)
 {
 	if (now - d->halved_at < SECOND)
 		return;
@@ -125,7 +125,7 @@ void sched_dest_throttle(struct sched_dest *d, instant now)
 	d->threshold16 = d->limit16;
 }
 
-static int64_t backoff(const struct sched *s, unsigned failures)
+static int64_t backoff(const struct flow *s, unsigned failures)
 {
 	int64_t wait = s->c.backoff_first;
 	for (unsigned i = 1; i < failures && wait < s->c.backoff_most; i++)
@@ -137,51 +137,51 @@ static int64_t backoff(const struct sched *s, unsigned failures)
 
 /* A few refusals between successes mean that we are too many; it is down when it goes on. Of the
  * many sessions that fail together, one counts. */
-bool sched_dest_unreachable(struct sched *s, struct sched_dest *d, slice reason, instant now)
+bool flow_dest_unreachable(struct flow *s, struct flow_dest *d, slice reason, instant now)
 {
 	bool lately = d->ok_at && now - d->ok_at < OK_FRESH_S * SECOND;
-	if (!sched_dest_is_down(d) && lately && ++d->strikes <= STRIKES_MAX) {
-		sched_dest_throttle(d, now);
+	if (!flow_dest_is_down(d) && lately && ++d->strikes <= STRIKES_MAX) {
+		flow_dest_throttle(d, now);
 		return true;
 	}
 	d->reason_n = reason.n < sizeof d->reason ? reason.n : sizeof d->reason;
 	memcpy(d->reason, reason.p ? reason.p : "", d->reason_n);
-	if (sched_dest_is_down(d) && now < d->probe_at)
+	if (flow_dest_is_down(d) && now < d->probe_at)
 		return false;
-	if (!sched_dest_is_down(d))
+	if (!flow_dest_is_down(d))
 		d->down_since = now;
 	d->probe_at = now + backoff(s, ++d->failures);
 	d->limit16 = d->threshold16 = d->start * SIXTEENTH;
 	return false;
 }
 
-slice sched_key(const struct sched_dest *d)
+slice flow_key(const struct flow_dest *d)
 {
 	return slice_of(d->key, d->key_n);
 }
 
-slice sched_reason(const struct sched_dest *d)
+slice flow_reason(const struct flow_dest *d)
 {
 	return slice_of(d->reason, d->reason_n);
 }
 
-struct sched_dest *sched_each(const struct sched *s, size_t *i)
+struct flow_dest *flow_each(const struct flow *s, size_t *i)
 {
 	slice key;
 	void *d;
 	return map_next(&s->dests, i, &key, &d) ? d : NULL;
 }
 
-bool sched_dest_stats(const struct sched *s, slice dest, struct sched_dest_stats *ret)
+bool flow_dest_stats(const struct flow *s, slice dest, struct flow_dest_stats *ret)
 {
-	const struct sched_dest *d = map_get(&s->dests, dest);
+	const struct flow_dest *d = map_get(&s->dests, dest);
 	if (!d)
 		return false;
-	*ret = (struct sched_dest_stats){
+	*ret = (struct flow_dest_stats){
 		.waiting = d->waiting,
 		.sessions = d->sessions,
-		.limit = sched_dest_limit(d),
-		.down = sched_dest_is_down(d),
+		.limit = flow_dest_limit(d),
+		.down = flow_dest_is_down(d),
 		.slow = d->average > s->c.slow,
 	};
 	return true;

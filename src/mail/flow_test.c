@@ -5,7 +5,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/test.h"
-#include "mail/sched.h"
+#include "mail/flow.h"
 #include <stdio.h>
 
 /* ---- the world ---- */
@@ -25,8 +25,8 @@ struct event {
 	instant at;
 	uint64_t order;
 	enum { ASK, ATTEMPTED, COMMITTED } what;
-	struct sched_session *session;
-	struct sched_item *item;
+	struct flow_session *session;
+	struct flow_item *item;
 	bool refused;
 	int64_t took;
 };
@@ -39,7 +39,7 @@ struct stored { /* a row of the fake database */
 };
 
 struct world {
-	struct sched *s;
+	struct flow *s;
 	struct event *heap;
 	size_t nheap, capheap;
 	uint64_t order;
@@ -87,7 +87,7 @@ static struct event pop(struct world *w)
 	return top;
 }
 
-static void on_start(void *arg, struct sched_session *s)
+static void on_start(void *arg, struct flow_session *s)
 {
 	struct world *w = arg;
 	push(w, (struct event){.at = w->now, .what = ASK, .session = s});
@@ -105,18 +105,18 @@ static void on_recovered(void *arg, slice dest, int64_t down_for)
 	((struct world *)arg)->recovered++;
 }
 
-static struct fake_dest *dest_of(struct world *w, const struct sched_dest *d)
+static struct fake_dest *dest_of(struct world *w, const struct flow_dest *d)
 {
-	struct fake_dest *f = map_get(&w->by_key, sched_key(d));
+	struct fake_dest *f = map_get(&w->by_key, flow_key(d));
 	CHECK(f != NULL);
 	return f;
 }
 
-static enum sched_added add_row(struct world *w, const struct stored *r)
+static enum flow_added add_row(struct world *w, const struct stored *r)
 {
 	char sender[16];
 	slice from = slice_of(sender, (size_t)snprintf(sender, sizeof sender, "s%u", r->sender));
-	return sched_add(
+	return flow_add(
 		w->s, r->id, slice_z(w->dests[r->dest].key), from, r->priority, NULL, w->now);
 }
 
@@ -141,22 +141,22 @@ static void sweep(struct world *w)
 	AUTO(free) bool *full = mem_alloc(w->ndests);
 	for (size_t i = 0; i < w->nrows; i++)
 		if (w->rows[i].due <= w->now && !full[w->rows[i].dest])
-			full[w->rows[i].dest] = add_row(w, &w->rows[i]) == SCHED_FULL;
+			full[w->rows[i].dest] = add_row(w, &w->rows[i]) == FLOW_FULL;
 }
 
-static void commit(struct world *w, struct sched_item *it, instant due)
+static void commit(struct world *w, struct flow_item *it, instant due)
 {
 	w->rows[it->id].due = due;
-	sched_settling(w->s, it);
+	flow_settling(w->s, it);
 	push(w, (struct event){.at = w->now + 5 * MSEC, .what = COMMITTED, .item = it});
 }
 
-static void ask(struct world *w, struct sched_session *s)
+static void ask(struct world *w, struct flow_session *s)
 {
-	struct sched_item *it = sched_next(w->s, s, w->now);
+	struct flow_item *it = flow_next(w->s, s, w->now);
 	if (!it) {
 		if (s->must_end)
-			sched_session_end(w->s, s, w->now);
+			flow_session_end(w->s, s, w->now);
 		return; /* idle until woken */
 	}
 	struct fake_dest *d = dest_of(w, s->dest);
@@ -175,7 +175,7 @@ static void ask(struct world *w, struct sched_session *s)
 	push(w, e);
 }
 
-static void delivered(struct world *w, struct fake_dest *d, struct sched_item *it)
+static void delivered(struct world *w, struct fake_dest *d, struct flow_item *it)
 {
 	struct stored *r = &w->rows[it->id];
 	int64_t wait = w->now - r->arrived;
@@ -193,16 +193,16 @@ static void attempted(struct world *w, const struct event *e)
 	struct fake_dest *d = dest_of(w, e->session->dest);
 	d->running--;
 	bool dead = d->how == DEAD || e->refused;
-	bool alive = sched_report(w->s, e->session, dead ? SCHED_UNREACHABLE : SCHED_OK, e->took,
+	bool alive = flow_report(w->s, e->session, dead ? FLOW_UNREACHABLE : FLOW_OK, e->took,
 		S("connection timed out"), w->now);
 	if (!dead) {
 		delivered(w, d, e->item);
-	} else if (!alive || !sched_putback(w->s, e->item, w->now)) {
+	} else if (!alive || !flow_putback(w->s, e->item, w->now)) {
 		d->deferred++;
 		commit(w, e->item, w->now + 5 * MINUTE);
 	}
 	if (dead)
-		sched_session_end(w->s, e->session, w->now);
+		flow_session_end(w->s, e->session, w->now);
 	else
 		ask(w, e->session);
 }
@@ -217,8 +217,8 @@ static void step(struct world *w, struct event e)
 	else if (w->commits_stuck)
 		push(w, (struct event){.at = w->now + SECOND, .what = COMMITTED, .item = e.item});
 	else
-		sched_release(w->s, e.item, w->now);
-	size_t groups = sched_stats(w->s).groups;
+		flow_release(w->s, e.item, w->now);
+	size_t groups = flow_stats(w->s).groups;
 	if (groups > w->most_groups)
 		w->most_groups = groups;
 	if (w->hungry)
@@ -232,16 +232,16 @@ static void run_until(struct world *w, instant until)
 	w->now = until;
 }
 
-static struct world *world_new(struct fake_dest *dests, unsigned n, const struct sched_config *c)
+static struct world *world_new(struct fake_dest *dests, unsigned n, const struct flow_config *c)
 {
 	struct world *w = NEW(struct world);
-	struct sched_config defaults = sched_defaults();
-	struct sched_ops ops = {.start = on_start,
+	struct flow_config defaults = flow_defaults();
+	struct flow_ops ops = {.start = on_start,
 		.wake = on_start,
 		.hungry = on_hungry,
 		.recovered = on_recovered,
 		.arg = w};
-	w->s = sched_new(c ? c : &defaults, &ops);
+	w->s = flow_new(c ? c : &defaults, &ops);
 	w->dests = dests;
 	w->ndests = n;
 	for (unsigned i = 0; i < n; i++)
@@ -252,12 +252,12 @@ static struct world *world_new(struct fake_dest *dests, unsigned n, const struct
 
 static void world_free(struct world *w)
 {
-	sched_stop(w->s);
+	flow_stop(w->s);
 	while (w->nheap)
 		step(w, pop(w));
-	CHECK_INT(sched_stats(w->s).sessions, 0);
-	CHECK_INT(sched_stats(w->s).settling, 0);
-	sched_free(w->s);
+	CHECK_INT(flow_stats(w->s).sessions, 0);
+	CHECK_INT(flow_stats(w->s).settling, 0);
+	flow_free(w->s);
 	map_done(&w->by_key);
 	free(w->heap);
 	free(w->rows);
@@ -266,7 +266,7 @@ static void world_free(struct world *w)
 
 /* ---- the claims ---- */
 
-TEST(sched_dead_and_slow_destinations_do_not_delay_others)
+TEST(flow_dead_and_slow_destinations_do_not_delay_others)
 {
 	struct fake_dest dests[42] = {{.key = "smtp:dead", .how = DEAD, .takes = 30 * SECOND},
 		{.key = "smtp:slow", .how = SLOW, .takes = 25 * SECOND}};
@@ -297,7 +297,7 @@ TEST(sched_dead_and_slow_destinations_do_not_delay_others)
 	world_free(w);
 }
 
-TEST(sched_many_dead_destinations_leave_slots_for_proven_ones)
+TEST(flow_many_dead_destinations_leave_slots_for_proven_ones)
 {
 	enum { DEADS = 600 };
 	struct fake_dest *dests = mem_alloc((DEADS + 2) * sizeof *dests);
@@ -307,7 +307,7 @@ TEST(sched_many_dead_destinations_leave_slots_for_proven_ones)
 	}
 	dests[DEADS] = (struct fake_dest){.key = "smtp:known", .how = FAST, .takes = 20 * MSEC};
 	dests[DEADS + 1] = (struct fake_dest){.key = "smtp:new", .how = FAST, .takes = 20 * MSEC};
-	struct sched_config c = sched_defaults();
+	struct flow_config c = flow_defaults();
 	c.sessions = 100;
 	struct world *w = world_new(dests, DEADS + 2, &c);
 	arrive(w, DEADS, 1, QUEUE_NORMAL);
@@ -323,12 +323,12 @@ TEST(sched_many_dead_destinations_leave_slots_for_proven_ones)
 	arrive(w, DEADS + 1, 1, QUEUE_NORMAL);
 	run_until(w, w->now + 12 * MINUTE); /* even a new one gets its turn among the dead */
 	CHECK_INT(dests[DEADS + 1].delivered, 1);
-	CHECK(sched_stats(w->s).sessions <= 100);
+	CHECK(flow_stats(w->s).sessions <= 100);
 	world_free(w);
 	free(dests);
 }
 
-TEST(sched_flooding_sender_does_not_delay_others)
+TEST(flow_flooding_sender_does_not_delay_others)
 {
 	struct fake_dest dests[1] = {{.key = "backend:a", .how = FAST, .takes = 50 * MSEC}};
 	struct world *w = world_new(dests, 1, NULL);
@@ -348,7 +348,7 @@ TEST(sched_flooding_sender_does_not_delay_others)
 	world_free(w);
 }
 
-TEST(sched_priorities_are_weighted_and_none_starves)
+TEST(flow_priorities_are_weighted_and_none_starves)
 {
 	struct fake_dest dests[1] = {{.key = "backend:a", .how = FAST, .takes = 100 * MSEC}};
 	struct world *w = world_new(dests, 1, NULL);
@@ -361,7 +361,7 @@ TEST(sched_priorities_are_weighted_and_none_starves)
 	world_free(w);
 }
 
-TEST(sched_sessions_grow_with_success_and_shrink_with_refusal)
+TEST(flow_sessions_grow_with_success_and_shrink_with_refusal)
 {
 	struct fake_dest dests[2] = {{.key = "smtp:fast", .how = FAST, .takes = 100 * MSEC},
 		{.key = "smtp:touchy", .how = TOUCHY, .takes = 100 * MSEC}};
@@ -373,20 +373,20 @@ TEST(sched_sessions_grow_with_success_and_shrink_with_refusal)
 	CHECK_INT(dests[0].delivered, 2000);
 	CHECK(dests[1].delivered > 1000);
 	CHECK_INT(dests[1].skipped, 0); /* never taken for dead */
-	struct sched_dest_stats st;
-	CHECK(sched_dest_stats(w->s, S("smtp:touchy"), &st) && !st.down);
+	struct flow_dest_stats st;
+	CHECK(flow_dest_stats(w->s, S("smtp:touchy"), &st) && !st.down);
 	world_free(w);
 }
 
-TEST(sched_dead_destination_comes_back)
+TEST(flow_dead_destination_comes_back)
 {
 	struct fake_dest dests[1] = {{.key = "backend:a", .how = DEAD, .takes = 5 * SECOND}};
 	struct world *w = world_new(dests, 1, NULL);
 	for (int i = 0; i < 100; i++)
 		arrive(w, 0, 0, QUEUE_NORMAL);
 	run_until(w, w->now + MINUTE);
-	struct sched_dest_stats st;
-	CHECK(sched_dest_stats(w->s, S("backend:a"), &st) && st.down);
+	struct flow_dest_stats st;
+	CHECK(flow_dest_stats(w->s, S("backend:a"), &st) && st.down);
 	CHECK_INT(st.waiting, 0); /* all were deferred, five by attempts, the others without */
 	CHECK(dests[0].skipped >= 90);
 	dests[0].how = FAST;
@@ -398,10 +398,10 @@ TEST(sched_dead_destination_comes_back)
 	world_free(w);
 }
 
-TEST(sched_waits_for_commits)
+TEST(flow_waits_for_commits)
 {
 	struct fake_dest dests[1] = {{.key = "backend:a", .how = FAST, .takes = MSEC}};
-	struct sched_config c = sched_defaults();
+	struct flow_config c = flow_defaults();
 	c.uncommitted = 50;
 	struct world *w = world_new(dests, 1, &c);
 	w->commits_stuck = true;
@@ -415,30 +415,30 @@ TEST(sched_waits_for_commits)
 	world_free(w);
 }
 
-TEST(sched_knows_what_it_has)
+TEST(flow_knows_what_it_has)
 {
 	struct fake_dest dests[1] = {{.key = "backend:a", .how = FAST, .takes = SECOND}};
 	struct world *w = world_new(dests, 1, NULL);
 	arrive(w, 0, 0, QUEUE_NORMAL);
-	CHECK_INT(add_row(w, &w->rows[0]), SCHED_KNOWN);
+	CHECK_INT(add_row(w, &w->rows[0]), FLOW_KNOWN);
 	run_until(w, w->now + 100 * MSEC);
-	CHECK_INT(add_row(w, &w->rows[0]), SCHED_KNOWN); /* on its way */
-	sched_drop_waiting(w->s);
-	CHECK_INT(sched_stats(w->s).running, 1);
+	CHECK_INT(add_row(w, &w->rows[0]), FLOW_KNOWN); /* on its way */
+	flow_drop_waiting(w->s);
+	CHECK_INT(flow_stats(w->s).running, 1);
 	run_until(w, w->now + 10 * SECOND);
 	CHECK_INT(dests[0].delivered, 1);
-	CHECK_INT(sched_stats(w->s).groups, 0);
-	CHECK_INT(add_row(w, &w->rows[0]), SCHED_ADDED);
-	sched_drop_waiting(w->s);
-	CHECK_INT(sched_stats(w->s).waiting, 0);
+	CHECK_INT(flow_stats(w->s).groups, 0);
+	CHECK_INT(add_row(w, &w->rows[0]), FLOW_ADDED);
+	flow_drop_waiting(w->s);
+	CHECK_INT(flow_stats(w->s).waiting, 0);
 	run_until(w, w->now + 10 * SECOND);
 	CHECK_INT(dests[0].delivered, 1);
 	world_free(w);
 }
 
-TEST(sched_letters_are_bounded_by_bytes)
+TEST(flow_letters_are_bounded_by_bytes)
 {
-	struct sched_config c = sched_defaults();
+	struct flow_config c = flow_defaults();
 	c.bytes = 20000;
 	c.start = c.most = 1;
 	struct fake_dest dests[2] = {{.key = "x", .takes = SECOND}, {.key = "y", .takes = SECOND}};
@@ -446,32 +446,32 @@ TEST(sched_letters_are_bounded_by_bytes)
 	for (int i = 0; i < 50; i++) {
 		struct letter *l = letter_new();
 		l->bytes = 1000;
-		CHECK_INT(sched_add(w->s, 1000 + i, S("x"), S("a"), QUEUE_NORMAL, l, w->now),
-			SCHED_ADDED);
-		CHECK_INT(sched_add(w->s, 1000 + i, S("y"), S("a"), QUEUE_NORMAL, l, w->now),
-			SCHED_ADDED);
+		CHECK_INT(flow_add(w->s, 1000 + i, S("x"), S("a"), QUEUE_NORMAL, l, w->now),
+			FLOW_ADDED);
+		CHECK_INT(flow_add(w->s, 1000 + i, S("y"), S("a"), QUEUE_NORMAL, l, w->now),
+			FLOW_ADDED);
 		letter_unref(l);
 	}
-	CHECK_INT(sched_stats(w->s).bytes, 20000);
-	sched_drop_waiting(w->s);
-	CHECK_INT(sched_stats(w->s).bytes, 0);
+	CHECK_INT(flow_stats(w->s).bytes, 20000);
+	flow_drop_waiting(w->s);
+	CHECK_INT(flow_stats(w->s).bytes, 0);
 	world_free(w);
 }
 
-TEST(sched_quiet_destinations_are_forgotten_at_last)
+TEST(flow_quiet_destinations_are_forgotten_at_last)
 {
 	struct fake_dest none[1] = {{.key = ""}};
-	struct sched_config c = sched_defaults();
+	struct flow_config c = flow_defaults();
 	c.sessions = 0; /* nothing ever starts */
 	struct world *w = world_new(none, 1, &c);
 	char key[32];
-	for (int i = 0; i < SCHED_DESTS_MAX + 5000; i++) {
+	for (int i = 0; i < FLOW_DESTS_MAX + 5000; i++) {
 		snprintf(key, sizeof key, "smtp:d%d", i);
-		CHECK_INT(sched_add(w->s, i, slice_z(key), S("a"), QUEUE_NORMAL, NULL, w->now),
-			SCHED_ADDED);
+		CHECK_INT(flow_add(w->s, i, slice_z(key), S("a"), QUEUE_NORMAL, NULL, w->now),
+			FLOW_ADDED);
 	}
-	CHECK_INT(sched_stats(w->s).dests, SCHED_DESTS_MAX + 5000);
-	sched_drop_waiting(w->s);
-	CHECK_INT(sched_stats(w->s).dests, SCHED_DESTS_MAX);
+	CHECK_INT(flow_stats(w->s).dests, FLOW_DESTS_MAX + 5000);
+	flow_drop_waiting(w->s);
+	CHECK_INT(flow_stats(w->s).dests, FLOW_DESTS_MAX);
 	world_free(w);
 }
