@@ -96,11 +96,13 @@ bool domain_to_ascii(slice s, struct arena *a, slice *ret)
 slice domain_to_utf8(slice s, struct arena *a)
 {
 	slice ascii;
-	char *made = NULL;
+	char *made = NULL, again[ADDRESS_DOMAIN_MAX + 1];
 	if (slice_find(s, S("--")) == s.n || !domain_to_ascii(s, a, &ascii))
 		return lower_copy(s, a); /* no A-label in it */
 	bool ok = idn2_to_unicode_8z8z(ascii.p, &made, IDN2_NONTRANSITIONAL) == IDN2_OK;
-	slice r = ok && utf8_valid(slice_z(made)) ? arena_dup(a, slice_z(made)) : ascii;
+	/* Only what leads back here is shown decoded: xn--a would become a control character. */
+	ok = ok && idn_to_ascii(slice_z(made), again) && slice_eq(slice_z(again), ascii);
+	slice r = ok ? arena_dup(a, slice_z(made)) : ascii;
 	idn2_free(made);
 	return r;
 }

@@ -10,9 +10,9 @@
 enum {
 	DSN_ORIGINAL_MAX = 1024 * 1024, /* a longer original is returned as its header */
 	DSN_HEADERS_MAX = 64 * 1024, /* of a returned header */
-	DSN_DIAGNOSTIC_MAX = 2000, /* of one recipient's remote reply */
+	DSN_DIAGNOSTIC_MAX = 1000, /* of one recipient's remote reply */
 	DSN_RCPTS_MAX = 500, /* listed; the text counts the others */
-	DSN_MESSAGE_MAX = 4 * 1024 * 1024, /* limit for the buf given to dsn_build */
+	DSN_MESSAGE_MAX = 8 * 1024 * 1024, /* limit for the buf given to dsn_build */
 };
 
 enum dsn_action { DSN_FAILED, DSN_DELAYED, DSN_DELIVERED, DSN_RELAYED, DSN_EXPANDED };
