@@ -22,14 +22,15 @@ enum {
 
 /* db is the writer connection, used by this committer only. blobs may be NULL. */
 struct commit *commit_new(struct sql *db, struct blobs *blobs);
-/* Waits until fn's work is durable: 0; or -1: nothing of it is. In a coroutine (not cancellable), or
- * in a program without loop, where the group is this one item. */
+/* Waits until fn's work is durable: 0; or -1: nothing of it is. In a coroutine (not cancellable),
+ * or in a program without loop, where the group is this one item. */
 int commit_run(struct commit *c, commit_fn fn, void *arg, struct err *e);
-/* The same where fn stores the id of a message that blob_finish just returned: the message is synced
- * before the transaction, and settled after it, also on failure. */
+/* The same where fn stores the id of a message that blob_finish just returned: the message is
+ * synced before the transaction, and settled after it, also on failure. */
 int commit_run_blob(struct commit *c, blob_id fresh, commit_fn fn, void *arg, struct err *e);
 /* As commit_run, but nobody waits; done(arg, e or NULL) is called in the loop's thread. */
-void commit_post(struct commit *c, commit_fn fn, void (*done)(void *arg, const struct err *e), void *arg);
+void commit_post(
+	struct commit *c, commit_fn fn, void (*done)(void *arg, const struct err *e), void *arg);
 /* Waits for all that was handed in. */
 void commit_drain(struct commit *c);
 void commit_free(struct commit *c); /* drained */

@@ -20,7 +20,8 @@ static bool name_ok(slice name)
 	return name.n > 0 && name.n <= 64;
 }
 
-static int open_kind(slice dir, const char *name, bool read_only, struct sql **ret, struct err *e)
+static int open_kind(
+	slice dir, const char *name, enum sql_kind kind, struct sql **ret, struct err *e)
 {
 	if (!name_ok(slice_z(name)))
 		return err_set(e, ERR_BUG, "database name \"%.70s\"", name);
@@ -28,7 +29,7 @@ static int open_kind(slice dir, const char *name, bool read_only, struct sql **r
 	db->driver = &sqlite_driver; /* PostgreSQL will be chosen by the form of dir */
 	db->dir = mem_dup(dir.p, dir.n);
 	db->name = mem_dup(name, strlen(name));
-	db->read_only = read_only;
+	db->kind = kind;
 	db->buckets = mem_alloc(BUCKETS * sizeof *db->buckets);
 	if (db->driver->open(db, e) < 0) {
 		sql_close(db);
@@ -40,17 +41,22 @@ static int open_kind(slice dir, const char *name, bool read_only, struct sql **r
 
 int sql_open(slice dir, const char *name, struct sql **ret, struct err *e)
 {
-	return open_kind(dir, name, false, ret, e);
+	return open_kind(dir, name, SQL_DURABLE, ret, e);
 }
 
 int sql_open_read(slice dir, const char *name, struct sql **ret, struct err *e)
 {
-	return open_kind(dir, name, true, ret, e);
+	return open_kind(dir, name, SQL_READ_ONLY, ret, e);
+}
+
+int sql_open_cache(slice dir, const char *name, struct sql **ret, struct err *e)
+{
+	return open_kind(dir, name, SQL_CACHE, ret, e);
 }
 
 int sql_open_twin(const struct sql *db, struct sql **ret, struct err *e)
 {
-	return open_kind(slice_z(db->dir), db->name, db->read_only, ret, e);
+	return open_kind(slice_z(db->dir), db->name, db->kind, ret, e);
 }
 
 const char *sql_name(const struct sql *db)

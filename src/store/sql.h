@@ -23,8 +23,8 @@ enum {
 
 /* One numbered step of a schema. `up` and `down` are SQL scripts. Words that engines spell in their
  * own way are replaced: {{WITHOUT_ROWID}} (after a table's closing parenthesis), {{BLOB}} (a type),
- * {{KEY}} (type and constraint of an integer key), {{AUTO_KEY}} (one that numbers itself and never uses a
- * number again; with RETURNING). */
+ * {{KEY}} (type and constraint of an integer key), {{AUTO_KEY}} (one that numbers itself and never
+ * uses a number again; with RETURNING). */
 struct sql_migration {
 	int version;
 	const char *name, *up, *down;
@@ -35,6 +35,8 @@ struct sql_migration {
 int sql_open(slice dir, const char *name, struct sql **ret, struct err *e);
 /* Cannot change anything; ERR_NOTFOUND when the database was never made. */
 int sql_open_read(slice dir, const char *name, struct sql **ret, struct err *e);
+/* For what can be made again: the last COMMITs may be undone by a power failure (nothing worse). */
+int sql_open_cache(slice dir, const char *name, struct sql **ret, struct err *e);
 /* One more connection of the same kind to the same database. */
 int sql_open_twin(const struct sql *db, struct sql **ret, struct err *e);
 void sql_close(struct sql *db); /* rolls back what is open; NULL is fine */

@@ -6,11 +6,14 @@
 #pragma once
 #include "store/sql.h"
 
+enum sql_kind { SQL_DURABLE, SQL_CACHE, SQL_READ_ONLY };
+
 struct sql {
 	const struct sql_driver *driver;
 	void *conn;
 	char *dir, *name;
-	bool read_only, in_tx;
+	enum sql_kind kind;
+	bool in_tx;
 	struct sql_stmt **buckets; /* statement cache, chained by `next` */
 	size_t nstmts;
 };

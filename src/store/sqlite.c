@@ -30,7 +30,7 @@ enum {
 struct conn {
 	sqlite3 *db;
 	struct turn *turn;
-	int wal_pages;
+	_Atomic int wal_pages;
 };
 
 static struct conn *conn_of(const struct sql *db)
@@ -137,15 +137,15 @@ static int configure(struct sql *db, struct err *e)
 			      "PRAGMA mmap_size = 268435456;";
 	if (script(db, pragmas, e) < 0)
 		return -1;
-	if (db->read_only)
+	if (db->kind == SQL_READ_ONLY)
 		return script(db, "PRAGMA query_only = ON", e);
 	if (script(db,
-		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 		    "PRAGMA wal_autocheckpoint = 0",
 		    e) < 0)
 		return -1;
 	sqlite3_wal_hook(c->db, on_wal, c);
-	return 0;
+	return db->kind == SQL_DURABLE ? script(db, "PRAGMA synchronous = FULL", e) : 0;
 }
 
 /* A new file's name must be on stable storage before the first commit counts. */
@@ -167,10 +167,10 @@ static int open_file(struct sql *db, struct err *e)
 	if (!buf_ok(&path))
 		return err_set(e, ERR_LIMIT, "path of the store is too long");
 	bool fresh = access(path.p, F_OK) < 0;
-	if (db->read_only && fresh)
+	if (db->kind == SQL_READ_ONLY && fresh)
 		return err_set(e, ERR_NOTFOUND, "no database %s", path.p);
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-	if (!db->read_only)
+	if (db->kind != SQL_READ_ONLY)
 		flags |= SQLITE_OPEN_CREATE;
 	if (sqlite3_open_v2(path.p, &conn_of(db)->db, flags, NULL) != SQLITE_OK)
 		return conn_of(db)->db ? fail(db, e)
@@ -190,7 +190,7 @@ static void sqlite_close(struct sql *db)
 
 static int open_with_turn(struct sql *db, struct err *e)
 {
-	if (db->read_only)
+	if (db->kind == SQL_READ_ONLY)
 		return open_file(db, e);
 	AUTO(buf) struct buf path = BUF(4096);
 	path_of(db, "lock", &path);
@@ -308,7 +308,7 @@ static int64_t sqlite_changes(struct sql *db)
 static int sqlite_begin(struct sql *db, struct err *e)
 {
 	struct conn *c = conn_of(db);
-	if (db->read_only)
+	if (db->kind == SQL_READ_ONLY)
 		return err_set(e, ERR_BUG, "%s database: opened for reading", db->name);
 	if (turn_take(c->turn, TURN_WAIT, e) < 0)
 		return err_wrap(e, "%s database", db->name);

@@ -1,0 +1,288 @@
+/*
+ * The group committer (commit.h). At most one group is in flight; its work runs in the pool, what
+ * arrives meanwhile is the next group. After a group its callers are answered first; checkpoints of
+ * the database and the index of segments come then, beside the next group.
+ */
+#include "store/commit.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "run/co.h"
+#include "run/pool.h"
+#include "store/sql.h"
+
+struct item {
+	struct item *next;
+	commit_fn fn;
+	void *arg;
+	blob_id fresh;
+	void (*done)(void *arg, const struct err *e); /* of commit_post */
+	struct cond *wake; /* of commit_run */
+	bool answered, failed;
+	struct err err;
+};
+
+struct commit {
+	struct sql *db, *helper; /* helper: a second connection, for checkpoints */
+	struct blobs *blobs;
+	struct item *first, **last; /* waiting */
+	unsigned waiting;
+	bool running, tidying;
+	struct item *group; /* in flight */
+	struct cond idle;
+};
+
+struct commit *commit_new(struct sql *db, struct blobs *blobs)
+{
+	struct commit *c = NEW(struct commit);
+	c->db = db;
+	c->blobs = blobs;
+	c->last = &c->first;
+	cond_init(&c->idle);
+	return c;
+}
+
+static void fail(struct item *it, const struct err *e)
+{
+	it->failed = true;
+	it->err = *e;
+}
+
+/* Fresh messages reach the disk, or their items fail. */
+static void sync_messages(struct commit *c, struct item *group)
+{
+	bool fresh = false;
+	for (struct item *it = group; it; it = it->next)
+		fresh |= it->fresh != 0;
+	if (!fresh)
+		return;
+	struct err e = {.kind = ERR_TEMP,
+		.text = "blob store: the disk failed after the message was received"};
+	int r = blobs_sync(c->blobs, &e);
+	for (struct item *it = group; it; it = it->next)
+		if (it->fresh && (r < 0 || blobs_lost(c->blobs, it->fresh)))
+			fail(it, &e);
+}
+
+static void fail_rest(struct item *group, const struct err *e)
+{
+	for (struct item *it = group; it; it = it->next)
+		if (!it->failed)
+			fail(it, e);
+}
+
+/* One try: 1 committed, 0 an item failed and was marked (again without it), -1 nothing went. */
+static int try_group(struct commit *c, struct item *group, struct err *e)
+{
+	if (sql_begin(c->db, e) < 0)
+		return -1;
+	for (struct item *it = group; it; it = it->next) {
+		if (it->failed || it->fn(c->db, it->arg, e) == 0)
+			continue;
+		fail(it, e);
+		sql_rollback(c->db);
+		return 0;
+	}
+	return sql_commit(c->db, e) < 0 ? -1 : 1;
+}
+
+static bool all_failed(const struct item *group)
+{
+	for (; group; group = group->next)
+		if (!group->failed)
+			return false;
+	return true;
+}
+
+enum { RETRIES = 8 };
+
+static void each_alone(struct commit *c, struct item *group)
+{
+	for (struct item *it = group; it; it = it->next) {
+		struct err e;
+		struct item *next = take(&it->next);
+		if (!it->failed && try_group(c, it, &e) < 0)
+			fail(it, &e);
+		it->next = next;
+	}
+}
+
+/*
+ * A failing item undoes the group, which then runs again without it. When that happens often the
+ * rest run one by one: that costs a sync each, but not the square of the group.
+ */
+static void run_group(struct commit *c, struct item *group)
+{
+	sync_messages(c, group);
+	for (int i = 0; i < RETRIES && !all_failed(group); i++) {
+		struct err e;
+		int r = try_group(c, group, &e);
+		if (r < 0)
+			fail_rest(group, &e);
+		if (r != 0)
+			return;
+	}
+	each_alone(c, group);
+}
+
+static void in_pool(void *arg)
+{
+	struct commit *c = arg;
+	run_group(c, c->group);
+}
+
+static void answer(struct commit *c, struct item *it)
+{
+	if (it->fresh && c->blobs)
+		blob_settle(c->blobs, it->fresh);
+	if (it->wake) {
+		it->answered = true;
+		cond_wake_one(it->wake);
+		return;
+	}
+	if (it->done)
+		it->done(it->arg, it->failed ? &it->err : NULL);
+	free(it);
+}
+
+static void tidy(void *arg)
+{
+	struct commit *c = arg;
+	struct err e; /* what fails here is tried again after a later group */
+	if (c->blobs)
+		blobs_idle(c->blobs);
+	if (!sql_wants_checkpoint(c->db))
+		return;
+	if (c->helper || sql_open_twin(c->db, &c->helper, &e) == 0)
+		sql_checkpoint(c->helper, &e);
+}
+
+static void wake_idle(struct commit *c)
+{
+	if (!c->running && !c->tidying)
+		cond_wake_all(&c->idle);
+}
+
+static void tidied(void *arg)
+{
+	struct commit *c = arg;
+	c->tidying = false;
+	wake_idle(c);
+}
+
+static void start(struct commit *c);
+
+static void group_done(void *arg)
+{
+	struct commit *c = arg;
+	struct item *it = take(&c->group);
+	c->running = false;
+	bool untidy = (c->blobs && it->fresh) || sql_wants_checkpoint(c->db);
+	start(c); /* the disk goes on while callers are answered */
+	while (it) {
+		struct item *next = it->next;
+		untidy |= it->fresh != 0;
+		answer(c, it);
+		it = next;
+	}
+	if (untidy && !c->tidying) {
+		c->tidying = true;
+		pool_post(tidy, tidied, c);
+	}
+	wake_idle(c);
+}
+
+static void start(struct commit *c)
+{
+	if (c->running || !c->first)
+		return;
+	struct item **end = &c->first;
+	unsigned n = 0;
+	while (*end && n < COMMIT_GROUP_MAX) {
+		end = &(*end)->next;
+		n++;
+	}
+	c->group = c->first;
+	c->first = *end;
+	*end = NULL;
+	if (!c->first)
+		c->last = &c->first;
+	c->waiting -= n;
+	c->running = true;
+	pool_post(in_pool, group_done, c);
+}
+
+static void enqueue(struct commit *c, struct item *it)
+{
+	*c->last = it;
+	c->last = &it->next;
+	c->waiting++;
+	start(c);
+}
+
+/* In a program without loop: the group is this item. */
+static void run_here(struct commit *c, struct item *it)
+{
+	run_group(c, it);
+	if (it->fresh)
+		blob_settle(c->blobs, it->fresh);
+	tidy(c);
+}
+
+int commit_run_blob(struct commit *c, blob_id fresh, commit_fn fn, void *arg, struct err *e)
+{
+	must(!fresh || c->blobs);
+	struct cond wake;
+	struct item it = {.fn = fn, .arg = arg, .fresh = fresh, .wake = &wake};
+	if (!co_self()) {
+		run_here(c, &it);
+	} else if (c->waiting >= COMMIT_WAITING_MAX) {
+		if (fresh)
+			blob_settle(c->blobs, fresh);
+		return err_set(e, ERR_TEMP, "%s database: %u changes are waiting already",
+			sql_name(c->db), c->waiting);
+	} else {
+		cond_init(&wake);
+		enqueue(c, &it);
+		while (!it.answered)
+			cond_wait_firm(&wake);
+	}
+	if (it.failed)
+		*e = it.err;
+	return it.failed ? -1 : 0;
+}
+
+int commit_run(struct commit *c, commit_fn fn, void *arg, struct err *e)
+{
+	return commit_run_blob(c, 0, fn, arg, e);
+}
+
+void commit_post(
+	struct commit *c, commit_fn fn, void (*done)(void *arg, const struct err *e), void *arg)
+{
+	struct item *it = NEW(struct item);
+	*it = (struct item){.fn = fn, .arg = arg, .done = done};
+	if (c->waiting >= COMMIT_WAITING_MAX) {
+		err_set(&it->err, ERR_TEMP, "%s database: %u changes are waiting already",
+			sql_name(c->db), c->waiting);
+		it->failed = true;
+		answer(c, it);
+		return;
+	}
+	enqueue(c, it);
+}
+
+void commit_drain(struct commit *c)
+{
+	while (c->running || c->tidying)
+		cond_wait_firm(&c->idle);
+}
+
+void commit_free(struct commit *c)
+{
+	if (!c)
+		return;
+	must(!c->running && !c->tidying);
+	sql_close(c->helper);
+	free(c);
+}
