@@ -64,3 +64,4 @@ struct sql_driver {
 };
 
 extern const struct sql_driver sqlite_driver;
+extern int64_t sqlite_turn_wait; /* how long a writer waits for the others; tests shorten it */

@@ -25,7 +25,8 @@ enum {
 	CHECK_LINES_MAX = 100,
 	VALUE_MAX = 64 << 20,
 };
-#define TURN_WAIT (10 * SECOND)
+
+int64_t sqlite_turn_wait = 10 * SECOND;
 
 struct conn {
 	sqlite3 *db;
@@ -197,7 +198,7 @@ static int open_with_turn(struct sql *db, struct err *e)
 	if (make_dirs(db, e) < 0)
 		return -1;
 	struct conn *c = conn_of(db);
-	if (turn_open(path.p, &c->turn, e) < 0 || turn_take(c->turn, TURN_WAIT, e) < 0)
+	if (turn_open(path.p, &c->turn, e) < 0 || turn_take(c->turn, sqlite_turn_wait, e) < 0)
 		return -1;
 	int r = open_file(db, e);
 	turn_give(c->turn);
@@ -310,7 +311,7 @@ static int sqlite_begin(struct sql *db, struct err *e)
 	struct conn *c = conn_of(db);
 	if (db->kind == SQL_READ_ONLY)
 		return err_set(e, ERR_BUG, "%s database: opened for reading", db->name);
-	if (turn_take(c->turn, TURN_WAIT, e) < 0)
+	if (turn_take(c->turn, sqlite_turn_wait, e) < 0)
 		return err_wrap(e, "%s database", db->name);
 	if (script(db, "BEGIN IMMEDIATE", e) < 0) {
 		turn_give(c->turn);
@@ -377,7 +378,7 @@ static int sqlite_checkpoint(struct sql *db, struct err *e)
 	c->wal_pages = 0; /* until the next commit tells */
 	if (passive(db, &all, e) < 0)
 		return -1;
-	if (turn_take(c->turn, TURN_WAIT, e) < 0)
+	if (turn_take(c->turn, sqlite_turn_wait, e) < 0)
 		return -1;
 	int r = passive(db, &all, e);
 	turn_give(c->turn);
