@@ -119,8 +119,8 @@ const struct conf_section callout_section = {.name = "callout",
 #define T struct auth_conf
 static const struct conf_key auth_keys[] = {
 	CONF_KEY_INT(T, hashes_at_once, "2", 1, 64,
-		"Passwords checked at a time; each takes 64 MiB of memory meanwhile.",
-		"同时核对的口令数;每个期间占用 64 MiB 内存。"),
+		"Passwords checked at a time; each takes 20 MiB of memory meanwhile.",
+		"同时核对的口令数;每个期间占用 20 MiB 内存。"),
 	CONF_KEY_INT(T, failures_per_login, "20", 1, 1000000,
 		"Failed logins of one account within failure_window, then it is refused for a while.",
 		"一个帐号在 failure_window 内登录失败的次数,超过则暂时拒绝。"),

@@ -6,12 +6,15 @@
 #include "bin/prepare.h"
 
 #include "base/mem.h"
+#include "base/rand.h"
+#include "bin/sasl.h"
 #include "run/log.h"
 #include "run/loop.h"
 #include "run/pool.h"
 #include "run/tls.h"
 #include "store/store.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,11 +35,31 @@ static int make_certificate(const struct config *c, struct err *e)
 	return 0;
 }
 
+/* What the auth role makes the salts of unknown logins from (auth.c). */
+static int make_secret(const struct config *c, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	unsigned char secret[SASL_SECRET];
+	const char *dir = arena_strz(&a, arena_printf(&a, "%.*s/auth", SFMT(c->server->data)));
+	const char *path = arena_strz(&a, arena_printf(&a, "%s/secret", dir));
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "%s", dir);
+	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno == EEXIST ? 0 : err_sys(e, errno, "%s", path);
+	rand_bytes(secret, sizeof secret);
+	if (write(fd, secret, sizeof secret) == sizeof secret && fsync(fd) == 0)
+		return 0;
+	err_sys(e, errno, "%s", path);
+	unlink(path);
+	return -1;
+}
+
 int prepare_store(const struct config *c, struct err *e)
 {
 	if (store_prepare(c->server->data, e) < 0)
 		return -1;
-	return make_certificate(c, e);
+	return make_secret(c, e) < 0 ? -1 : make_certificate(c, e);
 }
 
 struct work {
