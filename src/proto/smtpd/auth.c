@@ -48,7 +48,8 @@ static enum got_response ask(struct smtpd_session *s, slice challenge, struct bu
 	}
 	slice answer;
 	bool crlf;
-	enum smtpd_got got = smtpd_read_line(s, SMTP_AUTH_LINE_MAX, s->conf->timeout_command, &answer, &crlf);
+	enum smtpd_got got =
+		smtpd_read_line(s, SMTP_AUTH_LINE_MAX, s->conf->timeout_command, &answer, &crlf);
 	if (got == GOT_TOO_LONG)
 		smtpd_complain(s, 500, "5.5.6", "Authentication exchange line is too long");
 	else if (got == GOT_LINE && slice_eq(answer, S("*")))
@@ -62,7 +63,8 @@ static void failed(struct smtpd_session *s, slice mech, const struct smtpd_auth_
 {
 	s->sum.auth_failures++;
 	metric_add(&auth_failures, 1);
-	trace_event(&s->log, wall_now(), "auth", "mech", mech, "failed", r->why.n ? r->why : S("yes"), NULL);
+	trace_event(&s->log, wall_now(), "auth", "mech", mech, "failed",
+		r->why.n ? r->why : S("yes"), NULL);
 	/* Slower with each try, from the first on. */
 	smtpd_tarpit(s, (unsigned)s->conf->soft_errors + s->sum.auth_failures);
 	if (s->over)

@@ -1,6 +1,7 @@
 /*
  * DATA (RFC 5321 section 4.1.1.4) and BDAT (RFC 3030): the message on its way in. Its bytes go from
- * the input buffer to the ops' body_add without a copy; only the header may be gathered before (head.c).
+ * the input buffer to the ops' body_add without a copy; only the header may be gathered before
+ * (head.c).
  *
  * A message that cannot be taken is read to its end all the same, so that the client hears why.
  */
@@ -45,7 +46,8 @@ void smtpd_store(struct smtpd_session *s, slice bytes)
 static void too_large(struct smtpd_session *s)
 {
 	struct smtpd_refusal no = {0};
-	smtpd_refuse(&no, 552, "5.3.4", "Message is larger than %" PRId64 " bytes", s->conf->max_size);
+	smtpd_refuse(
+		&no, 552, "5.3.4", "Message is larger than %" PRId64 " bytes", s->conf->max_size);
 	smtpd_fail(s, &no);
 }
 

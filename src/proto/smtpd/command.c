@@ -1,19 +1,21 @@
 /*
- * The one table of verbs: what each needs, where it is allowed (RFC 5321 section 4.1.4), who handles
- * it. Everything that is true of a verb in general is decided here, before its handler runs.
+ * The one table of verbs: what each needs, where it is allowed (RFC 5321 section 4.1.4), who
+ * handles it. Everything that is true of a verb in general is decided here, before its handler
+ * runs.
  */
 #include "proto/smtpd/session.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 enum {
 	ON_SMTP = 1,
 	ON_LMTP = 2, /* RFC 2033 4.1: LHLO in place of HELO and EHLO */
 	ON_BOTH = 3,
-	NEEDS_TLS = 4,	/* 530 before STARTTLS where TLS is required (RFC 3207 4) */
+	NEEDS_TLS = 4, /* 530 before STARTTLS where TLS is required (RFC 3207 4) */
 	NEEDS_AUTH = 8, /* 530 before AUTH where login is required (RFC 4954 6) */
-	IDLE = 16,	/* has no effect: counted */
-	SYNC = 32,	/* the client must wait for its reply (RFC 2920 3.1) */
+	IDLE = 16, /* has no effect: counted */
+	SYNC = 32, /* the client must wait for its reply (RFC 2920 3.1) */
 };
 
 struct verb {
@@ -46,7 +48,8 @@ static const struct verb verbs[SMTP_VERBS] = {
 static void wrong_place(struct smtpd_session *s, enum smtp_verb v)
 {
 	if (s->state == ST_CONNECTED)
-		smtpd_complain(s, 503, "5.5.1", "Say %s first", s->conf->kind == SMTPD_LMTP ? "LHLO" : "EHLO");
+		smtpd_complain(s, 503, "5.5.1", "Say %s first",
+			s->conf->kind == SMTPD_LMTP ? "LHLO" : "EHLO");
 	else if (v == SMTP_MAIL)
 		smtpd_complain(s, 503, "5.5.1", "There is a MAIL already; RSET starts over");
 	else if (v == SMTP_RCPT && s->state == ST_READY)
@@ -63,14 +66,18 @@ static void answer_fault(struct smtpd_session *s, const struct smtp_command *c)
 {
 	struct smtp_answer a = smtp_fault_answer(c->fault);
 	char status[24];
-	snprintf(status, sizeof status, "%u.%u.%u", a.status.cls, a.status.subject, a.status.detail);
+	snprintf(
+		status, sizeof status, "%u.%u.%u", a.status.cls, a.status.subject, a.status.detail);
 	slice detail = slice_first(c->detail, 80);
+	char first = (char)toupper((unsigned char)a.text[0]);
+	const char *rest = a.text + 1;
 	if (c->address_fault)
-		smtpd_complain(s, a.code, status, "%s: %s", a.text, address_fault_text(c->address_fault));
+		smtpd_complain(s, a.code, status, "%c%s: %s", first, rest,
+			address_fault_text(c->address_fault));
 	else if (detail.n)
-		smtpd_complain(s, a.code, status, "%s: %.*s", a.text, SFMT(detail));
+		smtpd_complain(s, a.code, status, "%c%s: %.*s", first, rest, SFMT(detail));
 	else
-		smtpd_complain(s, a.code, status, "%s", a.text);
+		smtpd_complain(s, a.code, status, "%c%s", first, rest);
 	/* Nobody knows how many bytes follow. */
 	if (c->verb == SMTP_BDAT)
 		smtpd_end(s, "errors", "BDAT without a size");
@@ -79,7 +86,8 @@ static void answer_fault(struct smtpd_session *s, const struct smtp_command *c)
 /* 250-keywords offered now decide which parameters are known (RFC 5321 4.1.1.11). */
 static unsigned extensions(const struct smtpd_session *s)
 {
-	unsigned ext = SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_BINARYMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN;
+	unsigned ext = SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_BINARYMIME | SMTP_EXT_SMTPUTF8 |
+		       SMTP_EXT_DSN;
 	if (s->service->auth)
 		ext |= SMTP_EXT_AUTH;
 	if (s->tls)
@@ -93,7 +101,8 @@ static bool tolerable(const struct smtp_command *c)
 	return c->fault == SMTP_FAULT_HELO;
 }
 
-static bool offered(const struct smtpd_session *s, const struct smtp_command *c, const struct verb *v)
+static bool offered(
+	const struct smtpd_session *s, const struct smtp_command *c, const struct verb *v)
 {
 	if (!v->handler || (c->verb == SMTP_XCLIENT && !s->xclient_allowed))
 		return false;
@@ -107,7 +116,8 @@ static bool offered(const struct smtpd_session *s, const struct smtp_command *c,
 /* What must have happened before. False: answered. */
 static bool ready_for(struct smtpd_session *s, enum smtp_verb verb, const struct verb *v)
 {
-	bool needs_auth = s->service->require_auth || (s->service->require_trust && !s->client.trusted);
+	bool needs_auth =
+		s->service->require_auth || (s->service->require_trust && !s->client.trusted);
 	if ((v->flags & NEEDS_TLS) && s->service->tls_mode == SMTPD_TLS_REQUIRE && !s->tls)
 		smtpd_complain(s, 530, "5.7.0", "Say STARTTLS first");
 	else if ((v->flags & NEEDS_AUTH) && needs_auth && !s->client.login.n)
@@ -125,16 +135,26 @@ static void http(struct smtpd_session *s)
 	smtpd_end(s, "http", NULL);
 }
 
+/* RFC 2920 3.1. Who talks on regardless does not listen; what it sends may come from somebody else.
+ */
+static void out_of_sync(struct smtpd_session *s, const char *verb)
+{
+	struct smtpd_refusal no = {0};
+	smtpd_refuse(&no, 554, "5.5.0", "Wait for the reply to %s before you go on", verb);
+	if (s->state & ST_TRANSACTION)
+		smtpd_report(s, "data", &no, S(""));
+	smtpd_say_refusal(s, &no, false);
+	smtpd_end(s, "sync", verb);
+}
+
 static void perform(struct smtpd_session *s, const struct smtp_command *c, const struct verb *v)
 {
 	if (v->flags & IDLE)
 		s->idle_commands++;
-	if ((v->flags & SYNC) && s->service->sync && !smtpd_may_relay(s) && smtpd_talks_early(s)) {
-		smtpd_say(s, 554, "5.5.0", "Wait for the reply to %s before you go on", smtp_verb_name(c->verb));
-		smtpd_end(s, "sync", smtp_verb_name(c->verb));
-		return;
-	}
-	v->handler(s, c);
+	if ((v->flags & SYNC) && s->service->sync && !smtpd_may_relay(s) && smtpd_talks_early(s))
+		out_of_sync(s, smtp_verb_name(c->verb));
+	else
+		v->handler(s, c);
 }
 
 void smtpd_dispatch(struct smtpd_session *s, slice line)

@@ -2,8 +2,8 @@
  * MAIL and RCPT: the envelope of one transaction (RFC 5321 sections 3.3, 4.1.1.2, 4.1.1.3).
  *
  * Here stands that this is no open relay: a recipient of a foreign domain is accepted only from who
- * may relay (peer.c), whatever rcpt() says; and that a sender belongs to its login where the service
- * binds senders (RFC 6409 section 6.1).
+ * may relay (peer.c), whatever rcpt() says; and that a sender belongs to its login where the
+ * service binds senders (RFC 6409 section 6.1).
  */
 #include "proto/smtpd/session.h"
 
@@ -12,7 +12,8 @@
 #include "store/trace.h"
 #include <inttypes.h>
 
-_Static_assert((int)SMTP_NOTIFY_NEVER == (int)NOTIFY_NEVER && (int)SMTP_NOTIFY_SUCCESS == (int)NOTIFY_SUCCESS &&
+_Static_assert((int)SMTP_NOTIFY_NEVER == (int)NOTIFY_NEVER &&
+		       (int)SMTP_NOTIFY_SUCCESS == (int)NOTIFY_SUCCESS &&
 		       (int)SMTP_NOTIFY_FAILURE == (int)NOTIFY_FAILURE &&
 		       (int)SMTP_NOTIFY_DELAY == (int)NOTIFY_DELAY,
 	"NOTIFY bits are passed on as they are");
@@ -34,7 +35,8 @@ void smtpd_tx_reset(struct smtpd_session *s)
 	*t = (struct smtpd_tx){.mem = mem};
 }
 
-void smtpd_report(struct smtpd_session *s, const char *stage, const struct smtpd_refusal *no, slice rcpt)
+void smtpd_report(
+	struct smtpd_session *s, const char *stage, const struct smtpd_refusal *no, slice rcpt)
 {
 	if (!s->ops->refused)
 		return;
@@ -44,9 +46,9 @@ void smtpd_report(struct smtpd_session *s, const char *stage, const struct smtpd
 	buf_printf(&reply, "%s %s", no->status, no->text);
 	slice why = no->err.text[0] ? slice_z(no->err.text) : S("");
 	buf_put(&log, m.log.n ? m.log : buf_slice(&s->log));
-	trace_event(&log, wall_now(), "refused", "stage", slice_z(stage), "from", m.sender, "to", rcpt, "code",
-		arena_printf(&s->cmd, "%d", no->code),
-		"reply", buf_slice(&reply), "why", why, NULL);
+	trace_event(&log, wall_now(), "refused", "stage", slice_z(stage), "from", m.sender, "to",
+		rcpt, "code", arena_printf(&s->cmd, "%d", no->code), "reply", buf_slice(&reply),
+		"why", why, NULL);
 	m.log = buf_slice(&log);
 	if (!m.id) {
 		m.id = msg_id_new();
@@ -119,7 +121,8 @@ static void begin(struct smtpd_session *s, const struct smtp_mail *m, unsigned f
 	s->idle_commands = 0;
 }
 
-static void refuse_mail(struct smtpd_session *s, const struct smtp_mail *m, struct smtpd_refusal *no)
+static void refuse_mail(
+	struct smtpd_session *s, const struct smtp_mail *m, struct smtpd_refusal *no)
 {
 	smtpd_resolve(STAGE_MAIL, no);
 	s->sum.refused++;
@@ -133,7 +136,8 @@ void smtpd_mail(struct smtpd_session *s, const struct smtp_command *c)
 {
 	const struct smtp_mail *m = &c->mail;
 	struct smtpd_refusal no = {0};
-	struct smtpd_ask_mail ask = {m->from.text, m->has_size ? m->size : 0, mail_flags(s, m), m->envid, m->auth};
+	struct smtpd_ask_mail ask = {
+		m->from.text, m->has_size ? m->size : 0, mail_flags(s, m), m->envid, m->auth};
 	bool ok = false;
 	if (s->sum.transactions >= s->conf->max_transactions) {
 		smtpd_hang_up(s, "transactions", "4.5.3", "Enough messages for one connection");
@@ -143,9 +147,11 @@ void smtpd_mail(struct smtpd_session *s, const struct smtp_command *c)
 	if (m->from.text.n && !m->from.domain.n)
 		smtpd_refuse(&no, 553, "5.1.7", "A sender address needs a domain");
 	else if (m->has_size && m->size > (uint64_t)s->conf->max_size)
-		smtpd_refuse(&no, 552, "5.3.4", "Message is larger than %" PRId64 " bytes", s->conf->max_size);
+		smtpd_refuse(&no, 552, "5.3.4", "Message is larger than %" PRId64 " bytes",
+			s->conf->max_size);
 	else
-		ok = sender_is_bound(s, m->from.text, &no) && (!s->ops->mail || s->ops->mail(s->arg, &ask, &no) == 0);
+		ok = sender_is_bound(s, m->from.text, &no) &&
+		     (!s->ops->mail || s->ops->mail(s->arg, &ask, &no) == 0);
 	if (!ok) {
 		refuse_mail(s, m, &no);
 		return;
@@ -160,7 +166,7 @@ static bool is_postmaster(slice address)
 {
 	slice local, domain;
 	return slice_ieq(address, S("postmaster")) ||
-		(address_split(address, &local, &domain) && slice_ieq(local, S("postmaster")));
+	       (address_split(address, &local, &domain) && slice_ieq(local, S("postmaster")));
 }
 
 /* Mail to postmaster is never refused for want of a mailbox (RFC 5321 4.5.1). */
@@ -194,32 +200,45 @@ static uint64_t key_of(const struct smtpd_target *to)
 	return hash_keyed(to->address) * 31 + hash_keyed(to->dest);
 }
 
-static bool is_there(const struct smtpd_tx *t, const struct smtpd_target *to, uint64_t key)
+static struct queue_rcpt *find_target(
+	const struct smtpd_tx *t, const struct smtpd_target *to, uint64_t key)
 {
 	for (size_t i = 0; i < t->msg.nrcpts; i++)
 		if (t->keys[i] == key && slice_eq(t->msg.rcpts[i].address, to->address) &&
 			slice_eq(t->msg.rcpts[i].dest, to->dest))
-			return true;
-	return false;
+			return &t->msg.rcpts[i];
+	return NULL;
 }
 
-static void add_target(struct smtpd_tx *t, const struct smtpd_target *to, slice address, const struct smtp_rcpt *r)
+/* RFC 3461 5.2.7: reports about an alias name the address that was written to. */
+static slice orcpt_of(
+	struct smtpd_tx *t, const struct smtpd_target *to, slice address, const struct smtp_rcpt *r)
+{
+	if (r->orcpt.n || slice_ieq(to->address, address))
+		return arena_dup(&t->mem, r->orcpt);
+	return arena_printf(&t->mem, "%s;%.*s", r->to.utf8 ? "utf-8" : "rfc822", SFMT(address));
+}
+
+static void add_target(
+	struct smtpd_tx *t, const struct smtpd_target *to, slice address, const struct smtp_rcpt *r)
 {
 	uint64_t key = key_of(to);
-	if (is_there(t, to, key))
+	struct queue_rcpt *q = find_target(t, to, key);
+	if (q) { /* the same mailbox again: one copy, and the wishes said last */
+		if (r->notify || r->orcpt.n) {
+			q->notify = r->notify;
+			q->orcpt = orcpt_of(t, to, address, r);
+		}
 		return;
+	}
 	size_t n = t->msg.nrcpts, cap = t->rcpts_cap;
 	t->msg.rcpts = grown(&t->mem, t->msg.rcpts, n, &cap, sizeof *t->msg.rcpts);
 	t->keys = grown(&t->mem, t->keys, n, &t->rcpts_cap, sizeof *t->keys);
-	slice orcpt = r->orcpt;
-	/* RFC 3461 5.2.7: reports about an alias name the address that was written to. */
-	bool renamed = !orcpt.n && !slice_ieq(to->address, address);
-	const char *type = r->to.utf8 ? "utf-8" : "rfc822";
 	t->keys[n] = key;
 	t->msg.rcpts[n] = (struct queue_rcpt){
 		.idx = (int32_t)n,
 		.address = arena_dup(&t->mem, to->address),
-		.orcpt = renamed ? arena_printf(&t->mem, "%s;%.*s", type, SFMT(address)) : arena_dup(&t->mem, orcpt),
+		.orcpt = orcpt_of(t, to, address, r),
 		.notify = r->notify,
 		.dest = arena_dup(&t->mem, to->dest),
 		.state = RCPT_WAITING,
@@ -228,7 +247,8 @@ static void add_target(struct smtpd_tx *t, const struct smtpd_target *to, slice 
 	t->msg.nrcpts++;
 }
 
-static void accept_rcpt(struct smtpd_session *s, const struct smtp_rcpt *r, slice address, const struct smtpd_rcpt *to)
+static void accept_rcpt(struct smtpd_session *s, const struct smtp_rcpt *r, slice address,
+	const struct smtpd_rcpt *to)
 {
 	struct smtpd_tx *t = &s->tx;
 	for (size_t i = 0; i < to->n; i++)
@@ -259,9 +279,9 @@ static void refuse_rcpt(struct smtpd_session *s, slice address, struct smtpd_ref
 }
 
 /*
- * The limits of one message. Who asks for too many unknown addresses learns nothing more; recipients
- * that were accepted still get their message, the others may come again (4xx), so that a list with
- * many dead addresses makes progress.
+ * The limits of one message. Who asks for too many unknown addresses learns nothing more;
+ * recipients that were accepted still get their message, the others may come again (4xx), so that a
+ * list with many dead addresses makes progress.
  */
 static bool too_many(struct smtpd_session *s)
 {
@@ -271,17 +291,21 @@ static bool too_many(struct smtpd_session *s)
 	if (stranger && s->sum.unknown_rcpts >= c->max_unknown) {
 		s->suspicious = true;
 		if (t->ngiven)
-			smtpd_say(s, 450, "4.7.1", "Too many unknown recipients, try this one later");
+			smtpd_say(
+				s, 450, "4.7.1", "Too many unknown recipients, try this one later");
 		else
-			smtpd_hang_up(s, "harvest", "4.7.0", "Too many unknown recipients, closing connection");
+			smtpd_hang_up(s, "harvest", "4.7.0",
+				"Too many unknown recipients, closing connection");
 		return true;
 	}
 	if (t->ngiven >= (size_t)c->max_rcpts || t->msg.nrcpts >= (size_t)c->max_expanded) {
-		smtpd_say(s, 452, "4.5.3", "Too many recipients, send the others in another message");
+		smtpd_say(
+			s, 452, "4.5.3", "Too many recipients, send the others in another message");
 		return true;
 	}
 	if (stranger && !t->msg.sender.n && t->ngiven >= (size_t)c->null_sender_rcpts) {
-		smtpd_say(s, 452, "4.5.3", "One at a time for notifications, send the others separately");
+		smtpd_say(s, 452, "4.5.3",
+			"One at a time for notifications, send the others separately");
 		return true;
 	}
 	return false;

@@ -1,7 +1,7 @@
 /*
- * The end of a message: what is wrong with it as a whole, our Received: field (RFC 5321 section 4.4),
- * the timeline, acceptance, and the reply: one for SMTP, one for each recipient for LMTP (RFC 2033
- * section 4.2). 250 is said only after accept() has made the message durable.
+ * The end of a message: what is wrong with it as a whole, our Received: field (RFC 5321
+ * section 4.4), the timeline, acceptance, and the reply: one for SMTP, one for each recipient for
+ * LMTP (RFC 2033 section 4.2). 250 is said only after accept() has made the message durable.
  */
 #include "proto/smtpd/session.h"
 
@@ -12,15 +12,19 @@
 #include "store/trace.h"
 #include <inttypes.h>
 
-METRIC_COUNTER(accepted, "posthouse_smtp_messages_accepted_total", "", "Messages accepted by SMTP and LMTP.");
-METRIC_COUNTER(accepted_bytes, "posthouse_smtp_bytes_accepted_total", "", "Bytes of messages accepted.");
-METRIC_COUNTER(refused, "posthouse_smtp_messages_refused_total", "", "Messages refused after their data.");
+METRIC_COUNTER(accepted, "posthouse_smtp_messages_accepted_total", "",
+	"Messages accepted by SMTP and LMTP.");
+METRIC_COUNTER(
+	accepted_bytes, "posthouse_smtp_bytes_accepted_total", "", "Bytes of messages accepted.");
+METRIC_COUNTER(
+	refused, "posthouse_smtp_messages_refused_total", "", "Messages refused after their data.");
 
 /* Bare CR and LF are how a message is hidden inside another one: see doc/VIOLATIONS.md. */
 static bool bare_newlines_are_bad(const struct smtpd_session *s)
 {
 	const struct smtpd_tx *t = &s->tx;
-	if (t->binary || !(t->scan.bare_cr || t->scan.bare_lf) || s->conf->bare_newline == SMTPD_BARE_KEEP)
+	if (t->binary || !(t->scan.bare_cr || t->scan.bare_lf) ||
+		s->conf->bare_newline == SMTPD_BARE_KEEP)
 		return false;
 	return s->conf->bare_newline == SMTPD_BARE_REFUSE || !smtpd_may_relay(s);
 }
@@ -29,7 +33,8 @@ static void judge(struct smtpd_session *s)
 {
 	struct smtpd_tx *t = &s->tx;
 	if (bare_newlines_are_bad(s))
-		smtpd_fail_with(s, 550, "5.5.2", "Message has a bare CR or LF; lines end in CRLF (RFC 5321 2.3.8)");
+		smtpd_fail_with(s, 550, "5.5.2",
+			"Message has a bare CR or LF; lines end in CRLF (RFC 5321 2.3.8)");
 	else if (t->scan.has_nul && !t->binary && s->conf->refuse_nul)
 		smtpd_fail_with(s, 554, "5.6.0", "Message has NUL bytes");
 	else if (!t->binary && t->scan.longest_line > (uint64_t)s->conf->max_line)
@@ -83,7 +88,8 @@ static void build_log(struct smtpd_session *s, struct buf *log)
 		t->nrefused ? arena_printf(a, "%zu", t->nrefused) : S(""), NULL);
 	if (t->by)
 		trace_event(log, now, "data", "by", slice_z(t->by), "bytes",
-			arena_printf(a, "%" PRIu64, t->scan.bytes), "body", slice_z(body_name(t)), "took",
+			arena_printf(a, "%" PRIu64, t->scan.bytes), "body", slice_z(body_name(t)),
+			"took",
 			arena_printf(a, "%.3f", (double)(instant_now() - t->began) / SECOND), NULL);
 }
 

@@ -1,7 +1,7 @@
 /*
  * The header of a message as it passes: it is looked at once (loops, Message-ID and Subject for the
- * trace), and for messages from our own users mended as RFC 6409 section 8 allows: what is missing is
- * added to the prefix, Bcc: is left out. Messages of others are never changed.
+ * trace), and for messages from our own users mended as RFC 6409 section 8 allows: what is missing
+ * is added to the prefix, Bcc: is left out. Messages of others are never changed.
  *
  * The header is gathered only when it comes in more than one piece, up to max_header bytes.
  */
@@ -63,7 +63,8 @@ static enum from_verdict check_from(struct smtpd_session *s, slice block)
 /* Returns whether Sender: is to be replaced. */
 static bool bind_from(struct smtpd_session *s, slice block)
 {
-	if (!s->client.login.n || s->conf->header_from == SMTPD_FROM_ANY || check_from(s, block) != FROM_FOREIGN)
+	if (!s->client.login.n || s->conf->header_from == SMTPD_FROM_ANY ||
+		check_from(s, block) != FROM_FOREIGN)
 		return false;
 	if (s->conf->header_from == SMTPD_FROM_ADD_SENDER)
 		return true;
@@ -79,7 +80,8 @@ static void add_missing(struct smtpd_session *s, slice block)
 	const struct header_summary *h = &t->summary;
 	if (!occurs(block, S("Date"), h->date)) {
 		char date[TIME_RFC5322_MAX];
-		buf_printf(&t->added, "Date: %.*s\r\n", (int)time_rfc5322(t->msg.arrived_at, date), date);
+		buf_printf(&t->added, "Date: %.*s\r\n", (int)time_rfc5322(t->msg.arrived_at, date),
+			date);
 	}
 	if (!occurs(block, S("From"), h->from)) {
 		slice from = t->msg.sender.n ? t->msg.sender : s->client.login;
@@ -89,8 +91,8 @@ static void add_missing(struct smtpd_session *s, slice block)
 	if (!occurs(block, S("Message-ID"), h->message_id_n)) {
 		char id[MSG_ID_TEXT];
 		msg_id_print(t->msg.id, id);
-		t->msg.message_id = arena_printf(
-			&t->mem, "<%s.%08" PRIx64 "@%.*s>", id, rand_u64() >> 32, SFMT(s->service->hostname));
+		t->msg.message_id = arena_printf(&t->mem, "<%s.%08" PRIx64 "@%.*s>", id,
+			rand_u64() >> 32, SFMT(s->service->hostname));
 		buf_printf(&t->added, "Message-ID: %.*s\r\n", SFMT(t->msg.message_id));
 	}
 }
@@ -134,7 +136,7 @@ static bool starts_without_header(slice block)
 	struct header_field f;
 	slice rest = block;
 	return header_next(&rest, &f) && !f.name.n && !slice_starts(f.raw, S("From ")) &&
-		!slice_starts(f.raw, S(">From "));
+	       !slice_starts(f.raw, S(">From "));
 }
 
 static void header_complete(struct smtpd_session *s, slice block)

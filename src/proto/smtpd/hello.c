@@ -1,6 +1,6 @@
 /*
- * The commands around transactions: EHLO, HELO, LHLO with the keywords that this client may use now,
- * STARTTLS (RFC 3207), RSET, NOOP, VRFY, HELP, QUIT.
+ * The commands around transactions: EHLO, HELO, LHLO with the keywords that this client may use
+ * now, STARTTLS (RFC 3207), RSET, NOOP, VRFY, HELP, QUIT.
  *
  * Keywords: PIPELINING (RFC 2920) SIZE (1870) 8BITMIME (6152) BINARYMIME and CHUNKING (3030)
  * SMTPUTF8 (6531) DSN (3461) ENHANCEDSTATUSCODES (2034) STARTTLS (3207) AUTH (4954) LIMITS (9422)
@@ -15,7 +15,8 @@
 
 bool smtpd_tls_offered(const struct smtpd_session *s)
 {
-	return !s->tls && (s->service->tls_mode == SMTPD_TLS_OFFER || s->service->tls_mode == SMTPD_TLS_REQUIRE);
+	return !s->tls && (s->service->tls_mode == SMTPD_TLS_OFFER ||
+				  s->service->tls_mode == SMTPD_TLS_REQUIRE);
 }
 
 bool smtpd_auth_offered(const struct smtpd_session *s)
@@ -31,7 +32,8 @@ slice smtpd_auth_list(struct smtpd_session *s, struct arena *a)
 	size_t n;
 	for (size_t i = 0; smtpd_auth_offered(s) && i < s->conf->auth_mechs.n; i++) {
 		slice mech = s->conf->auth_mechs.v[i];
-		if (slice_iends(mech, S("-PLUS")) && !(s->tls && tls_channel_binding(s->io, &type, data, &n)))
+		if (slice_iends(mech, S("-PLUS")) &&
+			!(s->tls && tls_channel_binding(s->io, &type, data, &n)))
 			continue;
 		buf_printf(&out, "%s%.*s", out.n ? " " : "", SFMT(mech));
 	}
@@ -63,7 +65,8 @@ static void keywords(struct smtpd_session *s, struct buf *out)
 	keyword(out, "SMTPUTF8");
 	keyword(out, "DSN");
 	keyword(out, "ENHANCEDSTATUSCODES");
-	keyword(out, "LIMITS MAILMAX=%" PRId64 " RCPTMAX=%" PRId64, c->max_transactions, c->max_rcpts);
+	keyword(out, "LIMITS MAILMAX=%" PRId64 " RCPTMAX=%" PRId64, c->max_transactions,
+		c->max_rcpts);
 	if (smtpd_tls_offered(s))
 		keyword(out, "STARTTLS");
 	if (s->tls)

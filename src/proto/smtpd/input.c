@@ -1,13 +1,14 @@
 /*
- * Reading: command lines (RFC 5321 sections 2.3.8, 4.5.3.1.4) and the pieces of a message, each with
- * its deadline (4.5.3.2.7). io_fill sends the replies that are due before it waits, and not earlier:
- * this is what makes pipelining (RFC 2920) cheap.
+ * Reading: command lines (RFC 5321 sections 2.3.8, 4.5.3.1.4) and the pieces of a message, each
+ * with its deadline (4.5.3.2.7). io_fill sends the replies that are due before it waits, and not
+ * earlier: this is what makes pipelining (RFC 2920) cheap.
  */
 #include "proto/smtpd/session.h"
 
 #include "run/co.h"
 
-/* How a failed read ends the session. A timeout and a drain are said; a lost connection cannot be. */
+/* How a failed read ends the session. A timeout and a drain are said; a lost connection cannot be.
+ */
 static void end_of_input(struct smtpd_session *s, int got, const struct err *e)
 {
 	if (got == 0)
@@ -46,7 +47,8 @@ static enum smtpd_got skip_line(struct smtpd_session *s)
 	}
 }
 
-enum smtpd_got smtpd_read_line(struct smtpd_session *s, size_t max, int64_t timeout, slice *ret, bool *ret_crlf)
+enum smtpd_got smtpd_read_line(
+	struct smtpd_session *s, size_t max, int64_t timeout, slice *ret, bool *ret_crlf)
 {
 	struct err e = {0};
 	io_set_deadline(s->io, instant_in(timeout));

@@ -51,8 +51,12 @@ bool smtpd_admit(struct smtpd_session *s)
 	int r = serves ? s->ops->connect(s->arg, c, &no)
 		       : smtpd_refuse(&no, 554, "5.7.1", "Only known networks are served here");
 	/* After connect(): it may have found the name. */
-	trace_event(&s->log, wall_now(), "connect", "service", s->service->name, "ip", slice_z(c->ip), "name",
-		c->name, "via", c->xclient ? S("xclient") : c->proxied ? S("proxy") : S(""), NULL);
+	trace_event(&s->log, wall_now(), "connect", "service", s->service->name, "ip",
+		slice_z(c->ip), "name", c->name, "via",
+		c->xclient   ? S("xclient")
+		: c->proxied ? S("proxy")
+			     : S(""),
+		NULL);
 	if (r == 0)
 		return true;
 	smtpd_resolve(STAGE_CONNECT, &no);
@@ -87,9 +91,9 @@ static bool use_header(struct smtpd_session *s, const struct proxy_header *h)
 }
 
 /*
- * How many bytes may be read without reading beyond the header: what follows may be a TLS handshake,
- * which must stay in the socket. A v2 header tells its length in its first 16 bytes; a v1 header is at
- * least 15 long and then read one by one until its LF.
+ * How many bytes may be read without reading beyond the header: what follows may be a TLS
+ * handshake, which must stay in the socket. A v2 header tells its length in its first 16 bytes; a
+ * v1 header is at least 15 long and then read one by one until its LF.
  */
 static size_t proxy_want(slice in)
 {
@@ -127,7 +131,8 @@ bool smtpd_proxy(struct smtpd_session *s)
 		if (want > PROXY_MAX)
 			return proxy_bad(s, "the PROXY header is too long");
 		if (io_fill_to(s->io, want, &e) <= 0)
-			return proxy_bad(s, e.kind == ERR_TIMEOUT ? "no PROXY header came" : "closed");
+			return proxy_bad(
+				s, e.kind == ERR_TIMEOUT ? "no PROXY header came" : "closed");
 	}
 }
 
@@ -138,18 +143,23 @@ static slice keep(struct smtpd_session *s, const struct xclient_attr *a, slice o
 	return a->has == XCLIENT_VALUE ? arena_dup(&s->mem, a->value) : S("");
 }
 
-static bool xclient_addr(const struct xclient_attr *ip, const struct xclient_attr *port, uint16_t number,
-	struct net_addr *io_addr)
+static bool xclient_addr(const struct xclient_attr *ip, const struct xclient_attr *port,
+	uint16_t number, struct net_addr *io_addr)
 {
 	struct err e;
 	char text[NET_TEXT_MAX];
 	slice at = slice_of(text, net_print_ip(io_addr, text));
 	if (ip->has == XCLIENT_ABSENT && port->has == XCLIENT_ABSENT)
 		return true;
-	uint16_t use = port->has == XCLIENT_VALUE ? number : port->has == XCLIENT_ABSENT ? net_port(io_addr) : 0;
+	uint16_t use = port->has == XCLIENT_VALUE    ? number
+		       : port->has == XCLIENT_ABSENT ? net_port(io_addr)
+						     : 0;
 	struct net_addr made;
-	/* [UNAVAILABLE] address: nobody's, so that no network's trust is inherited from the proxy. */
-	slice from = ip->has == XCLIENT_VALUE ? ip->value : ip->has == XCLIENT_ABSENT ? at : S("0.0.0.0");
+	/* [UNAVAILABLE] address: nobody's, so that no network's trust is inherited from the proxy.
+	 */
+	slice from = ip->has == XCLIENT_VALUE    ? ip->value
+		     : ip->has == XCLIENT_ABSENT ? at
+						 : S("0.0.0.0");
 	if (net_from_ip(from, use, &made, &e) < 0)
 		return false;
 	*io_addr = made;
@@ -161,7 +171,8 @@ void smtpd_xclient(struct smtpd_session *s, const struct smtp_command *c)
 	struct xclient x;
 	slice bad = S("");
 	if (!xclient_parse(c->arg, &s->cmd, &x, &bad)) {
-		smtpd_complain(s, 501, "5.5.4", "Bad XCLIENT attribute: %.*s", (int)(bad.n < 80 ? bad.n : 80), bad.p);
+		smtpd_complain(s, 501, "5.5.4", "Bad XCLIENT attribute: %.*s",
+			(int)(bad.n < 80 ? bad.n : 80), bad.p);
 		return;
 	}
 	struct net_addr peer = s->client.peer, local = s->client.local;

@@ -19,10 +19,12 @@ static void clean(char *p, size_t n)
 			p[i] = '?';
 }
 
-static void say_v(struct smtpd_session *s, int code, const char *status, const char *fmt, va_list ap)
+static void say_v(
+	struct smtpd_session *s, int code, const char *status, const char *fmt, va_list ap)
 {
 	char line[REPLY_LINE_MAX];
-	int head = snprintf(line, sizeof line, "%d %s%s", code, status ? status : "", status ? " " : "");
+	int head = snprintf(
+		line, sizeof line, "%d %s%s", code, status ? status : "", status ? " " : "");
 	size_t room = sizeof line - 2 - (size_t)head;
 	int n = vsnprintf(line + head, room, fmt, ap);
 	size_t text = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
@@ -93,36 +95,40 @@ struct answer {
 static const struct answer failure = {451, "4.3.0", "Local problem, please try again later"};
 
 /* Kinds that are not here are failures of ours. */
-static const struct answer answers[STAGES][ERR_BUG + 1] = {
-	[STAGE_CONNECT] =
-		{
-			[ERR_DENIED] = {554, "5.7.1", "No service for you here"},
-			[ERR_PERM] = {554, "5.7.1", "No service for you here"},
-			[ERR_LIMIT] = {421, "4.7.0", "Too many connections, please try again later"},
-		},
-	[STAGE_MAIL] =
-		{
-			[ERR_NOTFOUND] = {550, "5.1.8", "Sender address does not exist"},
-			[ERR_DENIED] = {550, "5.7.1", "Sender refused"},
-			[ERR_PERM] = {550, "5.7.1", "Sender refused"},
-			[ERR_PROTO] = {553, "5.1.7", "Bad sender address"},
-			[ERR_LIMIT] = {452, "4.3.1", "Not enough storage, please try again later"},
-		},
-	[STAGE_RCPT] =
-		{
-			[ERR_NOTFOUND] = {550, "5.1.1", "No such user here"},
-			[ERR_DENIED] = {550, "5.7.1", "Recipient refused"},
-			[ERR_PERM] = {550, "5.2.1", "Mailbox is disabled"},
-			[ERR_PROTO] = {553, "5.1.3", "Bad recipient address"},
-			[ERR_LIMIT] = {452, "4.2.2", "Mailbox is full"},
-		},
-	[STAGE_DATA] =
-		{
-			[ERR_DENIED] = {550, "5.7.1", "Message refused"},
-			[ERR_PERM] = {554, "5.6.0", "Message refused"},
-			[ERR_PROTO] = {554, "5.6.0", "Message is malformed"},
-			[ERR_LIMIT] = {452, "4.3.1", "Not enough storage, please try again later"},
-		},
+static const struct answer answers[STAGES][ERR_BUG + 1] =
+	{
+		[STAGE_CONNECT] =
+			{
+				[ERR_DENIED] = {554, "5.7.1", "No service for you here"},
+				[ERR_PERM] = {554, "5.7.1", "No service for you here"},
+				[ERR_LIMIT] = {421, "4.7.0",
+					"Too many connections, please try again later"},
+			},
+		[STAGE_MAIL] =
+			{
+				[ERR_NOTFOUND] = {550, "5.1.8", "Sender address does not exist"},
+				[ERR_DENIED] = {550, "5.7.1", "Sender refused"},
+				[ERR_PERM] = {550, "5.7.1", "Sender refused"},
+				[ERR_PROTO] = {553, "5.1.7", "Bad sender address"},
+				[ERR_LIMIT] = {452, "4.3.1",
+					"Not enough storage, please try again later"},
+			},
+		[STAGE_RCPT] =
+			{
+				[ERR_NOTFOUND] = {550, "5.1.1", "No such user here"},
+				[ERR_DENIED] = {550, "5.7.1", "Recipient refused"},
+				[ERR_PERM] = {550, "5.2.1", "Mailbox is disabled"},
+				[ERR_PROTO] = {553, "5.1.3", "Bad recipient address"},
+				[ERR_LIMIT] = {452, "4.2.2", "Mailbox is full"},
+			},
+		[STAGE_DATA] =
+			{
+				[ERR_DENIED] = {550, "5.7.1", "Message refused"},
+				[ERR_PERM] = {554, "5.6.0", "Message refused"},
+				[ERR_PROTO] = {554, "5.6.0", "Message is malformed"},
+				[ERR_LIMIT] = {452, "4.3.1",
+					"Not enough storage, please try again later"},
+			},
 };
 
 void smtpd_resolve(enum smtpd_stage stage, struct smtpd_refusal *no)

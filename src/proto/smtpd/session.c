@@ -28,8 +28,7 @@ void smtpd_hub_init(struct smtpd_hub *h)
 void smtpd_drain(struct smtpd_hub *h)
 {
 	h->draining = true;
-	list_each(node, &h->sessions)
-	{
+	list_each(node, &h->sessions) {
 		struct smtpd_session *s = list_entry(node, struct smtpd_session, node);
 		if (s->waiting && s->co)
 			co_cancel(s->co);
@@ -49,9 +48,12 @@ bool smtpd_start_tls(struct smtpd_session *s)
 	s->tls = true;
 	s->client.tls_version = info.version;
 	s->client.tls_cipher = info.cipher;
-	s->client.tls_cn = info.verified && info.peer_cn[0] ? arena_strz(&s->mem, slice_z(info.peer_cn)) : NULL;
-	trace_event(&s->log, wall_now(), "tls", "version", slice_z(info.version), "cipher", slice_z(info.cipher),
-		"resumed", info.resumed ? S("yes") : S(""), "cn", slice_z(s->client.tls_cn), NULL);
+	s->client.tls_cn = info.verified && info.peer_cn[0]
+				   ? arena_strz(&s->mem, slice_z(info.peer_cn))
+				   : NULL;
+	trace_event(&s->log, wall_now(), "tls", "version", slice_z(info.version), "cipher",
+		slice_z(info.cipher), "resumed", info.resumed ? S("yes") : S(""), "cn",
+		slice_z(s->client.tls_cn), NULL);
 	return true;
 }
 
@@ -92,7 +94,8 @@ static bool may_go_on(struct smtpd_session *s, bool idle)
 	const struct smtpd_conf *c = s->conf;
 	uint64_t most = (uint64_t)c->max_rcpts * RCPT_TRIES + COMMANDS_BESIDE;
 	if (s->idle_commands >= c->max_idle_commands)
-		smtpd_hang_up(s, "commands", "4.7.0", "Too many commands without effect, closing connection");
+		smtpd_hang_up(s, "commands", "4.7.0",
+			"Too many commands without effect, closing connection");
 	else if (!idle && s->tx.commands >= most)
 		smtpd_hang_up(s, "commands", "4.7.0", "Too many commands, closing connection");
 	else if (!idle)
@@ -100,7 +103,8 @@ static bool may_go_on(struct smtpd_session *s, bool idle)
 	else if (s->hub->draining)
 		smtpd_hang_up(s, "drain", "4.3.2", "Service is going down, please try again");
 	else if (s->suspicious)
-		smtpd_hang_up(s, "harvest", "4.7.0", "Too many unknown recipients, closing connection");
+		smtpd_hang_up(
+			s, "harvest", "4.7.0", "Too many unknown recipients, closing connection");
 	else if (s->sum.commands >= c->max_commands)
 		smtpd_hang_up(s, "commands", "4.7.0", "Too many commands, closing connection");
 	return !s->over;
@@ -129,7 +133,8 @@ static void command_loop(struct smtpd_session *s)
 		slice line;
 		bool crlf;
 		s->waiting = idle;
-		enum smtpd_got got = smtpd_read_line(s, SMTP_LINE_MAX, s->conf->timeout_command, &line, &crlf);
+		enum smtpd_got got =
+			smtpd_read_line(s, SMTP_LINE_MAX, s->conf->timeout_command, &line, &crlf);
 		s->waiting = false;
 		if (got == GOT_NOTHING)
 			break;
@@ -142,6 +147,7 @@ static void run(struct smtpd_session *s)
 {
 	if (!smtpd_proxy(s))
 		return;
+	s->xclient_allowed = smtpd_in_nets(&s->conf->xclient_from, &s->client.peer);
 	if (s->service->tls_mode == SMTPD_TLS_IMPLICIT && !smtpd_start_tls(s))
 		return;
 	if (s->hub->draining) {
@@ -179,7 +185,8 @@ static void finish_session(struct smtpd_session *s)
 }
 
 void smtpd_serve(struct smtpd_hub *hub, struct io *io, const struct smtpd_service *service,
-	const struct smtpd_ops *ops, void *arg, const struct net_addr *peer, const struct net_addr *local)
+	const struct smtpd_ops *ops, void *arg, const struct net_addr *peer,
+	const struct net_addr *local)
 {
 	struct smtpd_session *s = NEW(struct smtpd_session);
 	s->hub = hub;

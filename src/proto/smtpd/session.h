@@ -16,10 +16,10 @@
 
 enum smtpd_state {
 	ST_CONNECTED = 1, /* greeted; nothing said yet */
-	ST_READY = 2,	  /* EHLO was said; no transaction */
-	ST_MAIL = 4,	  /* MAIL accepted */
-	ST_RCPT = 8,	  /* at least one recipient accepted */
-	ST_BDAT = 16,	  /* chunks have come */
+	ST_READY = 2, /* EHLO was said; no transaction */
+	ST_MAIL = 4, /* MAIL accepted */
+	ST_RCPT = 8, /* at least one recipient accepted */
+	ST_BDAT = 16, /* chunks have come */
 	ST_TRANSACTION = ST_MAIL | ST_RCPT | ST_BDAT,
 	ST_ANY = ST_CONNECTED | ST_READY | ST_TRANSACTION,
 };
@@ -27,10 +27,10 @@ enum smtpd_state {
 enum smtpd_stage { STAGE_CONNECT, STAGE_MAIL, STAGE_RCPT, STAGE_DATA, STAGES };
 
 enum {
-	HELO_MAX = 255,	      /* RFC 5321 4.5.3.1.2 */
+	HELO_MAX = 255, /* RFC 5321 4.5.3.1.2 */
 	READ_MAX = 64 * 1024, /* unconsumed input held */
 	SKIP_MAX = 64 * 1024, /* rest of an overlong line that is skipped before we hang up */
-	SUBJECT_MAX = 250,    /* kept for the trace */
+	SUBJECT_MAX = 250, /* kept for the trace */
 	MESSAGE_ID_MAX = 250,
 	THROWN_MAX = 64 << 20, /* of a refused message that we still read, above max_size */
 	FROM_CHECKED_MAX = 20, /* addresses of From: looked at; more are refused where it matters */
@@ -41,19 +41,19 @@ struct smtpd_tx {
 	struct arena mem;
 	struct queue_msg msg;
 	size_t rcpts_cap;
-	uint64_t *keys;	/* hash of each recipient's address and dest: no duplicates */
-	slice *given;	/* addresses of the accepted RCPT commands: LMTP answers each */
+	uint64_t *keys; /* hash of each recipient's address and dest: no duplicates */
+	slice *given; /* addresses of the accepted RCPT commands: LMTP answers each */
 	size_t ngiven, given_cap, nrefused;
 	uint64_t declared; /* SIZE= */
-	bool binary;	   /* BODY=BINARYMIME */
+	bool binary; /* BODY=BINARYMIME */
 	/* The message itself. */
 	struct smtp_data scan;
-	struct buf head;	       /* header, while it comes in more than one piece */
-	struct buf added;	       /* header fields that we add */
-	struct smtpd_refusal *failed;  /* set: the rest is thrown away and this is answered */
+	struct buf head; /* header, while it comes in more than one piece */
+	struct buf added; /* header fields that we add */
+	struct smtpd_refusal *failed; /* set: the rest is thrown away and this is answered */
 	struct header_summary summary; /* valid when head_done */
-	uint64_t stored;	       /* bytes given to body_add */
-	uint64_t thrown;	       /* bytes thrown away after `failed` */
+	uint64_t stored; /* bytes given to body_add */
+	uint64_t thrown; /* bytes thrown away after `failed` */
 	uint64_t commands;
 	instant deadline, began;
 	bool body_open, head_done, headless;
@@ -71,8 +71,8 @@ struct smtpd_session {
 	void *arg;
 
 	enum smtpd_state state;
-	bool over;	 /* nothing more is read */
-	bool waiting;	 /* between transactions, for a command: may be cancelled by a drain */
+	bool over; /* nothing more is read */
+	bool waiting; /* between transactions, for a command: may be cancelled by a drain */
 	bool tls, xclient_allowed, suspicious; /* suspicious: harvested addresses; ends soon */
 	unsigned idle_commands;
 	struct smtpd_client client;
@@ -81,7 +81,7 @@ struct smtpd_session {
 
 	struct arena mem; /* of the session: names, login */
 	struct arena cmd; /* of one command */
-	struct buf log;	  /* timeline before the envelope */
+	struct buf log; /* timeline before the envelope */
 	struct smtpd_tx tx;
 };
 
@@ -106,7 +106,8 @@ void smtpd_tarpit(struct smtpd_session *s, unsigned mistakes);
 /* ---- input.c ---- */
 enum smtpd_got { GOT_LINE, GOT_TOO_LONG, GOT_NOTHING /* the session is over */ };
 /* The next line without its line end; *ret_crlf tells whether that was a true CRLF. */
-enum smtpd_got smtpd_read_line(struct smtpd_session *s, size_t max, int64_t timeout, slice *ret, bool *ret_crlf);
+enum smtpd_got smtpd_read_line(
+	struct smtpd_session *s, size_t max, int64_t timeout, slice *ret, bool *ret_crlf);
 /* Waits for more of a message. False: the session is over. */
 bool smtpd_read_more(struct smtpd_session *s);
 /* Whether the client has sent on where it has to wait for us. */
@@ -132,8 +133,8 @@ void smtpd_dispatch(struct smtpd_session *s, slice line);
 
 /* ---- hello.c, auth.c, envelope.c, body.c: handlers ---- */
 typedef void smtpd_handler(struct smtpd_session *s, const struct smtp_command *c);
-smtpd_handler smtpd_hello, smtpd_rset, smtpd_noop, smtpd_quit, smtpd_help, smtpd_vrfy, smtpd_starttls, smtpd_auth,
-	smtpd_mail, smtpd_rcpt, smtpd_data, smtpd_bdat;
+smtpd_handler smtpd_hello, smtpd_rset, smtpd_noop, smtpd_quit, smtpd_help, smtpd_vrfy,
+	smtpd_starttls, smtpd_auth, smtpd_mail, smtpd_rcpt, smtpd_data, smtpd_bdat;
 /* A host name or address literal (RFC 5321 4.1.1.1). */
 bool smtpd_helo_proper(slice name);
 bool smtpd_auth_offered(const struct smtpd_session *s);
@@ -144,7 +145,8 @@ slice smtpd_auth_list(struct smtpd_session *s, struct arena *a);
 /* ---- envelope.c ---- */
 void smtpd_tx_reset(struct smtpd_session *s);
 /* Tells refused(). rcpt empty: the whole message. */
-void smtpd_report(struct smtpd_session *s, const char *stage, const struct smtpd_refusal *no, slice rcpt);
+void smtpd_report(
+	struct smtpd_session *s, const char *stage, const struct smtpd_refusal *no, slice rcpt);
 
 /* ---- body.c ---- */
 /* The message cannot be taken: frees what it holds; the rest of it is read and thrown away. */
