@@ -50,7 +50,7 @@ static const struct {
 	{S_INIT("u@a" D60 D60 D60 D60 "." L10 "." L10 ".x"), ADDRESS_DOMAIN_LONG,
 		ADDRESS_DOMAIN_LONG},
 	{S_INIT(L60 "@a" D60 D60 D60 ".org"), ADDRESS_FINE, ADDRESS_FINE},
-	{S_INIT(L60 "@a" D60 D60 D60 ".abcdefgh"), ADDRESS_LONG, ADDRESS_LONG},
+	{S_INIT(L60 "@a" D60 D60 D60 ".abcdefgh.abcdefgh"), ADDRESS_LONG, ADDRESS_LONG},
 	{S_INIT("用户@例子.广告"), ADDRESS_NEEDS_UTF8, ADDRESS_FINE},
 	{S_INIT("\"用 户\"@example.com"), ADDRESS_NEEDS_UTF8, ADDRESS_FINE},
 	{S_INIT("user@b\xc3\xbc"
