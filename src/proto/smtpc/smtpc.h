@@ -11,16 +11,17 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
+#include "codec/smtp_reply.h"
 #include "run/io.h"
 #include "run/log.h"
 #include "run/net.h"
 #include "run/tls.h"
 
 enum {
-	SMTPC_REPLY_MAX = 64 << 10, /* one whole reply, all its lines */
-	SMTPC_LINE_MAX = 4096, /* one line of it (RFC 5321 allows 512) */
 	SMTPC_TEXT_MAX = 1000, /* of a reply kept in a result */
 	SMTPC_RCPT_MAX = 1000, /* of one transaction, whatever the peer allows */
+	SMTPC_WINDOW = 100, /* commands under way (RFC 2920 3.1: never fill both directions) */
+	SMTPC_BDAT_SMALL = 64 << 10, /* a body that goes out with the envelope, by CHUNKING */
 };
 
 /* What must be protected how. From SMTPC_TLS_ALWAYS on, a peer without STARTTLS is a failure. */
@@ -55,23 +56,8 @@ struct smtpc_config {
 	slice auth_user; /* empty: no AUTH. Else AUTH is required: no mechanism is a failure */
 	struct secret auth_password;
 	bool auth_plaintext; /* PLAIN and LOGIN also without TLS */
+	bool no_chunking; /* BDAT only where nothing else will do (BINARYMIME) */
 	struct smtpc_timeouts timeouts;
-};
-
-enum smtpc_caps {
-	SMTPC_CAP_ESMTP = 1, /* EHLO or LHLO was accepted */
-	SMTPC_CAP_PIPELINING = 2,
-	SMTPC_CAP_SIZE = 4,
-	SMTPC_CAP_8BITMIME = 8,
-	SMTPC_CAP_CHUNKING = 16,
-	SMTPC_CAP_BINARYMIME = 32,
-	SMTPC_CAP_SMTPUTF8 = 64,
-	SMTPC_CAP_DSN = 128,
-	SMTPC_CAP_STARTTLS = 256,
-	SMTPC_CAP_AUTH = 512,
-	SMTPC_CAP_REQUIRETLS = 1024,
-	SMTPC_CAP_LIMITS = 2048,
-	SMTPC_CAP_ENHANCED = 4096, /* ENHANCEDSTATUSCODES */
 };
 
 /* Where in the session something happened; smtpc_stage_name() for logs and traces. */
@@ -100,8 +86,9 @@ struct smtpc_result {
 	enum smtpc_kind kind;
 	enum smtpc_stage stage;
 	int code; /* of the peer's reply; 0: there was none, text is our own */
-	char enhanced[12]; /* "5.1.1"; the peer's, or ours when it gave none; never empty */
-	slice text; /* the reply without codes on one line, or what went wrong; printable UTF-8 */
+	struct status_code status; /* the peer's, or the best guess; never 0 */
+	slice text; /* "550 5.1.1 no such user": the reply on one line; or what went wrong.
+		       Printable UTF-8 */
 };
 
 struct smtpc;
@@ -121,7 +108,7 @@ struct smtpc_info {
 	slice banner; /* the greeting's text */
 	slice ehlo; /* the name the peer gave itself, or empty */
 	char ip[NET_TEXT_MAX]; /* "" in memory */
-	unsigned caps; /* enum smtpc_caps */
+	unsigned caps; /* enum smtp_cap */
 	uint64_t size_max; /* SIZE, 0: none stated */
 	unsigned rcpt_max, mail_max; /* LIMITS, 0: none stated */
 	unsigned mails; /* transactions so far */
@@ -140,18 +127,10 @@ enum smtpc_mail_flags {
 	SMTPC_RET_HDRS = 16,
 	SMTPC_RET_FULL = 32,
 };
-/* The same values as store's rcpt_notify (RFC 3461). */
-enum smtpc_notify {
-	SMTPC_NOTIFY_NEVER = 1,
-	SMTPC_NOTIFY_SUCCESS = 2,
-	SMTPC_NOTIFY_FAILURE = 4,
-	SMTPC_NOTIFY_DELAY = 8
-};
-
 struct smtpc_rcpt {
 	slice address; /* mailbox without <>, quoted where it must be */
 	slice orcpt; /* "rfc822;a@b", not xtext-encoded, or empty */
-	unsigned notify;
+	unsigned notify; /* bits of smtp_notify (codec/smtp.h), the same as the queue's */
 };
 struct smtpc_mail {
 	slice sender; /* without <>, empty is the null sender */
