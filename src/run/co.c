@@ -12,8 +12,8 @@
 #include "run/stack.h"
 
 enum {
-	TURNS_MAX = 32,		   /* operations without wait before others get a turn */
-	TRIM_AFTER = 5 * SECOND,   /* parked so long: its unused stack pages go back */
+	TURNS_MAX = 32, /* operations without wait before others get a turn */
+	TRIM_AFTER = 5 * SECOND, /* parked so long: its unused stack pages go back */
 	TRIMS_A_SWEEP = 1000,
 };
 
@@ -54,9 +54,13 @@ static void co_main(void)
 struct co *co_go(const char *name, void (*fn)(void *), void *arg)
 {
 	char *low = stack_get();
-	struct co *co = (struct co *)((uintptr_t)(low + stack_size() - sizeof(struct co)) & ~(uintptr_t)15);
-	*co = (struct co){
-		.name = name, .fn = fn, .arg = arg, .stack_low = low, .deadline = INSTANT_NEVER,
+	struct co *co =
+		(struct co *)((uintptr_t)(low + stack_size() - sizeof(struct co)) & ~(uintptr_t)15);
+	*co = (struct co){.name = name,
+		.fn = fn,
+		.arg = arg,
+		.stack_low = low,
+		.deadline = INSTANT_NEVER,
 		.cancelled = sched.stopping};
 	co->sp = arch_prepare(co, co_main);
 	list_init(&co->member);
@@ -174,7 +178,7 @@ bool co_cancelled(void)
 
 void sched_cancel_all(void)
 {
-	list_each (l, &sched.all)
+	list_each(l, &sched.all)
 		co_cancel(list_entry(l, struct co, all));
 }
 
@@ -241,7 +245,7 @@ bool sched_sweep(instant now)
 {
 	unsigned trims = 0;
 	bool more = false;
-	list_each (l, &sched.all) {
+	list_each(l, &sched.all) {
 		struct co *co = list_entry(l, struct co, all);
 		if (co->state != CO_PARKED || co->trimmed)
 			continue;

@@ -21,7 +21,7 @@ struct co *co_go(const char *name, void (*fn)(void *), void *arg);
 void co_cancel(struct co *co);
 
 struct co *co_self(void); /* NULL outside coroutines */
-bool co_cancelled(void);  /* whether the caller was; false outside coroutines */
+bool co_cancelled(void); /* whether the caller was; false outside coroutines */
 
 /* Sleeps until the instant; 0, or -1 with ERR_CLOSED when cancelled. */
 int co_sleep(instant until, struct err *e);

@@ -597,7 +597,8 @@ static char *last_words(void (*fn)(void *))
 	}
 	close(fds[1]);
 	size_t n = 0;
-	for (ssize_t r; n < sizeof text - 1 && (r = read(fds[0], text + n, sizeof text - 1 - n)) > 0;)
+	for (ssize_t r;
+		n < sizeof text - 1 && (r = read(fds[0], text + n, sizeof text - 1 - n)) > 0;)
 		n += (size_t)r;
 	text[n] = 0;
 	close(fds[0]);
@@ -650,6 +651,69 @@ static void overflows(void *arg)
 TEST(a_stack_overflow_is_named)
 {
 	CHECK(strstr(last_words(overflows), "stack overflow in coroutine main"));
+}
+
+/* ---- the debugger helper */
+
+static struct cond nobody_wakes;
+
+__attribute__((noipa)) static int test_parks_here(int depth)
+{
+	struct err e;
+	return depth ? test_parks_here(depth - 1) + 1 : cond_wait(&nobody_wakes, INSTANT_NEVER, &e);
+}
+
+static void sleepy_session(void *arg)
+{
+	test_parks_here(3);
+	*(int *)arg = 1;
+}
+
+static void park_and_tell(void *arg)
+{
+	static int woken;
+	cond_init(&nobody_wakes);
+	co_go("sleepy session", sleepy_session, &woken);
+	co_yield();
+	co_yield();
+	CHECK(write(*(int *)arg, "x", 1) == 1);
+	test_parks_here(1);
+}
+
+TEST(gdb_shows_parked_coroutines)
+{
+	if (system("gdb --version >/dev/null 2>&1") != 0)
+		test_skip("gdb is not installed");
+	int fds[2];
+	char command[256], b, text[16384];
+	CHECK(pipe(fds) == 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		loop_init();
+		loop_main(park_and_tell, &fds[1]);
+		_exit(0);
+	}
+	CHECK(read(fds[0], &b, 1) == 1);
+	snprintf(command, sizeof command,
+		"gdb -batch -nx -p %d -x tools/posthouse-gdb.py -ex 'coroutine sleepy session' "
+		"2>&1",
+		pid);
+	FILE *gdb = popen(command, "r");
+	size_t n = fread(text, 1, sizeof text - 1, gdb);
+	text[n] = 0;
+	pclose(gdb);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	if (strstr(text, "ptrace: Operation not permitted"))
+		test_skip("gdb may not attach here");
+	const char *at = text;
+	for (int depth = 3; depth >= 0; depth--) {
+		at = strstr(at, "test_parks_here at");
+		if (!at)
+			test_fail(__FILE__, __LINE__, "%s", text);
+		at++;
+	}
+	CHECK(strstr(at, "sleepy_session at") && strstr(at, "arch_boot at"));
 }
 
 /* ---- trimming */

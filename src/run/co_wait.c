@@ -57,7 +57,7 @@ struct co *group_go(struct group *g, const char *name, void (*fn)(void *), void 
 
 void group_cancel(struct group *g)
 {
-	list_each (l, &g->members)
+	list_each(l, &g->members)
 		co_cancel(list_entry(l, struct co, member));
 }
 

@@ -159,7 +159,8 @@ static int fill(struct io *io, size_t most, struct err *e)
 	for (;;) {
 		make_room(io);
 		size_t room = io->in_cap - io->in_end;
-		ssize_t n = io->ops->read(io->self, io->in + io->in_end, room < most ? room : most, e);
+		ssize_t n =
+			io->ops->read(io->self, io->in + io->in_end, room < most ? room : most, e);
 		if (n > 0) {
 			io->in_end += (size_t)n;
 			return co_breathe(io->deadline, e) < 0 ? -1 : 1;
@@ -208,7 +209,8 @@ int io_line(struct io *io, size_t max, slice *ret_line, struct err *e)
 		if (r < 0)
 			return -1;
 		if (r == 0)
-			return have.n == 0 ? 0 : err_set(e, ERR_CLOSED, "stream ended inside a line");
+			return have.n == 0 ? 0
+					   : err_set(e, ERR_CLOSED, "stream ended inside a line");
 	}
 }
 

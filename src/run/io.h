@@ -23,8 +23,8 @@ void io_consume(struct io *io, size_t n);
  * unconsumed bytes are buffered already. Flushes the output before it waits. An idle io holds no
  * buffers. */
 int io_fill(struct io *io, size_t max, struct err *e);
-/* As io_fill, but reads so that no more than `total` bytes are buffered: what follows them stays with
- * the implementation, e.g. a TLS handshake behind a PROXY header. */
+/* As io_fill, but reads so that no more than `total` bytes are buffered: what follows them stays
+ * with the implementation, e.g. a TLS handshake behind a PROXY header. */
 int io_fill_to(struct io *io, size_t total, struct err *e);
 /* Whether more input is likely to be had without waiting: a hint, for who wants to do something
  * else first. Nobody needs it to flush replies: see above. */
@@ -33,13 +33,16 @@ bool io_ready(struct io *io);
 /*
  * One line including its LF, at most max bytes: 1 with *ret_line (borrowed until the next call;
  * already consumed), 0 at a clean end of stream, -1: ERR_LIMIT (longer than max: the line is not
- * consumed), ERR_CLOSED (end inside a line) and the rest. What precedes LF is the caller's to judge.
+ * consumed), ERR_CLOSED (end inside a line) and the rest. What precedes LF is the caller's to
+ * judge.
  */
 int io_line(struct io *io, size_t max, slice *ret_line, struct err *e);
 
-/* Appends to the output; flushes by itself above 32 KiB. After a failed write all later ones fail. */
+/* Appends to the output; flushes by itself above 32 KiB. After a failed write all later ones
+ * fail. */
 int io_write(struct io *io, slice s, struct err *e);
-int io_printf(struct io *io, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int io_printf(struct io *io, struct err *e, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 int io_flush(struct io *io, struct err *e);
 /* Output bytes not yet flushed. */
 size_t io_pending(const struct io *io);
@@ -58,7 +61,8 @@ int io_fd(const struct io *io);
 
 struct io *io_plain(int fd); /* takes the non-blocking socket over */
 
-/* Two connected ends in memory, for tests and fuzzers: bytes written to one are read from the other. */
+/* Two connected ends in memory, for tests and fuzzers: bytes written to one are read from the
+ * other. */
 void io_mem_pair(struct io **ret_a, struct io **ret_b);
 /* Input from a slice (copied), then end of stream; output is collected in *out (may be NULL). */
 struct io *io_mem(slice input, struct buf *out);
@@ -70,8 +74,10 @@ struct io *io_mem(slice input, struct buf *out);
 enum { IO_AGAIN = -2 };
 enum io_dir { IO_IN, IO_OUT };
 struct io_ops {
-	ssize_t (*read)(void *self, char *to, size_t n, struct err *e); /* >0, 0 end, -1, IO_AGAIN */
-	ssize_t (*write)(void *self, slice s, struct err *e);		/* >0, -1, IO_AGAIN */
+	/* >0, 0 end, -1, IO_AGAIN */
+	ssize_t (*read)(void *self, char *to, size_t n, struct err *e);
+	/* >0, -1, IO_AGAIN */
+	ssize_t (*write)(void *self, slice s, struct err *e);
 	int (*wait)(void *self, enum io_dir dir, instant deadline, struct err *e);
 	bool (*ready)(void *self); /* bytes waiting below the io's own buffer, without blocking */
 	void (*close)(void *self, bool clean);

@@ -18,18 +18,14 @@ enum { DRAIN_CHUNK = 2048, DRAIN_READS_MAX = 64 };
 
 struct plain {
 	int fd;
-	bool drained;
+	bool drained; /* nothing more to read until an event says so */
 };
-
-static bool nothing_new(const struct plain *p)
-{
-	return p->drained && !loop_fd_hup(p->fd) && !loop_fd_latched(p->fd, EPOLLIN);
-}
 
 static ssize_t plain_read(void *self, char *to, size_t n, struct err *e)
 {
 	struct plain *p = self;
-	if (nothing_new(p))
+	bool news = loop_fd_take(p->fd, EPOLLIN);
+	if (p->drained && !news && !loop_fd_hup(p->fd))
 		return IO_AGAIN;
 	ssize_t got;
 	do
@@ -49,6 +45,7 @@ static ssize_t plain_write(void *self, slice s, struct err *e)
 {
 	struct plain *p = self;
 	ssize_t put;
+	loop_fd_take(p->fd, EPOLLOUT);
 	do
 		put = write(p->fd, s.p, s.n);
 	while (put < 0 && errno == EINTR);
@@ -70,7 +67,9 @@ static bool plain_ready(void *self)
 {
 	struct plain *p = self;
 	int n = 0;
-	return !nothing_new(p) && ioctl(p->fd, FIONREAD, &n) == 0 && n > 0;
+	if (p->drained && !loop_fd_hup(p->fd) && !loop_fd_latched(p->fd, EPOLLIN))
+		return false;
+	return ioctl(p->fd, FIONREAD, &n) == 0 && n > 0;
 }
 
 /*

@@ -1,4 +1,5 @@
-/* The buffered stream over memory and sockets: lines, limits, deadlines, coalescing, idle buffers. */
+/* The buffered stream over memory and sockets: lines, limits, deadlines, coalescing, idle buffers.
+ */
 #include "run/io.h"
 
 #include "base/mem.h"
@@ -142,7 +143,8 @@ TEST(io_printf_of_any_length)
 		CHECK_INT(io_printf(io, &e, "%04d", i), 0);
 	io_close(io);
 	CHECK_INT(out.n, 3 + 40000 + 40000);
-	CHECK(slice_starts(buf_slice(&out), S("<5>yyy")) && slice_ends(buf_slice(&out), S("99989999")));
+	CHECK(slice_starts(buf_slice(&out), S("<5>yyy")) &&
+		slice_ends(buf_slice(&out), S("99989999")));
 }
 
 TEST(io_write_fails_for_good)
@@ -190,7 +192,8 @@ static void ping(void *arg)
 {
 	slice line;
 	struct err e;
-	CHECK_INT(io_write(arg, S("ping\n"), &e), 0); /* no flush: io_line does it before it waits */
+	CHECK_INT(
+		io_write(arg, S("ping\n"), &e), 0); /* no flush: io_line does it before it waits */
 	CHECK_INT(io_line(arg, 100, &line, &e), 1);
 	CHECK_STR(line, S("pong\n"));
 	io_close(arg);

@@ -13,7 +13,8 @@ void loop_run(void);
 void loop_stop(void);
 void loop_done(void);
 
-/* Convenience for tests and small tools: runs fn(arg) as a coroutine, returns when all have ended. */
+/* Convenience for tests and small tools: runs fn(arg) as a coroutine, returns when all have ended.
+ */
 void loop_main(void (*fn)(void *), void *arg);
 
 /* Waits in the calling coroutine until fd is ready for any of `events` (EPOLLIN, EPOLLOUT).

@@ -121,6 +121,14 @@ bool loop_fd_latched(int fd, uint32_t events)
 	return fd < n_slots && (slots[fd].ready & causes_of(events));
 }
 
+bool loop_fd_take(int fd, uint32_t events)
+{
+	if (!loop_fd_latched(fd, events))
+		return false;
+	slots[fd].ready &= ~causes_of(events);
+	return true;
+}
+
 void loop_forget_fd(int fd)
 {
 	if (fd < 0 || fd >= n_slots || !slots[fd].registered)

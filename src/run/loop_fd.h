@@ -1,5 +1,6 @@
 /*
- * loop_fd: the loop's table of descriptors, between loop.c (which polls) and loop_fd.c (which waits).
+ * loop_fd: the loop's table of descriptors, between loop.c (which polls) and loop_fd.c (which
+ * waits).
  */
 #pragma once
 #include <stdint.h>

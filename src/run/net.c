@@ -98,8 +98,8 @@ int net_listen(const struct net_addr *a, int backlog, int *ret_fd, struct err *e
 /* Errors of one connection, not of the listener: accept(2) says to treat them like EAGAIN. */
 static bool is_of_peer(int sys)
 {
-	static const int list[] = {ECONNABORTED, EINTR, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET,
-		EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM};
+	static const int list[] = {ECONNABORTED, EINTR, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN,
+		ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM};
 	for (size_t i = 0; i < sizeof list / sizeof *list; i++)
 		if (sys == list[i])
 			return true;
@@ -170,8 +170,8 @@ static int connect_to(int fd, const struct net_addr *to, instant deadline, struc
 	}
 }
 
-int net_connect(const struct net_addr *to, const struct net_addr *source, instant deadline, struct io **ret,
-	struct err *e)
+int net_connect(const struct net_addr *to, const struct net_addr *source, instant deadline,
+	struct io **ret, struct err *e)
 {
 	char text[NET_TEXT_MAX];
 	net_print(to, text);

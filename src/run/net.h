@@ -15,8 +15,9 @@ enum { NET_TEXT_MAX = 128 };
 /* "192.0.2.1:25", "[2001:db8::1]:25", "*:25" (any, dual stack), "unix:/run/x"; the port may be
  * missing, and 0 means any free one. ERR_PROTO. */
 int net_parse(slice s, uint16_t default_port, struct net_addr *ret, struct err *e);
-size_t net_print(const struct net_addr *a, char out[NET_TEXT_MAX]);    /* with port */
-size_t net_print_ip(const struct net_addr *a, char out[NET_TEXT_MAX]); /* IP alone; v4-mapped as v4 */
+size_t net_print(const struct net_addr *a, char out[NET_TEXT_MAX]); /* with port */
+size_t net_print_ip(
+	const struct net_addr *a, char out[NET_TEXT_MAX]); /* IP alone; v4-mapped as v4 */
 int net_from_ip(slice ip, uint16_t port, struct net_addr *ret, struct err *e);
 uint16_t net_port(const struct net_addr *a);
 /* Turns ::ffff:192.0.2.1 into 192.0.2.1. */
@@ -38,6 +39,6 @@ int net_listen(const struct net_addr *a, int backlog, int *ret_fd, struct err *e
  * descriptors or memory (sleep a little, then go on). */
 int net_accept(int listen_fd, int *ret_fd, struct net_addr *ret_peer, struct err *e);
 /* From `source` (may be NULL). The io's deadline is set to `deadline`. */
-int net_connect(const struct net_addr *to, const struct net_addr *source, instant deadline, struct io **ret,
-	struct err *e);
+int net_connect(const struct net_addr *to, const struct net_addr *source, instant deadline,
+	struct io **ret, struct err *e);
 int net_local_addr(int fd, struct net_addr *ret, struct err *e);

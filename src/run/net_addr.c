@@ -73,7 +73,8 @@ static bool parse_ip(slice ip, uint16_t port, struct net_addr *ret)
 int net_from_ip(slice ip, uint16_t port, struct net_addr *ret, struct err *e)
 {
 	if (!parse_ip(ip, port, ret))
-		return err_set(e, ERR_PROTO, "not an IP address: \"%.*s\"", SFMT(slice_first(ip, 64)));
+		return err_set(
+			e, ERR_PROTO, "not an IP address: \"%.*s\"", SFMT(slice_first(ip, 64)));
 	return 0;
 }
 
@@ -122,7 +123,8 @@ int net_parse(slice s, uint16_t default_port, struct net_addr *ret, struct err *
 	bool any = slice_eq(host, S("*"));
 	if (!parse_ip(any ? S("::") : host, (uint16_t)port, ret))
 		return err_set(e, ERR_PROTO,
-			"\"%.*s\" is no address; write 192.0.2.1:25, [2001:db8::1]:25, *:25 or unix:/path",
+			"\"%.*s\" is no address; write 192.0.2.1:25, [2001:db8::1]:25, *:25 or "
+			"unix:/path",
 			SFMT(slice_first(s, 80)));
 	ret->dual = any;
 	return 0;
@@ -149,11 +151,12 @@ size_t net_print(const struct net_addr *a, char out[NET_TEXT_MAX])
 	out[0] = 0;
 	if (a->ss.ss_family == AF_UNIX) {
 		size_t path = a->len > offsetof(struct sockaddr_un, sun_path)
-			? strnlen(un(a)->sun_path, sizeof un(a)->sun_path)
-			: 0; /* an unnamed client */
+				      ? strnlen(un(a)->sun_path, sizeof un(a)->sun_path)
+				      : 0; /* an unnamed client */
 		n = snprintf(out, NET_TEXT_MAX, "unix:%.*s", (int)path, un(a)->sun_path);
 	} else if (net_print_ip(a, ip) > 0) {
-		n = snprintf(out, NET_TEXT_MAX, strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, net_port(a));
+		n = snprintf(
+			out, NET_TEXT_MAX, strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, net_port(a));
 	}
 	return (size_t)n;
 }
@@ -187,7 +190,8 @@ int net_cidr_parse(slice s, struct net_cidr *ret, struct err *e)
 	slice ip = ip_bytes(&a);
 	bool whole = slash == s.n;
 	if (!whole && (!slice_u64(slice_skip(s, slash + 1), &bits) || bits > 8 * ip.n))
-		return err_set(e, ERR_PROTO, "bad prefix length in \"%.*s\"", SFMT(slice_first(s, 64)));
+		return err_set(
+			e, ERR_PROTO, "bad prefix length in \"%.*s\"", SFMT(slice_first(s, 64)));
 	struct net_cidr c = {.family = a.ss.ss_family, .bits = (uint8_t)(whole ? 8 * ip.n : bits)};
 	memcpy(c.ip, ip.p, ip.n);
 	*ret = c;

@@ -51,7 +51,8 @@ TEST(addresses_are_read_and_written)
 		int r = net_parse(addresses[i].text, addresses[i].default_port, &a, &e);
 		if (!addresses[i].printed) {
 			if (r == 0 || e.kind != ERR_PROTO)
-				test_fail(__FILE__, __LINE__, "accepted: %.*s", SFMT(addresses[i].text));
+				test_fail(__FILE__, __LINE__, "accepted: %.*s",
+					SFMT(addresses[i].text));
 			continue;
 		}
 		if (r < 0)
@@ -96,7 +97,8 @@ TEST(networks_match)
 		CHECK_INT(net_from_ip(cidrs[i].ip, 0, &a, &e), 0);
 		CHECK_INT(net_cidr_match(&c, &a), cidrs[i].match);
 	}
-	const char *bad[] = {"", "/8", "1.2.3.4/33", "1.2.3.4/", "::/129", "1.2.3/8", "1.2.3.4/-1", "x"};
+	const char *bad[] = {
+		"", "/8", "1.2.3.4/33", "1.2.3.4/", "::/129", "1.2.3/8", "1.2.3.4/-1", "x"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		CHECK(net_cidr_parse(slice_z(bad[i]), &c, &e) < 0 && e.kind == ERR_PROTO);
 }
@@ -242,7 +244,8 @@ static void connect_failures(void *arg)
 	io_close(io);
 	close(second);
 	CHECK_INT(net_from_ip(S("192.0.2.77"), 0, &source, &e), 0);
-	CHECK(net_connect(&at, &source, instant_in(SECOND), &io, &e) < 0 && strstr(e.text, "192.0.2.77"));
+	CHECK(net_connect(&at, &source, instant_in(SECOND), &io, &e) < 0 &&
+		strstr(e.text, "192.0.2.77"));
 	loop_forget_fd(fd);
 	close(fd);
 	CHECK(net_connect(&at, NULL, instant_in(SECOND), &io, &e) < 0);

@@ -19,7 +19,7 @@ struct job {
 	void (*fn)(void *);
 	void *arg;
 	struct loop_msg msg; /* what the loop does when fn has returned */
-	struct co *co;	     /* pool_call */
+	struct co *co; /* pool_call */
 	void (*done)(void *); /* pool_post */
 };
 

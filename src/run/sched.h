@@ -21,8 +21,8 @@ struct co {
 	enum co_state state;
 	enum wake wake; /* why it was made ready */
 	bool cancelled;
-	bool firm;	/* parked where neither cancel nor deadline may disturb */
-	bool trimmed;	/* the sweep has been here since it parked */
+	bool firm; /* parked where neither cancel nor deadline may disturb */
+	bool trimmed; /* the sweep has been here since it parked */
 	unsigned turns; /* operations that did not wait, since it last did */
 	instant parked_at;
 	instant deadline; /* of the present wait */
@@ -78,5 +78,7 @@ void loop_release(void);
 bool loop_fd_hup(int fd);
 /* Whether an event came that nobody waited for. */
 bool loop_fd_latched(int fd, uint32_t events);
+/* The same, and forgets it: for who is about to try the system call; later news makes a new one. */
+bool loop_fd_take(int fd, uint32_t events);
 
 void panic_init(void);

@@ -49,7 +49,8 @@ static void *map_stack(void)
 	size_t guard = page_size();
 	char *p = mmap(NULL, guard + STACK_SIZE, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-	must(p != MAP_FAILED); /* out of memory, or vm.max_map_count: callers bound their sessions */
+	must(p !=
+		MAP_FAILED); /* out of memory, or vm.max_map_count: callers bound their sessions */
 	must(mprotect(p, guard, PROT_NONE) == 0);
 	return p + guard;
 }

@@ -16,10 +16,10 @@ struct tls {
 	struct tls_ctx *ctx;
 	const struct io_ops *below;
 	void *below_self;
-	struct err *e;	      /* of the call under way */
-	bool below_failed;    /* *e was filled by the ops below */
+	struct err *e; /* of the call under way */
+	bool below_failed; /* *e was filled by the ops below */
 	bool below_ended;
-	bool broken;	      /* no close_notify any more */
+	bool broken; /* no close_notify any more */
 	enum io_dir waits[2]; /* what reading and writing really wait for */
 	uint16_t n_key;
 	char key[]; /* client: of the session cache; empty: not cached */
@@ -197,7 +197,8 @@ static struct tls *wrap(struct io *io, struct tls_ctx *ctx, slice key, struct er
 	if (io_flush(io, e) < 0)
 		return NULL;
 	if (io_peek(io).n > 0) {
-		err_set(e, ERR_PROTO, "%zu bytes of plain text before the TLS handshake", io_peek(io).n);
+		err_set(e, ERR_PROTO, "%zu bytes of plain text before the TLS handshake",
+			io_peek(io).n);
 		return NULL;
 	}
 	struct tls *t = mem_alloc(sizeof *t + key.n);
@@ -293,7 +294,8 @@ int tls_on_new_session(SSL *ssl, SSL_SESSION *session)
 
 int tls_connect(struct io *io, struct tls_ctx *ctx, slice host, enum tls_verify v, struct err *e)
 {
-	char key[TLS_CACHE_KEY_MAX]; /* the verification is part of it: resuming checks nothing again */
+	char key[TLS_CACHE_KEY_MAX]; /* the verification is part of it: resuming checks nothing
+					again */
 	size_t n = 0;
 	if (host.n > 0 && host.n < sizeof key) {
 		key[n++] = (char)('0' + v);
@@ -340,8 +342,8 @@ static bool exporter_binding(SSL *ssl, char ret_data[64], size_t *ret_n)
 {
 	static const char label[] = "EXPORTER-Channel-Binding";
 	*ret_n = 32;
-	return SSL_export_keying_material(ssl, (unsigned char *)ret_data, *ret_n, label, sizeof label - 1,
-		       (const unsigned char *)"", 0, 1) == 1;
+	return SSL_export_keying_material(ssl, (unsigned char *)ret_data, *ret_n, label,
+		       sizeof label - 1, (const unsigned char *)"", 0, 1) == 1;
 }
 
 /* RFC 5929 3: the first Finished message of the handshake: the client's, in a resumed one the
@@ -354,7 +356,8 @@ static bool unique_binding(SSL *ssl, char ret_data[64], size_t *ret_n)
 	return *ret_n > 0 && *ret_n <= 64;
 }
 
-bool tls_channel_binding(const struct io *io, const char **ret_type, char ret_data[64], size_t *ret_n)
+bool tls_channel_binding(
+	const struct io *io, const char **ret_type, char ret_data[64], size_t *ret_n)
 {
 	const struct tls *t = io_self(io, &tls_ops);
 	if (!t || t->broken)

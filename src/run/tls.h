@@ -10,11 +10,11 @@ struct tls_ctx;
 
 struct tls_server_config {
 	slice cert_file, key_file; /* PEM; the chain may follow the certificate */
-	slice ciphers;		   /* empty: OpenSSL's default list; TLS_... names are those of 1.3 */
-	bool require_client_cert;  /* ask and verify against ca_file */
+	slice ciphers; /* empty: OpenSSL's default list; TLS_... names are those of 1.3 */
+	bool require_client_cert; /* ask and verify against ca_file */
 	slice ca_file;
-	/* Processes given the same secret (32 bytes or more) accept each other's session tickets; the
-	 * keys derived from it change every 12 hours. Empty: a random one for this context. */
+	/* Processes given the same secret (32 bytes or more) accept each other's session tickets;
+	 * the keys derived from it change every 12 hours. Empty: a random one for this context. */
 	slice ticket_secret;
 };
 struct tls_client_config {
@@ -33,8 +33,8 @@ void tls_ctx_unref(struct tls_ctx *ctx); /* sessions hold a reference */
 
 enum tls_verify {
 	TLS_OPPORTUNISTIC, /* any certificate */
-	TLS_VERIFY_CA,	   /* chain must verify */
-	TLS_VERIFY_HOST,   /* chain and name must verify */
+	TLS_VERIFY_CA, /* chain must verify */
+	TLS_VERIFY_HOST, /* chain and name must verify */
 };
 
 /* Turns the io into TLS in place, by a handshake (within the io's deadline). Unconsumed plain input
@@ -49,12 +49,14 @@ struct tls_info {
 	const char *version, *cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
 	int bits;
 	bool resumed;
-	bool verified; /* the peer's chain, and for a server its name: also found out when not asked for */
+	bool verified; /* the peer's chain, and for a server its name: also found out when not asked
+			  for */
 	char peer_cn[128]; /* of a client certificate that verified; else empty */
 };
 void tls_get_info(const struct io *io, struct tls_info *ret);
 /* Channel binding data: "tls-exporter" (RFC 9266) on 1.3, else tls-unique. false: none. */
-bool tls_channel_binding(const struct io *io, const char **ret_type, char ret_data[64], size_t *ret_n);
+bool tls_channel_binding(
+	const struct io *io, const char **ret_type, char ret_data[64], size_t *ret_n);
 
 /* A self-signed certificate (P-256, 10 years) for a fresh installation. ERR_EXISTS when one of the
  * files is there. */

@@ -17,7 +17,8 @@ struct cached {
 void tls_cache_init(struct tls_ctx *ctx)
 {
 	list_init(&ctx->sessions_by_age);
-	SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_set_session_cache_mode(
+		ctx->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx->ssl, tls_on_new_session);
 }
 
@@ -31,7 +32,7 @@ static void drop(struct tls_ctx *ctx, struct cached *c)
 
 void tls_cache_done(struct tls_ctx *ctx)
 {
-	list_each (l, &ctx->sessions_by_age)
+	list_each(l, &ctx->sessions_by_age)
 		drop(ctx, list_entry(l, struct cached, by_age));
 	map_done(&ctx->sessions);
 }

@@ -34,7 +34,7 @@ static bool set_serial(X509 *cert)
 {
 	BIGNUM *n = BN_new();
 	bool ok = n && BN_rand(n, SERIAL_BITS, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) == 1 &&
-		BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert));
+		  BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert));
 	BN_free(n);
 	return ok;
 }
@@ -47,19 +47,20 @@ static bool set_names(X509 *cert, const char *host)
 	snprintf(alt, sizeof alt, "%s:%s", is_ip(host) ? "IP" : "DNS", host);
 	return X509_NAME_add_entry_by_txt(
 		       name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0) == 1 &&
-		X509_set_issuer_name(cert, name) == 1 && add_extension(cert, NID_subject_alt_name, alt);
+	       X509_set_issuer_name(cert, name) == 1 &&
+	       add_extension(cert, NID_subject_alt_name, alt);
 }
 
 static bool fill_cert(X509 *cert, EVP_PKEY *key, const char *host)
 {
 	return X509_set_version(cert, X509_VERSION_3) == 1 && set_serial(cert) &&
-		X509_gmtime_adj(X509_getm_notBefore(cert), (long)(-HOUR / SECOND)) &&
-		X509_gmtime_adj(X509_getm_notAfter(cert), (long)(YEARS * 365 * DAY / SECOND)) &&
-		X509_set_pubkey(cert, key) == 1 && set_names(cert, host) &&
-		add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
-		add_extension(cert, NID_key_usage, "critical,digitalSignature") &&
-		add_extension(cert, NID_ext_key_usage, "serverAuth,clientAuth") &&
-		X509_sign(cert, key, EVP_sha256()) > 0;
+	       X509_gmtime_adj(X509_getm_notBefore(cert), (long)(-HOUR / SECOND)) &&
+	       X509_gmtime_adj(X509_getm_notAfter(cert), (long)(YEARS * 365 * DAY / SECOND)) &&
+	       X509_set_pubkey(cert, key) == 1 && set_names(cert, host) &&
+	       add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
+	       add_extension(cert, NID_key_usage, "critical,digitalSignature") &&
+	       add_extension(cert, NID_ext_key_usage, "serverAuth,clientAuth") &&
+	       X509_sign(cert, key, EVP_sha256()) > 0;
 }
 
 static int write_new_file(slice file, mode_t mode, BIO *content, struct err *e)
@@ -95,15 +96,16 @@ static int write_both(X509 *cert, EVP_PKEY *key, slice cert_file, slice key_file
 int tls_make_self_signed(slice host, slice cert_file, slice key_file, struct err *e)
 {
 	char name[HOST_MAX + 1];
-	if (host.n == 0 || host.n > HOST_MAX || memchr(host.p, 0, host.n) || memchr(host.p, ',', host.n))
+	if (host.n == 0 || host.n > HOST_MAX || memchr(host.p, 0, host.n) ||
+		memchr(host.p, ',', host.n))
 		return err_set(e, ERR_PERM, "bad host name for a certificate");
 	memcpy(name, host.p, host.n);
 	name[host.n] = 0;
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *cert = X509_new();
 	int r = key && cert && fill_cert(cert, key, name)
-		? write_both(cert, key, cert_file, key_file, e)
-		: tls_err(e, ERR_TEMP, "making a certificate");
+			? write_both(cert, key, cert_file, key_file, e)
+			: tls_err(e, ERR_TEMP, "making a certificate");
 	X509_free(cert);
 	EVP_PKEY_free(key);
 	return r;

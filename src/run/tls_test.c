@@ -98,8 +98,8 @@ static void serve(void *arg)
 }
 
 /* A connection of client c to server s: the client's result; *ret_io open when 0. */
-static int handshake(struct group *g, struct server *s, struct tls_ctx *c, slice host, enum tls_verify v,
-	struct io **ret_io, struct err *e)
+static int handshake(struct group *g, struct server *s, struct tls_ctx *c, slice host,
+	enum tls_verify v, struct io **ret_io, struct err *e)
 {
 	io_mem_pair(&s->io, ret_io);
 	group_go(g, "server", serve, s);
@@ -208,10 +208,12 @@ static void check_client_cert(void *arg)
 {
 	(void)arg;
 	make_cert("client.example.org", "cl.pem", "cl.key");
-	struct tls_server_config cfg = {.cert_file = at("mx.pem"), .key_file = at("mx.key"),
-		.require_client_cert = true, .ca_file = at("cl.pem")};
-	struct tls_client_config with = {.ca_file = at("mx.pem"), .cert_file = at("cl.pem"),
-		.key_file = at("cl.key")};
+	struct tls_server_config cfg = {.cert_file = at("mx.pem"),
+		.key_file = at("mx.key"),
+		.require_client_cert = true,
+		.ca_file = at("cl.pem")};
+	struct tls_client_config with = {
+		.ca_file = at("mx.pem"), .cert_file = at("cl.pem"), .key_file = at("cl.key")};
 	struct server s = {0};
 	struct group g;
 	struct io *io;
@@ -221,7 +223,8 @@ static void check_client_cert(void *arg)
 	CHECK_INT(tls_server_ctx(&cfg, &s.ctx, &e), 0);
 	CHECK_INT(tls_client_ctx(&with, &client, &e), 0);
 	for (int i = 0; i < 2; i++) { /* the second one resumes; the name must still be known */
-		CHECK_INT(handshake(&g, &s, client, S("mx.example.org"), TLS_VERIFY_HOST, &io, &e), 0);
+		CHECK_INT(handshake(&g, &s, client, S("mx.example.org"), TLS_VERIFY_HOST, &io, &e),
+			0);
 		check_echo(io, "x\n");
 		io_close(io);
 		group_join(&g);
@@ -232,7 +235,8 @@ static void check_client_cert(void *arg)
 	}
 	tls_ctx_unref(client);
 
-	client = client_ctx("mx.pem"); /* without one; the refusal comes after the client's Finished */
+	client = client_ctx(
+		"mx.pem"); /* without one; the refusal comes after the client's Finished */
 	slice line;
 	if (handshake(&g, &s, client, S("mx.example.org"), TLS_VERIFY_HOST, &io, &e) == 0)
 		CHECK(io_line(io, 100, &line, &e) < 0 && e.kind == ERR_PROTO);
@@ -271,7 +275,8 @@ static void check_sni(void *arg)
 		struct tls_ctx *client = client_ctx(t[i].ca);
 		for (int again = 0; again < 2; again++) {
 			struct tls_info info;
-			if (handshake(&g, &s, client, slice_z(t[i].asked), TLS_VERIFY_HOST, &io, &e) < 0)
+			if (handshake(&g, &s, client, slice_z(t[i].asked), TLS_VERIFY_HOST, &io,
+				    &e) < 0)
 				test_fail(__FILE__, __LINE__, "%s: %s", t[i].asked, e.text);
 			tls_get_info(io, &info);
 			CHECK_INT(info.resumed, again);
@@ -376,7 +381,8 @@ static void check_cache_bound(void *arg)
 	char key[32];
 	for (int i = 0; i < 2000; i++) {
 		SSL_SESSION *s = SSL_SESSION_new();
-		tls_cache_put(client, slice_of(key, (size_t)snprintf(key, sizeof key, "host%d", i)), s);
+		tls_cache_put(
+			client, slice_of(key, (size_t)snprintf(key, sizeof key, "host%d", i)), s);
 	}
 	CHECK_INT(tls_cache_size(client), 500);
 	CHECK(tls_cache_get(client, S("host0")) == NULL);
@@ -405,7 +411,8 @@ static void check_binding(void *arg)
 		size_t n = 0;
 		if (i == 2)
 			SSL_CTX_set_max_proto_version(s.ctx->ssl, TLS1_2_VERSION);
-		CHECK_INT(handshake(&g, &s, client, S("mx.example.org"), TLS_VERIFY_HOST, &io, &e), 0);
+		CHECK_INT(handshake(&g, &s, client, S("mx.example.org"), TLS_VERIFY_HOST, &io, &e),
+			0);
 		CHECK(tls_channel_binding(io, &type, data, &n));
 		check_echo(io, "x\n");
 		io_close(io);
@@ -434,7 +441,8 @@ static void check_injection(void *arg)
 	slice line;
 	struct err e;
 	CHECK_INT(io_line(io, 100, &line, &e), 1);
-	CHECK(tls_accept(io, ctx, &e) < 0 && e.kind == ERR_PROTO && strstr(e.text, "6 bytes of plain"));
+	CHECK(tls_accept(io, ctx, &e) < 0 && e.kind == ERR_PROTO &&
+		strstr(e.text, "6 bytes of plain"));
 	CHECK(!tls_active(io));
 	tls_ctx_unref(ctx);
 }
@@ -528,7 +536,8 @@ static void check_ends(void *arg)
 		struct io *io;
 		struct err e;
 		group_init(&g);
-		CHECK_INT(handshake(&g, &s, client, S("mx.example.org"), TLS_VERIFY_HOST, &io, &e), 0);
+		CHECK_INT(handshake(&g, &s, client, S("mx.example.org"), TLS_VERIFY_HOST, &io, &e),
+			0);
 		check_echo(io, "x\n");
 		if (clean)
 			io_close(io);
@@ -553,7 +562,8 @@ static void check_config(void *arg)
 	struct tls_ctx *ctx;
 	struct err e;
 	struct tls_server_config cfg = {.cert_file = at("none.pem"), .key_file = at("mx.key")};
-	CHECK(tls_server_ctx(&cfg, &ctx, &e) < 0 && e.kind == ERR_NOTFOUND && strstr(e.text, "none.pem"));
+	CHECK(tls_server_ctx(&cfg, &ctx, &e) < 0 && e.kind == ERR_NOTFOUND &&
+		strstr(e.text, "none.pem"));
 	cfg.cert_file = at("mx.key");
 	CHECK(tls_server_ctx(&cfg, &ctx, &e) < 0 && e.kind == ERR_PERM && strstr(e.text, "mx.key"));
 	cfg.cert_file = at("mx.pem");
@@ -564,7 +574,8 @@ static void check_config(void *arg)
 	CHECK(tls_server_ctx(&cfg, &ctx, &e) < 0 && e.kind == ERR_PERM);
 	cfg.ticket_secret = S("");
 	cfg.ciphers = S("NO-SUCH-CIPHER");
-	CHECK(tls_server_ctx(&cfg, &ctx, &e) < 0 && e.kind == ERR_PERM && strstr(e.text, "ciphers"));
+	CHECK(tls_server_ctx(&cfg, &ctx, &e) < 0 && e.kind == ERR_PERM &&
+		strstr(e.text, "ciphers"));
 	cfg.ciphers = S("ECDHE-ECDSA-AES256-GCM-SHA384:TLS_CHACHA20_POLY1305_SHA256");
 	CHECK_INT(tls_server_ctx(&cfg, &ctx, &e), 0);
 	struct server s = {.ctx = ctx};
@@ -581,7 +592,8 @@ static void check_config(void *arg)
 	tls_ctx_unref(ctx);
 	struct stat st;
 	CHECK(stat(at("mx.key").p, &st) == 0 && (st.st_mode & 0777) == 0600);
-	CHECK(tls_make_self_signed(S("x"), at("mx.pem"), at("x.key"), &e) < 0 && e.kind == ERR_EXISTS);
+	CHECK(tls_make_self_signed(S("x"), at("mx.pem"), at("x.key"), &e) < 0 &&
+		e.kind == ERR_EXISTS);
 	CHECK(tls_make_self_signed(S("a,DNS:b"), at("a.pem"), at("a.key"), &e) < 0);
 }
 

@@ -14,7 +14,8 @@
 enum { IV_BYTES = 16 };
 static const int64_t PERIOD = 12 * HOUR;
 
-static void derive(const struct tls_ctx *ctx, slice label, int64_t period, unsigned char *out, size_t n)
+static void derive(
+	const struct tls_ctx *ctx, slice label, int64_t period, unsigned char *out, size_t n)
 {
 	unsigned char text[64], mac[32];
 	unsigned len = 0;
@@ -57,31 +58,35 @@ static bool use_mac(EVP_MAC_CTX *mac, const struct tls_ticket_keys *k)
 	return EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-/* Returns what SSL_CTX_set_tlsext_ticket_key_evp_cb(3) asks: -1 error, 0 unknown, 1 good, 2 renew. */
-static int seal(const struct tls_ticket_keys *k, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *c,
-	EVP_MAC_CTX *mac)
+/* Returns what SSL_CTX_set_tlsext_ticket_key_evp_cb(3) asks: -1 error, 0 unknown, 1 good, 2 renew.
+ */
+static int seal(const struct tls_ticket_keys *k, unsigned char *name, unsigned char *iv,
+	EVP_CIPHER_CTX *c, EVP_MAC_CTX *mac)
 {
 	memcpy(name, k->name, sizeof k->name);
 	rand_bytes(iv, IV_BYTES);
-	return EVP_EncryptInit_ex(c, EVP_aes_256_cbc(), NULL, k->aes, iv) == 1 && use_mac(mac, k) ? 1 : -1;
+	return EVP_EncryptInit_ex(c, EVP_aes_256_cbc(), NULL, k->aes, iv) == 1 && use_mac(mac, k)
+		       ? 1
+		       : -1;
 }
 
-static int unseal(const struct tls_ticket_keys *keys, const unsigned char *name, const unsigned char *iv,
-	EVP_CIPHER_CTX *c, EVP_MAC_CTX *mac)
+static int unseal(const struct tls_ticket_keys *keys, const unsigned char *name,
+	const unsigned char *iv, EVP_CIPHER_CTX *c, EVP_MAC_CTX *mac)
 {
 	for (int i = 0; i < 3; i++) {
 		const struct tls_ticket_keys *k = &keys[i];
 		if (memcmp(name, k->name, sizeof k->name) != 0)
 			continue;
-		if (EVP_DecryptInit_ex(c, EVP_aes_256_cbc(), NULL, k->aes, iv) != 1 || !use_mac(mac, k))
+		if (EVP_DecryptInit_ex(c, EVP_aes_256_cbc(), NULL, k->aes, iv) != 1 ||
+			!use_mac(mac, k))
 			return -1;
 		return i == 0 ? 2 : 1;
 	}
 	return 0;
 }
 
-static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *c, EVP_MAC_CTX *mac,
-	int sealing)
+static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *c,
+	EVP_MAC_CTX *mac, int sealing)
 {
 	struct tls_ctx *ctx = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	const struct tls_ticket_keys *keys = fresh_keys(ctx);
@@ -98,7 +103,8 @@ void tls_ticket_init(struct tls_ctx *ctx, slice secret)
 	if (secret.n == 0)
 		rand_bytes(ctx->ticket_secret, sizeof ctx->ticket_secret);
 	else
-		must(EVP_Digest(secret.p, secret.n, ctx->ticket_secret, NULL, EVP_sha256(), NULL) == 1);
+		must(EVP_Digest(secret.p, secret.n, ctx->ticket_secret, NULL, EVP_sha256(), NULL) ==
+			1);
 	ctx->keys[1].period = -1;
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx->ssl, on_ticket);
 	SSL_CTX_set_num_tickets(ctx->ssl, 1);
