@@ -118,7 +118,9 @@ static bool ready_for(struct smtpd_session *s, enum smtp_verb verb, const struct
 {
 	bool needs_auth =
 		s->service->require_auth || (s->service->require_trust && !s->client.trusted);
-	if ((v->flags & NEEDS_TLS) && s->service->tls_mode == SMTPD_TLS_REQUIRE && !s->tls)
+	if (s->state == ST_CONNECTED && !(v->allowed_in & ST_CONNECTED))
+		wrong_place(s, verb);
+	else if ((v->flags & NEEDS_TLS) && s->service->tls_mode == SMTPD_TLS_REQUIRE && !s->tls)
 		smtpd_complain(s, 530, "5.7.0", "Say STARTTLS first");
 	else if ((v->flags & NEEDS_AUTH) && needs_auth && !s->client.login.n)
 		smtpd_complain(s, 530, "5.7.0", "Log in with AUTH first");

@@ -51,7 +51,10 @@ TEST(synchronisation)
 			0,
 			GH MAIL_OK RCPT_OK
 			"554 5.5.0 Wait for the reply to DATA before you go on\r\n",
-			NULL, "end sync\n"},
+			NULL,
+			"data 554 5.5.0 Wait for the reply to DATA before you go on 0 <a@x.test> "
+			"<>\n"
+			"end sync\n"},
 		{"trusted ones may", "kind = mx\ntrusted = 192.0.2.1\n", NULL,
 			"\361" HELO MAIL_A RCPT_ALICE "DATA\r\nA: b\r\n\r\nx\r\n.\r\n" QUIT, 0,
 			GH MAIL_OK RCPT_OK GO KEPT BYE,

@@ -396,7 +396,9 @@ static inline void fake_service(slice conf_text, struct tls_ctx *tls, struct are
 	static const struct conf_section *const sections[] = {&smtpd_section, NULL};
 	struct conf_errors errors;
 	struct err e;
-	slice name, text = arena_printf(a, "[smtp \"t\"]\ntarpit = 0\n%.*s\n", SFMT(conf_text));
+	slice name, text = arena_printf(a, "[smtp \"t\"]\n%s%.*s\n",
+			    slice_find(conf_text, S("tarpit")) < conf_text.n ? "" : "tarpit = 0\n",
+			    SFMT(conf_text));
 	if (conf_parse(text, S("test"), sections, CONF_EN, a, ret_conf, &errors, &e) < 0 ||
 		smtpd_service_init(ret, conf_nth(*ret_conf, &smtpd_section, 0, &name), S("mx"),
 			S("mail.example.com"), tls, a, &e) < 0) {
