@@ -1,31 +1,46 @@
 /*
  * The directory: domains, accounts, aliases, routes, credentials. Small, read often: processes keep
  * the answers in a cache that notices changes of the database (struct directory).
+ *
+ * Addresses are compared in their canonical spelling (codec/address.h): domain as lower-case
+ * A-labels, ASCII letters of the local part folded, quotes only where needed. How an address of a
+ * local domain is found, first hit wins: an account or alias of that name; the same without
+ * "+detail"; the domain's catch-all alias "@domain"; and, for postmaster (RFC 5321 4.5.1), the
+ * postmaster that directory_set_postmaster named, else the oldest enabled account of the domain,
+ * else of all.
  */
 #pragma once
 #include "base/arena.h"
 #include "store/sql.h"
 
+enum {
+	DIRECTORY_ALIAS_DEPTH = 8, /* aliases of aliases */
+	DIRECTORY_TARGETS_MAX = 1000, /* addresses behind one alias, all told */
+	DIRECTORY_ROUTES_MAX = 10000,
+	DIRECTORY_TEXT_MAX = 1000, /* names, hosts, patterns */
+	DIRECTORY_CACHE_MAX = 50000, /* answers kept in a process */
+};
+
 extern const struct sql_migration directory_migrations[];
 extern const size_t directory_migrations_n;
 
 enum domain_kind {
-	DOMAIN_LOCAL = 1,   /* mailboxes here */
+	DOMAIN_LOCAL = 1, /* mailboxes here */
 	DOMAIN_BACKEND = 2, /* behind us: routed to a backend mail system */
 };
 struct domain {
 	int64_t id;
 	slice name; /* lower case A-label (RFC 5890) */
 	enum domain_kind kind;
-	slice backend;	/* name of the route that its mail takes, for DOMAIN_BACKEND */
-	bool callout;	/* recipients of a backend domain are asked there at RCPT */
+	slice backend; /* name of the route that its mail takes, for DOMAIN_BACKEND */
+	bool callout; /* recipients of a backend domain are asked there at RCPT */
 	bool disabled;
 	int64_t created_at;
 };
 struct account {
 	int64_t id, domain_id;
 	slice address; /* canonical, lower case */
-	slice name;    /* display name, UTF-8 */
+	slice name; /* display name, UTF-8 */
 	bool disabled;
 	uint64_t quota; /* bytes, 0 none */
 	int64_t created_at;
@@ -34,11 +49,11 @@ struct account {
 struct route {
 	int64_t id;
 	slice name;
-	slice match;	/* "domain", ".domain" (and below), "user@domain", "*": recipients that take it; may be empty
-			   (then only domains name it) */
+	slice match; /* "domain", ".domain" (and below), "user@domain", "*": recipients that take
+			it; may be empty (then only domains name it) */
 	slice protocol; /* "smtp" or "lmtp" */
-	slice hosts;	/* "host[:port] ..." tried by health, in order; "[192.0.2.1]:25" */
-	slice tls;	/* "opportunistic", "required" (any certificate), "ca", "host", "none" */
+	slice hosts; /* "host[:port] ..." tried by health, in order; "[192.0.2.1]:25" */
+	slice tls; /* "opportunistic", "required" (any certificate), "ca", "host", "none" */
 	slice auth_user, auth_secret; /* SASL at the next hop; may be empty */
 	bool disabled;
 };
@@ -46,60 +61,96 @@ struct route {
 /* Verifiers of one account's password. */
 struct credential {
 	int64_t account_id;
-	slice argon2;	      /* encoded argon2id string */
-	slice scram;	      /* "SCRAM-SHA-256$iter:salt$StoredKey:ServerKey", base64 as in RFC 5803 */
+	slice argon2; /* encoded argon2id string */
+	slice scram; /* "SCRAM-SHA-256$iter:salt$StoredKey:ServerKey", base64 as in RFC 5803 */
 	bool disabled;
 };
 
+/* An address without mailbox that stands for others; "@domain" for all that is not found there. */
+struct alias {
+	slice address, target;
+};
+
+/* The canonical spelling. False: no address. "@domain" is allowed where a catch-all may stand. */
+bool directory_canonical(slice address, struct arena *a, slice *ret);
+bool directory_canonical_catchall(slice address, struct arena *a, slice *ret);
+
 /* Lookups. 0, or -1: ERR_NOTFOUND, ERR_TEMP. Strings from *a. `address` may be in any case. */
-int directory_domain(struct sql *db, slice name, struct arena *a, struct domain *ret, struct err *e);
-int directory_account(struct sql *db, slice address, struct arena *a, struct account *ret, struct err *e);
-int directory_account_by_id(struct sql *db, int64_t id, struct arena *a, struct account *ret, struct err *e);
-/* Follows aliases (several targets each, at most 8 deep, 1000 targets in all): the final addresses. */
-int directory_expand(struct sql *db, slice address, struct arena *a, slice **ret, size_t *ret_n, struct err *e);
+int directory_domain(
+	struct sql *db, slice name, struct arena *a, struct domain *ret, struct err *e);
+int directory_account(
+	struct sql *db, slice address, struct arena *a, struct account *ret, struct err *e);
+int directory_account_by_id(
+	struct sql *db, int64_t id, struct arena *a, struct account *ret, struct err *e);
+/* Follows aliases to the final addresses: accounts here, and whatever is elsewhere or unknown. An
+ * address that is no alias is its own. ERR_LIMIT (the limits above), ERR_PERM (a loop without end).
+ */
+int directory_expand(
+	struct sql *db, slice address, struct arena *a, slice **ret, size_t *ret_n, struct err *e);
 int directory_route(struct sql *db, slice name, struct arena *a, struct route *ret, struct err *e);
 /* The best match for a recipient: exact address, domain, parent domains, "*". */
-int directory_route_for(struct sql *db, slice address, struct arena *a, struct route *ret, struct err *e);
-int directory_credential(struct sql *db, slice login, struct arena *a, struct credential *ret, struct err *e);
+int directory_route_for(
+	struct sql *db, slice address, struct arena *a, struct route *ret, struct err *e);
+/* By login, which is the account's address. `disabled` when account or domain is. */
+int directory_credential(
+	struct sql *db, slice login, struct arena *a, struct credential *ret, struct err *e);
 
 /* Changes, each in a transaction of its own. ERR_EXISTS, ERR_NOTFOUND, ERR_PROTO (bad name). */
 int directory_domain_add(struct sql *db, const struct domain *d, struct err *e);
-int directory_domain_remove(struct sql *db, slice name, struct err *e); /* ERR_PERM while it has accounts */
+int directory_domain_remove(
+	struct sql *db, slice name, struct err *e); /* ERR_PERM while it has accounts or aliases */
 int directory_account_add(struct sql *db, slice address, slice name, slice password, struct err *e);
 int directory_account_disable(struct sql *db, slice address, bool disabled, struct err *e);
 int directory_password(struct sql *db, slice address, slice password, struct err *e);
-/* An alias may have up to DIRECTORY_TARGETS_MAX targets, here or elsewhere. "@domain" is the alias of
- * every address of a local domain that has none of its own. */
+/* The address must be in a local domain and no account (an alias that is also a mailbox would be
+ * expanded again at its own delivery). An alias may have up to DIRECTORY_TARGETS_MAX targets, here
+ * or elsewhere. "@domain" is the alias of every address of a local domain that has none of its own.
+ */
 int directory_alias_add(struct sql *db, slice address, slice target, struct err *e);
 /* An empty target removes the whole alias. */
 int directory_alias_remove(struct sql *db, slice address, slice target, struct err *e);
-int directory_route_add(struct sql *db, const struct route *r, struct err *e); /* replaces by name */
+int directory_route_add(
+	struct sql *db, const struct route *r, struct err *e); /* replaces by name */
 int directory_route_remove(struct sql *db, slice name, struct err *e);
-int directory_domains(struct sql *db, struct arena *a, struct domain **ret, size_t *ret_n, struct err *e);
-int directory_accounts(struct sql *db, slice domain, struct arena *a, struct account **ret, size_t *ret_n,
-	struct err *e);
-int directory_routes(struct sql *db, struct arena *a, struct route **ret, size_t *ret_n, struct err *e);
+int directory_domains(
+	struct sql *db, struct arena *a, struct domain **ret, size_t *ret_n, struct err *e);
+int directory_accounts(struct sql *db, slice domain, struct arena *a, struct account **ret,
+	size_t *ret_n, struct err *e);
+int directory_aliases(struct sql *db, slice domain, struct arena *a, struct alias **ret,
+	size_t *ret_n, struct err *e); /* of one domain, or all when empty; likewise accounts */
+int directory_routes(
+	struct sql *db, struct arena *a, struct route **ret, size_t *ret_n, struct err *e);
 
-/* The cached view for servers: lookups answer from memory, without blocking when the answer is known;
- * else they go through the pool. Changes by other processes are seen within a second. In a coroutine. */
+/* The cached view for servers: lookups answer from memory, without blocking when the answer is
+ * known; else they go through the pool. Changes by other processes are seen within a second. In a
+ * coroutine. */
 struct directory;
 int directory_open(slice dir, struct directory **ret, struct err *e);
 void directory_close(struct directory *d);
+/* Where postmaster@ a local domain goes that has no such address; used when it is an address here.
+ */
+void directory_set_postmaster(struct directory *d, slice address);
 
 enum rcpt_kind { RCPT_UNKNOWN_DOMAIN, RCPT_LOCAL, RCPT_BACKEND, RCPT_NO_SUCH_USER, RCPT_DISABLED };
 struct rcpt_answer {
 	enum rcpt_kind kind;
-	int64_t account_id;	/* RCPT_LOCAL without alias: the mailbox; else 0 */
-	slice *targets;		/* RCPT_LOCAL through an alias: final addresses; else NULL */
+	int64_t account_id; /* RCPT_LOCAL without alias: the mailbox; else 0 */
+	uint64_t quota; /* of that account, bytes; 0 none */
+	slice *targets; /* RCPT_LOCAL through an alias: final addresses; else NULL */
 	size_t ntargets;
-	slice backend;		/* RCPT_BACKEND: the route's name */
+	slice backend; /* RCPT_BACKEND: the route's name */
 	bool callout;
-	uint64_t version;	/* changes when the directory changed */
+	uint64_t version; /* changes when the directory changed */
 };
 /* What a recipient address means here. "local+detail@domain" falls back to "local@domain". */
-int directory_rcpt(struct directory *d, slice address, struct arena *a, struct rcpt_answer *ret, struct err *e);
-/* May this login use this address as its sender? True for its own address and aliases to it. */
-int directory_may_send_as(struct directory *d, slice login, slice address, bool *ret, struct err *e);
+int directory_rcpt(struct directory *d, slice address, struct arena *a, struct rcpt_answer *ret,
+	struct err *e);
+/* May this login use this address as its sender? True for its own address (also with "+detail"),
+ * for aliases that lead to it, and for the null sender. False for unknown and disabled logins. */
+int directory_may_send_as(
+	struct directory *d, slice login, slice address, bool *ret, struct err *e);
 /* Cached counterparts of the lookups above. */
-int directory_get_route(struct directory *d, slice name, struct arena *a, struct route *ret, struct err *e);
-int directory_get_route_for(struct directory *d, slice address, struct arena *a, struct route *ret, struct err *e);
+int directory_get_route(
+	struct directory *d, slice name, struct arena *a, struct route *ret, struct err *e);
+int directory_get_route_for(
+	struct directory *d, slice address, struct arena *a, struct route *ret, struct err *e);

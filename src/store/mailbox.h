@@ -19,18 +19,24 @@ const char *mailbox_db_name(int shard);
 extern const struct sql_migration mailbox_migrations[];
 extern const size_t mailbox_migrations_n;
 
+enum {
+	MAILBOX_FOLDER_MAX = 1000,
+	MAILBOX_FOLDERS_MAX = 10000
+}; /* bytes of a name; folders an account */
+
 struct mailbox_delivery {
 	int64_t account_id;
-	slice folder;	/* "INBOX"; made when missing */
+	slice folder; /* "INBOX"; made when missing. ERR_PROTO: no UTF-8, too long; ERR_LIMIT */
 	msg_id queue_id; /* with rcpt_idx: the same delivery is never made twice (after a crash) */
 	int32_t rcpt_idx;
 	blob_id blob;
 	uint64_t size; /* of the blob */
-	slice prefix;  /* Return-Path:, Delivered-To:, Received: ... before the stored bytes */
+	slice prefix; /* Return-Path:, Delivered-To:, Received: ... before the stored bytes */
 	int64_t received_at;
 };
 /* 0, also when this delivery is there already (then *ret_uid is the earlier one). */
-int mailbox_deliver_tx(struct sql *db, const struct mailbox_delivery *d, uint32_t *ret_uid, struct err *e);
+int mailbox_deliver_tx(
+	struct sql *db, const struct mailbox_delivery *d, uint32_t *ret_uid, struct err *e);
 
 struct mailbox_message {
 	int64_t account_id;
@@ -42,9 +48,13 @@ struct mailbox_message {
 	int64_t received_at;
 	unsigned flags;
 };
-int mailbox_list(struct sql *db, int64_t account_id, slice folder, uint32_t after_uid, uint64_t most,
-	bool (*row)(void *arg, const struct mailbox_message *m), void *arg, struct err *e);
+/* By UID, those above after_uid; ERR_NOTFOUND when the folder does not exist. Reads in short
+ * pieces. */
+int mailbox_list(struct sql *db, int64_t account_id, slice folder, uint32_t after_uid,
+	uint64_t most, bool (*row)(void *arg, const struct mailbox_message *m), void *arg,
+	struct err *e);
 int mailbox_get(struct sql *db, int64_t account_id, slice folder, uint32_t uid, struct arena *a,
 	struct mailbox_message *ret, struct err *e);
 /* Bytes and messages of an account. */
-int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages, struct err *e);
+int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages,
+	struct err *e);

@@ -1,0 +1,40 @@
+/* Inside the directory: what directory*.c share. */
+#pragma once
+#include "base/map.h"
+#include "store/directory.h"
+
+/* An address taken apart, in canonical spelling. */
+struct directory_name {
+	slice address, local, domain; /* local as it stands in address, maybe quoted */
+};
+bool directory_name(slice address, struct arena *a, struct directory_name *ret);
+/* "local@domain" of "local+detail@domain"; false: there is no detail. */
+bool directory_base_name(const struct directory_name *n, struct arena *a, slice *ret);
+
+/* Lower-case A-labels. */
+bool directory_domain_name(slice name, struct arena *a, slice *ret);
+
+/* The number that every change of the directory raises. */
+int directory_version(struct sql *db, uint64_t *ret, struct err *e);
+
+/* What an address of the directory means; the uncached directory_rcpt. `postmaster` may be empty.
+ */
+int directory_resolve(struct sql *db, slice address, slice postmaster, struct arena *a,
+	struct rcpt_answer *ret, struct err *e);
+
+/* The uncached directory_may_send_as. */
+int directory_check_sender(struct sql *db, slice login, slice address, slice postmaster,
+	struct arena *a, bool *ret, struct err *e);
+
+/* The targets of an alias in canonical spelling; none: not an alias. */
+int directory_targets(
+	struct sql *db, slice address, struct arena *a, slice **ret, size_t *ret_n, struct err *e);
+
+/* Calls each key under which a route may stand for this address, best first, until fn says true:
+ * "user@domain", "domain", ".domain", ".parent" ..., "*". */
+bool directory_route_keys(
+	slice address, struct arena *a, bool (*fn)(void *arg, slice key), void *arg);
+
+/* One row of the statement with the columns ROUTE_COLUMNS. */
+#define ROUTE_COLUMNS "id, name, pattern, protocol, hosts, tls, auth_user, auth_secret, disabled"
+struct route directory_read_route(struct sql_stmt *s, struct arena *a);
