@@ -227,7 +227,7 @@ static void plain_deadlines(void *arg)
 	int other;
 	struct err e;
 	slice line;
-	char block[4096] = {0};
+	char block[2048] = {0};
 	(void)arg;
 	struct io *io = plain_pair(&other);
 	io_set_deadline(io, instant_in(20 * MSEC));
@@ -238,7 +238,7 @@ static void plain_deadlines(void *arg)
 	CHECK_STR(line, S("late\n"));
 	io_set_deadline(io, instant_in(20 * MSEC));
 	int r = 0;
-	for (int i = 0; i < 1000 && r == 0; i++)
+	for (int i = 0; i < 2000 && r == 0; i++)
 		r = io_write(io, slice_of(block, sizeof block), &e);
 	CHECK(r < 0 && e.kind == ERR_TIMEOUT);
 	CHECK(io_flush(io, &e) < 0 && e.kind == ERR_CLOSED);
