@@ -25,7 +25,8 @@ struct hold *hold_find(const struct holds *h, uint32_t no)
 	return map_get(&h->by_no, key_of(&no));
 }
 
-static int open_locked(int dir, uint32_t no, int *ret, struct err *e)
+/* 1 locked, 0 removed or replaced between open and lock, -1. */
+static int try_lock(int dir, uint32_t no, int *ret, struct err *e)
 {
 	char name[PACK_NAME_MAX];
 	pack_name(no, name);
@@ -35,14 +36,24 @@ static int open_locked(int dir, uint32_t no, int *ret, struct err *e)
 	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
 	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
 		if (errno == EAGAIN || errno == EACCES)
-			return err_set(e, ERR_NOTFOUND, "pack %u is being collected", no);
+			return err_set(e, ERR_TEMP, "pack %u is being collected", no);
 		return err_sys(e, errno, "pack %u", no);
 	}
 	struct stat st;
-	if (fstat(fd, &st) < 0 || st.st_nlink == 0) /* removed or replaced between open and lock */
-		return err_set(e, ERR_NOTFOUND, "pack %u is gone", no);
+	if (fstat(fd, &st) < 0 || st.st_nlink == 0)
+		return 0;
 	*ret = take_fd(&fd);
-	return 0;
+	return 1;
+}
+
+static int open_locked(int dir, uint32_t no, int *ret, struct err *e)
+{
+	for (int tries = 0; tries < 5; tries++) {
+		int r = try_lock(dir, no, ret, e);
+		if (r)
+			return r < 0 ? -1 : 0;
+	}
+	return err_set(e, ERR_TEMP, "pack %u is being collected", no);
 }
 
 int hold_take(struct holds *h, uint32_t no, struct err *e)

@@ -23,7 +23,7 @@ struct holds {
 /* A pack just made by this process; fd is locked already and taken over. One user. */
 void hold_adopt(struct holds *h, uint32_t no, int fd);
 struct hold *hold_find(const struct holds *h, uint32_t no); /* NULL: not held */
-/* One more user. ERR_NOTFOUND: the pack is gone, or gc is at it. */
+/* One more user. ERR_NOTFOUND: the pack is gone; ERR_TEMP: gc is at it. */
 int hold_take(struct holds *h, uint32_t no, struct err *e);
 void hold_drop(struct holds *h, uint32_t no);
 void holds_done(struct holds *h);

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 enum { ALLOCATE_STEP = 4 << 20 };
 
@@ -67,10 +68,14 @@ static int claim(int dir, uint32_t *ret_no, int *ret_fd, struct err *e)
 	}
 }
 
-static int lock_shared(int fd)
+/* Between making the file and this gc may have found it, empty and without an owner. */
+static int lock_shared(int fd, uint32_t no, struct err *e)
 {
 	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
-	return fcntl(fd, F_OFD_SETLK, &lock);
+	struct stat st;
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, errno, "pack %u", no);
+	return st.st_nlink ? 0 : err_set(e, ERR_TEMP, "pack %u was collected at once", no);
 }
 
 static int allocate(struct pack_out *p, uint64_t until, struct err *e)
@@ -104,9 +109,9 @@ static int write_head(struct pack_out *p, struct err *e)
 	struct pack_head h = {.no = p->no, .salt = p->salt, .created_at = wall_now()};
 	char bytes[PACK_HEAD_SIZE];
 	pack_head_put(&h, bytes);
-	if (allocate(p, PACK_RECORDS_AT, e) < 0)
+	if (write_all(p, slice_of(bytes, sizeof bytes), 0, e) < 0)
 		return -1;
-	return write_all(p, slice_of(bytes, sizeof bytes), 0, e);
+	return allocate(p, PACK_RECORDS_AT, e);
 }
 
 int pack_out_create(int dir, struct pack_out **ret, struct err *e)
@@ -118,7 +123,7 @@ int pack_out_create(int dir, struct pack_out **ret, struct err *e)
 	struct pack_out *p = NEW(struct pack_out);
 	*p = (struct pack_out){.no = no, .fd = fd, .salt = rand_u64(), .end = PACK_RECORDS_AT};
 	p->pending = BUF(SIZE_MAX / 2);
-	int r = lock_shared(fd) < 0 ? err_sys(e, errno, "pack %u", no) : write_head(p, e);
+	int r = lock_shared(fd, no, e) < 0 ? -1 : write_head(p, e);
 	if (r == 0 && fsync(dir) < 0)
 		r = err_sys(e, errno, "pack directory");
 	if (r < 0) {

@@ -2,7 +2,7 @@
  * The store of one installation: where its parts are, opening them together, and the work across
  * them: verify, repair, garbage collection, statistics.
  *
- *	DIR/db/{directory,queue,trace,mail-NN}.sqlite  DIR/blob/NNNNNNNN.pack  DIR/snapshot/
+ *	DIR/db/{directory,queue,trace,mail-NN}.sqlite  DIR/blob/NNNNNNNNN.pack  DIR/snapshot/
  */
 #pragma once
 #include "store/blob.h"
@@ -22,15 +22,24 @@ struct store_problem {
 int store_verify(slice dir, bool repair, void (*problem)(void *arg, const struct store_problem *p), void *arg,
 	struct err *e);
 
+/*
+ * Garbage collection, safe while the server runs, one at a time in an installation.
+ * store_gc: the whole work, for a timer (once a day) or the command line: deletes packs without live
+ * references, rewrites (with zstd) those that are mostly dead. May take long; blocks.
+ * store_gc_quick: only deletes whole packs: cheap enough for every few seconds, which is how a busy
+ * relay gets its disk space back. Both do nothing and return 0 when another process is collecting.
+ */
 struct store_gc_result {
-	uint64_t packs_deleted, packs_rewritten, bytes_freed, messages_live;
+	uint64_t packs_deleted, packs_rewritten, bytes_freed, references;
 };
-/* Deletes packs without live references, rewrites (with zstd) those that are mostly dead. Safe while
- * the server runs. */
 int store_gc(slice dir, struct store_gc_result *ret, struct err *e);
+struct store_gc;
+int store_gc_open(slice dir, struct store_gc **ret, struct err *e);
+int store_gc_quick(struct store_gc *g, struct store_gc_result *ret, struct err *e);
+void store_gc_close(struct store_gc *g);
 
 struct store_stat {
-	uint64_t packs, pack_bytes, segments, shared_segments, queue_messages, queue_rcpts, trace_rows,
+	uint64_t packs, pack_bytes, segments, segment_bytes, queue_messages, queue_rcpts, trace_rows,
 		mailbox_messages, accounts, domains, db_bytes, free_bytes;
 };
 int store_stat(slice dir, struct store_stat *ret, struct err *e);

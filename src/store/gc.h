@@ -1,0 +1,58 @@
+/*
+ * Inside garbage collection: gc.c (which packs are dead), gc_refs.c (what the databases refer to),
+ * gc_rewrite.c (packs that are mostly dead). verify uses gc_refs too. Callers see store.h.
+ */
+#pragma once
+#include "store/mailbox.h"
+#include "store/pack_in.h"
+#include "store/segment.h"
+#include "store/sql.h"
+#include "store/store.h"
+
+/* The databases that refer to messages. A reference moves forward only: from the queue to a mailbox,
+ * where it is written before it leaves the queue. So the queue is always asked first. */
+enum { REFS_DBS = 1 + MAILBOX_SHARDS };
+struct refs {
+	struct sql *db[REFS_DBS]; /* NULL: not made yet */
+};
+int refs_open(slice dir, struct refs *ret, struct err *e);
+void refs_close(struct refs *r);
+const char *refs_table(int i); /* for messages: "queue", "mail-00" ... */
+/* The lowest id from `from` on that anything refers to: 1, 0 none, -1. */
+int refs_next(struct refs *r, blob_id from, blob_id *ret, struct err *e);
+/* Every reference with from <= id < until, database by database, ascending in each. */
+int refs_each(struct refs *r, blob_id from, blob_id until, int (*fn)(void *arg, blob_id id, uint64_t size, struct err *),
+	void *arg, struct err *e);
+int refs_count(struct refs *r, uint64_t *ret, struct err *e);
+
+struct gc_pack {
+	uint32_t no;
+	int fd; /* exclusively locked, or -1 */
+	uint64_t size;
+	int64_t changed_at;
+	bool live;
+	uint32_t *links;
+	unsigned nlinks;
+	bool links_known;
+};
+
+struct store_gc {
+	char *dir;
+	int packs_dir;
+	struct refs refs;
+	struct segments *segments;
+	struct pack_cache cache;
+	bool sharing; /* the index exists */
+	struct gc_pack *packs; /* of this run, ascending */
+	size_t npacks;
+};
+struct gc_pack *gc_find(struct store_gc *g, uint32_t no);
+/* Adds packs that are new in the directory. */
+int gc_list_packs(struct store_gc *g, struct err *e);
+bool gc_lock(struct store_gc *g, struct gc_pack *p); /* exclusively; false: in use, or gone */
+void gc_unlock(struct gc_pack *p);
+/* Remembered once nobody has the pack open for writing. */
+int gc_read_links(struct store_gc *g, struct gc_pack *p, struct err *e);
+
+/* Rewrites the packs for which that is worth it. */
+int gc_rewrite_all(struct store_gc *g, struct store_gc_result *result, struct err *e);

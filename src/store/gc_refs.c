@@ -1,0 +1,105 @@
+/* What the databases refer to (gc.h): by the indexes on their blob columns. */
+#include "store/gc.h"
+
+struct queries {
+	const char *next, *each, *count;
+};
+static const struct queries queue_queries = {"SELECT MIN(blob) FROM msg WHERE blob >= $1",
+	"SELECT blob, size FROM msg WHERE blob >= $1 AND blob < $2 ORDER BY blob", "SELECT COUNT(*) FROM msg"};
+static const struct queries mailbox_queries = {"SELECT MIN(blob) FROM message WHERE blob >= $1",
+	"SELECT blob, size FROM message WHERE blob >= $1 AND blob < $2 ORDER BY blob",
+	"SELECT COUNT(*) FROM message"};
+
+static const struct queries *queries_of(int i)
+{
+	return i == 0 ? &queue_queries : &mailbox_queries;
+}
+
+const char *refs_table(int i)
+{
+	return i == 0 ? "queue" : mailbox_db_name(i - 1);
+}
+
+int refs_open(slice dir, struct refs *ret, struct err *e)
+{
+	struct refs r = {0};
+	for (int i = 0; i < REFS_DBS; i++)
+		if (sql_open_read(dir, refs_table(i), &r.db[i], e) < 0 && e->kind != ERR_NOTFOUND) {
+			refs_close(&r);
+			return -1;
+		}
+	*ret = r;
+	return 0;
+}
+
+void refs_close(struct refs *r)
+{
+	for (int i = 0; i < REFS_DBS; i++)
+		sql_close(r->db[i]);
+	*r = (struct refs){0};
+}
+
+int refs_next(struct refs *r, blob_id from, blob_id *ret, struct err *e)
+{
+	blob_id lowest = 0;
+	for (int i = 0; i < REFS_DBS; i++) {
+		if (!r->db[i])
+			continue;
+		struct sql_stmt *s = sql_prepare(r->db[i], queries_of(i)->next, e);
+		if (!s)
+			return -1;
+		sql_bind_int(s, 1, (int64_t)from);
+		int more = sql_step(s, e);
+		if (more < 0)
+			return -1;
+		if (more && !sql_is_null(s, 0) && (!lowest || (blob_id)sql_int(s, 0) < lowest))
+			lowest = (blob_id)sql_int(s, 0);
+		if (more)
+			sql_reset(s);
+	}
+	if (lowest)
+		*ret = lowest;
+	return lowest != 0;
+}
+
+static int each_in(struct sql *db, const struct queries *q, blob_id from, blob_id until,
+	int (*fn)(void *, blob_id, uint64_t, struct err *), void *arg, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db, q->each, e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, (int64_t)from);
+	sql_bind_int(s, 2, (int64_t)until);
+	int more;
+	while ((more = sql_step(s, e)) > 0)
+		if (fn(arg, (blob_id)sql_int(s, 0), (uint64_t)sql_int(s, 1), e) < 0) {
+			sql_reset(s);
+			return -1;
+		}
+	return more;
+}
+
+int refs_each(struct refs *r, blob_id from, blob_id until, int (*fn)(void *, blob_id, uint64_t, struct err *),
+	void *arg, struct err *e)
+{
+	for (int i = 0; i < REFS_DBS; i++)
+		if (r->db[i] && each_in(r->db[i], queries_of(i), from, until, fn, arg, e) < 0)
+			return -1;
+	return 0;
+}
+
+int refs_count(struct refs *r, uint64_t *ret, struct err *e)
+{
+	uint64_t sum = 0;
+	for (int i = 0; i < REFS_DBS; i++) {
+		if (!r->db[i])
+			continue;
+		struct sql_stmt *s = sql_prepare(r->db[i], queries_of(i)->count, e);
+		if (!s || sql_step(s, e) < 0)
+			return -1;
+		sum += (uint64_t)sql_int(s, 0);
+		sql_reset(s);
+	}
+	*ret = sum;
+	return 0;
+}

@@ -1,0 +1,138 @@
+/*
+ * The store of an installation: making it and what it holds in numbers (store.h). Run by `posthouse
+ * init`, by the master at start, and by the command line.
+ */
+#include "store/store.h"
+
+#include "base/mem.h"
+#include "store/directory.h"
+#include "store/gc.h"
+#include "store/queue.h"
+#include "store/trace.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+enum { PATH_LIMIT = 3000 };
+
+static int make_dir(slice dir, const char *sub, struct err *e)
+{
+	AUTO(buf) struct buf path = BUF(PATH_LIMIT);
+	buf_put(&path, dir);
+	buf_printf(&path, "%s", sub);
+	buf_byte(&path, 0);
+	if (!buf_ok(&path))
+		return err_set(e, ERR_LIMIT, "path of the store is too long");
+	if (mkdir(path.p, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "%s", path.p);
+	return 0;
+}
+
+static int migrate(slice dir, const char *name, const struct sql_migration *m, size_t n, struct err *e)
+{
+	struct sql *db;
+	if (sql_open(dir, name, &db, e) < 0)
+		return -1;
+	int r = sql_migrate(db, m, n, e);
+	sql_close(db);
+	return r;
+}
+
+int store_prepare(slice dir, struct err *e)
+{
+	static const char *const subs[] = {"", "/db", "/blob", "/snapshot"};
+	for (size_t i = 0; i < sizeof subs / sizeof *subs; i++)
+		if (make_dir(dir, subs[i], e) < 0)
+			return -1;
+	if (migrate(dir, "directory", directory_migrations, directory_migrations_n, e) < 0 ||
+		migrate(dir, "queue", queue_migrations, queue_migrations_n, e) < 0 ||
+		migrate(dir, "trace", trace_migrations, trace_migrations_n, e) < 0)
+		return -1;
+	for (int i = 0; i < MAILBOX_SHARDS; i++)
+		if (migrate(dir, mailbox_db_name(i), mailbox_migrations, mailbox_migrations_n, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* Adds up the files of DIR/sub whose names end so. */
+static int add_files(slice dir, const char *sub, slice end, uint64_t *n, uint64_t *bytes, struct err *e)
+{
+	AUTO(buf) struct buf path = BUF(PATH_LIMIT);
+	buf_put(&path, dir);
+	buf_printf(&path, "%s", sub);
+	buf_byte(&path, 0);
+	DIR *d = buf_ok(&path) ? opendir(path.p) : NULL;
+	if (!d)
+		return err_sys(e, errno, "%.*s%s", SFMT(dir), sub);
+	struct stat st;
+	for (struct dirent *f; (f = readdir(d));) {
+		if (f->d_name[0] == '.' || !slice_ends(slice_z(f->d_name), end) ||
+			fstatat(dirfd(d), f->d_name, &st, 0) < 0)
+			continue;
+		*n += 1;
+		*bytes += (uint64_t)st.st_blocks * 512;
+	}
+	closedir(d);
+	return 0;
+}
+
+struct question {
+	const char *db, *sql;
+	uint64_t *ret;
+};
+
+/* One number; a database that was never made counts nothing. */
+static int ask(slice dir, const struct question *q, struct err *e)
+{
+	struct sql *db;
+	if (sql_open_read(dir, q->db, &db, e) < 0)
+		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	struct sql_stmt *s = sql_prepare(db, q->sql, e);
+	int r = s ? sql_step(s, e) : -1;
+	if (r == 1)
+		*q->ret += (uint64_t)sql_int(s, 0);
+	sql_close(db);
+	return r < 0 ? -1 : 0;
+}
+
+static int ask_all(slice dir, struct store_stat *st, struct err *e)
+{
+	const struct question questions[] = {
+		{"segment", "SELECT COUNT(*) FROM segment", &st->segments},
+		{"segment", "SELECT COALESCE(SUM(size), 0) FROM segment", &st->segment_bytes},
+		{"queue", "SELECT COUNT(*) FROM msg", &st->queue_messages},
+		{"queue", "SELECT COUNT(*) FROM rcpt", &st->queue_rcpts},
+		{"trace", "SELECT COUNT(*) FROM trace", &st->trace_rows},
+		{"directory", "SELECT COUNT(*) FROM account", &st->accounts},
+		{"directory", "SELECT COUNT(*) FROM domain", &st->domains},
+	};
+	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+		if (ask(dir, &questions[i], e) < 0)
+			return -1;
+	for (int i = 0; i < MAILBOX_SHARDS; i++) {
+		const struct question q = {mailbox_db_name(i), "SELECT COUNT(*) FROM message",
+			&st->mailbox_messages};
+		if (ask(dir, &q, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int store_stat(slice dir, struct store_stat *ret, struct err *e)
+{
+	struct store_stat st = {0};
+	uint64_t files = 0;
+	if (add_files(dir, "/blob", S(".pack"), &st.packs, &st.pack_bytes, e) < 0 ||
+		add_files(dir, "/db", S(""), &files, &st.db_bytes, e) < 0 || ask_all(dir, &st, e) < 0)
+		return -1;
+	AUTO(free) char *path = mem_dup(dir.p, dir.n);
+	struct statvfs fs;
+	if (statvfs(path, &fs) < 0)
+		return err_sys(e, errno, "%s", path);
+	st.free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	*ret = st;
+	return 0;
+}
