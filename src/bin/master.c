@@ -10,6 +10,7 @@
 #include "bin/master.h"
 
 #include "base/mem.h"
+#include "base/rand.h"
 #include "bin/census.h"
 #include "run/control.h"
 #include "run/log.h"
@@ -20,6 +21,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,6 +66,18 @@ static void raise_file_limit(void)
 		log_warn(NULL, "server.files", F("limit", r.rlim_max));
 }
 
+/* 32 random bytes in memory, read by every edge: a client resumes its TLS session with any of them. */
+static int make_tickets(int *ret_fd, struct err *e)
+{
+	char secret[32];
+	AUTO(fd) int fd = memfd_create("posthouse.tickets", MFD_CLOEXEC);
+	rand_bytes(secret, sizeof secret);
+	if (fd < 0 || write(fd, secret, sizeof secret) != sizeof secret)
+		return err_sys(e, errno, "tickets");
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
 static int open_all(struct master *m, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
@@ -75,7 +89,7 @@ static int open_all(struct master *m, struct err *e)
 	if (metrics_open(metrics, S("master"), 0, e) < 0 || census_create(&m->census, e) < 0 ||
 		census_open(m->census, CENSUS_REGIONS, &m->census_table, e) < 0)
 		return -1;
-	return listen_add(m, c, e);
+	return make_tickets(&m->tickets, e) < 0 ? -1 : listen_add(m, c, e);
 }
 
 /* ---- orders from outside ---- */

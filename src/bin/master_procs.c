@@ -179,6 +179,8 @@ void slot_start(struct slot *s)
 		spec.nfds = listen_fds(m, &m->config, fds, MASTER_SOCKETS_MAX);
 		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "census");
 		fds[spec.nfds++].fd = m->census;
+		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "tickets");
+		fds[spec.nfds++].fd = m->tickets;
 	}
 	if (proc_spawn(&spec, &events, &s->proc, &e) < 0) {
 		log_error(NULL, "process.start", F("role", s->role), F("error", &e));

@@ -1,0 +1,350 @@
+/*
+ * The edge role: accepts connections on the sockets that the master bound, and runs an SMTP or LMTP
+ * session (proto/smtpd) on each, in a coroutine of its own. All edges wait on the same sockets: the
+ * one that is idle takes the connection, and none is lost when a process goes.
+ */
+#include "bin/edge.h"
+
+#include "base/mem.h"
+#include "bin/callout.h"
+#include "run/link.h"
+#include "run/loop.h"
+#include "run/metrics.h"
+#include "run/pool.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+METRIC_COUNTER(connections, "posthouse_edge_connections_total", "", "Connections accepted.");
+METRIC_COUNTER(turned_away, "posthouse_edge_turned_away_total", "reason=\"total\"", "Connections above a limit.");
+METRIC_COUNTER(turned_away_ip, "posthouse_edge_turned_away_total", "reason=\"address\"", "Connections above a limit.");
+METRIC_GAUGE(open_sessions, "posthouse_edge_sessions", "", "Sessions open now.");
+
+enum { DISK_EVERY_MS = 1000, TICKET_SECRET = 32 };
+
+/* ---- sessions ---- */
+
+static void session_run(void *arg)
+{
+	AUTO(free) struct edge_session *s = arg;
+	struct edge *e = s->edge;
+	struct net_addr local = s->peer;
+	struct err err;
+	metric_add(&open_sessions, 1);
+	net_local_addr(s->fd, &local, &err);
+	smtpd_serve(&e->hub, io_plain(s->fd), s->service, &edge_ops, s, &s->peer, &local);
+	metric_add(&open_sessions, -1);
+	if (s->counted.len)
+		census_leave(e->census, &s->counted);
+	if (e->stopping)
+		cond_wake_all(&e->stop_changed);
+}
+
+/* Too many: a word and away, without a session. A peer that expects TLS or PROXY hears nothing. */
+static void turn_away(const struct smtpd_service *service, int fd, bool from_there)
+{
+	char line[320];
+	int n = snprintf(line, sizeof line, "421 %s %.*s Too many connections%s\r\n",
+		from_there ? "4.7.0" : "4.3.2", SFMT(slice_first(service->hostname, 200)),
+		from_there ? " from your address" : ", try later");
+	if (service->tls_mode != SMTPD_TLS_IMPLICIT && service->conf->proxy_from.n == 0)
+		send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	metric_add(from_there ? &turned_away_ip : &turned_away, 1);
+	close(fd);
+}
+
+static void admit(struct edge *e, const struct smtpd_service *service, int fd, const struct net_addr *peer)
+{
+	const struct connections_conf *c = e->config->connections;
+	bool limited = !edge_in_nets(&service->conf->proxy_from, peer) &&
+		!edge_in_nets(&service->conf->trusted, peer);
+	enum census_answer answer = census_enter(e->census, peer, c->max, limited ? c->max_per_ip : 0);
+	if (answer != CENSUS_FINE) {
+		turn_away(service, fd, answer == CENSUS_FULL_FROM_THERE);
+		return;
+	}
+	metric_add(&connections, 1);
+	struct edge_session *s = NEW(struct edge_session);
+	s->edge = e;
+	s->service = service;
+	s->fd = fd;
+	s->peer = s->counted = *peer;
+	net_print_ip(peer, s->ip);
+	log_ctx_init(&s->log, NULL);
+	group_go(&e->sessions, "smtp", session_run, s);
+}
+
+/* ---- accepting ---- */
+
+struct acceptor {
+	struct edge *edge;
+	const struct smtpd_service *service;
+	int fd;
+};
+
+static void accept_run(void *arg)
+{
+	AUTO(free) struct acceptor *a = arg;
+	struct net_addr peer;
+	struct err e;
+	int fd;
+	for (;;) {
+		if (net_accept(a->fd, &fd, &peer, &e) == 0) {
+			net_unmap(&peer);
+			admit(a->edge, a->service, fd, &peer);
+			continue;
+		}
+		if (e.kind == ERR_CLOSED)
+			break;
+		log_error(NULL, "smtp.accept", F("listener", a->service->name), F("error", &e));
+		if (co_sleep(instant_in(100 * MSEC), &e) < 0)
+			break;
+	}
+	loop_forget_fd(a->fd);
+	close(a->fd);
+}
+
+/* "listen.LISTENER.ADDRESS", as the master named them. */
+static const struct smtpd_service *service_of(const struct edge *e, const char *name)
+{
+	slice rest = slice_z(name), part;
+	uint64_t i;
+	slice_cut(&rest, '.', &part);
+	slice_cut(&rest, '.', &part);
+	if (!slice_u64(part, &i) || i >= e->config->nlisteners)
+		return NULL;
+	return &e->services[i];
+}
+
+static void start_accepting(struct edge *e)
+{
+	const char *name;
+	int fd;
+	while ((fd = proc_start_take_next(&e->env->start, "listen.", &name)) >= 0) {
+		const struct smtpd_service *service = service_of(e, name);
+		if (!service) {
+			close(fd);
+			continue;
+		}
+		struct acceptor *a = NEW(struct acceptor);
+		*a = (struct acceptor){e, service, fd};
+		group_go(&e->acceptors, "smtp.accept", accept_run, a);
+	}
+}
+
+/* ---- free space ---- */
+
+struct space {
+	const char *path;
+	uint64_t free_bytes;
+	int error;
+};
+
+static void look(void *arg)
+{
+	struct space *s = arg;
+	struct statvfs v;
+	s->error = statvfs(s->path, &v) < 0 ? errno : 0;
+	if (!s->error)
+		s->free_bytes = (uint64_t)v.f_bavail * v.f_frsize;
+}
+
+static void judge_space(struct edge *e, const struct space *s)
+{
+	bool low = s->error || s->free_bytes < (uint64_t)e->config->store->min_free;
+	if (low != e->disk_low)
+		log_warn(NULL, low ? "disk.low" : "disk.enough", F("free", s->free_bytes),
+			F("min", e->config->store->min_free), F("errno", s->error));
+	e->disk_low = low;
+	e->free_bytes = s->free_bytes;
+}
+
+static void watch_space(void *arg)
+{
+	struct edge *e = arg;
+	struct err err;
+	struct space s = {.path = arena_strz(&e->mem, arena_printf(&e->mem, "%.*s/blob", SFMT(e->config->server->data)))};
+	do {
+		pool_call(look, &s);
+		judge_space(e, &s);
+	} while (co_sleep(instant_in(DISK_EVERY_MS * MSEC), &err) == 0);
+}
+
+/* ---- opening ---- */
+
+static slice read_tickets(struct edge *e)
+{
+	char secret[TICKET_SECRET];
+	int fd = proc_start_take(&e->env->start, "tickets");
+	bool got = fd >= 0 && pread(fd, secret, sizeof secret, 0) == sizeof secret;
+	if (fd >= 0)
+		close(fd);
+	return got ? arena_dup(&e->mem, slice_of(secret, sizeof secret)) : S("");
+}
+
+static int open_tls(struct edge *e, struct err *err)
+{
+	const struct config *c = e->config;
+	const struct tls_server_config server = {
+		.cert_file = c->certificate,
+		.key_file = c->key,
+		.ciphers = c->tls->ciphers,
+		.ticket_secret = read_tickets(e),
+	};
+	const struct tls_client_config client = {.ca_file = c->tls->ca};
+	if (tls_server_ctx(&server, &e->tls, err) < 0)
+		return -1;
+	return tls_client_ctx(&client, &e->client_tls, err);
+}
+
+static int make_services(struct edge *e, struct err *err)
+{
+	const struct config *c = e->config;
+	e->services = ARENA_ARRAY(&e->mem, struct smtpd_service, c->nlisteners + 1);
+	for (size_t i = 0; i < c->nlisteners; i++)
+		if (smtpd_service_init(&e->services[i], c->listeners[i].conf, c->listeners[i].name,
+			    c->hostname, e->tls, &e->mem, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int edge_prepare(struct role_env *env, struct err *err)
+{
+	struct edge *e = NEW(struct edge);
+	env->self = e;
+	e->env = env;
+	e->config = &env->config;
+	group_init(&e->acceptors);
+	group_init(&e->sessions);
+	cond_init(&e->stop_changed);
+	smtpd_hub_init(&e->hub);
+	e->queue_link = link_new("queue");
+	e->auth_link = link_new("auth");
+	int census = proc_start_take(&env->start, "census");
+	int r = census_open(census, env->start.instance, &e->census, err);
+	if (census >= 0)
+		close(census);
+	return r < 0 || open_tls(e, err) < 0 ? -1 : make_services(e, err);
+}
+
+static int open_store(struct edge *e, struct err *err)
+{
+	slice data = e->config->server->data;
+	if (blobs_open(data, &e->blobs, err) < 0 || sql_open(data, "queue", &e->queue_db, err) < 0 ||
+		sql_open(data, "trace", &e->trace_db, err) < 0 ||
+		directory_open(data, &e->directory, err) < 0)
+		return -1;
+	e->queue = commit_new(e->queue_db, e->blobs);
+	e->trace = commit_new(e->trace_db, NULL);
+	e->routes = route_lookup_directory(e->directory);
+	return 0;
+}
+
+static int edge_open(struct role_env *env, struct err *err)
+{
+	struct edge *e = env->self;
+	if (open_store(e, err) < 0 || dns_open(e->config->dns, &e->dns, err) < 0)
+		return -1;
+	const struct callout_config callout = {
+		.conf = e->config->callout,
+		.helo = e->config->hostname,
+		.dns = e->dns,
+		.tls = e->client_tls,
+		.directory = e->directory,
+	};
+	e->callout = callout_new(&callout);
+	co_go("edge.disk", watch_space, e);
+	start_accepting(e);
+	return 0;
+}
+
+/* ---- orders ---- */
+
+static void edge_link(void *arg, const char *role, unsigned instance, int fd)
+{
+	struct edge *e = ((struct role_env *)arg)->self;
+	(void)instance;
+	if (strcmp(role, "queue") == 0)
+		link_attach(e->queue_link, fd);
+	else if (strcmp(role, "auth") == 0)
+		link_attach(e->auth_link, fd);
+	else
+		close(fd);
+}
+
+/* Sessions end by themselves, or after a friendly 421, or when time is up. */
+static void let_sessions_end(struct edge *e)
+{
+	struct err err;
+	while (e->sessions.n > 0) {
+		bool late = instant_now() >= e->stop_by;
+		if ((e->how == PROC_STOP_SOON || late) && !e->hub.draining) {
+			smtpd_drain(&e->hub);
+			/* Drained by the clock: a little time for transactions under way. */
+			if (late)
+				e->stop_by = instant_in(e->config->server->stop_time);
+			continue;
+		}
+		if (late) {
+			log_warn(NULL, "edge.cut", F("sessions", e->sessions.n));
+			break;
+		}
+		if (cond_wait(&e->stop_changed, e->stop_by, &err) < 0 && err.kind != ERR_TIMEOUT)
+			break;
+	}
+	group_cancel(&e->sessions);
+	group_join(&e->sessions);
+}
+
+static void edge_stop(void *arg, enum proc_stop how, instant deadline)
+{
+	struct edge *e = ((struct role_env *)arg)->self;
+	bool again = e->stopping;
+	e->stopping = true;
+	e->how = how;
+	e->stop_by = deadline;
+	if (again) {
+		cond_wake_all(&e->stop_changed);
+		return;
+	}
+	group_cancel(&e->acceptors);
+	group_join(&e->acceptors);
+	log_info(NULL, "edge.draining", F("sessions", e->sessions.n));
+	let_sessions_end(e);
+	if (e->queue)
+		commit_drain(e->queue);
+	if (e->trace)
+		commit_drain(e->trace);
+	loop_stop();
+}
+
+static void edge_close(struct role_env *env)
+{
+	struct edge *e = env->self;
+	callout_free(e->callout);
+	dns_close(e->dns);
+	commit_free(e->queue);
+	commit_free(e->trace);
+	sql_close(e->queue_db);
+	sql_close(e->trace_db);
+	directory_close(e->directory);
+	blobs_close(e->blobs);
+	link_free(e->queue_link);
+	link_free(e->auth_link);
+	tls_ctx_unref(e->tls);
+	tls_ctx_unref(e->client_tls);
+	census_close(e->census);
+	arena_done(&e->mem);
+	free(e);
+}
+
+const struct role edge_role = {
+	.name = "edge",
+	.prepare = edge_prepare,
+	.open = edge_open,
+	.orders = {.stop = edge_stop, .link = edge_link},
+	.close = edge_close,
+};

@@ -1,0 +1,79 @@
+/* edge: what the files of the edge role share: edge.c (the process), edge_session.c (a session's
+ * answers to proto/smtpd), edge_rcpt.c, edge_auth.c, edge_trace.c, callout.c. */
+#pragma once
+#include "base/map.h"
+#include "bin/census.h"
+#include "bin/role.h"
+#include "mail/route.h"
+#include "proto/smtpd/smtpd.h"
+#include "run/co.h"
+#include "run/log.h"
+#include "run/tls.h"
+#include "store/blob.h"
+#include "store/commit.h"
+#include "store/directory.h"
+
+struct link;
+struct callout;
+
+struct edge {
+	struct role_env *env;
+	const struct config *config;
+	struct arena mem; /* of the process */
+	struct smtpd_service *services; /* one a listener */
+	struct smtpd_hub hub;
+	struct tls_ctx *tls;
+	struct tls_ctx *client_tls; /* for callouts */
+	struct census *census;
+	struct link *queue_link, *auth_link;
+	/* The store. */
+	struct blobs *blobs;
+	struct sql *queue_db, *trace_db;
+	struct commit *queue, *trace;
+	unsigned traces_waiting; /* refusals on their way to the trace */
+	struct directory *directory;
+	struct route_lookup routes;
+	struct dns *dns;
+	struct callout *callout;
+	/* Free space, looked at now and then. */
+	uint64_t free_bytes;
+	bool disk_low;
+	/* Coming and going. */
+	struct group acceptors, sessions;
+	bool stopping;
+	enum proc_stop how;
+	instant stop_by;
+	struct cond stop_changed;
+};
+
+/* One connection. */
+struct edge_session {
+	struct edge *edge;
+	const struct smtpd_service *service;
+	int fd;
+	struct net_addr peer;	 /* of the socket */
+	struct net_addr counted; /* where the census has it */
+	bool limited;		 /* its address has a limit of connections */
+	struct log_ctx log;
+	uint64_t login; /* handle of an unfinished SASL exchange, or 0 */
+	char ip[NET_TEXT_MAX];
+	struct blob_writer *body;
+};
+
+extern const struct smtpd_ops edge_ops; /* arg: struct edge_session */
+
+/* edge_rcpt.c */
+int edge_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a, struct smtpd_rcpt *ret,
+	struct smtpd_refusal *no);
+
+/* edge_auth.c */
+enum smtpd_auth edge_auth_start(void *arg, const struct smtpd_auth_start *s, struct arena *a,
+	struct smtpd_auth_result *ret);
+enum smtpd_auth edge_auth_step(void *arg, slice response, struct arena *a, struct smtpd_auth_result *ret);
+void edge_auth_cancel(void *arg);
+
+/* edge_trace.c */
+void edge_refused(void *arg, const struct smtpd_refused *r);
+
+/* Is this address in one of the networks? */
+bool edge_in_nets(const struct conf_nets *nets, const struct net_addr *a);

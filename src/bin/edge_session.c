@@ -1,0 +1,173 @@
+/*
+ * What a session of proto/smtpd asks of the edge process (struct smtpd_ops): limits, senders, the
+ * message's way into the store, and the word to the queue process.
+ *
+ * A message is in the pack and in the queue database, both synced in one group commit, before
+ * accept() returns 0.
+ */
+#include "bin/edge.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "mail/handoff.h"
+#include "run/link.h"
+#include "run/metrics.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+METRIC_COUNTER(accepted_rcpts, "posthouse_edge_recipients_accepted_total", "", "Recipients of accepted messages.");
+METRIC_COUNTER(handoff_lost, "posthouse_edge_handoffs_lost_total", "",
+	"Messages that the queue process was not told about; its sweep finds them.");
+METRIC_DURATION(accept_seconds, "posthouse_edge_accept_seconds", "",
+	"From the end of a message's data to stable storage.");
+METRIC_COUNTER(refused_disk, "posthouse_edge_refused_disk_total", "", "Messages refused for lack of free space.");
+
+/* ---- the connection ---- */
+
+bool edge_in_nets(const struct conf_nets *nets, const struct net_addr *a)
+{
+	for (size_t i = 0; i < nets->n; i++)
+		if (net_cidr_match(&nets->v[i], a))
+			return true;
+	return false;
+}
+
+/* Behind a proxy or XCLIENT the client is somebody else than the peer: count it where it is. */
+static int op_connect(void *arg, struct smtpd_client *c, struct smtpd_refusal *no)
+{
+	struct edge_session *s = arg;
+	struct edge *e = s->edge;
+	snprintf(s->ip, sizeof s->ip, "%s", c->ip);
+	log_ctx_init(&s->log, NULL);
+	log_ctx_add(&s->log, F("listener", s->service->name));
+	log_ctx_add(&s->log, F("ip", (const char *)s->ip));
+	if (!c->proxied && !c->xclient)
+		return 0;
+	bool limited = !c->trusted;
+	census_leave(e->census, &s->counted);
+	enum census_answer answer = census_enter(e->census, &c->peer, 0,
+		limited ? e->config->connections->max_per_ip : 0);
+	if (answer == CENSUS_FINE) {
+		s->counted = c->peer;
+		return 0;
+	}
+	if (census_enter(e->census, &s->counted, 0, 0) != CENSUS_FINE)
+		s->counted.len = 0; /* not counted at all */
+	smtpd_refuse(no, 421, "4.7.0", "Too many connections from your address");
+	no->hang_up = true;
+	return -1;
+}
+
+static void op_end(void *arg, const struct smtpd_client *c, const struct smtpd_summary *sum)
+{
+	struct edge_session *s = arg;
+	log_info(&s->log, "smtp.end", F("helo", c->helo), F("login", c->login),
+		F("tls", c->tls_version ? c->tls_version : "none"), F("accepted", sum->accepted),
+		F("refused", sum->refused), F("rcpts", sum->rcpts), F("bytes", sum->bytes_in),
+		F("errors", sum->errors), F("end", sum->end), F("why", sum->why),
+		F_USEC("took", wall_now() - c->connected_at));
+}
+
+/* ---- senders ---- */
+
+static int op_may_send_as(void *arg, slice login, slice address, bool *ret, struct err *e)
+{
+	struct edge_session *s = arg;
+	return directory_may_send_as(s->edge->directory, login, address, ret, e);
+}
+
+static int refuse_for_space(struct smtpd_refusal *no)
+{
+	metric_add(&refused_disk, 1);
+	return err_set(&no->err, ERR_LIMIT, "free disk space is below the configured minimum");
+}
+
+/* A message that would not fit is told so before it is sent (RFC 1870 section 6.1). */
+static int op_mail(void *arg, const struct smtpd_ask_mail *m, struct smtpd_refusal *no)
+{
+	struct edge *e = ((struct edge_session *)arg)->edge;
+	uint64_t keep = (uint64_t)e->config->store->min_free;
+	if (e->disk_low || (m->size && e->free_bytes < keep + m->size))
+		return refuse_for_space(no);
+	return 0;
+}
+
+/* ---- the message ---- */
+
+static int op_body_begin(void *arg, const struct queue_msg *m, struct smtpd_refusal *no)
+{
+	struct edge_session *s = arg;
+	(void)m;
+	must(!s->body);
+	if (s->edge->disk_low)
+		return refuse_for_space(no);
+	s->body = blob_begin(s->edge->blobs);
+	return 0;
+}
+
+static int op_body_add(void *arg, slice bytes, struct err *e)
+{
+	struct edge_session *s = arg;
+	return blob_add(s->body, bytes, e);
+}
+
+static void op_body_cancel(void *arg)
+{
+	struct edge_session *s = arg;
+	blob_cancel(take(&s->body));
+}
+
+static int add_message(struct sql *db, void *arg, struct err *e)
+{
+	return queue_add_tx(db, arg, e);
+}
+
+/* Losing this word is harmless: the queue process also looks into its database. */
+static void hand_off(struct edge *e, const struct queue_msg *m)
+{
+	AUTO(buf) struct buf datagram = BUF(HANDOFF_MAX);
+	handoff_encode(&datagram, m);
+	if (!link_send(e->queue_link, buf_slice(&datagram)))
+		metric_add(&handoff_lost, 1);
+}
+
+static int op_accept(void *arg, struct queue_msg *m, struct smtpd_refusal *no)
+{
+	struct edge_session *s = arg;
+	struct edge *e = s->edge;
+	instant began = instant_now();
+	uint64_t size;
+	if (blob_finish(take(&s->body), &m->blob, &size, &no->err) < 0)
+		return -1;
+	must(size == m->size);
+	m->expires_at = m->arrived_at + e->config->queue->lifetime;
+	m->priority = QUEUE_NORMAL;
+	if (commit_run_blob(e->queue, m->blob, add_message, m, &no->err) < 0) {
+		log_error(&s->log, "smtp.store", F("error", &no->err));
+		return -1;
+	}
+	hand_off(e, m);
+	metric_observe(&accept_seconds, (uint64_t)(instant_now() - began));
+	metric_add(&accepted_rcpts, (int64_t)m->nrcpts);
+	char id[MSG_ID_TEXT];
+	msg_id_print(m->id, id);
+	log_info(&s->log, "smtp.accepted", F("id", (const char *)id), F("from", m->sender),
+		F("rcpts", m->nrcpts), F("bytes", m->size), F("login", m->auth));
+	return 0;
+}
+
+const struct smtpd_ops edge_ops = {
+	.connect = op_connect,
+	.auth_start = edge_auth_start,
+	.auth_step = edge_auth_step,
+	.auth_cancel = edge_auth_cancel,
+	.may_send_as = op_may_send_as,
+	.mail = op_mail,
+	.rcpt = edge_rcpt,
+	.body_begin = op_body_begin,
+	.body_add = op_body_add,
+	.body_cancel = op_body_cancel,
+	.accept = op_accept,
+	.refused = edge_refused,
+	.end = op_end,
+};
