@@ -2,6 +2,7 @@
  * arch_san: what the address and leak sanitizers must be told about stacks. Nothing in a release.
  */
 #pragma once
+#include <malloc.h>
 #include <stddef.h>
 
 #if !defined(__has_feature)
@@ -37,6 +38,14 @@ static inline void san_stack_unused(void *low, size_t size)
 	__lsan_unregister_root_region(low, size);
 	__asan_unpoison_memory_region(low, size);
 }
+
+size_t __sanitizer_get_current_allocated_bytes(void); /* gcc does not ship its header */
+
+/* Bytes of heap in use, for tests. */
+static inline size_t san_heap_used(void)
+{
+	return __sanitizer_get_current_allocated_bytes();
+}
 #else
 enum { SAN_STACK_FACTOR = 1, SAN_ON = 0 };
 
@@ -58,5 +67,11 @@ static inline void san_stack_used(void *low, size_t size)
 static inline void san_stack_unused(void *low, size_t size)
 {
 	(void)low, (void)size;
+}
+
+static inline size_t san_heap_used(void)
+{
+	struct mallinfo2 m = mallinfo2();
+	return m.uordblks + m.hblkhd;
 }
 #endif

@@ -4,10 +4,10 @@
 
 #include "base/mem.h"
 #include "base/test.h"
+#include "run/arch_san.h"
 #include "run/co.h"
 #include "run/loop.h"
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -133,7 +133,7 @@ TEST(io_printf_of_any_length)
 	AUTO(buf) struct buf out = BUF(200000);
 	struct io *io = io_mem(S(""), &out);
 	struct err e;
-	char big[40001];
+	static char big[40001];
 	memset(big, 'y', 40000);
 	big[40000] = 0;
 	CHECK_INT(io_printf(io, &e, "<%d>", 5), 0);
@@ -253,7 +253,7 @@ TEST(reads_and_writes_have_deadlines)
 
 static void flood(void *arg)
 {
-	char block[65536] = {0};
+	static char block[65536];
 	struct err e;
 	while (io_write(arg, slice_of(block, sizeof block), &e) == 0)
 		;
@@ -345,7 +345,7 @@ static void pair_blocks(void *arg)
 {
 	struct io *a, *b;
 	struct err e;
-	char block[50000] = {0};
+	static char block[50000];
 	(void)arg;
 	io_mem_pair(&a, &b);
 	io_set_deadline(a, instant_in(10 * MSEC));
@@ -392,13 +392,13 @@ static void idle_memory(void *arg)
 	struct group g;
 	(void)arg;
 	group_init(&g);
-	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+	size_t before = san_heap_used();
 	for (int i = 0; i < IDLE; i++)
 		group_go(&g, "idle", idle_session, plain_pair(&others[i]));
 	for (int i = 0; i < IDLE; i++)
 		CHECK(write(others[i], "noop\r\nnoop\r\n", 12) == 12);
 	CHECK(co_sleep(instant_in(20 * MSEC), &e) == 0);
-	size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
+	size_t after = san_heap_used();
 	char got[100];
 	for (int i = 0; i < IDLE; i++) {
 		CHECK_INT(read(others[i], got, sizeof got), 11 + 16);

@@ -43,20 +43,23 @@ static void print_card(void *arg, void *file)
 	fprintf(file, "card=%s", (const char *)arg);
 }
 
-static int musts_passed;
+static volatile int musts_passed;
 
-__attribute__((noinline)) static int fail_a_must(const void *arg)
+static int fail_a_must(const void *arg)
 {
 	must(arg != NULL);
 	return 1;
 }
 
-__attribute__((noinline)) void test_fails_a_must(void *arg);
+/* Calls through volatile pointers, and work after them, keep frames from being optimised away. */
+static int (*volatile fail_it)(const void *) = fail_a_must;
+
+void test_fails_a_must(void *arg);
 
 void test_fails_a_must(void *arg)
 {
 	co_set_card((struct co_card){print_card, "client-192.0.2.1"});
-	musts_passed = fail_a_must(arg) + 1;
+	musts_passed = fail_it(arg) + 1;
 }
 
 TEST(a_failed_must_tells_the_story)
@@ -90,10 +93,12 @@ TEST(a_stack_overflow_is_named)
 
 static struct cond nobody_wakes;
 
-__attribute__((noinline)) static int test_parks_here(int depth)
+static int test_parks_here(int depth)
 {
 	struct err e;
-	return depth ? test_parks_here(depth - 1) + 1 : cond_wait(&nobody_wakes, INSTANT_NEVER, &e);
+	int (*volatile deeper)(int) = test_parks_here;
+	volatile int r = depth ? deeper(depth - 1) : cond_wait(&nobody_wakes, INSTANT_NEVER, &e);
+	return r + 1;
 }
 
 static void sleepy_session(void *arg)
@@ -118,7 +123,8 @@ TEST(gdb_shows_parked_coroutines)
 	if (system("gdb --version >/dev/null 2>&1") != 0)
 		test_skip("gdb is not installed");
 	int fds[2];
-	char command[256], b, text[16384];
+	char command[256], b;
+	static char text[16384];
 	CHECK(pipe(fds) == 0);
 	pid_t pid = fork();
 	if (pid == 0) {
