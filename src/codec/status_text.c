@@ -1,7 +1,7 @@
 /*
- * What enhanced status codes (RFC 3463, RFC 7505, RFC 7372, RFC 6531, RFC 8689) mean to someone who only
- * wrote a letter: what happened, and what to do. Bounces, traces and the console use these sentences.
- * A code that is not here is explained by its subject's detail 0, then by its class.
+ * What enhanced status codes (RFC 3463, RFC 7505, RFC 7372, RFC 6531, RFC 8689) mean to someone who
+ * only wrote a letter: what happened, and what to do. Bounces, traces and the console use these
+ * sentences. A code that is not here is explained by its subject's detail 0, then by its class.
  */
 #include "codec/status.h"
 
@@ -245,7 +245,8 @@ struct status_text status_explain(struct status_code s, bool delayed)
 		t = s.cls == 4 ? &temporary : &permanent;
 	struct status_text r = *t;
 	if (delayed) {
-		r.todo_en = "You need not do anything: we keep trying and will tell you if it fails.";
+		r.todo_en =
+			"You need not do anything: we keep trying and will tell you if it fails.";
 		r.todo_zh = "您无需进行任何操作：系统会继续尝试投递，如最终失败会再通知您。";
 	}
 	return r;
