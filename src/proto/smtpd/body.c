@@ -174,7 +174,10 @@ static void misplaced(struct smtpd_session *s, const struct smtp_command *c)
 	s->tx.failed = NULL;
 	if (!read)
 		return;
-	if (transaction)
+	if (s->chunks_lost) { /* sent before our refusal was heard: no mistake */
+		smtpd_say(s, 503, "5.5.1", "The message was refused already");
+		s->chunks_lost = !c->bdat.last;
+	} else if (transaction)
 		smtpd_complain(s, 554, "5.5.1", "No valid recipients");
 	else
 		smtpd_complain(s, 503, "5.5.1", "Say MAIL and RCPT first");
@@ -199,8 +202,9 @@ void smtpd_bdat(struct smtpd_session *s, const struct smtp_command *c)
 		return;
 	if (last && !t->failed)
 		smtp_data_finish(&t->scan);
-	if (last || t->failed)
+	if (last || t->failed) {
+		s->chunks_lost = !last;
 		smtpd_finish(s);
-	else
+	} else
 		smtpd_say(s, 250, "2.0.0", "%" PRIu64 " bytes received", size);
 }

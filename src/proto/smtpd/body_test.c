@@ -159,8 +159,8 @@ TEST(bdat)
 			0,
 			GH MAIL_OK RCPT_OK
 			"452 4.3.1 Not enough storage, please try again later\r\n"
-			"503 5.5.1 Say MAIL and RCPT first\r\n"
-			"503 5.5.1 Say MAIL and RCPT first\r\n" MAIL_OK BYE,
+			"503 5.5.1 The message was refused already\r\n"
+			"503 5.5.1 The message was refused already\r\n" MAIL_OK BYE,
 			NULL,
 			"data 452 4.3.1 Not enough storage, please try again later 0 <a@x.test> "
 			"<>\n"
@@ -328,7 +328,7 @@ TEST(failing_store)
 			0,
 			GH MAIL_OK RCPT_OK
 			"452 4.3.1 Not enough storage, please try again later\r\n"
-			"503 5.5.1 Say MAIL and RCPT first\r\n" BYE,
+			"503 5.5.1 The message was refused already\r\n" BYE,
 			NULL,
 			"data 452 4.3.1 Not enough storage, please try again later 0 "
 			"<begin-full@x.test> <>\n"

@@ -164,6 +164,7 @@ void smtpd_dispatch(struct smtpd_session *s, slice line)
 	struct smtp_command c;
 	smtp_command_parse(line, extensions(s), s->tx.msg.flags & MSG_SMTPUTF8, &s->cmd, &c);
 	const struct verb *v = &verbs[c.verb];
+	s->tx.commands += c.verb != SMTP_BDAT; /* chunks are limited by the size of the message */
 	unsigned here = s->conf->kind == SMTPD_LMTP ? ON_LMTP : ON_SMTP;
 	if (c.verb == SMTP_HTTP)
 		http(s);

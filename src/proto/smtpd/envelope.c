@@ -144,6 +144,7 @@ void smtpd_mail(struct smtpd_session *s, const struct smtp_command *c)
 		return;
 	}
 	s->sum.transactions++;
+	s->chunks_lost = false;
 	if (m->from.text.n && !m->from.domain.n)
 		smtpd_refuse(&no, 553, "5.1.7", "A sender address needs a domain");
 	else if (m->has_size && m->size > (uint64_t)s->conf->max_size)

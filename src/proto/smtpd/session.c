@@ -115,7 +115,6 @@ static void take_line(struct smtpd_session *s, enum smtpd_got got, slice line, b
 	enum smtpd_bare bare = (enum smtpd_bare)s->conf->bare_newline;
 	bool lenient = bare == SMTPD_BARE_KEEP || (bare == SMTPD_BARE_TRUSTED && s->client.trusted);
 	s->sum.commands++;
-	s->tx.commands++;
 	if (got == GOT_TOO_LONG)
 		smtpd_complain(s, 500, "5.5.2", "Line too long");
 	else if (!crlf && !lenient)
