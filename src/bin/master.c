@@ -12,45 +12,20 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "bin/census.h"
+#include "bin/user.h"
 #include "run/control.h"
 #include "run/log.h"
 #include "run/loop.h"
 #include "run/metrics.h"
 #include "run/pool.h"
-#include "run/sandbox.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- before anything runs ---- */
-
-static int make_dir(const char *path, mode_t mode, const struct config *c, struct err *e)
-{
-	unsigned uid, gid;
-	bool made = mkdir(path, mode) == 0;
-	if (!made && errno != EEXIST)
-		return err_sys(e, errno, "%s", path);
-	if (geteuid() != 0)
-		return 0;
-	/* Also one that is there already: the service manager or `mkdir` by root made it. */
-	if (sandbox_user_ids(c->server->user, &uid, &gid, e) < 0)
-		return -1;
-	return chown(path, uid, gid) < 0 ? err_sys(e, errno, "%s", path) : 0;
-}
-
-static int make_dirs(const struct config *c, struct err *e)
-{
-	AUTO(arena) struct arena a = {0};
-	const char *run = arena_strz(&a, c->server->run);
-	const char *metrics = arena_strz(&a, arena_printf(&a, "%s/metrics", run));
-	if (make_dir(arena_strz(&a, c->server->data), 0750, c, e) < 0)
-		return -1;
-	return make_dir(run, 0755, c, e) < 0 || make_dir(metrics, 0755, c, e) < 0 ? -1 : 0;
-}
 
 static void raise_file_limit(void)
 {
@@ -83,7 +58,7 @@ static int open_all(struct master *m, struct err *e)
 	AUTO(arena) struct arena a = {0};
 	const struct config *c = &m->config;
 	raise_file_limit();
-	if (make_dirs(c, e) < 0 || control_listen(c->server->run, &m->control, e) < 0)
+	if (user_make_dirs(c, e) < 0 || control_listen(c->server->run, &m->control, e) < 0)
 		return -1;
 	slice metrics = arena_printf(&a, "%.*s/metrics", SFMT(c->server->run));
 	if (metrics_open(metrics, S("master"), 0, e) < 0 || census_create(&m->census, e) < 0 ||
@@ -254,6 +229,8 @@ static int run(struct master *m)
 	slots_init(m);
 	if (open_all(m, &e) < 0) {
 		log_error(NULL, "server.failed", F("error", &e));
+		if (m->control >= 0)
+			control_remove(m->config.server->run);
 		return 1;
 	}
 	loop_on_signal(SIGTERM, on_stop, m);
@@ -261,6 +238,7 @@ static int run(struct master *m)
 	loop_on_signal(SIGHUP, on_reload, m);
 	co_go("master", life, m);
 	loop_run();
+	control_remove(m->config.server->run);
 	return m->exit_status;
 }
 

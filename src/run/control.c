@@ -78,6 +78,14 @@ int control_listen(slice run_dir, int *ret_fd, struct err *e)
 	return 0;
 }
 
+void control_remove(slice run_dir)
+{
+	struct sockaddr_un a;
+	struct err e;
+	if (control_address(run_dir, &a, &e) == 0)
+		unlink(a.sun_path);
+}
+
 static bool trusted(int fd)
 {
 	struct ucred peer;

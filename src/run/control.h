@@ -17,6 +17,7 @@ enum {
 /* In the master. Handler runs in the client's coroutine: 0 with text in *reply, or -1. */
 typedef int (*control_handler)(void *arg, slice command, struct buf *reply, struct err *e);
 int control_listen(slice run_dir, int *ret_fd, struct err *e);
+void control_remove(slice run_dir); /* at the end, after control_serve */
 /* Serves clients until cancelled; a coroutine's body. Closes fd. */
 void control_serve(int fd, control_handler handler, void *arg);
 

@@ -37,7 +37,7 @@ static const char *const base_calls[] = {"read", "write", "readv", "writev", "pr
 	"epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "timerfd_create",
 	"timerfd_settime", "timerfd_gettime", "poll", "ppoll", "select", "pselect6", "accept4", "accept",
 	"getsockname", "getpeername", "getsockopt", "setsockopt", "shutdown", "sendto", "recvfrom",
-	"sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "sendfile", "wait4"};
+	"sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "socketpair", "sendfile", "wait4"};
 
 /* Only somebody who has taken a process over would try these: worth a line in the log. */
 static const char *const alarming_calls[] = {"execve", "execveat", "fork", "vfork", "ptrace",
