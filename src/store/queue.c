@@ -176,6 +176,14 @@ int queue_update_tx(struct sql *db, msg_id id, const struct queue_rcpt *r, size_
 	return 0;
 }
 
+int64_t queue_hasten_tx(struct sql *db, slice dest, int64_t now, int64_t most, struct err *e)
+{
+	return sql_run(db, e,
+		"UPDATE rcpt SET next_at = $2 WHERE state = 0 AND (msg, idx) IN"
+		" (SELECT msg, idx FROM rcpt WHERE dest = $1 AND state = 0 AND next_at > $2 LIMIT $3)",
+		"tii", dest, now, most);
+}
+
 int queue_end_tx(struct sql *db, msg_id id, const int32_t *idx, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++)

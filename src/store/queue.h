@@ -107,6 +107,9 @@ enum queue_change { QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_BOUNCE };
 int queue_change_tx(struct sql *db, msg_id id, int32_t idx, enum queue_change change, slice by,
 	slice reason, struct err *e);
 
+/* A destination works again: up to `most` recipients that wait for it become due now. Returns how many. */
+int64_t queue_hasten_tx(struct sql *db, slice dest, int64_t now, int64_t most, struct err *e);
+
 /* Recipients that are finished; the message goes with its last one. */
 int queue_end_tx(struct sql *db, msg_id id, const int32_t *idx, size_t n, struct err *e);
 
