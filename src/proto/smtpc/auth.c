@@ -23,7 +23,7 @@ struct login {
 static int login_failed(struct smtpc *s, struct status_code status, const char *why)
 {
 	slice text = arena_printf(&s->mem, "auth: %s", why);
-	return smtpc_fail(s, smtpc_result_own(SMTPC_TEMP, SMTPC_AT_AUTH, status, text));
+	return smtpc_refused(s, smtpc_result_own(SMTPC_TEMP, SMTPC_AT_AUTH, status, text));
 }
 
 /* Returns false when the connection has no binding the peer could check. */
@@ -137,7 +137,7 @@ static int exchange(struct login *l)
 			return -1;
 	}
 	if (s->reply.code / 100 != 2)
-		return smtpc_fail(s, smtpc_result_of(s, SMTPC_AT_AUTH, &s->mem));
+		return smtpc_refused(s, smtpc_result_of(s, SMTPC_AT_AUTH, &s->mem));
 	if (!l->finished)
 		return login_failed(
 			s, STATUS(4, 7, 0), "the server did not prove that it knows the password");

@@ -52,7 +52,7 @@ static int ask(struct smtpc *s, enum smtpc_stage at, const char *verb, slice arg
 
 static int refused(struct smtpc *s, enum smtpc_stage at)
 {
-	return smtpc_fail(s, smtpc_result_of(s, at, &s->mem));
+	return smtpc_refused(s, smtpc_result_of(s, at, &s->mem));
 }
 
 static slice first_word(slice text)
@@ -90,11 +90,12 @@ static int hello(struct smtpc *s)
 }
 
 /* RFC 3463 X.7.5: cryptographic failure. */
-static int tls_lost(struct smtpc *s, const char *what, const struct err *e)
+static int tls_failure(struct smtpc *s, const char *what, const struct err *e)
 {
 	slice text = arena_printf(&s->mem, "tls: %s%s%s", what, e ? ": " : "", e ? e->text : "");
 	s->tls_failed = true;
-	return smtpc_fail(s, smtpc_result_own(SMTPC_TEMP, SMTPC_AT_TLS, STATUS(4, 7, 5), text));
+	s->lost |= e != NULL; /* a handshake went wrong; without one we may still say goodbye */
+	return smtpc_refused(s, smtpc_result_own(SMTPC_TEMP, SMTPC_AT_TLS, STATUS(4, 7, 5), text));
 }
 
 static int handshake(struct smtpc *s)
@@ -105,7 +106,7 @@ static int handshake(struct smtpc *s)
 	struct err e;
 	io_set_deadline(s->io, smtpc_in(s->cfg.timeouts.command));
 	if (tls_connect(s->io, s->cfg.ctx, s->cfg.host, v, &e) < 0)
-		return tls_lost(s,
+		return tls_failure(s,
 			e.kind == ERR_DENIED ? "the certificate is not trusted"
 					     : "handshake failed",
 			&e);
@@ -120,11 +121,11 @@ static int starttls(struct smtpc *s)
 	if (s->cfg.tls == SMTPC_TLS_NEVER || tls_active(s->io))
 		return 0;
 	if (!s->cfg.ctx)
-		return must_have ? tls_lost(s, "required, but not configured here", NULL) : 0;
+		return must_have ? tls_failure(s, "required, but not configured here", NULL) : 0;
 	if (!(s->caps.caps & SMTP_CAP_STARTTLS))
-		return must_have
-			       ? tls_lost(s, "required, but the peer does not offer STARTTLS", NULL)
-			       : 0;
+		return must_have ? tls_failure(s, "required, but the peer does not offer STARTTLS",
+					   NULL)
+				 : 0;
 	if (ask(s, SMTPC_AT_TLS, "STARTTLS", (slice){0}) < 0)
 		return -1;
 	if (s->reply.code != 220) {
@@ -138,7 +139,7 @@ static int introduce(struct smtpc *s)
 {
 	if (s->cfg.tls_implicit) {
 		if (!s->cfg.ctx)
-			return tls_lost(s, "required, but not configured here", NULL);
+			return tls_failure(s, "required, but not configured here", NULL);
 		if (handshake(s) < 0)
 			return -1;
 	}
@@ -240,7 +241,7 @@ void smtpc_close(struct smtpc *s)
 {
 	if (!s)
 		return;
-	if (s->broken)
+	if (s->lost)
 		io_abort(s->io); /* perhaps in the middle of a message: nothing may follow */
 	else
 		io_close(s->io);
@@ -254,7 +255,7 @@ void smtpc_close(struct smtpc *s)
 void smtpc_quit(struct smtpc *s)
 {
 	struct err e;
-	if (s && !s->broken && io_write(s->io, S("QUIT\r\n"), &e) == 0)
+	if (s && !s->lost && io_write(s->io, S("QUIT\r\n"), &e) == 0)
 		smtpc_read(s, SMTPC_AT_QUIT, s->cfg.timeouts.quit);
 	smtpc_close(s);
 }

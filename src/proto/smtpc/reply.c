@@ -45,13 +45,19 @@ struct smtpc_result smtpc_result_of(const struct smtpc *s, enum smtpc_stage at, 
 	return r;
 }
 
-int smtpc_fail(struct smtpc *s, struct smtpc_result r)
+int smtpc_refused(struct smtpc *s, struct smtpc_result r)
 {
 	if (!s->broken) {
 		s->broken = true;
 		s->failure = r;
 	}
 	return -1;
+}
+
+int smtpc_fail(struct smtpc *s, struct smtpc_result r)
+{
+	s->lost = true;
+	return smtpc_refused(s, r);
 }
 
 /* Connections break for reasons that may pass: RFC 3463 X.4.2, for nonsense X.5.0. */
@@ -89,7 +95,7 @@ int smtpc_read(struct smtpc *s, enum smtpc_stage at, int64_t timeout)
 	struct err e;
 	slice line;
 	smtp_reply_start(&s->reply);
-	if (s->broken)
+	if (s->lost)
 		return -1;
 	io_set_deadline(s->io, smtpc_in(timeout));
 	for (;;) {

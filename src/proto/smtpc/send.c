@@ -163,6 +163,9 @@ static void got_rcpt(struct tx *t, size_t i)
 		r->kind = SMTPC_NEXT;
 	else if (r->code == 552 && t->s->reply.status.cls == 0)
 		r->kind = SMTPC_TEMP;
+	else
+		return;
+	r->status.cls = 4;
 }
 
 /* One reply, to the oldest command without one. -1: broken. */
@@ -268,7 +271,7 @@ static void body_lost(struct tx *t)
 	struct smtpc *s = t->s;
 	struct smtpc_result why = s->failure;
 	if (!t->source_failed) {
-		s->broken = false;
+		s->broken = s->lost = false;
 		if (read_steps(t, 0) == 0 &&
 			smtpc_read(s, SMTPC_AT_DATA, s->cfg.timeouts.quit) == 0 &&
 			s->reply.code / 100 >= 4)
@@ -276,7 +279,7 @@ static void body_lost(struct tx *t)
 		else if (s->broken && s->failure.code)
 			why = s->failure;
 		s->failure = why;
-		s->broken = true;
+		s->broken = s->lost = true;
 	}
 	settle_broken(t);
 }
@@ -300,11 +303,22 @@ static void data_for_nobody(struct tx *t)
 		smtpc_read(t->s, SMTPC_AT_END, t->s->cfg.timeouts.end);
 }
 
+/* Neither 354 nor a refusal: taken as success it would lose the mail. */
+static void data_nonsense(struct tx *t)
+{
+	struct err e;
+	err_set(&e, ERR_PROTO, "reply %u to DATA", t->s->reply.code);
+	smtpc_lost(t->s, SMTPC_AT_DATA, &e);
+	settle_broken(t);
+}
+
 static void by_data(struct tx *t)
 {
 	if (put_data(t) < 0 || read_steps(t, 0) < 0 ||
 		smtpc_read(t->s, SMTPC_AT_DATA, t->s->cfg.timeouts.data) < 0)
 		settle_broken(t);
+	else if (t->s->reply.code != 354 && t->s->reply.code < 400)
+		data_nonsense(t);
 	else if (t->s->reply.code != 354)
 		settle(t, smtpc_result_of(t->s, SMTPC_AT_DATA, t->a));
 	else if (!t->n_accepted)

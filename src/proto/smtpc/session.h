@@ -9,7 +9,8 @@ struct smtpc {
 	struct smtp_reply reply; /* the last one read */
 	struct smtp_caps caps;
 	struct smtpc_result failure;
-	bool broken; /* of no more use; failure says why */
+	bool broken; /* of no more use for mail; failure says why */
+	bool lost; /* not even for QUIT */
 	bool needs_rset; /* the peer may still hold a transaction */
 	bool tls_failed, auth;
 	unsigned mails;
@@ -26,6 +27,8 @@ int smtpc_read(struct smtpc *s, enum smtpc_stage at, int64_t timeout);
 /* Makes the session broken, unless it is already: the first failure counts. Returns -1. */
 int smtpc_lost(struct smtpc *s, enum smtpc_stage at, const struct err *e);
 int smtpc_fail(struct smtpc *s, struct smtpc_result r);
+/* The same, but the conversation is in order: QUIT may be said. */
+int smtpc_refused(struct smtpc *s, struct smtpc_result r);
 
 /* The last reply as a result, its text in *a. 3xx is unexpected wherever this is called: TEMP. */
 struct smtpc_result smtpc_result_of(const struct smtpc *s, enum smtpc_stage at, struct arena *a);
