@@ -170,12 +170,20 @@ static bool is_postmaster(slice address)
 	       (address_split(address, &local, &domain) && slice_ieq(local, S("postmaster")));
 }
 
+/* There is no such mailbox, said by kind or by code. */
+static bool is_unknown(const struct smtpd_refusal *no)
+{
+	if (!no->code)
+		return no->err.kind == ERR_NOTFOUND;
+	return no->code >= 500 && slice_eq(slice_z(no->status), S("5.1.1"));
+}
+
 /* Mail to postmaster is never refused for want of a mailbox (RFC 5321 4.5.1). */
 static int ask_rcpt(struct smtpd_session *s, struct smtpd_ask_rcpt *ask, struct smtpd_rcpt *ret,
 	struct smtpd_refusal *no)
 {
 	int r = s->ops->rcpt(s->arg, ask, &s->tx.mem, ret, no);
-	if (r == 0 || no->code || no->err.kind != ERR_NOTFOUND || !is_postmaster(ask->address) ||
+	if (r == 0 || !is_unknown(no) || !is_postmaster(ask->address) ||
 		slice_ieq(ask->address, s->service->postmaster))
 		return r;
 	ask->address = s->service->postmaster;
@@ -263,7 +271,7 @@ static void accept_rcpt(struct smtpd_session *s, const struct smtp_rcpt *r, slic
 
 static void refuse_rcpt(struct smtpd_session *s, slice address, struct smtpd_refusal *no)
 {
-	bool unknown = !no->code && no->err.kind == ERR_NOTFOUND;
+	bool unknown = is_unknown(no);
 	smtpd_resolve(STAGE_RCPT, no);
 	s->sum.refused++;
 	smtpd_report(s, "rcpt", no, address);

@@ -156,6 +156,17 @@ TEST(rcpt)
 			"rcpt 554 5.7.1 Relay access denied -1 <a@x.test> "
 			"<postmaster@foreign.test>\n"
 			"end quit\n"},
+		{"postmaster of a domain that answers itself", MX "postmaster = root@example.com\n",
+			NULL,
+			HELO MAIL_A "RCPT TO:<postmaster@coded.test>\r\nRCPT "
+				    "TO:<x@coded.test>\r\nDATA\r\n\r\n.\r\n" QUIT,
+			0,
+			G HELO_OK MAIL_OK RCPT_OK "550 5.1.1 Unknown in this house\r\n" GO KEPT BYE,
+			"0 <a@x.test> -> root@example.com(local)[0 "
+			"rfc822;postmaster@coded.test]|\r\n"
+			"\n",
+			"rcpt 550 5.1.1 Unknown in this house -1 <a@x.test> <x@coded.test>\n"
+			"end quit\n"},
 		{"aliases and duplicates", MX, NULL,
 			HELO MAIL_A "RCPT TO:<list@example.com>\r\nRCPT TO:<bob@example.com> "
 				    "NOTIFY=FAILURE,DELAY\r\nRCPT "

@@ -144,6 +144,18 @@ TEST(abuse)
 			"rcpt 550 5.1.1 No such user here -3 <a@x.test> <3@example.com>\n"
 			"rcpt 550 5.1.1 No such user here -4 <a@x.test> <4@example.com>\n"
 			"end harvest\n"},
+		{"harvest, answered by code", MX "max_unknown = 2\n", NULL,
+			HELO MAIL_A "RCPT TO:<1@coded.test>\r\nRCPT TO:<2@coded.test>\r\nRCPT "
+				    "TO:<3@coded.test>\r\n" QUIT,
+			0,
+			G HELO_OK MAIL_OK "550 5.1.1 Unknown in this house\r\n"
+					  "550 5.1.1 Unknown in this house\r\n"
+					  "421 4.7.0 mail.example.com Too many unknown recipients, "
+					  "closing connection\r\n",
+			NULL,
+			"rcpt 550 5.1.1 Unknown in this house -1 <a@x.test> <1@coded.test>\n"
+			"rcpt 550 5.1.1 Unknown in this house -2 <a@x.test> <2@coded.test>\n"
+			"end harvest\n"},
 		{"harvest with one that exists", MX "max_unknown = 4\n", NULL,
 			HELO MAIL_A RCPT_ALICE UNKNOWN5 RCPT_BOB
 			"DATA\r\nA: b\r\n\r\nx\r\n.\r\nMAIL FROM:<>\r\n" QUIT,

@@ -147,6 +147,8 @@ static int fake_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a,
 	ret->n = 1;
 	if (slice_ieq(domain, S("backend.test"))) {
 		ret->targets[0].dest = S("backend:b");
+	} else if (slice_ieq(domain, S("coded.test"))) { /* says it with its own code */
+		return smtpd_refuse(no, 550, "5.1.1", "Unknown in this house");
 	} else if (!slice_ieq(domain, S("example.com"))) {
 		ret->foreign = true;
 		ret->targets[0].dest = arena_printf(a, "smtp:%.*s", SFMT(domain));
