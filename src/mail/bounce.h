@@ -27,7 +27,8 @@ bool bounce_returns_all(
  * Makes the report about m's recipients `v` (all with bounce_wanted): builds it, writes the blob,
  * fills *ret with a message of one recipient, to be added with queue_add_tx in the transaction that
  * ends (or updates) the recipients. In a coroutine. Strings in *a. -1: ERR_TEMP try again;
- * ERR_NOTFOUND: the sender's address leads nowhere, nothing to send.
+ * ERR_NOTFOUND: the sender's address leads nowhere, nothing to send. ret->id is 0, or the id to
+ * use.
  */
 int bounce_make(const struct bounce_config *c, const struct route_lookup *l, struct blobs *blobs,
 	const struct queue_msg *m, const struct dsn_rcpt *v, size_t n, int64_t now, struct arena *a,

@@ -70,8 +70,7 @@ static struct list *item_chain(struct flow *s, msg_id id, const struct flow_dest
 static struct flow_item *find_item(struct flow *s, msg_id id, const struct flow_dest *d)
 {
 	struct list *chain = item_chain(s, id, d);
-	list_each(n, chain)
-	{
+	list_each(n, chain) {
 		struct flow_item *it = list_entry(n, struct flow_item, chain);
 		if (it->id == id && it->dest == d)
 			return it;
@@ -84,8 +83,7 @@ static struct flow_sender *get_sender(
 {
 	struct list *chain =
 		&s->senders[mix(hash ^ (uintptr_t)d ^ (unsigned)priority) % TABLE_SIZE];
-	list_each(n, chain)
-	{
+	list_each(n, chain) {
 		struct flow_sender *q = list_entry(n, struct flow_sender, chain);
 		if (q->hash == hash && q->dest == d && q->priority == priority)
 			return q;

@@ -10,7 +10,7 @@ enum flow_class { CLASS_PROVEN, CLASS_FRESH, CLASS_SLOW, CLASSES };
 struct flow_sender {
 	struct list ring; /* in dest->senders[priority] */
 	struct list items; /* flow_item.node, oldest first */
-	struct list chain; /* in sched.sender_table */
+	struct list chain; /* in flow.senders */
 	struct flow_dest *dest;
 	uint64_t hash;
 	unsigned n;
@@ -20,10 +20,10 @@ struct flow_sender {
 struct flow_dest {
 	char *key;
 	size_t key_n;
-	struct list ready; /* in sched.ready[class][ready_in], while it needs one more session and
+	struct list ready; /* in flow.ready[class][ready_in], while it needs one more session and
 			      may have it */
 	int ready_in;
-	struct list quiet; /* in sched.quiet, while nothing of it is in memory */
+	struct list quiet; /* in flow.quiet, while nothing of it is in memory */
 	struct list senders[QUEUE_PRIORITIES];
 	int8_t credit[QUEUE_PRIORITIES];
 	unsigned waiting, known; /* groups waiting; all in memory */

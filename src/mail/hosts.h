@@ -24,9 +24,12 @@ struct hosts_self {
 };
 bool hosts_is_self_name(const struct hosts_self *self, slice host);
 bool hosts_is_self_addr(const struct hosts_self *self, const struct net_addr *a);
-/* Adds the machine's own interface addresses, each with every given port. */
-int hosts_own_addresses(const uint16_t *ports, size_t nports, struct arena *a,
-	struct net_addr **ret, size_t *ret_n, struct err *e);
+/* The machine's own interface addresses, port 0. Needs netlink, so before a sandbox. */
+int hosts_interfaces(struct arena *a, struct net_addr **ret, size_t *ret_n, struct err *e);
+/* The addresses behind a listening one: itself, or for "any" every interface's with its port.
+ * Appends to v at *n, at most ninterfaces + 1. */
+void hosts_add_listening(const struct net_addr *listen, const struct net_addr *interfaces,
+	size_t ninterfaces, struct net_addr *v, size_t *n);
 
 struct host {
 	slice name; /* for TLS and the trace; "[192.0.2.1]" of a literal */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "mail/handoff.h"
+#include "run/pool.h"
 
 struct letter *letter_new(void)
 {
@@ -75,4 +76,44 @@ struct letter *letter_copy(const struct queue_msg *m)
 	}
 	count_bytes(l);
 	return l;
+}
+
+/* ---- reading the stored bytes, in the pool ---- */
+
+struct reading {
+	struct blobs *blobs;
+	blob_id id;
+	size_t enough;
+	struct buf *out;
+	int status;
+	struct err err;
+};
+
+static void read_blob(void *arg)
+{
+	struct reading *r = arg;
+	struct blob_reader *reader;
+	r->status = blob_open(r->blobs, r->id, &reader, &r->err);
+	if (r->status < 0)
+		return;
+	slice piece;
+	size_t left = r->enough;
+	while (left && (r->status = blob_next(reader, &piece, &r->err)) == 1) {
+		piece = slice_first(piece, left);
+		buf_put(r->out, piece);
+		left -= piece.n;
+	}
+	blob_close(reader);
+}
+
+int letter_read(struct blobs *blobs, const struct queue_msg *m, size_t enough, bool tolerant,
+	struct buf *out, struct err *e)
+{
+	buf_put(out, m->prefix);
+	struct reading r = {.blobs = blobs, .id = m->blob, .enough = enough, .out = out};
+	pool_call(read_blob, &r);
+	if (r.status >= 0 || (tolerant && (r.err.kind == ERR_PERM || r.err.kind == ERR_NOTFOUND)))
+		return 0;
+	*e = r.err;
+	return -1;
 }

@@ -26,3 +26,9 @@ void letter_unref(struct letter *l); /* NULL is fine */
 struct letter *letter_from_handoff(slice datagram, bool *ret_id_only);
 /* A deep copy of a message made here (a bounce, an expansion). */
 struct letter *letter_copy(const struct queue_msg *m);
+
+/* Reads m as it would be delivered, its prefix and then the stored bytes, up to `enough` of the
+ * latter, into *out (whose limit must suffice). In a coroutine. What is damaged or gone is left out
+ * silently when `tolerant`. ERR_TEMP, ERR_NOTFOUND, ERR_PERM. */
+int letter_read(struct blobs *blobs, const struct queue_msg *m, size_t enough, bool tolerant,
+	struct buf *out, struct err *e);

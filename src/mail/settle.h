@@ -5,7 +5,7 @@
  * rows, the ends and the updates. A crash in between repeats work, never loses it.
  *
  * Nobody waits: the next message is sent while earlier results are on their way to the disk
- * (bounded by sched's `uncommitted`). When a commit fails, the results stay in memory and are
+ * (bounded by flow's `uncommitted`). When a commit fails, the results stay in memory and are
  * committed again and again until it works; the message is not delivered again meanwhile.
  */
 #pragma once
@@ -26,20 +26,23 @@ struct settle_config {
 	struct commit *queue, *trace;
 	struct blobs *blobs;
 	const struct route_lookup *routes;
-	const struct bounce_config *bounce;
+	const struct bounce_config *bounce; /* these two are copied */
 	const struct retry_config *retry;
 	/* The group is settled for good: `token` of settle_group. Never inside settle_group. */
 	void (*settled)(void *arg, void *token);
 	/* A message that we made (a report, an expansion) is in the queue now. */
 	void (*made)(void *arg, struct letter *l);
-	/* Recipients that were given another destination are in the queue. */
-	void (*rerouted)(void *arg, struct letter *l);
+	/* Recipients that were given another destination are due in the queue: sweep. */
+	void (*rerouted)(void *arg);
 	void *arg;
 };
 
 struct settle;
 struct settle *settle_new(const struct settle_config *c);
 void settle_free(struct settle *s); /* after settle_drain */
+/* After a reload; copied, with their strings. */
+void settle_configure(
+	struct settle *s, const struct bounce_config *bounce, const struct retry_config *retry);
 
 /* The recipients of one group, by position in letter->m.rcpts, each with its result. */
 struct settle_rcpt {

@@ -1,0 +1,311 @@
+/*
+ * The queue role (queue.h): opens the store, joins flow, settle and local delivery, carries out the
+ * master's orders, and ends without losing a result: sessions finish what they are at, then
+ * everything that was attempted is brought to disk.
+ */
+#include "bin/queue.h"
+
+#include "base/mem.h"
+#include "run/log.h"
+#include "run/loop.h"
+#include "run/metrics.h"
+
+METRIC_GAUGE(in_memory, "posthouse_queue_window", "", "Groups in memory.");
+METRIC_GAUGE(waiting, "posthouse_queue_window_waiting", "", "Of these waiting.");
+METRIC_GAUGE(down, "posthouse_queue_destinations_down", "", "Destinations that cannot be reached.");
+METRIC_GAUGE(letter_bytes, "posthouse_queue_window_bytes", "", "Memory of messages in the window.");
+
+/* ---- what mail/ calls ---- */
+
+static void on_settled(void *arg, void *token)
+{
+	struct queue_token *t = token;
+	(void)arg;
+	queue_feed_release(t->q, t->item, t->from_db);
+	free(t);
+}
+
+static void on_made(void *arg, struct letter *l)
+{
+	queue_feed_letter(arg, l);
+}
+
+static void on_rerouted(void *arg)
+{
+	queue_feed_sweep(arg);
+}
+
+static void on_local_done(void *arg, struct letter *l, const struct settle_rcpt *v, size_t n,
+	const struct queue_msg *expansion, void *token)
+{
+	struct queue *q = arg;
+	settle_group(q->settle, l, v, n, NULL, expansion, token);
+}
+
+static void on_hungry(void *arg)
+{
+	queue_feed_sweep(arg);
+}
+
+static void on_recovered(void *arg, slice dest, int64_t down_for)
+{
+	log_info(NULL, "queue.recovered", F("dest", dest), F_USEC("down", down_for));
+	queue_feed_hasten(arg, dest);
+}
+
+/* Mailboxes and refusals take no connection: few sessions serve them. */
+static void limits(void *arg, slice dest, unsigned *start, unsigned *most)
+{
+	enum route_kind kind;
+	slice name;
+	(void)arg;
+	if (route_parse(dest, &kind, &name) && (kind == ROUTE_BACKEND || kind == ROUTE_SMTP))
+		return;
+	*start = *most = 4;
+}
+
+/* ---- opening ---- */
+
+static int queue_prepare(struct role_env *env, struct err *e)
+{
+	struct queue *q = NEW(struct queue);
+	env->self = q;
+	q->env = env;
+	list_init(&q->links);
+	list_init(&q->loads);
+	cond_init(&q->sweep_wake);
+	cond_init(&q->sessions_changed);
+	group_init(&q->sessions);
+	group_init(&q->workers);
+	/* Needs netlink: before the sandbox. */
+	if (hosts_interfaces(&q->mem, &q->interfaces, &q->ninterfaces, e) < 0)
+		return -1;
+	struct config c;
+	if (config_parse(buf_slice(&env->start.config), slice_z(env->start.config_path), &c, e) < 0)
+		return -1;
+	return queue_settings_new(&c, q->interfaces, q->ninterfaces, &q->settings, e);
+}
+
+static int open_shards(struct queue *q, slice data, struct err *e)
+{
+	for (int i = 0; i < MAILBOX_SHARDS; i++) {
+		if (sql_open(data, mailbox_db_name(i), &q->shard_db[i], e) < 0)
+			return -1;
+		q->shard_commit[i] = commit_new(q->shard_db[i], NULL);
+	}
+	return 0;
+}
+
+static int open_store(struct queue *q, struct err *e)
+{
+	slice data = q->settings->config.server->data;
+	if (blobs_open(data, &q->blobs, e) < 0 || sql_open(data, "queue", &q->queue_db, e) < 0 ||
+		sql_open(data, "trace", &q->trace_db, e) < 0 ||
+		sql_open_read(data, "queue", &q->load_db, e) < 0 ||
+		sql_open_read(data, "queue", &q->sweep_db, e) < 0 ||
+		directory_open(data, &q->directory, e) < 0 || open_shards(q, data, e) < 0)
+		return -1;
+	q->queue_commit = commit_new(q->queue_db, q->blobs);
+	q->trace_commit = commit_new(q->trace_db, NULL);
+	q->routes = route_lookup_directory(q->directory);
+	return 0;
+}
+
+static void make_flow(struct queue *q)
+{
+	const struct config *c = &q->settings->config;
+	struct flow_config f = flow_defaults();
+	f.window = (unsigned)c->queue->window;
+	f.per_dest = f.window / 10;
+	f.sessions = (unsigned)c->delivery->max_connections;
+	f.start = (unsigned)c->delivery->per_destination_start;
+	f.most = (unsigned)c->delivery->per_destination;
+	q->flow_config = f;
+	const struct flow_ops ops = {
+		.start = queue_session_start,
+		.wake = queue_session_wake,
+		.hungry = on_hungry,
+		.recovered = on_recovered,
+		.limits = limits,
+		.arg = q,
+	};
+	q->flow = flow_new(&f, &ops);
+}
+
+static void make_settle(struct queue *q)
+{
+	const struct settle_config s = {
+		.queue = q->queue_commit,
+		.trace = q->trace_commit,
+		.blobs = q->blobs,
+		.routes = &q->routes,
+		.bounce = &q->settings->bounce,
+		.retry = &q->settings->retry,
+		.settled = on_settled,
+		.made = on_made,
+		.rerouted = on_rerouted,
+		.arg = q,
+	};
+	q->settle = settle_new(&s);
+	struct local_config l = {.directory = q->directory,
+		.routes = &q->routes,
+		.blobs = q->blobs,
+		.done = on_local_done,
+		.arg = q};
+	memcpy(l.shards, q->shard_commit, sizeof l.shards);
+	q->local = local_new(&l);
+}
+
+static void report_metrics(void *arg)
+{
+	struct queue *q = arg;
+	struct err e;
+	do {
+		struct flow_stats st = flow_stats(q->flow);
+		metric_set(&in_memory, st.groups);
+		metric_set(&waiting, st.waiting);
+		metric_set(&down, st.down);
+		metric_set(&letter_bytes, (int64_t)st.bytes);
+	} while (co_sleep(instant_in(SECOND), &e) == 0);
+}
+
+static int queue_open(struct role_env *env, struct err *e)
+{
+	struct queue *q = env->self;
+	if (open_store(q, e) < 0 || dns_open(q->settings->config.dns, &q->dns, e) < 0)
+		return -1;
+	directory_set_postmaster(q->directory, q->settings->config.postmaster);
+	q->health = hosts_health_new();
+	make_flow(q);
+	make_settle(q);
+	q->ready = true;
+	group_go(&q->workers, "queue.sweep", queue_feed_sweeper, q);
+	group_go(&q->workers, "queue.metrics", report_metrics, q);
+	return 0;
+}
+
+/* ---- orders ---- */
+
+static void queue_link(void *arg, const char *role, unsigned instance, int fd)
+{
+	struct queue *q = ((struct role_env *)arg)->self;
+	if (strcmp(role, "edge") == 0 && !q->stopping)
+		queue_feed_link(q, instance, fd);
+	else
+		close(fd);
+}
+
+/* The queue was changed from outside: what waits is read again. */
+static void queue_wake(void *arg)
+{
+	struct queue *q = ((struct role_env *)arg)->self;
+	if (!q->ready || q->stopping)
+		return;
+	flow_drop_waiting(q->flow);
+	queue_feed_sweep(q);
+}
+
+/* What needs a new process ([queue] window, [dns], sizes of the scheduler) keeps its value. */
+static void queue_reload(void *arg, slice path, slice text)
+{
+	struct queue *q = ((struct role_env *)arg)->self;
+	struct config c;
+	struct queue_settings *s;
+	struct err e;
+	if (config_parse(text, path, &c, &e) < 0) {
+		log_error(NULL, "queue.reload", F("error", &e));
+		return;
+	}
+	if (queue_settings_new(&c, q->interfaces, q->ninterfaces, &s, &e) < 0) {
+		config_done(&c);
+		log_error(NULL, "queue.reload", F("error", &e));
+		return;
+	}
+	struct queue_settings *old = q->settings;
+	q->settings = s;
+	log_set_level((enum log_level)s->config.log->level);
+	if (q->ready)
+		settle_configure(q->settle, &s->bounce, &s->retry);
+	queue_settings_unref(old);
+	log_info(NULL, "queue.reloaded");
+}
+
+/* Sessions finish their present group; the clock cuts them off. */
+static void let_sessions_end(struct queue *q, instant deadline)
+{
+	struct err e;
+	flow_stop(q->flow);
+	while (q->sessions.n > 0 && cond_wait(&q->sessions_changed, deadline, &e) == 0)
+		;
+	if (q->sessions.n > 0)
+		log_warn(NULL, "queue.cut", F("sessions", q->sessions.n));
+	group_cancel(&q->sessions);
+	group_join(&q->sessions);
+}
+
+static void flush_results(struct queue *q)
+{
+	unsigned left = settle_drain(q->settle, instant_in(QUEUE_FLUSH_S * SECOND));
+	if (left > 0) /* they are still in the queue and will be attempted again */
+		log_error(NULL, "queue.unsettled", F("groups", left));
+	commit_drain(q->trace_commit);
+	commit_drain(q->queue_commit);
+	for (int i = 0; i < MAILBOX_SHARDS; i++)
+		commit_drain(q->shard_commit[i]);
+}
+
+static void queue_stop(void *arg, enum proc_stop how, instant deadline)
+{
+	struct queue *q = ((struct role_env *)arg)->self;
+	(void)how; /* always the only one: it ends when the server does */
+	if (q->stopping)
+		return;
+	q->stopping = true;
+	queue_feed_close_links(q);
+	if (q->ready) {
+		cond_wake_all(&q->sweep_wake);
+		let_sessions_end(q, deadline);
+		flush_results(q);
+	}
+	group_cancel(&q->workers);
+	group_join(&q->workers);
+	loop_stop();
+}
+
+static void queue_close(struct role_env *env)
+{
+	struct queue *q = env->self;
+	if (q->ready) {
+		local_free(q->local);
+		settle_free(q->settle);
+		flow_free(q->flow);
+		hosts_health_free(q->health);
+	}
+	dns_close(q->dns);
+	commit_free(q->queue_commit);
+	commit_free(q->trace_commit);
+	for (int i = 0; i < MAILBOX_SHARDS; i++) {
+		commit_free(q->shard_commit[i]);
+		sql_close(q->shard_db[i]);
+	}
+	sql_close(q->queue_db);
+	sql_close(q->trace_db);
+	sql_close(q->load_db);
+	sql_close(q->sweep_db);
+	directory_close(q->directory);
+	blobs_close(q->blobs);
+	queue_settings_unref(q->settings);
+	arena_done(&q->mem);
+	free(q);
+}
+
+const struct role queue_role = {
+	.name = "queue",
+	.prepare = queue_prepare,
+	.open = queue_open,
+	.orders = {.stop = queue_stop,
+		.link = queue_link,
+		.reload = queue_reload,
+		.wake = queue_wake},
+	.close = queue_close,
+};

@@ -1,0 +1,147 @@
+/*
+ * queue: the queue process. It takes new messages from the edges' datagrams and the rest from the
+ * database, and delivers: by SMTP and LMTP to other systems, into local mailboxes. What happens to
+ *a message is decided in mail/ (flow, settle, local, route, hosts); here are its sockets and its
+ * databases.
+ *
+ *	queue.c		the role: opening, orders, end
+ *	queue_feed.c	datagrams, sweeping, loading
+ *	queue_session.c	a session of flow: group after group of one destination
+ *	queue_smtp.c	connecting and sending
+ *	queue_settings.c what comes from the configuration
+ */
+#pragma once
+#include "base/map.h"
+#include "bin/role.h"
+#include "mail/flow.h"
+#include "mail/hosts.h"
+#include "mail/local.h"
+#include "mail/settle.h"
+#include "proto/smtpc/smtpc.h"
+#include "run/co.h"
+#include "run/link.h"
+#include "store/commit.h"
+#include "store/directory.h"
+
+enum {
+	QUEUE_RECENT = 1 << 16, /* ids remembered against late datagrams */
+	QUEUE_DATAGRAM_AGE_S = 60, /* an older message is read from the database instead */
+	QUEUE_LOAD_BATCH = 64, /* messages loaded by one job of the pool */
+	QUEUE_SWEEP_MOST = 5000, /* groups found by one */
+	QUEUE_SWEEP_EVERY_S = 30, /* at least */
+	QUEUE_SWEEP_PAUSE_MS = 50, /* between two, at least */
+	QUEUE_HASTEN_BATCH = 1000, /* rows made due by one transaction */
+	QUEUE_IDLE_LOCAL_S = 5, /* a session without connection waits that long for work */
+	QUEUE_ATTEMPT_MOST_S = 600, /* no further host is tried after that */
+	QUEUE_FLUSH_S = 20, /* for results still to be written when the process ends */
+	QUEUE_REROUTE_AGE_S = 10, /* routes of younger messages are not decided again */
+};
+
+/* Everything that comes from the configuration; sessions keep theirs through a reload. */
+struct queue_settings {
+	unsigned refs;
+	struct config config;
+	struct retry_config retry;
+	struct bounce_config bounce;
+	struct hosts_self self;
+	struct tls_ctx *tls;
+	struct net_addr source_v4, source_v6; /* len 0: the system chooses */
+	slice helo;
+};
+/* *c is moved in on success. `interfaces`: the machine's addresses, port 0. */
+int queue_settings_new(struct config *c, const struct net_addr *interfaces, size_t n,
+	struct queue_settings **ret, struct err *e);
+void queue_settings_unref(struct queue_settings *s);
+
+struct queue {
+	struct role_env *env;
+	struct arena mem;
+	struct queue_settings *settings;
+	struct net_addr *interfaces;
+	size_t ninterfaces;
+	bool ready, stopping;
+
+	struct blobs *blobs;
+	struct sql *queue_db, *trace_db, *shard_db[MAILBOX_SHARDS], *load_db, *sweep_db;
+	struct commit *queue_commit, *trace_commit, *shard_commit[MAILBOX_SHARDS];
+	struct directory *directory;
+	struct route_lookup routes;
+	struct dns *dns;
+	struct hosts_health *health;
+
+	struct flow *flow;
+	struct flow_config flow_config;
+	struct settle *settle;
+	struct local *local;
+	struct group sessions, workers;
+	struct cond sessions_changed;
+
+	/* feed */
+	struct list links, loads;
+	bool loading, sweep_now;
+	struct cond sweep_wake;
+	msg_id recent[QUEUE_RECENT]; /* came from the database and have left: late datagrams about
+					them are dropped */
+};
+
+/* ---- queue_feed.c ---- */
+/* Serves an edge's link. */
+void queue_feed_link(struct queue *q, unsigned instance, int fd);
+void queue_feed_close_links(struct queue *q);
+/* A message that is in the queue now: its groups go into the window. */
+void queue_feed_letter(struct queue *q, struct letter *l);
+/* Look into the database soon. */
+void queue_feed_sweep(struct queue *q);
+/* Coroutine: sweeps until cancelled. */
+void queue_feed_sweeper(void *arg);
+/* From the database. ERR_NOTFOUND: it has left. */
+int queue_feed_load(struct queue *q, msg_id id, struct letter **ret, struct err *e);
+/* The group is settled or needs nothing: out of the window. */
+void queue_feed_release(struct queue *q, struct flow_item *it, bool from_db);
+/* Makes everything that waits for this destination due. */
+void queue_feed_hasten(struct queue *q, slice dest);
+
+/* ---- queue_session.c ---- */
+/* Settled groups come back by this. */
+struct queue_token {
+	struct queue *q;
+	struct flow_item *item;
+	bool from_db;
+};
+struct queue_session {
+	struct queue *q;
+	struct flow_session *fs;
+	struct queue_settings *settings;
+	enum route_kind kind;
+	slice name; /* of the route, or the domain */
+	char *key;
+	struct cond wake;
+	bool woken;
+
+	/* of the open connection */
+	struct smtpc *smtp;
+	struct host host;
+	struct arena host_mem;
+	char tls_text[128];
+	bool lmtp, verified;
+	unsigned sent;
+
+	/* of the present group */
+	struct arena mem;
+	struct letter *letter;
+	struct settle_rcpt *v;
+	size_t n;
+	struct attempt attempt;
+};
+void queue_session_start(void *arg, struct flow_session *fs); /* flow_ops */
+void queue_session_wake(void *arg, struct flow_session *fs);
+
+/* ---- queue_smtp.c ---- */
+struct queue_smtp_outcome {
+	enum flow_verdict verdict;
+	slice reason;
+	bool untried; /* no host was reached: recipients may be put back */
+};
+/* Tries to deliver to all recipients in s->v[0..n), whose results are filled in. */
+struct queue_smtp_outcome queue_smtp_deliver(struct queue_session *s);
+void queue_smtp_close(struct queue_session *s); /* QUIT */

@@ -1,0 +1,148 @@
+/*
+ * Telling senders. Called by settle, which commits what is made here together with the recipients'
+ * ends. The rules: RFC 3461 section 4.1 (NOTIFY), 4.3 (RET), 5.2; RFC 5321 6.1 (null sender). The
+ * report's text and structure are codec/dsn's.
+ */
+#include "mail/bounce.h"
+
+#include "base/mem.h"
+#include "mail/letter.h"
+#include "store/trace.h"
+
+enum { HEADER_READ = 64 * 1024 };
+
+bool bounce_wanted(const struct queue_msg *m, const struct queue_rcpt *r, enum dsn_action action)
+{
+	if (m->sender.n == 0 || (r->notify & NOTIFY_NEVER))
+		return false;
+	switch (action) {
+	case DSN_FAILED:
+		return r->notify == NOTIFY_DEFAULT || (r->notify & NOTIFY_FAILURE);
+	case DSN_DELAYED: /* without NOTIFY it is ours to decide (4.1) */
+		if (r->notify == NOTIFY_DEFAULT)
+			return m->priority != QUEUE_BULK;
+		return r->notify & NOTIFY_DELAY;
+	case DSN_DELIVERED:
+	case DSN_RELAYED:
+	case DSN_EXPANDED:
+		return r->notify & NOTIFY_SUCCESS;
+	}
+	return false;
+}
+
+bool bounce_is_double(const struct queue_msg *m, const struct queue_rcpt *r)
+{
+	return m->sender.n == 0 && !(r->notify & NOTIFY_NEVER);
+}
+
+/* RFC 3461 4.3: RET is about failures; other reports carry the header only (6.2 of the same). */
+bool bounce_returns_all(
+	const struct bounce_config *c, const struct queue_msg *m, enum dsn_action action)
+{
+	return action == DSN_FAILED && !(m->flags & MSG_RET_HDRS) &&
+	       m->prefix.n + m->size <= c->size && m->prefix.n + m->size <= DSN_ORIGINAL_MAX;
+}
+
+/* ---- making the report ---- */
+
+static enum dsn_action weightiest(const struct dsn_rcpt *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].action == DSN_FAILED)
+			return DSN_FAILED;
+	return v[0].action;
+}
+
+static int write_blob(struct blobs *blobs, slice text, struct queue_msg *m, struct err *e)
+{
+	struct blob_writer *w = blob_begin(blobs);
+	if (blob_add(w, text, e) < 0) {
+		blob_cancel(w);
+		return -1;
+	}
+	return blob_finish(w, &m->blob, &m->size, e);
+}
+
+/* Where the report goes. The null decision (a sender that leads nowhere) is ERR_NOTFOUND. */
+static int find_dest(
+	const struct route_lookup *l, slice sender, struct arena *a, slice *ret, struct err *e)
+{
+	struct route_decision d;
+	if (route_decide(l, sender, false, a, &d, e) < 0)
+		return -1;
+	if (d.kind == ROUTE_ERROR)
+		return err_set(e, d.status.cls == 4 ? ERR_TEMP : ERR_NOTFOUND, "sender: %.*s",
+			SFMT(d.text));
+	*ret = d.dest;
+	return 0;
+}
+
+static int build(const struct bounce_config *c, const struct queue_msg *m, const struct dsn_rcpt *v,
+	size_t n, slice original, bool full, const struct queue_msg *report, struct buf *out,
+	struct dsn_needs *ret, struct err *e)
+{
+	char id[MSG_ID_TEXT], dsn_id[MSG_ID_TEXT];
+	msg_id_print(m->id, id);
+	msg_id_print(report->id, dsn_id);
+	struct dsn_facts f = {
+		.reporting_mta = c->hostname,
+		.from = c->from,
+		.to = m->sender,
+		.id = slice_z(id),
+		.dsn_id = slice_z(dsn_id),
+		.envid = m->envid,
+		.subject = m->subject,
+		.original_message_id = m->message_id,
+		.arrived_at = m->arrived_at,
+		.now = report->arrived_at,
+		.rcpts = v,
+		.nrcpts = n,
+		.original = original,
+		.full = full,
+	};
+	if (!dsn_build(out, &f, ret))
+		return err_set(e, ERR_LIMIT, "report is larger than %d bytes", DSN_MESSAGE_MAX);
+	return 0;
+}
+
+static slice first_log(struct arena *a, const struct queue_msg *m, int64_t now)
+{
+	char id[MSG_ID_TEXT];
+	msg_id_print(m->id, id);
+	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
+	trace_event(&log, now, "queued", "report_on", slice_z(id), NULL);
+	return arena_dup(a, buf_slice(&log));
+}
+
+int bounce_make(const struct bounce_config *c, const struct route_lookup *l, struct blobs *blobs,
+	const struct queue_msg *m, const struct dsn_rcpt *v, size_t n, int64_t now, struct arena *a,
+	struct queue_msg *ret, struct err *e)
+{
+	AUTO(buf)
+	struct buf original = BUF(DSN_ORIGINAL_MAX + HEADER_READ), text = BUF(DSN_MESSAGE_MAX);
+	bool full = bounce_returns_all(c, m, weightiest(v, n));
+	slice dest;
+	if (find_dest(l, m->sender, a, &dest, e) < 0)
+		return -1;
+	/* A damaged original must not keep the sender from being told. */
+	if (letter_read(blobs, m, full ? SIZE_MAX : HEADER_READ, true, &original, e) < 0)
+		return -1;
+	struct queue_msg r = {.id = ret->id ? ret->id : msg_id_new(),
+		.arrived_at = now,
+		.expires_at = now + c->lifetime,
+		.priority = QUEUE_NORMAL};
+	struct dsn_needs needs;
+	if (build(c, m, v, n, buf_slice(&original), full, &r, &text, &needs, e) < 0)
+		return -1;
+	if (write_blob(blobs, buf_slice(&text), &r, e) < 0)
+		return -1;
+	r.flags = MSG_BOUNCE | (needs.eightbit ? MSG_8BIT : 0) |
+		  (needs.smtputf8 ? MSG_SMTPUTF8 : 0) | (m->flags & MSG_REQUIRETLS);
+	r.log = first_log(a, m, now);
+	r.nrcpts = 1;
+	r.rcpts = ARENA_NEW(a, struct queue_rcpt);
+	r.rcpts[0] = (struct queue_rcpt){
+		.address = arena_dup(a, m->sender), .dest = dest, .next_at = now};
+	*ret = r;
+	return 0;
+}

@@ -1,0 +1,351 @@
+/*
+ * Final delivery (local.h). Called by the queue process for groups with destination "local".
+ *
+ * A mailbox: one row in the account's shard, its prefix Return-Path:, Delivered-To: and what the
+ * message has. An alias: a new message of the same blob, made in the transaction that ends this
+ * recipient, so nothing can be expanded twice or lost. Mail that comes back to an alias which it
+ * has passed already is told by Delivered-To: in its header (5.4.6); mailboxes cannot loop.
+ */
+#include "mail/local.h"
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "codec/header.h"
+#include "codec/received.h"
+#include "run/co.h"
+#include "run/loop.h"
+#include "store/trace.h"
+
+enum { HEADER_READ = 64 * 1024, HOLD_TRIES = 20, PREFIX_MAX = 128 * 1024 };
+
+struct local {
+	struct local_config c;
+};
+
+struct local *local_new(const struct local_config *c)
+{
+	struct local *l = NEW(struct local);
+	l->c = *c;
+	return l;
+}
+
+void local_free(struct local *l)
+{
+	free(l);
+}
+
+/* One group under way. */
+struct job {
+	struct local *l;
+	struct letter *letter;
+	void *token;
+	struct arena mem;
+	struct settle_rcpt *v;
+	size_t n;
+	unsigned pending; /* commits, and one while recipients are still being started */
+	bool held; /* gc keeps away from the blob */
+	struct queue_msg expansion;
+	size_t capacity; /* of expansion.rcpts */
+	struct map targets; /* addresses that are in it */
+	struct buf prefix;
+};
+
+static void free_job(struct job *j)
+{
+	if (j->held)
+		blob_settle(j->l->c.blobs, j->letter->m.blob);
+	letter_unref(j->letter);
+	map_done(&j->targets);
+	buf_done(&j->prefix);
+	arena_done(&j->mem);
+	free(j);
+}
+
+static void finish(void *arg)
+{
+	struct job *j = arg;
+	struct local_config *c = &j->l->c;
+	c->done(c->arg, j->letter, j->v, j->n, j->expansion.nrcpts ? &j->expansion : NULL,
+		j->token);
+	free_job(j);
+}
+
+static void result(struct result *r, enum result_kind kind, struct status_code status, slice text)
+{
+	*r = (struct result){.kind = kind, .status = status, .text = text};
+}
+
+/* ---- into a mailbox ---- */
+
+struct drop {
+	struct job *job;
+	struct result *result;
+	struct mailbox_delivery d;
+	uint64_t quota;
+	bool full;
+};
+
+/* A full mailbox is an answer, not a failure: the others of the group commit goes on. */
+static int drop_tx(struct sql *db, void *arg, struct err *e)
+{
+	struct drop *p = arg;
+	uint32_t uid;
+	p->full = false;
+	if (p->quota) {
+		uint64_t bytes, messages;
+		if (mailbox_usage(db, p->d.account_id, &bytes, &messages, e) < 0)
+			return -1;
+		p->full = bytes + p->d.size + p->d.prefix.n > p->quota;
+		if (p->full)
+			return 0;
+	}
+	return mailbox_deliver_tx(db, &p->d, &uid, e);
+}
+
+static void drop_done(void *arg, const struct err *e)
+{
+	struct drop *p = arg;
+	struct job *j = p->job;
+	if (e)
+		result(p->result, RESULT_DEFERRED, STATUS(4, 3, 0),
+			arena_dup(&j->mem, slice_z(e->text)));
+	else if (p->full)
+		result(p->result, RESULT_DEFERRED, STATUS(4, 2, 2), S("mailbox is full"));
+	else
+		result(p->result, RESULT_DELIVERED, STATUS(2, 1, 5), S("delivered to mailbox"));
+	if (--j->pending == 0)
+		finish(j);
+}
+
+static slice mailbox_prefix(struct job *j, const struct queue_rcpt *r)
+{
+	const struct queue_msg *m = &j->letter->m;
+	AUTO(buf) struct buf b = BUF(PREFIX_MAX);
+	return_path_build(&b, m->sender);
+	buf_printf(&b, "Delivered-To: %.*s\r\n", SFMT(r->address));
+	buf_put(&b, m->prefix);
+	return arena_dup(&j->mem, buf_slice(&b));
+}
+
+static void into_mailbox(struct job *j, const struct queue_rcpt *r,
+	const struct rcpt_answer *answer, struct result *ret)
+{
+	const struct queue_msg *m = &j->letter->m;
+	struct drop *p = ARENA_NEW(&j->mem, struct drop);
+	*p = (struct drop){.job = j,
+		.result = ret,
+		.quota = answer->quota,
+		.d = {.account_id = answer->account_id,
+			.folder = S("INBOX"),
+			.queue_id = m->id,
+			.rcpt_idx = r->idx,
+			.blob = m->blob,
+			.size = m->size,
+			.prefix = mailbox_prefix(j, r),
+			.received_at = wall_now()}};
+	j->pending++;
+	commit_post(j->l->c.shards[mailbox_shard(answer->account_id)], drop_tx, drop_done, p);
+}
+
+/* ---- through an alias ---- */
+
+static bool header_has(slice header, slice address)
+{
+	struct header_field f;
+	while (header_next(&header, &f))
+		if (slice_ieq(f.name, S("Delivered-To")) && slice_ieq(slice_trim(f.value), address))
+			return true;
+	return false;
+}
+
+/* Did this message pass this address before? 1, 0, -1. */
+static int came_back(struct job *j, slice address, struct err *e)
+{
+	AUTO(buf) struct buf header = BUF(PREFIX_MAX + HEADER_READ);
+	if (letter_read(j->l->c.blobs, &j->letter->m, HEADER_READ, true, &header, e) < 0)
+		return -1;
+	return header_has(buf_slice(&header), address);
+}
+
+/* The first expanded recipient of a group begins the new message; the others join it. */
+static void begin_expansion(struct job *j)
+{
+	const struct queue_msg *m = &j->letter->m;
+	if (j->expansion.id)
+		return;
+	char id[MSG_ID_TEXT];
+	msg_id_print(m->id, id);
+	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
+	buf_put(&log, m->log);
+	trace_event(&log, wall_now(), "queued", "expanded_from", slice_z(id), NULL);
+	j->expansion = *m;
+	j->expansion.id = msg_id_new();
+	j->expansion.rcpts = NULL;
+	j->expansion.nrcpts = 0;
+	j->expansion.log = arena_dup(&j->mem, buf_slice(&log));
+	j->prefix = BUF(PREFIX_MAX);
+	buf_put(&j->prefix, m->prefix);
+}
+
+/* RFC 3461 5.2.7.1: one target inherits NOTIFY; of several, success is told at the expansion. */
+static unsigned target_notify(unsigned notify, size_t ntargets)
+{
+	if (ntargets == 1 || !(notify & NOTIFY_SUCCESS))
+		return notify;
+	notify &= ~(unsigned)NOTIFY_SUCCESS;
+	return notify ? notify : NOTIFY_NEVER;
+}
+
+static void add_target(
+	struct job *j, const struct queue_rcpt *r, slice target, slice dest, size_t ntargets)
+{
+	struct queue_msg *x = &j->expansion;
+	if (map_get(&j->targets, target))
+		return;
+	map_put(&j->targets, target, j);
+	if (x->nrcpts == j->capacity) {
+		j->capacity = j->capacity ? 2 * j->capacity : 8;
+		struct queue_rcpt *grown = ARENA_ARRAY(&j->mem, struct queue_rcpt, j->capacity);
+		memcpy(grown, x->rcpts ? x->rcpts : grown, x->nrcpts * sizeof *grown);
+		x->rcpts = grown;
+	}
+	x->rcpts[x->nrcpts] = (struct queue_rcpt){
+		.idx = (int32_t)x->nrcpts,
+		.address = arena_dup(&j->mem, target),
+		.orcpt = r->orcpt.n ? r->orcpt
+				    : arena_printf(&j->mem, "rfc822;%.*s", SFMT(r->address)),
+		.notify = target_notify(r->notify, ntargets),
+		.dest = arena_dup(&j->mem, dest),
+		.next_at = wall_now(),
+	};
+	x->nrcpts++;
+}
+
+/* All targets get a destination first, so that a directory that cannot answer leaves nothing half
+ * done. */
+static int expand(
+	struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer, struct err *e)
+{
+	slice *dests = ARENA_ARRAY(&j->mem, slice, answer->ntargets);
+	for (size_t i = 0; i < answer->ntargets; i++) {
+		struct route_decision d;
+		if (route_decide(j->l->c.routes, answer->targets[i], false, &j->mem, &d, e) < 0)
+			return -1;
+		dests[i] = d.dest;
+	}
+	begin_expansion(j);
+	for (size_t i = 0; i < answer->ntargets; i++)
+		add_target(j, r, answer->targets[i], dests[i], answer->ntargets);
+	buf_printf(&j->prefix, "Delivered-To: %.*s\r\n", SFMT(r->address));
+	j->expansion.prefix = buf_slice(&j->prefix);
+	return 0;
+}
+
+static void through_alias(struct job *j, const struct queue_rcpt *r,
+	const struct rcpt_answer *answer, struct result *ret)
+{
+	struct err e;
+	int back = came_back(j, r->address, &e);
+	if (back == 1) {
+		result(ret, RESULT_FAILED, STATUS(5, 4, 6),
+			S("mail loop: it has passed this address before"));
+		return;
+	}
+	if (back < 0 || expand(j, r, answer, &e) < 0) {
+		result(ret, RESULT_DEFERRED, STATUS(4, 3, 0), arena_dup(&j->mem, slice_z(e.text)));
+		return;
+	}
+	result(ret, RESULT_EXPANDED, STATUS(2, 1, 5),
+		arena_printf(&j->mem, "alias with %zu targets", answer->ntargets));
+	ret->dsn = answer->ntargets == 1;
+}
+
+/* ---- what it is ---- */
+
+/* No longer a local domain. */
+static void elsewhere(struct job *j, const struct queue_rcpt *r, struct result *ret)
+{
+	struct route_decision d;
+	struct err e;
+	if (route_decide(j->l->c.routes, r->address, false, &j->mem, &d, &e) < 0) {
+		result(ret, RESULT_DEFERRED, STATUS(4, 3, 0), arena_dup(&j->mem, slice_z(e.text)));
+	} else if (d.kind == ROUTE_ERROR) {
+		result(ret, d.status.cls == 4 ? RESULT_DEFERRED : RESULT_FAILED, d.status, d.text);
+	} else {
+		result(ret, RESULT_REROUTED, STATUS(0, 0, 0), (slice){0});
+		ret->dest = d.dest;
+	}
+}
+
+static void deliver_one(struct job *j, const struct queue_rcpt *r, struct result *ret)
+{
+	struct rcpt_answer answer;
+	struct err e;
+	if (directory_rcpt(j->l->c.directory, r->address, &j->mem, &answer, &e) < 0) {
+		result(ret, RESULT_DEFERRED, STATUS(4, 3, 0), arena_dup(&j->mem, slice_z(e.text)));
+		return;
+	}
+	switch (answer.kind) {
+	case RCPT_LOCAL:
+		if (answer.targets)
+			through_alias(j, r, &answer, ret);
+		else
+			into_mailbox(j, r, &answer, ret);
+		break;
+	case RCPT_NO_SUCH_USER:
+		result(ret, RESULT_FAILED, STATUS(5, 1, 1), S("no such mailbox here"));
+		break;
+	case RCPT_DISABLED:
+		result(ret, RESULT_FAILED, STATUS(5, 2, 1), S("this mailbox is disabled"));
+		break;
+	case RCPT_UNKNOWN_DOMAIN:
+	case RCPT_BACKEND:
+		elsewhere(j, r, ret);
+		break;
+	}
+}
+
+/* The mailboxes' rows come before the queue's row goes, in another database: gc must not look
+ * between the two. It may just have the pack in its hands; that is over soon. */
+static bool hold_blob(struct job *j, struct err *e)
+{
+	for (int i = 0; i < HOLD_TRIES; i++) {
+		if (blob_hold(j->l->c.blobs, j->letter->m.blob, e) == 0)
+			return j->held = true;
+		if (e->kind != ERR_NOTFOUND || co_sleep(instant_in(100 * MSEC), e) < 0)
+			return false;
+	}
+	return false;
+}
+
+static void start_all(struct job *j)
+{
+	struct err e;
+	bool held = hold_blob(j, &e);
+	for (size_t i = 0; i < j->n; i++) {
+		struct settle_rcpt *v = &j->v[i];
+		if (held)
+			deliver_one(j, &j->letter->m.rcpts[v->at], &v->result);
+		else
+			result(&v->result, RESULT_DEFERRED, STATUS(4, 3, 0),
+				arena_dup(&j->mem, slice_z(e.text)));
+	}
+}
+
+void local_deliver(
+	struct local *l, struct letter *letter, const uint32_t *at, size_t n, void *token)
+{
+	struct job *j = NEW(struct job);
+	j->l = l;
+	j->letter = letter_ref(letter);
+	j->token = token;
+	j->n = n;
+	j->v = ARENA_ARRAY(&j->mem, struct settle_rcpt, n);
+	for (size_t i = 0; i < n; i++)
+		j->v[i].at = at[i];
+	j->pending = 1;
+	start_all(j);
+	if (--j->pending == 0)
+		loop_post(finish, j);
+}
