@@ -1,7 +1,7 @@
 /*
  * The shared table of connections (census.h). IPv6 peers count by /64 network, for that is what one
  * customer gets. Counts may be a little too high when addresses share buckets in both rows: with
- * 10,000 connections about one address in ten by one; never too low.
+ * 10,000 connections about one address in fifty by one; never too low.
  */
 #include "bin/census.h"
 
