@@ -4,33 +4,12 @@
  * hands its configuration to its children as text.
  */
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "run/conf_internal.h"
 
 enum { WIDTH = 98 };
 
 /* ---- wrapping, with two columns for CJK ---- */
-
-/* Decodes one character of text we wrote ourselves; damaged bytes count as one column. */
-static size_t utf8_char(slice s, uint32_t *ret)
-{
-	unsigned char c = (unsigned char)*s.p;
-	size_t n = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	if (n > s.n)
-		n = 1;
-	uint32_t v = n == 1 ? c : c & (0x7f >> n);
-	for (size_t i = 1; i < n; i++)
-		v = v << 6 | ((unsigned char)s.p[i] & 0x3f);
-	*ret = v;
-	return n;
-}
-
-static bool is_wide(uint32_t c)
-{
-	return (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
-	       (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
-	       (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
-	       (c >= 0x20000 && c <= 0x3fffd);
-}
 
 /* Characters that must not begin a line in Chinese text. */
 static bool closes(uint32_t c)
@@ -46,18 +25,17 @@ static bool closes(uint32_t c)
 /* Length of the longest prefix that fits and may end a line; at least one character. */
 static size_t line_length(slice s, unsigned width)
 {
+	slice rest = s;
 	size_t at = 0, best = 0;
-	unsigned columns = 0;
-	uint32_t c, before = 0;
-	while (at < s.n && s.p[at] != '\n') {
-		size_t n = utf8_char(slice_skip(s, at), &c);
-		if (at > 0 && (c == ' ' || ((is_wide(c) || is_wide(before)) && !closes(c))))
+	unsigned columns = 0, wide, wide_before = 1;
+	for (uint32_t c; at < s.n && s.p[at] != '\n' && utf8_next(&rest, &c); at = s.n - rest.n) {
+		wide = utf8_cp_width(c);
+		if (at > 0 && (c == ' ' || ((wide > 1 || wide_before > 1) && !closes(c))))
 			best = at;
-		columns += is_wide(c) ? 2 : 1;
+		columns += wide;
 		if (columns > width)
-			return best ? best : at ? at : n;
-		at += n;
-		before = c;
+			return best ? best : at ? at : s.n - rest.n;
+		wide_before = wide;
 	}
 	return at;
 }

@@ -315,7 +315,7 @@ static void list_print(const struct conf_key *k, const void *field, struct buf *
 		if (k->type == CONF_LIST)
 			conf_quote(words->v[i], true, out);
 		else if (k->type == CONF_ADDRS)
-			buf_put(out, slice_of(t, net_print(&addrs->v[i], t)));
+			conf_quote(slice_of(t, net_print(&addrs->v[i], t)), true, out);
 		else
 			net_cidr_text(&nets->v[i], out);
 	}

@@ -10,6 +10,7 @@
 #include "run/log.h"
 #include "base/must.h"
 #include "base/time.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,24 +64,14 @@ static void line_z(struct line *l, const char *z)
 	line_put(l, z, strlen(z));
 }
 
-/* Length of the printable UTF-8 character at s, 0 when it is none (RFC 3629 3; C1 controls are
- * none). */
+/* Length of the printable character at s, 0 when it is none: controls (C1 too), broken UTF-8. */
 static size_t printable_utf8(slice s)
 {
-	const unsigned char *u = (const unsigned char *)s.p;
-	if (u[0] < 0xc2 || u[0] > 0xf4)
-		return u[0] >= 0x20 && u[0] < 0x7f;
-	size_t n = u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
-	if (s.n < n)
-		return 0;
-	uint32_t c = u[0] & (0x7f >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((u[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (u[i] & 0x3f);
-	}
-	static const uint32_t smallest[] = {0, 0, 0xa0, 0x800, 0x10000};
-	return c >= smallest[n] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? n : 0;
+	slice rest = s;
+	uint32_t c;
+	utf8_next(&rest, &c);
+	bool broken = c == UTF8_REPLACEMENT && !slice_starts(s, S("\xef\xbf\xbd"));
+	return broken || c < ' ' || (c >= 0x7f && c < 0xa0) ? 0 : s.n - rest.n;
 }
 
 static bool is_bare(slice s)
