@@ -91,12 +91,19 @@ static int begin_body(struct smtpd_session *s, const char *by, struct smtpd_refu
 	return 0;
 }
 
+/* RFC 5321 3.3 allows both codes, RFC 2033 4.2 asks for 503. */
+static void no_recipients(struct smtpd_session *s)
+{
+	int code = s->conf->kind == SMTPD_LMTP ? 503 : 554;
+	smtpd_complain(s, code, "5.5.1", "No valid recipients");
+}
+
 /* ---- DATA ---- */
 
 static bool data_allowed(struct smtpd_session *s)
 {
 	if (s->state == ST_MAIL)
-		smtpd_complain(s, 554, "5.5.1", "No valid recipients");
+		no_recipients(s);
 	else if (s->tx.binary)
 		smtpd_complain(s, 503, "5.5.1", "BODY=BINARYMIME needs BDAT");
 	else
@@ -178,7 +185,7 @@ static void misplaced(struct smtpd_session *s, const struct smtp_command *c)
 		smtpd_say(s, 503, "5.5.1", "The message was refused already");
 		s->chunks_lost = !c->bdat.last;
 	} else if (transaction)
-		smtpd_complain(s, 554, "5.5.1", "No valid recipients");
+		no_recipients(s);
 	else
 		smtpd_complain(s, 503, "5.5.1", "Say MAIL and RCPT first");
 }

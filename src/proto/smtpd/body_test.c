@@ -431,7 +431,7 @@ TEST(lmtp)
 			"end quit\n"},
 		{"no recipients", LM, NULL,
 			LHLO MAIL_A "RCPT TO:<nobody@example.com>\r\nDATA\r\n" QUIT, 0,
-			G CAPS MAIL_OK NO_USER "554 5.5.1 No valid recipients\r\n" BYE, NULL,
+			G CAPS MAIL_OK NO_USER "503 5.5.1 No valid recipients\r\n" BYE, NULL,
 			"rcpt 550 5.1.1 No such user here -1 <a@x.test> <nobody@example.com>\n"
 			"end quit\n"},
 		{"no HELO here", LM, NULL,

@@ -153,7 +153,7 @@ static void perform(struct smtpd_session *s, const struct smtp_command *c, const
 {
 	if (v->flags & IDLE)
 		s->idle_commands++;
-	if ((v->flags & SYNC) && s->service->sync && !smtpd_may_relay(s) && smtpd_talks_early(s))
+	if ((v->flags & SYNC) && s->service->sync && !smtpd_is_known(s) && smtpd_talks_early(s))
 		out_of_sync(s, smtp_verb_name(c->verb));
 	else
 		v->handler(s, c);

@@ -29,36 +29,30 @@ static const struct conf_key keys[] = {
 		"Who connects here. mx: everyone, for our domains. submission, submissions: our "
 		"users, "
 		"after login. lmtp: our other systems, by LMTP. internal: trusted networks (and "
-		"logged-in "
-		"users when auth = yes).",
+		"logged-in users when auth = yes).",
 		"谁连到这里。mx:任何人,发往本系统的域。submission、submissions:登录后的本系统用户。"
 		"lmtp:本单位其他系统,用 LMTP。internal:受信网络(auth = yes 时还有已登录用户)。"),
 	KEY_ENUM(tls, "auto", tls_modes,
 		"auto: implicit for submissions, offer for the others (no for lmtp). require: "
-		"nothing but "
-		"STARTTLS before TLS.",
-		"auto:submissions 为 implicit,其余为 offer(lmtp 为 no)。require:TLS 之前只接受 "
-		"STARTTLS。"),
+		"nothing but STARTTLS before TLS.",
+		"auto:submissions 为 implicit,其余为 offer(lmtp 为 no)。require:TLS 之前只接受 STARTTLS。"),
 	KEY_ENUM(auth, "auto", autos, "Offer AUTH. auto: yes for submission and submissions.",
 		"是否提供 AUTH。auto:submission 和 submissions 提供。"),
 	KEY_LIST(auth_mechs, "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN",
 		"SASL mechanisms to offer, best first.", "提供的 SASL 机制,优先的在前。"),
 	KEY_BOOL(auth_plaintext, "no", "Allow AUTH without TLS.", "允许在没有 TLS 时使用 AUTH。"),
 	KEY_NETS(trusted, "",
-		"Networks whose clients may send to foreign domains without login. Not obeyed "
-		"where login is "
-		"required, nor by lmtp.",
-		"其中的客户端不登录也可以向外域发信的网络。对要求登录的服务和 lmtp 无效。"),
+		"Networks whose clients may send to foreign domains without login; Unix sockets are "
+"trusted, too. Not obeyed where login is required, nor by lmtp.",
+		"其中的客户端不登录也可以向外域发信的网络;Unix 套接字视为受信。对要求登录的服务和 lmtp 无效。"),
 	KEY_NETS(proxy_from, "",
 		"Load balancers that send a PROXY protocol header (v1 or v2) first. When set, all "
-		"other peers "
-		"are turned away.",
+		"other peers are turned away.",
 		"先发送 PROXY 协议头(v1 或 v2)的负载均衡器。设置后,其他来源一律拒绝。"),
 	KEY_NETS(xclient_from, "", "Peers that may use XCLIENT.", "可以使用 XCLIENT 的来源。"),
 	KEY_ENUM(sync, "auto", autos,
 		"Hang up on clients that do not wait where they must (behind EHLO, behind DATA). "
-		"auto: yes for "
-		"mx.",
+		"auto: yes for mx.",
 		"对该等待而不等待(EHLO 之后、DATA 之后)的客户端断开连接。auto:mx 为 yes。"),
 	KEY_TIME(greet_delay, "0s", 0, 5 * MINUTE,
 		"Wait this long before the greeting and watch for clients that talk first.",
@@ -73,9 +67,7 @@ static const struct conf_key keys[] = {
 		"CR or LF that stand alone (RFC 5321 forbids them; they are used to smuggle "
 		"messages). trusted: "
 		"kept from trusted networks and logged-in users. keep: kept from everyone.",
-		"单独出现的 CR 或 LF(RFC 5321 "
-		"禁止,可被用来夹带邮件)。trusted:来自受信网络和已登录用户的保留。"
-		"keep:一律保留。"),
+		"单独出现的 CR 或 LF(RFC 5321 禁止,可被用来夹带邮件)。trusted:来自受信网络和已登录用户的保留。keep:一律保留。"),
 	KEY_BOOL(refuse_nul, "yes", "Refuse messages with NUL bytes unless sent as BINARYMIME.",
 		"拒绝含有 NUL 字节的邮件(以 BINARYMIME 发送的除外)。"),
 	KEY_ENUM(bind_sender, "auto", autos,
@@ -84,26 +76,20 @@ static const struct conf_key keys[] = {
 		"信封发件人必须属于登录帐号。auto:submission 和 submissions 为 yes。"),
 	KEY_ENUM(header_from, "match", froms,
 		"From: of a logged-in user that is not his address. any: left alone. add-sender: a "
-		"Sender: with "
-		"the login is added (RFC 6409 8.1). match: refused.",
-		"已登录用户的 From: 不是其本人地址时。any:不管。add-sender:加上写有登录帐号的 "
-		"Sender:(RFC 6409 "
+		"Sender: with the login is added (RFC 6409 8.1). match: refused.",
+		"已登录用户的 From: 不是其本人地址时。any:不管。add-sender:加上写有登录帐号的 Sender:(RFC 6409 "
 		"8.1)。match:拒绝。"),
 	KEY_ENUM(fix_headers, "auto", autos,
 		"Add missing Date:, Message-ID: and From:, remove Bcc: from mail of users and "
-		"trusted networks "
-		"(RFC 6409 8). auto: yes for submission and submissions.",
-		"为用户和受信网络的邮件补上缺少的 Date:、Message-ID: 和 From:,去掉 Bcc:(RFC 6409 "
-		"8)。"
+		"trusted networks (RFC 6409 8). auto: yes for submission and submissions.",
+		"为用户和受信网络的邮件补上缺少的 Date:、Message-ID: 和 From:,去掉 Bcc:(RFC 6409 8)。"
 		"auto:submission 和 submissions 为 yes。"),
 	KEY_STR(banner, "ESMTP Posthouse", "Text of the greeting behind the host name.",
 		"欢迎行中主机名之后的文字。"),
 	KEY_STR(postmaster, "",
 		"Address that gets mail for <postmaster>, and for postmaster@ of our domains where "
-		"no such "
-		"address exists. Empty: postmaster@ our host name.",
-		"接收发给 <postmaster> 以及本系统各域中不存在的 postmaster@ "
-		"的邮件的地址。空:postmaster@ 本机主机名。"),
+		"no such address exists. Empty: postmaster@ our host name.",
+		"接收发给 <postmaster> 以及本系统各域中不存在的 postmaster@ 的邮件的地址。空:postmaster@ 本机主机名。"),
 
 	KEY_SIZE(max_size, "50m", 64 << 10, 1LL << 40, "Largest message.", "邮件的最大长度。"),
 	KEY_SIZE(max_header, "1m", 16 << 10, 64 << 20,
@@ -111,8 +97,7 @@ static const struct conf_key keys[] = {
 		"邮件头的最大长度;邮件头保存在内存中。"),
 	KEY_SIZE(max_line, "1m", 998, 1LL << 40,
 		"Longest line of text. RFC 5321 allows 998 bytes, but programs that write longer "
-		"ones are "
-		"common.",
+		"ones are common.",
 		"正文行的最大长度。RFC 5321 只允许 998 字节,但写出更长行的程序很常见。"),
 	KEY_INT(max_rcpts, "1000", 100, 1000000, "Recipients of one message.",
 		"一封邮件的收件人数。"),
@@ -145,8 +130,7 @@ static const struct conf_key keys[] = {
 		"Received: 的个数,超过则认为邮件在循环。"),
 	KEY_INT(null_sender_rcpts, "1", 1, 1000000,
 		"Recipients of a message with the null sender <>, from clients that are not "
-		"trusted; the others "
-		"are asked to come in a message of their own.",
+		"trusted; the others are asked to come in a message of their own.",
 		"非受信客户端以空发件人 <> 发信时的收件人数;其余的要求另发。"),
 
 	KEY_TIME(timeout_command, "5m", SECOND, HOUR, "Wait for a command.", "等待命令的时间。"),

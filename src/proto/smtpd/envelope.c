@@ -296,7 +296,7 @@ static bool too_many(struct smtpd_session *s)
 {
 	const struct smtpd_conf *c = s->conf;
 	const struct smtpd_tx *t = &s->tx;
-	bool stranger = !smtpd_may_relay(s) && c->kind != SMTPD_LMTP;
+	bool stranger = !smtpd_is_known(s) && c->kind != SMTPD_LMTP;
 	if (stranger && s->sum.unknown_rcpts >= c->max_unknown) {
 		s->suspicious = true;
 		if (t->ngiven)

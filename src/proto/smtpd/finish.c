@@ -26,7 +26,7 @@ static bool bare_newlines_are_bad(const struct smtpd_session *s)
 	if (t->binary || !(t->scan.bare_cr || t->scan.bare_lf) ||
 		s->conf->bare_newline == SMTPD_BARE_KEEP)
 		return false;
-	return s->conf->bare_newline == SMTPD_BARE_REFUSE || !smtpd_may_relay(s);
+	return s->conf->bare_newline == SMTPD_BARE_REFUSE || !smtpd_is_known(s);
 }
 
 static void judge(struct smtpd_session *s)
@@ -50,22 +50,23 @@ static void build_prefix(struct smtpd_session *s, struct buf *out)
 	struct tls_info tls = {0};
 	if (s->tls)
 		tls_get_info(s->io, &tls);
-	received_build(out, &(struct received_facts){
-				    .helo = c->helo,
-				    .client_ip = slice_z(c->ip),
-				    .client_name = c->name,
-				    .by = s->service->hostname,
-				    .id = slice_z(id),
-				    .rcpt = t->ngiven == 1 ? t->given[0] : S(""),
-				    .tls_version = slice_z(c->tls_version),
-				    .tls_cipher = slice_z(c->tls_cipher),
-				    .tls_bits = (unsigned)tls.bits,
-				    .esmtp = c->esmtp,
-				    .lmtp = s->conf->kind == SMTPD_LMTP,
-				    .auth = c->login.n > 0,
-				    .utf8 = t->msg.flags & MSG_SMTPUTF8,
-				    .wall = t->msg.arrived_at,
-			    });
+	received_build(
+		out, &(struct received_facts){
+			     .helo = c->helo,
+			     .client_ip = c->peer.ss.ss_family == AF_UNIX ? S("") : slice_z(c->ip),
+			     .client_name = c->name,
+			     .by = s->service->hostname,
+			     .id = slice_z(id),
+			     .rcpt = t->ngiven == 1 ? t->given[0] : S(""),
+			     .tls_version = slice_z(c->tls_version),
+			     .tls_cipher = slice_z(c->tls_cipher),
+			     .tls_bits = (unsigned)tls.bits,
+			     .esmtp = c->esmtp,
+			     .lmtp = s->conf->kind == SMTPD_LMTP,
+			     .auth = c->login.n > 0,
+			     .utf8 = t->msg.flags & MSG_SMTPUTF8,
+			     .wall = t->msg.arrived_at,
+		     });
 	buf_put(out, buf_slice(&t->added));
 	if (t->headless)
 		buf_put(out, S("\r\n"));

@@ -65,7 +65,8 @@ TEST(received_fields)
 			{"from c.test (client.test [192.0.2.1])", "by mail.example.com",
 				"with ESMTP id ", "for <alice@example.com>"},
 			{"Message-ID", "Date:"}},
-		{MX, "2001:db8::7", HELO MAIL_A RCPT_ALICE RCPT_BOB "DATA\r\nA: b\r\n\r\nx\r\n" END,
+		{MX, "[2001:db8::7]",
+			HELO MAIL_A RCPT_ALICE RCPT_BOB "DATA\r\nA: b\r\n\r\nx\r\n" END,
 			"250 2.0.0 Kept as", "A: b\r\n\r\nx\r\n",
 			{"from c.test ([IPv6:2001:db8::7])", "with SMTP id "}, {"for <"}},
 		{MX, NULL, "EHLO x(y\";z\r\n" MAIL_A RCPT_ALICE "DATA\r\nA: b\r\n\r\nx\r\n" END,
@@ -84,6 +85,13 @@ TEST(received_fields)
 			"EHLO c.test\r\nMAIL FROM:<a@x.test> SMTPUTF8\r\n" RCPT_ALICE
 			"DATA\r\nA: b\r\n\r\nx\r\n" END,
 			"250 2.0.0 Kept as", "A: b\r\n\r\nx\r\n", {"with UTF8SMTP id "}, {NULL}},
+		{"kind = internal\n"
+		 "trusted = 198.51.100.0/24\n",
+			"unix:/run/x",
+			"EHLO c.test\r\n" MAIL_A
+			"RCPT TO:<a@foreign.test>\r\nDATA\r\nA: b\r\n\r\nx\r\n" END,
+			"250 2.0.0 Kept as", "A: b\r\n\r\nx\r\n",
+			{"Received: from c.test\r\n", "for <a@foreign.test>"}, {"["}},
 		/* No header: ours must not swallow the first lines. */
 		{MX, NULL, TX("a@x.test") "hello there\r\nSubject: no\r\n" END, "250 2.0.0 Kept as",
 			"hello there\r\nSubject: no\r\n", {"\r\n\r\n"}, {NULL}},

@@ -132,6 +132,8 @@ void smtpd_starttls(struct smtpd_session *s, const struct smtp_command *c)
 	/* RFC 3207 4.2: everything said before is forgotten. */
 	s->client.helo = S("");
 	s->client.esmtp = s->client.helo_odd = false;
+	if (!s->client.xclient)
+		s->client.login = S("");
 	s->state = ST_CONNECTED;
 }
 

@@ -25,6 +25,15 @@ void smtpd_set_peer(struct smtpd_session *s, const struct net_addr *peer)
 	size_t n = net_print_ip(peer, s->client.ip);
 	s->client.ip[n < NET_TEXT_MAX ? n : NET_TEXT_MAX - 1] = 0;
 	s->client.trusted = smtpd_in_nets(&s->conf->trusted, peer);
+	if (peer->ss.ss_family == AF_UNIX) { /* who may open it was decided by its permissions */
+		strcpy(s->client.ip, "local");
+		s->client.trusted = true;
+	}
+}
+
+bool smtpd_is_known(const struct smtpd_session *s)
+{
+	return s->client.login.n || s->client.trusted;
 }
 
 bool smtpd_may_relay(const struct smtpd_session *s)
@@ -56,7 +65,7 @@ bool smtpd_admit(struct smtpd_session *s)
 		c->xclient   ? S("xclient")
 		: c->proxied ? S("proxy")
 			     : S(""),
-		NULL);
+		"early", c->early ? S("yes") : S(""), NULL);
 	if (r == 0)
 		return true;
 	smtpd_resolve(STAGE_CONNECT, &no);

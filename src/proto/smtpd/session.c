@@ -113,7 +113,7 @@ static bool may_go_on(struct smtpd_session *s, bool idle)
 static void take_line(struct smtpd_session *s, enum smtpd_got got, slice line, bool crlf)
 {
 	enum smtpd_bare bare = (enum smtpd_bare)s->conf->bare_newline;
-	bool lenient = bare == SMTPD_BARE_KEEP || (bare == SMTPD_BARE_TRUSTED && s->client.trusted);
+	bool lenient = bare == SMTPD_BARE_KEEP || (bare == SMTPD_BARE_TRUSTED && smtpd_is_known(s));
 	s->sum.commands++;
 	if (got == GOT_TOO_LONG)
 		smtpd_complain(s, 500, "5.5.2", "Line too long");

@@ -122,6 +122,8 @@ void smtpd_set_peer(struct smtpd_session *s, const struct net_addr *peer);
 void smtpd_xclient(struct smtpd_session *s, const struct smtp_command *c);
 /* Asks connect(); false: refused, said so, over. Adds the event. */
 bool smtpd_admit(struct smtpd_session *s);
+/* Logged in or from a trusted network: spared what is meant for strangers. */
+bool smtpd_is_known(const struct smtpd_session *s);
 /* May it send to foreign domains? */
 bool smtpd_may_relay(const struct smtpd_session *s);
 

@@ -410,6 +410,6 @@ static inline void fake_service(slice conf_text, struct tls_ctx *tls, struct are
 static inline void fake_peers(const char *ip, struct net_addr *ret_peer, struct net_addr *ret_local)
 {
 	struct err e;
-	must(net_from_ip(slice_z(ip), 40000, ret_peer, &e) == 0);
+	must(net_parse(slice_z(ip), 40000, ret_peer, &e) == 0);
 	must(net_from_ip(S("192.0.2.25"), 25, ret_local, &e) == 0);
 }

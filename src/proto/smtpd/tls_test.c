@@ -153,6 +153,27 @@ TEST(starttls)
 	fake_done(&t.fake);
 }
 
+static void forget_login(struct talk *t)
+{
+	hears(t, "220", NULL);
+	say(t, "EHLO c.test\r\n" AUTH_ALICE "STARTTLS\r\n");
+	hears(t, "250", NULL);
+	hears(t, "235", NULL);
+	hears(t, "220", NULL);
+	handshake(t);
+	say(t, "EHLO c.test\r\nMAIL FROM:<alice@example.com>\r\nQUIT\r\n");
+	CHECK(hears(t, "250", "AUTH"));
+	hears(t, "530", NULL);
+	hears(t, "221", NULL);
+}
+
+TEST(what_was_said_in_clear_is_forgotten)
+{
+	struct talk t;
+	talk(SUBMISSION, forget_login, &t);
+	fake_done(&t.fake);
+}
+
 static void inject(struct talk *t)
 {
 	hears(t, "220", NULL);
