@@ -276,7 +276,7 @@ static void body_lost(struct tx *t)
 			smtpc_read(s, SMTPC_AT_DATA, s->cfg.timeouts.quit) == 0 &&
 			s->reply.code / 100 >= 4)
 			why = smtpc_result_of(s, SMTPC_AT_DATA, &s->mem);
-		else if (s->broken && s->failure.code)
+		else if (s->broken && (s->failure.code || s->failure.stage < SMTPC_AT_DATA))
 			why = s->failure;
 		s->failure = why;
 		s->broken = s->lost = true;
