@@ -28,7 +28,7 @@ msg_id msg_id_floor(int64_t wall); /* no id made at that time or later is smalle
 enum queue_priority { QUEUE_URGENT = 0, QUEUE_NORMAL = 1, QUEUE_BULK = 2, QUEUE_PRIORITIES = 3 };
 
 enum msg_flags {
-	MSG_8BIT = 1, /* BODY=8BITMIME was declared */
+	MSG_8BIT = 1, /* BODY=8BITMIME was declared, or 8-bit content was seen */
 	MSG_BINARY = 2, /* BODY=BINARYMIME */
 	MSG_SMTPUTF8 = 4, /* RFC 6531 */
 	MSG_REQUIRETLS = 8, /* RFC 8689 */
