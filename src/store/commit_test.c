@@ -16,7 +16,9 @@
 #include <sys/wait.h>
 
 static const struct sql_migration steps[] = {
-	{1, "rows", "CREATE TABLE entry (id BIGINT NOT NULL PRIMARY KEY, blob BIGINT NOT NULL) {{WITHOUT_ROWID}}",
+	{1, "rows",
+		"CREATE TABLE entry (id BIGINT NOT NULL PRIMARY KEY, blob BIGINT NOT NULL) "
+		"{{WITHOUT_ROWID}}",
 		"DROP TABLE entry"},
 };
 
@@ -57,9 +59,10 @@ static int add_row(struct sql *db, void *arg, struct err *e)
 	r->runs++;
 	if (r->id < 0)
 		return err_set(e, ERR_PERM, "refused %d", (int)r->id);
-	return sql_run(db, e, "INSERT INTO entry (id, blob) VALUES ($1, $2)", "ii", r->id, (int64_t)r->blob) < 0
-		? -1
-		: 0;
+	return sql_run(db, e, "INSERT INTO entry (id, blob) VALUES ($1, $2)", "ii", r->id,
+		       (int64_t)r->blob) < 0
+		       ? -1
+		       : 0;
 }
 
 static int64_t rows(struct sql *db)
@@ -83,7 +86,8 @@ TEST(commit_without_a_loop)
 	CHECK_INT(blob_add(w, S("hello"), &e), 0);
 	CHECK_INT(blob_finish(w, &r.blob, &size, &e), 0);
 	CHECK_INT(commit_run_blob(s.commit, r.blob, add_row, &r, &e), 0);
-	CHECK_INT(hold_find(&s.blobs->holds, blob_pack(r.blob))->users, 1); /* settled: only being written */
+	CHECK_INT(hold_find(&s.blobs->holds, blob_pack(r.blob))->users,
+		1); /* settled: only being written */
 	CHECK_INT(commit_run(s.commit, add_row, &same, &e), -1);
 	CHECK_INT(e.kind, ERR_EXISTS);
 	CHECK_INT(rows(s.db), 1);
@@ -101,7 +105,8 @@ static void one_commit(void *arg)
 	struct err e;
 	int want = id % 10 == 7 ? ERR_PERM : id % 10 == 3 ? ERR_EXISTS : ERR_NONE;
 	int got = commit_run(shared.commit, add_row, &r, &e) < 0 ? (int)e.kind : ERR_NONE;
-	if (got != want && !(want == ERR_EXISTS && got == ERR_NONE)) /* whoever of the pair came first */
+	if (got != want &&
+		!(want == ERR_EXISTS && got == ERR_NONE)) /* whoever of the pair came first */
 		test_fail(__FILE__, __LINE__, "item %d: %d instead of %d", (int)id, got, want);
 	*(got == ERR_NONE ? &succeeded : &failed) += 1;
 }

@@ -1,12 +1,13 @@
 /*
  * Garbage collection of packs. See doc/notes/packs.md for why this is safe while others write.
  *
- * A pack is in use while somebody holds a shared lock on it: its writer, and whoever has messages in
- * it, or references to its segments, that no database knows yet. Those that can be locked exclusively
- * and that no row refers to are candidates. A candidate lives if a pack that lives uses its segments
- * (the links in pack heads). The rest is deleted: index entries first, then the file.
+ * A pack is in use while somebody holds a shared lock on it: its writer, and whoever has messages
+ * in it, or references to its segments, that no database knows yet. Those that can be locked
+ * exclusively and that no row refers to are candidates. A candidate lives if a pack that lives uses
+ * its segments (the links in pack heads). The rest is deleted: index entries first, then the file.
  *
- * The order is what makes it exact: lock, then list the packs again, ask the databases, read the links.
+ * The order is what makes it exact: lock, then list the packs again, ask the databases, read the
+ * links.
  */
 #include "store/gc.h"
 
@@ -92,7 +93,8 @@ int gc_list_packs(struct store_gc *g, struct err *e)
 	struct stat st;
 	for (struct dirent *f; (f = readdir(d));) {
 		struct gc_pack key;
-		if (!pack_name_parse(f->d_name, &no) || fstatat(g->packs_dir, f->d_name, &st, 0) < 0)
+		if (!pack_name_parse(f->d_name, &no) ||
+			fstatat(g->packs_dir, f->d_name, &st, 0) < 0)
 			continue;
 		key.no = no;
 		if (known && bsearch(&key, g->packs, known, sizeof key, by_number))
@@ -121,7 +123,8 @@ static int has_rows(struct store_gc *g, uint32_t no, struct err *e)
 	return r == 1 ? blob_pack(first) == no : r;
 }
 
-/* Marks packs without rows, without looking at each: the index leads from one live pack to the next. */
+/* Marks packs without rows, without looking at each: the index leads from one live pack to the
+ * next. */
 static int mark_without_rows(struct store_gc *g, struct err *e)
 {
 	for (size_t i = 0; i < g->npacks; i++)
@@ -283,7 +286,8 @@ static int delete_unused(struct store_gc *g, struct store_gc_result *result, str
 		return -1;
 	if (!lock_candidates(g))
 		return 0;
-	/* Packs made meanwhile may use what we hold locked only if they did before: they are in this list. */
+	/* Packs made meanwhile may use what we hold locked only if they did before: they are in
+	 * this list. */
 	if (gc_list_packs(g, e) < 0 || recheck_rows(g, e) < 0 || mark_used(g, e) < 0)
 		return -1;
 	return delete_dead(g, result, e);

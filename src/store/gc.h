@@ -9,8 +9,8 @@
 #include "store/sql.h"
 #include "store/store.h"
 
-/* The databases that refer to messages. A reference moves forward only: from the queue to a mailbox,
- * where it is written before it leaves the queue. So the queue is always asked first. */
+/* The databases that refer to messages. A reference moves forward only: from the queue to a
+ * mailbox, where it is written before it leaves the queue. So the queue is always asked first. */
 enum { REFS_DBS = 1 + MAILBOX_SHARDS };
 struct refs {
 	struct sql *db[REFS_DBS]; /* NULL: not made yet */
@@ -21,8 +21,9 @@ const char *refs_table(int i); /* for messages: "queue", "mail-00" ... */
 /* The lowest id from `from` on that anything refers to: 1, 0 none, -1. */
 int refs_next(struct refs *r, blob_id from, blob_id *ret, struct err *e);
 /* Every reference with from <= id < until, database by database, ascending in each. */
-int refs_each(struct refs *r, blob_id from, blob_id until, int (*fn)(void *arg, blob_id id, uint64_t size, struct err *),
-	void *arg, struct err *e);
+int refs_each(struct refs *r, blob_id from, blob_id until,
+	int (*fn)(void *arg, int db, blob_id id, uint64_t size, struct err *), void *arg,
+	struct err *e);
 int refs_count(struct refs *r, uint64_t *ret, struct err *e);
 
 struct gc_pack {
@@ -54,5 +55,8 @@ void gc_unlock(struct gc_pack *p);
 /* Remembered once nobody has the pack open for writing. */
 int gc_read_links(struct store_gc *g, struct gc_pack *p, struct err *e);
 
+/* Moves the good records of a (locked) damaged pack to a new file of its name. */
+int gc_salvage(
+	struct store_gc *g, struct gc_pack *p, const uint64_t *offsets, size_t n, struct err *e);
 /* Rewrites the packs for which that is worth it. */
 int gc_rewrite_all(struct store_gc *g, struct store_gc_result *result, struct err *e);

@@ -5,9 +5,11 @@ struct queries {
 	const char *next, *each, *count;
 };
 static const struct queries queue_queries = {"SELECT MIN(blob) FROM msg WHERE blob >= $1",
-	"SELECT blob, size FROM msg WHERE blob >= $1 AND blob < $2 ORDER BY blob", "SELECT COUNT(*) FROM msg"};
+	"SELECT blob, size FROM msg WHERE blob >= $1 AND blob < $2 ORDER BY blob",
+	"SELECT COUNT(*) FROM msg"};
 static const struct queries mailbox_queries = {"SELECT MIN(blob) FROM message WHERE blob >= $1",
-	"SELECT blob, size FROM message WHERE blob >= $1 AND blob < $2 ORDER BY blob",
+	"SELECT blob, size - LENGTH(prefix) FROM message WHERE blob >= $1 AND blob < $2 ORDER BY "
+	"blob",
 	"SELECT COUNT(*) FROM message"};
 
 static const struct queries *queries_of(int i)
@@ -62,28 +64,28 @@ int refs_next(struct refs *r, blob_id from, blob_id *ret, struct err *e)
 	return lowest != 0;
 }
 
-static int each_in(struct sql *db, const struct queries *q, blob_id from, blob_id until,
-	int (*fn)(void *, blob_id, uint64_t, struct err *), void *arg, struct err *e)
+static int each_in(struct refs *r, int i, blob_id from, blob_id until,
+	int (*fn)(void *, int, blob_id, uint64_t, struct err *), void *arg, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(db, q->each, e);
+	struct sql_stmt *s = sql_prepare(r->db[i], queries_of(i)->each, e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, (int64_t)from);
 	sql_bind_int(s, 2, (int64_t)until);
 	int more;
 	while ((more = sql_step(s, e)) > 0)
-		if (fn(arg, (blob_id)sql_int(s, 0), (uint64_t)sql_int(s, 1), e) < 0) {
+		if (fn(arg, i, (blob_id)sql_int(s, 0), (uint64_t)sql_int(s, 1), e) < 0) {
 			sql_reset(s);
 			return -1;
 		}
 	return more;
 }
 
-int refs_each(struct refs *r, blob_id from, blob_id until, int (*fn)(void *, blob_id, uint64_t, struct err *),
-	void *arg, struct err *e)
+int refs_each(struct refs *r, blob_id from, blob_id until,
+	int (*fn)(void *, int, blob_id, uint64_t, struct err *), void *arg, struct err *e)
 {
 	for (int i = 0; i < REFS_DBS; i++)
-		if (r->db[i] && each_in(r->db[i], queries_of(i), from, until, fn, arg, e) < 0)
+		if (r->db[i] && each_in(r, i, from, until, fn, arg, e) < 0)
 			return -1;
 	return 0;
 }

@@ -1,8 +1,8 @@
 /*
  * Rewriting packs that are mostly dead, or cold and compressible: live records are copied to a new
- * file, compressed where that pays, together with a map from their names (offsets in the first file)
- * to their places. The new file takes the old one's name by rename: no row changes, no id changes,
- * and a crash at any point leaves the one or the other.
+ * file, compressed where that pays, together with a map from their names (offsets in the first
+ * file) to their places. The new file takes the old one's name by rename: no row changes, no id
+ * changes, and a crash at any point leaves the one or the other.
  *
  * A batch of packs is locked, then everything that refers into it is gathered. A pack with anything
  * unreadable in it that is still needed is left as it is, for `store verify`.
@@ -65,9 +65,9 @@ static void set_sort(struct set *s)
 struct target {
 	struct gc_pack *pack; /* found again by number when the list grows */
 	uint32_t no;
-	struct set live;  /* offsets */
+	struct set live; /* offsets */
 	struct set links; /* packs that its live messages use */
-	bool unsure;	  /* something that refers to it cannot be read */
+	bool unsure; /* something that refers to it cannot be read */
 };
 struct batch {
 	struct store_gc *g;
@@ -109,8 +109,9 @@ static int mark_pieces(struct batch *b, blob_id id, struct err *e)
 	return 0;
 }
 
-static int collect_id(void *arg, blob_id id, uint64_t size, struct err *e)
+static int collect_id(void *arg, int db, blob_id id, uint64_t size, struct err *e)
 {
+	(void)db;
 	(void)size;
 	(void)e;
 	set_add(arg, id);
@@ -144,7 +145,8 @@ static int mark_messages(struct batch *b, struct gc_pack *q, struct err *e)
 {
 	struct set ids = {0};
 	struct target *own = target_of(b, q->no);
-	int r = refs_each(&b->g->refs, blob_id_make(q->no, 0, 0), blob_id_make(q->no + 1, 0, 0), collect_id, &ids, e);
+	int r = refs_each(&b->g->refs, blob_id_make(q->no, 0, 0), blob_id_make(q->no + 1, 0, 0),
+		collect_id, &ids, e);
 	set_sort(&ids);
 	for (size_t i = 0; r == 0 && i < ids.n; i++) {
 		struct err unreadable;
@@ -286,6 +288,8 @@ static int write_front(struct rewriting *w, const struct set *links, struct err 
 	char head[PACK_HEAD_SIZE], link[8];
 	pack_head_put(&w->head, head);
 	buf_put(&w->out, slice_of(head, sizeof head));
+	buf_fill(&w->out, 0, PACK_HEAD_COPY_AT - w->out.n);
+	buf_put(&w->out, slice_of(head, sizeof head));
 	buf_fill(&w->out, 0, PACK_LINKS_AT - w->out.n);
 	for (size_t i = 0; i < links->n; i++) {
 		pack_link_put(w->head.salt, (uint32_t)links->v[i], link);
@@ -295,7 +299,8 @@ static int write_front(struct rewriting *w, const struct set *links, struct err 
 	return flush(w, e);
 }
 
-static int write_file(struct rewriting *w, struct pack_in *in, const struct target *t, struct err *e)
+static int write_file(
+	struct rewriting *w, struct pack_in *in, const struct target *t, struct err *e)
 {
 	w->at = PACK_RECORDS_AT;
 	if (copy_live(w, in, &t->live, e) < 0)
@@ -310,7 +315,8 @@ static int write_file(struct rewriting *w, struct pack_in *in, const struct targ
 	return fsync(w->fd) < 0 ? err_sys(e, errno, "rewriting pack %u", w->head.no) : 0;
 }
 
-static int replace(struct store_gc *g, struct pack_in *in, const struct target *t, uint64_t *ret_size, struct err *e)
+static int replace(struct store_gc *g, struct pack_in *in, const struct target *t,
+	uint64_t *ret_size, struct err *e)
 {
 	char name[PACK_NAME_MAX], fresh[PACK_NAME_MAX];
 	pack_name(t->no, name);
@@ -322,7 +328,8 @@ static int replace(struct store_gc *g, struct pack_in *in, const struct target *
 	w.out = BUF(2 * OUT_BUFFER + 2 * RECORD_STORED_MAX);
 	w.map = BUF(BLOB_PACK_MAX);
 	int r = write_file(&w, in, t, e);
-	if (r == 0 && (renameat(g->packs_dir, fresh, g->packs_dir, name) < 0 || fsync(g->packs_dir) < 0))
+	if (r == 0 &&
+		(renameat(g->packs_dir, fresh, g->packs_dir, name) < 0 || fsync(g->packs_dir) < 0))
 		r = err_sys(e, errno, "%s", fresh);
 	if (r < 0)
 		unlinkat(g->packs_dir, fresh, 0);
@@ -331,6 +338,26 @@ static int replace(struct store_gc *g, struct pack_in *in, const struct target *
 	buf_done(&w.out);
 	buf_done(&w.map);
 	buf_done(&w.squeezed);
+	return r;
+}
+
+int gc_salvage(
+	struct store_gc *g, struct gc_pack *p, const uint64_t *offsets, size_t n, struct err *e)
+{
+	struct pack_in *in;
+	if (gc_read_links(g, p, e) < 0 || pack_in_open(g->packs_dir, p->no, &in, e) < 0)
+		return -1;
+	struct target t = {.pack = p, .no = p->no};
+	for (size_t i = 0; i < n; i++)
+		set_add(&t.live, offsets[i]);
+	for (unsigned i = 0; i < p->nlinks; i++)
+		set_add(&t.links, p->links[i]);
+	set_sort(&t.live);
+	uint64_t size;
+	int r = replace(g, in, &t, &size, e);
+	pack_in_close(in);
+	free(t.live.v);
+	free(t.links.v);
 	return r;
 }
 
@@ -346,7 +373,8 @@ static bool worth_it(const struct target *t, struct pack_in *in)
 }
 
 /* 1 done, 0 not worth it or not possible, -1 the disk. */
-static int rewrite_one(struct store_gc *g, const struct target *t, uint64_t *ret_freed, struct err *e)
+static int rewrite_one(
+	struct store_gc *g, const struct target *t, uint64_t *ret_freed, struct err *e)
 {
 	struct pack_in *in;
 	if (pack_in_open(g->packs_dir, t->no, &in, e) < 0)
@@ -389,7 +417,8 @@ int gc_rewrite_all(struct store_gc *g, struct store_gc_result *result, struct er
 	AUTO(free) struct batch *b = NEW(struct batch);
 	b->g = g;
 	uint32_t last = 0;
-	for (size_t i = 0; i < g->npacks; i++) { /* the list grows while we go: continue by number */
+	for (size_t i = 0; i < g->npacks;
+		i++) { /* the list grows while we go: continue by number */
 		struct gc_pack *p = &g->packs[i];
 		if (p->no <= last)
 			continue;

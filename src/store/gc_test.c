@@ -1,4 +1,5 @@
-/* Garbage collection: what may go goes, what anybody needs stays; rewritten packs keep their ids. */
+/* Garbage collection: what may go goes, what anybody needs stays; rewritten packs keep their ids.
+ */
 #include "store/gc.h"
 
 #include "base/test.h"
@@ -140,7 +141,8 @@ static void make_old(struct fixture *f, uint32_t no, int64_t age)
 {
 	char path[120];
 	snprintf(path, sizeof path, "%s/blob/%09u.pack", f->dir.path, no);
-	struct timespec t[2] = {{.tv_sec = (wall_now() - age) / SECOND}, {.tv_sec = (wall_now() - age) / SECOND}};
+	struct timespec t[2] = {
+		{.tv_sec = (wall_now() - age) / SECOND}, {.tv_sec = (wall_now() - age) / SECOND}};
 	CHECK_INT(utimensat(AT_FDCWD, path, t, 0), 0);
 }
 
@@ -238,7 +240,8 @@ TEST(gc_takes_circles)
 	g.blobs = other;
 	blob_id a1 = put(&f, 1, BIG), b1 = put(&g, 2, 2 * BIG);
 	blob_id a2 = put(&f, 3, 2 * BIG), b2 = put(&g, 4, BIG);
-	CHECK(blob_pack(a1) == blob_pack(a2) && blob_pack(b1) == blob_pack(b2) && blob_pack(a1) != blob_pack(b1));
+	CHECK(blob_pack(a1) == blob_pack(a2) && blob_pack(b1) == blob_pack(b2) &&
+		blob_pack(a1) != blob_pack(b1));
 	blob_settle(f.blobs, a1);
 	blob_settle(f.blobs, a2);
 	blob_settle(other, b1);
@@ -292,7 +295,8 @@ TEST(gc_rewrites_and_ids_stay)
 	CHECK_INT(r.references, N / 5 + 2);
 	CHECK(pack_there(&f, pack, &after));
 	CHECK(after * 3 < before);
-	for (int round = 0; round < 2; round++) { /* through the old file that is still open, and the new one */
+	for (int round = 0; round < 2;
+		round++) { /* through the old file that is still open, and the new one */
 		for (int i = 0; i < N; i += 5)
 			check(&f, small[i], i, 20000);
 		check(&f, big[2], 1002, BIG);

@@ -107,3 +107,12 @@ void pack_cache_put(struct pack_cache *c, struct pack_in *p)
 		pack_in_close(p);
 	pthread_mutex_unlock(&c->lock);
 }
+
+void pack_cache_forget(struct pack_cache *c, uint32_t no)
+{
+	pthread_mutex_lock(&c->lock);
+	for (int i = 0; i < SLOTS; i++)
+		if (c->slots[i] && c->slots[i]->no == no && !c->slots[i]->refs)
+			drop(c, i);
+	pthread_mutex_unlock(&c->lock);
+}

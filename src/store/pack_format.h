@@ -1,7 +1,7 @@
 /*
  * What a pack file looks like; pure (no I/O). All numbers are big endian. See doc/notes/packs.md.
  *
- *	0      head: magic, version, number, salt, times, place of the map      (PACK_HEAD_SIZE)
+ *	0      head: magic, version, number, salt, time, place of the map; again at 256
  *	512    links: numbers of other packs whose segments are used here, 8 bytes each
  *	4096   records, each at a multiple of 8: head (32 bytes), payload
  *
@@ -14,6 +14,7 @@
 
 enum {
 	PACK_HEAD_SIZE = 72,
+	PACK_HEAD_COPY_AT = 256,
 	PACK_LINKS_AT = 512,
 	PACK_RECORDS_AT = 4096,
 	PACK_LINKS_MAX = (PACK_RECORDS_AT - PACK_LINKS_AT) / 8,

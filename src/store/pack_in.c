@@ -68,6 +68,21 @@ static int load_map(struct pack_in *p, struct err *e)
 	return 0;
 }
 
+static int read_head_block(struct pack_in *p, struct err *e)
+{
+	char block[PACK_HEAD_COPY_AT + PACK_HEAD_SIZE];
+	ssize_t n = read_at(p->fd, block, sizeof block, 0);
+	if (n < 0)
+		return err_sys(e, errno, "pack %u", p->no);
+	slice s = slice_of(block, (size_t)n);
+	if (pack_head_parse(s, &p->head) && p->head.no == p->no)
+		return 0;
+	p->head_damaged = true;
+	if (pack_head_parse(slice_skip(s, PACK_HEAD_COPY_AT), &p->head) && p->head.no == p->no)
+		return 0;
+	return gone_or_damaged(p, 0, "head", e);
+}
+
 int pack_in_open_name(int dir, const char *name, uint32_t no, struct pack_in **ret, struct err *e)
 {
 	AUTO(fd) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
@@ -77,13 +92,7 @@ int pack_in_open_name(int dir, const char *name, uint32_t no, struct pack_in **r
 	struct pack_in *p = NEW(struct pack_in);
 	p->no = no;
 	p->fd = take_fd(&fd);
-	char head[PACK_HEAD_SIZE];
-	ssize_t n = read_at(p->fd, head, sizeof head, 0);
-	int r = 0;
-	if (n < 0)
-		r = err_sys(e, errno, "%s", name);
-	else if (!pack_head_parse(slice_of(head, (size_t)n), &p->head) || p->head.no != no)
-		r = gone_or_damaged(p, 0, "head", e);
+	int r = read_head_block(p, e);
 	if (r == 0)
 		r = load_map(p, e);
 	if (r < 0) {

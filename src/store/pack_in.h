@@ -10,6 +10,7 @@ struct pack_in {
 	uint32_t no;
 	int fd;
 	struct pack_head head;
+	bool head_damaged; /* it was read from its copy */
 	uint32_t *map; /* of a rewritten pack: map_n pairs name, place; both / 8 */
 	unsigned refs; /* of the cache */
 	uint64_t used;
@@ -52,4 +53,6 @@ enum { PACK_CACHE_MAX = 64 };
 void pack_cache_init(struct pack_cache *c, int dir);
 void pack_cache_done(struct pack_cache *c);
 int pack_cache_get(struct pack_cache *c, uint32_t no, struct pack_in **ret, struct err *e);
+/* The next get opens the file anew. */
+void pack_cache_forget(struct pack_cache *c, uint32_t no);
 void pack_cache_put(struct pack_cache *c, struct pack_in *p);

@@ -107,8 +107,9 @@ static int write_all(struct pack_out *p, slice s, uint64_t at, struct err *e)
 static int write_head(struct pack_out *p, struct err *e)
 {
 	struct pack_head h = {.no = p->no, .salt = p->salt, .created_at = wall_now()};
-	char bytes[PACK_HEAD_SIZE];
+	char bytes[PACK_HEAD_COPY_AT + PACK_HEAD_SIZE] = {0};
 	pack_head_put(&h, bytes);
+	pack_head_put(&h, bytes + PACK_HEAD_COPY_AT);
 	if (write_all(p, slice_of(bytes, sizeof bytes), 0, e) < 0)
 		return -1;
 	return allocate(p, PACK_RECORDS_AT, e);

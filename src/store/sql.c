@@ -256,3 +256,8 @@ int sql_snapshot(struct sql *db, const char *path, struct err *e)
 {
 	return db->driver->snapshot(db, path, e);
 }
+
+int sql_reindex(struct sql *db, struct err *e)
+{
+	return db->driver->reindex(db, e);
+}

@@ -79,4 +79,6 @@ int sql_checkpoint(struct sql *db, struct err *e);
 /* Integrity of the engine's own structures; a line each problem into *report. Returns their number.
  */
 int sql_check(struct sql *db, struct arena *a, slice *report, struct err *e);
+/* Makes all indexes anew from their tables: mends damage that is in indexes only. */
+int sql_reindex(struct sql *db, struct err *e);
 int sql_snapshot(struct sql *db, const char *path, struct err *e);

@@ -409,6 +409,11 @@ static int sqlite_check(struct sql *db, struct arena *a, slice *report, struct e
 	return n;
 }
 
+static int sqlite_reindex(struct sql *db, struct err *e)
+{
+	return script(db, "REINDEX", e);
+}
+
 static int sqlite_snapshot(struct sql *db, const char *path, struct err *e)
 {
 	if (access(path, F_OK) == 0)
@@ -454,6 +459,7 @@ const struct sql_driver sqlite_driver = {
 	.wants_checkpoint = sqlite_wants_checkpoint,
 	.checkpoint = sqlite_checkpoint,
 	.check = sqlite_check,
+	.reindex = sqlite_reindex,
 	.snapshot = sqlite_snapshot,
 	.words = words,
 };

@@ -31,7 +31,8 @@ static int make_dir(slice dir, const char *sub, struct err *e)
 	return 0;
 }
 
-static int migrate(slice dir, const char *name, const struct sql_migration *m, size_t n, struct err *e)
+static int migrate(
+	slice dir, const char *name, const struct sql_migration *m, size_t n, struct err *e)
 {
 	struct sql *db;
 	if (sql_open(dir, name, &db, e) < 0)
@@ -52,13 +53,15 @@ int store_prepare(slice dir, struct err *e)
 		migrate(dir, "trace", trace_migrations, trace_migrations_n, e) < 0)
 		return -1;
 	for (int i = 0; i < MAILBOX_SHARDS; i++)
-		if (migrate(dir, mailbox_db_name(i), mailbox_migrations, mailbox_migrations_n, e) < 0)
+		if (migrate(dir, mailbox_db_name(i), mailbox_migrations, mailbox_migrations_n, e) <
+			0)
 			return -1;
 	return 0;
 }
 
 /* Adds up the files of DIR/sub whose names end so. */
-static int add_files(slice dir, const char *sub, slice end, uint64_t *n, uint64_t *bytes, struct err *e)
+static int add_files(
+	slice dir, const char *sub, slice end, uint64_t *n, uint64_t *bytes, struct err *e)
 {
 	AUTO(buf) struct buf path = BUF(PATH_LIMIT);
 	buf_put(&path, dir);
@@ -113,8 +116,8 @@ static int ask_all(slice dir, struct store_stat *st, struct err *e)
 		if (ask(dir, &questions[i], e) < 0)
 			return -1;
 	for (int i = 0; i < MAILBOX_SHARDS; i++) {
-		const struct question q = {mailbox_db_name(i), "SELECT COUNT(*) FROM message",
-			&st->mailbox_messages};
+		const struct question q = {
+			mailbox_db_name(i), "SELECT COUNT(*) FROM message", &st->mailbox_messages};
 		if (ask(dir, &q, e) < 0)
 			return -1;
 	}
@@ -126,7 +129,8 @@ int store_stat(slice dir, struct store_stat *ret, struct err *e)
 	struct store_stat st = {0};
 	uint64_t files = 0;
 	if (add_files(dir, "/blob", S(".pack"), &st.packs, &st.pack_bytes, e) < 0 ||
-		add_files(dir, "/db", S(""), &files, &st.db_bytes, e) < 0 || ask_all(dir, &st, e) < 0)
+		add_files(dir, "/db", S(""), &files, &st.db_bytes, e) < 0 ||
+		ask_all(dir, &st, e) < 0)
 		return -1;
 	AUTO(free) char *path = mem_dup(dir.p, dir.n);
 	struct statvfs fs;

@@ -8,7 +8,8 @@
 #include "store/blob.h"
 #include "store/sql.h"
 
-/* Creates directories and schemas, migrates with snapshots. Run by `init` and by the master at start. */
+/* Creates directories and schemas, migrates with snapshots. Run by `init` and by the master at
+ * start. */
 int store_prepare(slice dir, struct err *e);
 
 /* Problems are reported one by one; `repaired` says whether repair mended it. */
@@ -17,15 +18,15 @@ struct store_problem {
 	slice text;
 	bool repaired;
 };
-/* Returns the number of problems, or -1 when it could not look. With repair: mends what can be mended,
- * never destroys the only copy of anything (damaged packs are moved to DIR/lost/). */
-int store_verify(slice dir, bool repair, void (*problem)(void *arg, const struct store_problem *p), void *arg,
-	struct err *e);
+/* Returns the number of problems, or -1 when it could not look. With repair: mends what can be
+ * mended, never destroys the only copy of anything (damaged packs are moved to DIR/lost/). */
+int store_verify(slice dir, bool repair, void (*problem)(void *arg, const struct store_problem *p),
+	void *arg, struct err *e);
 
 /*
  * Garbage collection, safe while the server runs, one at a time in an installation.
- * store_gc: the whole work, for a timer (once a day) or the command line: deletes packs without live
- * references, rewrites (with zstd) those that are mostly dead. May take long; blocks.
+ * store_gc: the whole work, for a timer (once a day) or the command line: deletes packs without
+ * live references, rewrites (with zstd) those that are mostly dead. May take long; blocks.
  * store_gc_quick: only deletes whole packs: cheap enough for every few seconds, which is how a busy
  * relay gets its disk space back. Both do nothing and return 0 when another process is collecting.
  */
@@ -39,7 +40,7 @@ int store_gc_quick(struct store_gc *g, struct store_gc_result *ret, struct err *
 void store_gc_close(struct store_gc *g);
 
 struct store_stat {
-	uint64_t packs, pack_bytes, segments, segment_bytes, queue_messages, queue_rcpts, trace_rows,
-		mailbox_messages, accounts, domains, db_bytes, free_bytes;
+	uint64_t packs, pack_bytes, segments, segment_bytes, queue_messages, queue_rcpts,
+		trace_rows, mailbox_messages, accounts, domains, db_bytes, free_bytes;
 };
 int store_stat(slice dir, struct store_stat *ret, struct err *e);
