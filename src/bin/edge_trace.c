@@ -12,16 +12,28 @@ enum { TRACES_MAX = 1000 };
 
 METRIC_COUNTER(untraced, "posthouse_edge_refusals_untraced_total", "", "Refusals not written to the trace: too many at once.");
 
+/* One refusal: a row for the recipient refused, or for each recipient of a refused message. */
 struct refusal {
 	struct edge *edge;
 	struct arena mem;
-	struct trace_row row;
+	struct trace_row row; /* what the rows have in common */
+	struct refused_rcpt {
+		int32_t idx;
+		slice address;
+	} *rcpts;
+	size_t n;
 };
 
-static int write_row(struct sql *db, void *arg, struct err *e)
+static int write_rows(struct sql *db, void *arg, struct err *e)
 {
 	struct refusal *r = arg;
-	return trace_add_tx(db, &r->row, e);
+	for (size_t i = 0; i < r->n; i++) {
+		r->row.idx = r->rcpts[i].idx;
+		r->row.rcpt = r->rcpts[i].address;
+		if (trace_add_tx(db, &r->row, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static void written(void *arg, const struct err *e)
@@ -32,6 +44,17 @@ static void written(void *arg, const struct err *e)
 	r->edge->traces_waiting--;
 	struct arena mem = r->mem;
 	arena_done(&mem);
+}
+
+static void name_rcpts(struct refusal *r, const struct smtpd_refused *what, struct arena *mem)
+{
+	const struct queue_msg *m = what->msg;
+	bool all = !what->rcpt.n && m->nrcpts;
+	r->n = all ? m->nrcpts : 1;
+	r->rcpts = ARENA_ARRAY(mem, struct refused_rcpt, r->n);
+	r->rcpts[0] = (struct refused_rcpt){what->idx, arena_dup(mem, what->rcpt)};
+	for (size_t i = 0; all && i < r->n; i++)
+		r->rcpts[i] = (struct refused_rcpt){m->rcpts[i].idx, arena_dup(mem, m->rcpts[i].address)};
 }
 
 void edge_refused(void *arg, const struct smtpd_refused *what)
@@ -48,13 +71,12 @@ void edge_refused(void *arg, const struct smtpd_refused *what)
 	struct arena mem = {0};
 	struct refusal *r = ARENA_NEW(&mem, struct refusal);
 	r->edge = e;
+	name_rcpts(r, what, &mem);
 	r->row = (struct trace_row){
 		.id = m->id,
-		.idx = what->idx,
 		.arrived_at = m->arrived_at,
 		.ended_at = wall_now(),
 		.sender = arena_dup(&mem, m->sender),
-		.rcpt = arena_dup(&mem, what->rcpt),
 		.client = arena_dup(&mem, m->client),
 		.message_id = arena_dup(&mem, m->message_id),
 		.subject = arena_dup(&mem, m->subject),
@@ -64,5 +86,5 @@ void edge_refused(void *arg, const struct smtpd_refused *what)
 	};
 	r->mem = mem;
 	e->traces_waiting++;
-	commit_post(e->trace, write_row, written, r);
+	commit_post(e->trace, write_rows, written, r);
 }
