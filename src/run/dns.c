@@ -146,7 +146,7 @@ static int set_files(struct dns *d, const struct dns_config *cfg, struct err *e)
 	}
 	if (cfg->trust_anchor.n) {
 		AUTO(free) char *path = mem_dup(cfg->trust_anchor.p, cfg->trust_anchor.n);
-		if (access(path, R_OK) < 0) /* libunbound would tell only at the first lookup */
+		if (access(path, R_OK) < 0)
 			return err_set(e, ERR_PERM, "dns: trust anchor %s cannot be read", path);
 		int r = ub_ctx_add_ta_file(d->ub, path);
 		if (r)
@@ -154,6 +154,19 @@ static int set_files(struct dns *d, const struct dns_config *cfg, struct err *e)
 				e, ERR_PERM, "dns: trust anchor %s: %s", path, ub_strerror(r));
 	}
 	return 0;
+}
+
+/* libunbound reads its files and tells of mistakes when it is first used. Removing what is not
+ * there is such a use: now, with an error in the right place, and before the sandbox closes the
+ * file system. */
+static int finalize(struct dns *d, const struct dns_config *cfg, struct err *e)
+{
+	int r = ub_ctx_data_remove(d->ub, "nothing.invalid.");
+	if (r == 0)
+		return 0;
+	return err_set(e, ERR_PERM, "dns: %s%s%.*s", ub_strerror(r),
+		cfg->trust_anchor.n ? "; is this a trust anchor file: " : "",
+		SFMT(cfg->trust_anchor));
 }
 
 static int configure(struct dns *d, const struct dns_config *cfg, struct err *e)
@@ -167,7 +180,7 @@ static int configure(struct dns *d, const struct dns_config *cfg, struct err *e)
 	if (set_servers(d, cfg, e) < 0 || set_files(d, cfg, e) < 0)
 		return -1;
 	int r = ub_ctx_async(d->ub, 1);
-	return r ? err_set(e, ERR_PERM, "dns: %s", ub_strerror(r)) : 0;
+	return r ? err_set(e, ERR_PERM, "dns: %s", ub_strerror(r)) : finalize(d, cfg, e);
 }
 
 int dns_open(const struct dns_config *cfg, struct dns **ret, struct err *e)

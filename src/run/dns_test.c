@@ -657,6 +657,12 @@ static void secure_test(void)
 	dns_close(dns);
 	dns = outer;
 	unlink(path);
+	int bad = mkstemp(strcpy(path, "/tmp/ph-anchor-XXXXXX"));
+	CHECK(bad >= 0 && write(bad, "nonsense ( \n", 12) == 12);
+	close(bad);
+	CHECK(dns_open(&cfg, &outer, &e) == -1 && e.kind == ERR_PERM);
+	CHECK(strstr(e.text, path) != NULL);
+	unlink(path);
 	cfg.trust_anchor = S("/no/such/file");
 	CHECK(dns_open(&cfg, &outer, &e) == -1 && e.kind == ERR_PERM);
 }
