@@ -169,6 +169,7 @@ static void stop_all(struct master *m)
 	instant deadline = instant_in(within + 2 * SECOND);
 	proc_notify("STOPPING=1");
 	log_info(NULL, "server.stopping");
+	listen_close_all(m); /* with the edges' copies gone too, nobody connects in vain */
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_retire(&m->edges[i], PROC_STOP_SOON, within);
 	edges_wait_ended(m, deadline);
@@ -262,8 +263,7 @@ int master_main(slice config_path, enum conf_lang lang)
 		return 78;
 	}
 	int status = run(&m);
-	for (size_t i = 0; i < m.nsockets; i++)
-		close(m.sockets[i].fd);
+	listen_close_all(&m);
 	config_done(&m.config);
 	buf_done(&m.text);
 	return status;

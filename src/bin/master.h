@@ -68,6 +68,7 @@ void master_status(struct master *m, struct buf *out);
 int listen_add(struct master *m, const struct config *c, struct err *e);
 /* Closes the sockets that the configuration does not want. */
 void listen_drop_others(struct master *m, const struct config *c);
+void listen_close_all(struct master *m);
 /* The descriptors an edge needs, by name ("listen.LISTENER.ADDRESS"). */
 size_t listen_fds(const struct master *m, const struct config *c, struct proc_fd *fds, size_t max);
 

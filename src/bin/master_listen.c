@@ -62,6 +62,11 @@ int listen_add(struct master *m, const struct config *c, struct err *e)
 	return 0;
 }
 
+void listen_close_all(struct master *m)
+{
+	undo(m, 0);
+}
+
 static bool wanted(const struct config *c, const struct net_addr *a)
 {
 	for (size_t i = 0; i < c->nlisteners; i++)

@@ -1,4 +1,5 @@
-/* Ownership of the store's files (user.h). Used by the master and the command line. */
+/* Ownership of the store's files (user.h). Used by the master; the command
+ * line changes its user by itself (cli_env.c). */
 #include "bin/user.h"
 
 #include "base/mem.h"
@@ -6,7 +7,6 @@
 #include "run/sandbox.h"
 #include <errno.h>
 #include <ftw.h>
-#include <grp.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,18 +57,4 @@ int user_make_dirs(const struct config *c, struct err *e)
 	if (make_dir(arena_strz(&a, c->server->data), 0750, c, true, e) < 0)
 		return -1;
 	return make_dir(run, 0755, c, false, e) < 0 ? -1 : make_dir(metrics, 0755, c, false, e);
-}
-
-int user_become(const struct config *c, struct err *e)
-{
-	unsigned uid, gid;
-	if (user_make_dirs(c, e) < 0)
-		return -1;
-	if (geteuid() != 0)
-		return 0;
-	if (sandbox_user_ids(c->server->user, &uid, &gid, e) < 0)
-		return -1;
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
-		return err_sys(e, errno, "becoming user %.*s", SFMT(c->server->user));
-	return 0;
 }
