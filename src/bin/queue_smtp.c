@@ -171,8 +171,7 @@ static int connect_host(struct queue_session *s, const struct way *w, const stru
 static slice reply_of(struct arena *a, const struct smtpc_result *r)
 {
 	if (r->code)
-		return arena_printf(a, "%d %u.%u.%u %.*s", r->code, r->status.cls,
-			r->status.subject, r->status.detail, SFMT(r->text));
+		return arena_dup(a, r->text);
 	return arena_printf(a, "%.*s (%s)", SFMT(r->text), smtpc_stage_name(r->stage));
 }
 

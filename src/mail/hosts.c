@@ -292,7 +292,10 @@ static void add_listed(struct gather *g, slice word)
 	struct net_addr addr;
 	struct err e;
 	if (net_parse(word, g->w->port, &addr, &e) == 0 && !addr.dual) {
-		add_addr(g, word, &addr);
+		char ip[NET_TEXT_MAX];
+		bool is_ip = addr.ss.ss_family != AF_UNIX;
+		add_addr(g, is_ip ? arena_dup(g->a, slice_of(ip, net_print_ip(&addr, ip))) : word,
+			&addr);
 		return;
 	}
 	uint64_t port = g->w->port;
