@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "run/dns_internal.h"
 #include "run/loop.h"
+#include "run/pool.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -183,14 +184,30 @@ static int configure(struct dns *d, const struct dns_config *cfg, struct err *e)
 	return r ? err_set(e, ERR_PERM, "dns: %s", ub_strerror(r)) : finalize(d, cfg, e);
 }
 
+struct opening {
+	struct dns *d;
+	const struct dns_config *cfg;
+	int result;
+	struct err *e;
+};
+
+/* Reads files, and needs more stack than a coroutine has. */
+static void opening_run(void *arg)
+{
+	struct opening *o = arg;
+	o->result = configure(o->d, o->cfg, o->e);
+}
+
 int dns_open(const struct dns_config *cfg, struct dns **ret, struct err *e)
 {
 	struct dns *d = NEW(struct dns);
+	struct opening opening = {d, cfg, -1, e};
 	d->ub = ub_ctx_create();
 	must(d->ub != NULL);
 	d->order = (enum dns_order)cfg->order;
 	d->timeout = cfg->timeout;
-	if (configure(d, cfg, e) < 0) {
+	pool_call(opening_run, &opening);
+	if (opening.result < 0) {
 		ub_ctx_delete(d->ub);
 		free(d);
 		return -1;

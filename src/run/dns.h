@@ -41,8 +41,8 @@ struct dns_config {
 extern const struct conf_section dns_section;
 
 struct dns;
-/* In the process that uses it, after loop_init; starts a thread at the first lookup. ERR_PERM with
- * a reason. */
+/* In the process that uses it, after loop_init (in a coroutine: and pool_init); starts a thread at the
+ * first lookup. ERR_PERM with a reason. */
 int dns_open(const struct dns_config *cfg, struct dns **ret, struct err *e);
 void dns_close(struct dns *d); /* no lookup may be under way */
 

@@ -9,6 +9,7 @@
 #include "run/co.h"
 #include "run/dns.h"
 #include "run/loop.h"
+#include "run/pool.h"
 
 #include <arpa/inet.h>
 #include <openssl/evp.h>
@@ -342,7 +343,9 @@ static void run(void (*test)(void))
 {
 	start_server();
 	loop_init();
+	pool_init(1);
 	loop_main(with_resolver, &test);
+	pool_done();
 	loop_done();
 	arena_done(&a);
 	EVP_PKEY_free(key);
