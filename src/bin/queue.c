@@ -35,6 +35,11 @@ static void on_rerouted(void *arg)
 	queue_feed_sweep(arg);
 }
 
+static void on_deferred(void *arg, int64_t next_at)
+{
+	queue_feed_due(arg, next_at);
+}
+
 static void on_local_done(void *arg, struct letter *l, const struct settle_rcpt *v, size_t n,
 	const struct queue_msg *expansion, void *token)
 {
@@ -144,6 +149,7 @@ static void make_settle(struct queue *q)
 		.settled = on_settled,
 		.made = on_made,
 		.rerouted = on_rerouted,
+		.deferred = on_deferred,
 		.arg = q,
 	};
 	q->settle = settle_new(&s);

@@ -79,6 +79,7 @@ struct queue {
 	/* feed */
 	struct list links, loads;
 	bool loading, sweep_now;
+	int64_t sweep_at; /* wall time of the next one */
 	struct cond sweep_wake;
 	msg_id recent[QUEUE_RECENT]; /* came from the database and have left: late datagrams about
 					them are dropped */
@@ -92,6 +93,8 @@ void queue_feed_close_links(struct queue *q);
 void queue_feed_letter(struct queue *q, struct letter *l);
 /* Look into the database soon. */
 void queue_feed_sweep(struct queue *q);
+/* Something will be due at this wall time. */
+void queue_feed_due(struct queue *q, int64_t at);
 /* Coroutine: sweeps until cancelled. */
 void queue_feed_sweeper(void *arg);
 /* From the database. ERR_NOTFOUND: it has left. */

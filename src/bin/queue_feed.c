@@ -198,7 +198,7 @@ static int sweep_once(struct queue *q, struct buf *cursor, int64_t *ret_next_at)
 	return s.status < 0 ? -1 : entered;
 }
 
-/* All destinations once. Returns when the next sweep is worth it, wall time. */
+/* All destinations once. Returns when something more is due, wall time. */
 static int64_t sweep_round(struct queue *q)
 {
 	AUTO(buf) struct buf cursor = BUF(1024);
@@ -221,21 +221,39 @@ void queue_feed_sweep(struct queue *q)
 	cond_wake_all(&q->sweep_wake);
 }
 
+void queue_feed_due(struct queue *q, int64_t at)
+{
+	if (at >= q->sweep_at)
+		return;
+	q->sweep_at = at;
+	cond_wake_all(&q->sweep_wake);
+}
+
+/* Until somebody asks for a sweep, or it is time. False: the end. */
+static bool wait_for_sweep(struct queue *q)
+{
+	struct err e;
+	if (co_sleep(instant_in(QUEUE_SWEEP_PAUSE_MS * MSEC), &e) < 0)
+		return false;
+	while (!q->sweep_now && !q->stopping) {
+		int64_t wait = q->sweep_at - wall_now();
+		if (wait <= 0)
+			break;
+		if (cond_wait(&q->sweep_wake, instant_in(wait), &e) < 0 && e.kind != ERR_TIMEOUT)
+			return false;
+	}
+	return !q->stopping;
+}
+
 void queue_feed_sweeper(void *arg)
 {
 	struct queue *q = arg;
-	struct err e;
-	while (!co_cancelled() && !q->stopping) {
-		int64_t wait = sweep_round(q) - wall_now();
-		if (wait > QUEUE_SWEEP_EVERY_S * SECOND)
-			wait = QUEUE_SWEEP_EVERY_S * SECOND;
-		instant until = instant_in(wait > 0 ? wait : 0);
-		if (co_sleep(instant_in(QUEUE_SWEEP_PAUSE_MS * MSEC), &e) < 0)
-			return;
-		while (!q->sweep_now && instant_now() < until)
-			if (cond_wait(&q->sweep_wake, until, &e) < 0 && e.kind != ERR_TIMEOUT)
-				return;
-	}
+	do {
+		q->sweep_at = wall_now() + QUEUE_SWEEP_EVERY_S * SECOND;
+		int64_t next_at = sweep_round(q);
+		if (next_at < q->sweep_at)
+			q->sweep_at = next_at;
+	} while (wait_for_sweep(q));
 }
 
 /* ---- loading ---- */

@@ -102,6 +102,8 @@ static void finish(struct docket *k)
 		announce(s, &k->expansion);
 	if (k->has_report)
 		announce(s, &k->report);
+	if (k->next_at && s->c.deferred)
+		s->c.deferred(s->c.arg, k->next_at);
 	if (k->rerouted)
 		s->c.rerouted(s->c.arg);
 	docket_free(k);

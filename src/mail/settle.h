@@ -34,6 +34,8 @@ struct settle_config {
 	void (*made)(void *arg, struct letter *l);
 	/* Recipients that were given another destination are due in the queue: sweep. */
 	void (*rerouted)(void *arg);
+	/* Recipients were deferred; the earliest is due at this wall time. May be NULL. */
+	void (*deferred)(void *arg, int64_t next_at);
 	void *arg;
 };
 

@@ -17,6 +17,7 @@ struct docket {
 	struct trace_row *ended;
 	size_t nended;
 	int32_t *end_idx; /* of the same recipients */
+	int64_t next_at; /* the earliest of the deferred; 0: none */
 	struct queue_rcpt *updated;
 	size_t nupdated;
 	struct dsn_rcpt *told; /* what the report says; none: no report */

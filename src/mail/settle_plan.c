@@ -159,6 +159,8 @@ static void settle_deferred(struct plan *p, const struct queue_rcpt *r, const st
 	u->attempts++;
 	u->next_at =
 		retry_next(p->c->retry, u->attempts, p->now, m->expires_at, res->status, p->random);
+	if (!p->k->next_at || u->next_at < p->k->next_at)
+		p->k->next_at = u->next_at;
 	u->reason = arena_dup(a, slice_first(res->text, TRACE_VALUE_MAX));
 	if (retry_warning_due(p->c->retry, m, r, p->now)) {
 		tell(p, r, res, DSN_DELAYED, -1);
