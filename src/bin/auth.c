@@ -18,6 +18,7 @@
 #include "run/loop.h"
 #include "run/metrics.h"
 #include "run/pool.h"
+#include "store/credential.h"
 #include "store/directory.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -57,7 +58,9 @@ struct auth {
 	unsigned nlogins;
 	struct auth_failures by_login, by_network;
 	struct auth_failures known; /* "login network" that succeeded lately: never locked out by others */
-	struct sql *connections[CONNECTIONS];
+	struct connection {
+		struct sql *directory, *credentials;
+	} connections[CONNECTIONS];
 	unsigned nfree;
 	struct cond connection_free;
 	unsigned hashing;
@@ -135,18 +138,19 @@ static void sweep(void *arg)
 
 struct step {
 	struct login *login;
-	struct sql *db;
+	struct connection *db;
 	slice response, challenge;
 	enum sasl_outcome outcome;
 };
 
 static int look_up(void *arg, slice login, struct arena *mem, struct sasl_verifier *ret, struct err *e)
 {
+	const struct connection *db = arg;
 	struct credential c;
 	slice canonical;
 	if (!directory_canonical(login, mem, &canonical))
 		return err_set(e, ERR_NOTFOUND, "no such account");
-	if (directory_credential(arg, canonical, mem, &c, e) < 0)
+	if (credential_find(db->directory, db->credentials, canonical, mem, &c, e) < 0)
 		return -1;
 	*ret = (struct sasl_verifier){canonical, c.argon2, c.scram, c.disabled};
 	return 0;
@@ -171,9 +175,10 @@ static int step(struct auth *a, struct step *s, struct err *e)
 	while (a->nfree == 0 && r == 0)
 		r = cond_wait(&a->connection_free, deadline, e);
 	if (r == 0) {
-		s->db = a->connections[--a->nfree];
+		struct connection db = a->connections[--a->nfree];
+		s->db = &db;
 		pool_call(step_run, s);
-		a->connections[a->nfree++] = s->db;
+		a->connections[a->nfree++] = db;
 		cond_wake_one(&a->connection_free);
 	}
 	a->hashing -= hash;
@@ -343,9 +348,17 @@ static int read_secret(slice data, unsigned char secret[SASL_SECRET], struct err
 
 static int open_connections(struct auth *a, struct err *e)
 {
-	for (a->nfree = 0; a->nfree < CONNECTIONS; a->nfree++)
-		if (sql_open_read(a->env->config.server->data, "directory", &a->connections[a->nfree], e) < 0)
+	AUTO(arena) struct arena mem = {0};
+	slice data = a->env->config.server->data, secrets = credential_dir(data, &mem);
+	for (a->nfree = 0; a->nfree < CONNECTIONS; a->nfree++) {
+		struct connection *db = &a->connections[a->nfree];
+		if (sql_open_read(data, "directory", &db->directory, e) < 0)
 			return -1;
+		if (sql_open_read(secrets, CREDENTIAL_DB, &db->credentials, e) < 0) {
+			sql_close(db->directory);
+			return -1;
+		}
+	}
 	return 0;
 }
 
@@ -413,8 +426,10 @@ static void auth_close(struct role_env *env)
 	struct auth *a = env->self;
 	list_each (it, &a->logins)
 		login_free(a, list_entry(it, struct login, all));
-	for (unsigned i = 0; i < a->nfree; i++)
-		sql_close(a->connections[i]);
+	for (unsigned i = 0; i < a->nfree; i++) {
+		sql_close(a->connections[i].directory);
+		sql_close(a->connections[i].credentials);
+	}
 	map_done(&a->by_handle);
 	auth_failures_done(&a->by_login);
 	auth_failures_done(&a->by_network);

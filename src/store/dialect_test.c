@@ -5,6 +5,7 @@
  */
 #include "base/buf.h"
 #include "base/mem.h"
+#include "store/credential.h"
 #include "store/directory.h"
 #include "store/mailbox.h"
 #include "store/queue.h"
@@ -141,6 +142,7 @@ TEST(schemas_can_be_undone_and_made_again)
 		{"queue", queue_migrations, &queue_migrations_n},
 		{"trace", trace_migrations, &trace_migrations_n},
 		{"directory", directory_migrations, &directory_migrations_n},
+		{CREDENTIAL_DB, credential_migrations, &credential_migrations_n},
 		{"mail-00", mailbox_migrations, &mailbox_migrations_n},
 	};
 	AUTO(testdir) struct testdir d = testdir_make();

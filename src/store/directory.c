@@ -20,9 +20,6 @@ const struct sql_migration directory_migrations[] = {
 		"TEXT NOT NULL,"
 		"disabled BIGINT NOT NULL, quota BIGINT NOT NULL, created_at BIGINT NOT NULL);"
 		"CREATE INDEX account_domain ON account (domain_id, address);"
-		"CREATE TABLE credential ("
-		"account_id {{KEY}}, argon2 TEXT NOT NULL, scram TEXT NOT NULL, changed_at BIGINT "
-		"NOT NULL);"
 		"CREATE TABLE alias ("
 		"address TEXT NOT NULL, target TEXT NOT NULL, domain_id BIGINT NOT NULL,"
 		"PRIMARY KEY (address, target)) {{WITHOUT_ROWID}};"
@@ -34,7 +31,7 @@ const struct sql_migration directory_migrations[] = {
 		"NOT NULL,"
 		"disabled BIGINT NOT NULL);"
 		"CREATE INDEX route_pattern ON route (pattern);",
-		"DROP TABLE route; DROP TABLE alias; DROP TABLE credential; DROP TABLE account;"
+		"DROP TABLE route; DROP TABLE alias; DROP TABLE account;"
 		"DROP TABLE domain; DROP TABLE meta;"},
 };
 const size_t directory_migrations_n = sizeof directory_migrations / sizeof directory_migrations[0];
@@ -139,28 +136,23 @@ int directory_account_by_id(
 	return 0;
 }
 
-int directory_credential(
-	struct sql *db, slice login, struct arena *a, struct credential *ret, struct err *e)
+int directory_login(struct sql *db, slice login, struct arena *a, int64_t *ret_id,
+	bool *ret_disabled, struct err *e)
 {
 	slice key;
 	if (!directory_canonical(login, a, &key))
 		return err_set(e, ERR_NOTFOUND, "no such account: %.*s", SFMT(login));
 	struct sql_stmt *s = sql_prepare(db,
-		"SELECT account.id, argon2, scram, account.disabled + domain.disabled FROM account"
-		" JOIN domain ON domain.id = account.domain_id"
-		" JOIN credential ON credential.account_id = account.id WHERE address = $1",
+		"SELECT account.id, account.disabled + domain.disabled FROM account"
+		" JOIN domain ON domain.id = account.domain_id WHERE address = $1",
 		e);
 	if (!s)
 		return -1;
 	sql_bind_text(s, 1, key);
 	if (only_row(s, "account", login, e) < 0)
 		return -1;
-	*ret = (struct credential){
-		.account_id = sql_int(s, 0),
-		.argon2 = arena_dup(a, sql_text(s, 1)),
-		.scram = arena_dup(a, sql_text(s, 2)),
-		.disabled = sql_int(s, 3) != 0,
-	};
+	*ret_id = sql_int(s, 0);
+	*ret_disabled = sql_int(s, 1) != 0;
 	sql_reset(s);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /*
- * The directory: domains, accounts, aliases, routes, credentials. Small, read often: processes keep
- * the answers in a cache that notices changes of the database (struct directory).
+ * The directory: domains, accounts, aliases, routes. Small, read often: processes keep the answers
+ * in a cache that notices changes of the database (struct directory). Passwords are elsewhere:
+ * store/credential.h.
  *
  * Addresses are compared in their canonical spelling (codec/address.h): domain as lower-case
  * A-labels, ASCII letters of the local part folded, quotes only where needed. How an address of a
@@ -58,14 +59,6 @@ struct route {
 	bool disabled;
 };
 
-/* Verifiers of one account's password. */
-struct credential {
-	int64_t account_id;
-	slice argon2; /* encoded argon2id string */
-	slice scram; /* "SCRAM-SHA-256$iter:salt$StoredKey:ServerKey", base64 as in RFC 5803 */
-	bool disabled;
-};
-
 /* An address without mailbox that stands for others; "@domain" for all that is not found there. */
 struct alias {
 	slice address, target;
@@ -91,14 +84,12 @@ int directory_route(struct sql *db, slice name, struct arena *a, struct route *r
 /* The best match for a recipient: exact address, domain, parent domains, "*". */
 int directory_route_for(
 	struct sql *db, slice address, struct arena *a, struct route *ret, struct err *e);
-/* By login, which is the account's address. `disabled` when account or domain is. */
-int directory_credential(
-	struct sql *db, slice login, struct arena *a, struct credential *ret, struct err *e);
 
 /* Changes, each in a transaction of its own. ERR_EXISTS, ERR_NOTFOUND, ERR_PROTO (bad name). */
 int directory_domain_add(struct sql *db, const struct domain *d, struct err *e);
 int directory_domain_remove(
 	struct sql *db, slice name, struct err *e); /* ERR_PERM while it has accounts or aliases */
+/* The password goes into the database of credentials beside `db`. */
 int directory_account_add(struct sql *db, slice address, slice name, slice password, struct err *e);
 int directory_account_disable(struct sql *db, slice address, bool disabled, struct err *e);
 int directory_password(struct sql *db, slice address, slice password, struct err *e);

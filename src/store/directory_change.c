@@ -5,8 +5,10 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/utf8.h"
+#include "store/credential.h"
 #include "store/directory_impl.h"
 #include "store/password.h"
+#include "store/sql_driver.h"
 
 /* Ends the transaction that sql_begin began; r < 0: it went wrong. */
 static int end_change(struct sql *db, int64_t r, struct err *e)
@@ -136,17 +138,6 @@ static int64_t insert_account(
 	return id;
 }
 
-static int64_t put_credential(struct sql *db, int64_t id, const struct password *p, struct err *e)
-{
-	return sql_run(db, e,
-		"INSERT INTO credential (account_id, argon2, scram, changed_at) VALUES ($1, $2, "
-		"$3, $4)"
-		" ON CONFLICT (account_id) DO UPDATE SET argon2 = excluded.argon2, scram = "
-		"excluded.scram,"
-		" changed_at = excluded.changed_at",
-		"itti", id, p->argon2, p->scram, wall_now());
-}
-
 static int not_an_alias(struct sql *db, slice address, struct arena *a, struct err *e)
 {
 	slice *targets;
@@ -173,8 +164,10 @@ int directory_account_add(struct sql *db, slice address, slice name, slice passw
 		r = not_an_alias(db, n.address, &a, e);
 	if (r == 0)
 		r = insert_account(db, &d, n.address, name, e);
+	/* Before the account is there for others: no account is ever without its password. A row
+	 * left behind by a crash here is replaced by the next account that gets this id. */
 	if (r > 0)
-		r = put_credential(db, r, &p, e);
+		r = credential_put(slice_z(db->dir), r, &p, e);
 	return end_change(db, r, e);
 }
 
@@ -200,7 +193,7 @@ int directory_password(struct sql *db, slice address, slice password, struct err
 		return -1;
 	int64_t r = directory_account(db, address, &a, &account, e);
 	if (r == 0)
-		r = put_credential(db, account.id, &p, e);
+		r = credential_put(slice_z(db->dir), account.id, &p, e);
 	return end_change(db, r, e);
 }
 

@@ -22,6 +22,10 @@ int directory_version(struct sql *db, uint64_t *ret, struct err *e);
 int directory_resolve(struct sql *db, slice address, slice postmaster, struct arena *a,
 	struct rcpt_answer *ret, struct err *e);
 
+/* Which account a login is, and whether it (or its domain) is disabled. ERR_NOTFOUND. */
+int directory_login(struct sql *db, slice login, struct arena *a, int64_t *ret_id,
+	bool *ret_disabled, struct err *e);
+
 /* The uncached directory_may_send_as. */
 int directory_check_sender(struct sql *db, slice login, slice address, slice postmaster,
 	struct arena *a, bool *ret, struct err *e);

@@ -233,12 +233,13 @@ int directory_resolve(struct sql *db, slice address, slice postmaster, struct ar
 int directory_check_sender(struct sql *db, slice login, slice address, slice postmaster,
 	struct arena *a, bool *ret, struct err *e)
 {
-	struct credential c;
+	int64_t account;
+	bool disabled;
 	struct rcpt_answer answer, target;
 	*ret = false;
-	if (directory_credential(db, login, a, &c, e) < 0)
+	if (directory_login(db, login, a, &account, &disabled, e) < 0)
 		return e->kind == ERR_NOTFOUND ? 0 : -1;
-	if (c.disabled)
+	if (disabled)
 		return 0;
 	if (address.n == 0) {
 		*ret = true;
@@ -246,12 +247,12 @@ int directory_check_sender(struct sql *db, slice login, slice address, slice pos
 	}
 	if (directory_resolve(db, address, postmaster, a, &answer, e) < 0)
 		return -1;
-	if (answer.account_id == c.account_id)
+	if (answer.account_id == account)
 		*ret = true;
 	for (size_t i = 0; i < answer.ntargets && !*ret; i++) {
 		if (directory_resolve(db, answer.targets[i], postmaster, a, &target, e) < 0)
 			return -1;
-		*ret = target.account_id == c.account_id;
+		*ret = target.account_id == account;
 	}
 	return 0;
 }

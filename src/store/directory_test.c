@@ -4,6 +4,7 @@
 #include "run/co.h"
 #include "run/loop.h"
 #include "run/pool.h"
+#include "store/credential.h"
 #include "store/directory.h"
 #include "store/password.h"
 #include "store/store_testing.h"
@@ -178,16 +179,19 @@ TEST(credentials)
 	struct err e;
 	struct arena a = {0};
 	struct credential c;
+	struct sql *secrets;
 	fill(db);
-	OK(directory_credential(db, S("ANN@Here.Test"), &a, &c, &e));
+	OK(sql_open_read(credential_dir(testdir_slice(&d), &a), CREDENTIAL_DB, &secrets, &e));
+	OK(credential_find(db, secrets, S("ANN@Here.Test"), &a, &c, &e));
 	CHECK(password_verify(c.argon2, S("long enough")) && !c.disabled);
 	OK(directory_password(db, S("ann@here.test"), S("another one"), &e));
 	OK(directory_account_disable(db, S("ann@here.test"), true, &e));
-	OK(directory_credential(db, S("ann@here.test"), &a, &c, &e));
+	OK(credential_find(db, secrets, S("ann@here.test"), &a, &c, &e));
 	CHECK(password_verify(c.argon2, S("another one")) && c.disabled);
 	CHECK(!password_verify(c.argon2, S("long enough")));
-	FAILS(directory_credential(db, S("team@here.test"), &a, &c, &e), ERR_NOTFOUND);
-	FAILS(directory_credential(db, S("ann"), &a, &c, &e), ERR_NOTFOUND);
+	FAILS(credential_find(db, secrets, S("team@here.test"), &a, &c, &e), ERR_NOTFOUND);
+	FAILS(credential_find(db, secrets, S("ann"), &a, &c, &e), ERR_NOTFOUND);
+	sql_close(secrets);
 	arena_done(&a);
 	sql_close(db);
 }

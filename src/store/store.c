@@ -5,6 +5,7 @@
 #include "store/store.h"
 
 #include "base/mem.h"
+#include "store/credential.h"
 #include "store/directory.h"
 #include "store/gc.h"
 #include "store/queue.h"
@@ -44,13 +45,18 @@ static int migrate(
 
 int store_prepare(slice dir, struct err *e)
 {
-	static const char *const subs[] = {"", "/db", "/blob", "/snapshot"};
+	static const char *const subs[] = {
+		"", "/db", "/blob", "/snapshot", "/auth", "/auth/snapshot"};
 	for (size_t i = 0; i < sizeof subs / sizeof *subs; i++)
 		if (make_dir(dir, subs[i], e) < 0)
 			return -1;
 	if (migrate(dir, "directory", directory_migrations, directory_migrations_n, e) < 0 ||
 		migrate(dir, "queue", queue_migrations, queue_migrations_n, e) < 0 ||
 		migrate(dir, "trace", trace_migrations, trace_migrations_n, e) < 0)
+		return -1;
+	AUTO(arena) struct arena a = {0};
+	if (migrate(credential_dir(dir, &a), CREDENTIAL_DB, credential_migrations,
+		    credential_migrations_n, e) < 0)
 		return -1;
 	for (int i = 0; i < MAILBOX_SHARDS; i++)
 		if (migrate(dir, mailbox_db_name(i), mailbox_migrations, mailbox_migrations_n, e) <

@@ -3,6 +3,7 @@
  * them: verify, repair, garbage collection, statistics.
  *
  *	DIR/db/{directory,queue,trace,mail-NN}.sqlite  DIR/blob/NNNNNNNNN.pack  DIR/snapshot/
+ *	DIR/auth/db/credential.sqlite (for the eyes of the auth process alone)
  */
 #pragma once
 #include "store/blob.h"
