@@ -331,3 +331,33 @@ int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint6
 	sql_reset(s);
 	return 0;
 }
+
+int mailbox_folders(struct sql *db, int64_t account_id, struct arena *a,
+	struct mailbox_folder **ret, size_t *ret_n, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT name, messages, bytes, uidvalidity, uidnext FROM folder WHERE account_id = "
+		"$1"
+		" ORDER BY name LIMIT $2",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, account_id);
+	sql_bind_int(s, 2, MAILBOX_FOLDERS_MAX);
+	struct mailbox_folder *v = ARENA_ARRAY(a, struct mailbox_folder, MAILBOX_FOLDERS_MAX);
+	size_t n = 0;
+	int r;
+	while ((r = sql_step(s, e)) == 1)
+		v[n++] = (struct mailbox_folder){
+			.name = arena_dup(a, sql_text(s, 0)),
+			.messages = (uint64_t)sql_int(s, 1),
+			.bytes = (uint64_t)sql_int(s, 2),
+			.uidvalidity = (uint32_t)sql_int(s, 3),
+			.uidnext = (uint32_t)sql_int(s, 4),
+		};
+	if (r < 0)
+		return -1;
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}

@@ -58,3 +58,12 @@ int mailbox_get(struct sql *db, int64_t account_id, slice folder, uint32_t uid, 
 /* Bytes and messages of an account. */
 int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages,
 	struct err *e);
+
+struct mailbox_folder {
+	slice name;
+	uint64_t messages, bytes;
+	uint32_t uidvalidity, uidnext;
+};
+/* By name. None: nothing was ever delivered. */
+int mailbox_folders(struct sql *db, int64_t account_id, struct arena *a,
+	struct mailbox_folder **ret, size_t *ret_n, struct err *e);

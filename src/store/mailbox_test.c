@@ -68,6 +68,14 @@ TEST(delivery_is_made_once)
 	OK(mailbox_usage(db, 999, &bytes, &messages, &e));
 	CHECK(messages == 0 && bytes == 0);
 
+	struct arena names = {0};
+	struct mailbox_folder *folders;
+	size_t n;
+	OK(mailbox_folders(db, 11, &names, &folders, &n, &e));
+	CHECK(n == 2 && folders[0].messages == 1 && folders[0].uidnext == 2);
+	CHECK_STR(folders[1].name, S("垃圾邮件"));
+	arena_done(&names);
+
 	AUTO(buf) struct buf list = BUF(100);
 	OK(mailbox_list(db, 7, S("INBOX"), 0, 100, collect, &list, &e));
 	CHECK_STR(buf_slice(&list), S("1 2 3 4 "));

@@ -1,0 +1,91 @@
+/* `posthouse check-config`, `config` and `version`. */
+#include "bin/cli_verbs.h"
+
+#include "base/mem.h"
+#include "base/time.h"
+
+#include <stdio.h>
+
+enum { PRINT_MAX = 4 << 20 };
+
+static int check_config(struct cli_call *c)
+{
+	AUTO(cli_env) struct cli_env env = {0};
+	int code;
+	if (cli_env_config(c->cli, &env, &code) < 0)
+		return code;
+	printf(T("%.*s: fine\n", "%.*s:没有问题\n"), SFMT(env.config.path));
+	return CLI_OK;
+}
+
+static int print(const struct buf *out)
+{
+	if (!buf_ok(out))
+		return out_usage(T("the configuration is too long to print", "配置过长,无法显示"));
+	fwrite(out->p, 1, out->n, stdout);
+	return CLI_OK;
+}
+
+static int show(struct cli_call *c)
+{
+	AUTO(cli_env) struct cli_env env = {0};
+	AUTO(buf) struct buf out = BUF(PRINT_MAX);
+	int code;
+	if (cli_env_config(c->cli, &env, &code) < 0)
+		return code;
+	conf_print(
+		env.config.conf, cli_flag(c, "changed") ? CONF_SHOW_CHANGED : CONF_SHOW_ALL, &out);
+	return print(&out);
+}
+
+static int defaults(struct cli_call *c)
+{
+	AUTO(buf) struct buf out = BUF(PRINT_MAX);
+	(void)c;
+	conf_print_defaults(config_sections, cli_conf_lang(), &out);
+	return print(&out);
+}
+
+static int version(struct cli_call *c)
+{
+	if (c->cli->json) {
+		struct json j = {0};
+		json_begin(&j);
+		json_text(&j, "version", S(VERSION));
+		json_end(&j);
+		return CLI_OK;
+	}
+	puts("posthouse " VERSION);
+	return CLI_OK;
+}
+
+static const struct cli_option show_options[] = {
+	{"changed", NULL, "only what differs from the defaults", "只显示与默认值不同的"},
+	{NULL, NULL, NULL, NULL},
+};
+
+const struct cli_verb check_config_verbs[] = {
+	{NULL, check_config, "", 0, 0, false, NULL,
+		"Reads the configuration and tells every mistake in it.",
+		"检查配置文件,指出其中所有错误。", "Exit code 2 when there are mistakes.",
+		"有错误时退出码为 2。"},
+	CLI_VERBS_END,
+};
+
+const struct cli_verb config_verbs[] = {
+	{"show", show, "", 0, 0, false, show_options,
+		"Prints the values in effect; secrets as ***.",
+		"显示当前生效的配置;密钥显示为 ***。", NULL, NULL},
+	{"defaults", defaults, "", 0, 0, false, NULL,
+		"Prints every section and key with its meaning and default.",
+		"列出所有配置节和配置项的含义与默认值。",
+		"The output is a configuration file with everything commented out.\n\n  posthouse "
+		"config defaults | less",
+		"输出即为一份全部注释掉的配置文件。\n\n  posthouse config defaults | less"},
+	CLI_VERBS_END,
+};
+
+const struct cli_verb version_verbs[] = {
+	{NULL, version, "", 0, 0, true, NULL, "Prints the version.", "显示版本。", NULL, NULL},
+	CLI_VERBS_END,
+};

@@ -1,0 +1,132 @@
+/* `posthouse domain`: the domains this installation answers for. */
+#include "bin/cli_verbs.h"
+
+#include "base/mem.h"
+#include "codec/address.h"
+#include "store/directory.h"
+
+#include <stdio.h>
+
+static int domain_add(struct cli_call *c)
+{
+	AUTO(cli_env) struct cli_env env = {0};
+	struct err e;
+	int code;
+	slice backend = cli_option_text(c, "backend");
+	if (cli_flag(c, "callout") && backend.n == 0)
+		return out_usage(T("--callout needs --backend", "--callout 需要 --backend"));
+	if (cli_env_open(c->cli, &env, &code) < 0)
+		return code;
+	struct sql *db = cli_env_db(&env, DB_DIRECTORY, &e);
+	for (int i = 0; i < c->nargs; i++) {
+		struct domain d = {
+			.name = cli_arg(c, i),
+			.kind = backend.n ? DOMAIN_BACKEND : DOMAIN_LOCAL,
+			.backend = backend,
+			.callout = cli_flag(c, "callout"),
+		};
+		if (!db || directory_domain_add(db, &d, &e) < 0)
+			return out_fail(&e);
+		if (backend.n)
+			printf(T("Domain %.*s added; its mail goes by route %.*s.\n",
+				       "已添加域 %.*s;其邮件经路由 %.*s 投递。\n"),
+				SFMT(d.name), SFMT(backend));
+		else
+			printf(T("Domain %.*s added; its mailboxes are here.\n",
+				       "已添加域 %.*s;其邮箱在本机。\n"),
+				SFMT(d.name));
+	}
+	return CLI_OK;
+}
+
+static void print_domain(struct listing *l, const struct domain *d, struct arena *a)
+{
+	char when[OUT_TEXT];
+	if (l->json) {
+		json_object(&l->j, NULL);
+		json_text(&l->j, "name", d->name);
+		json_text(&l->j, "unicode", domain_to_utf8(d->name, a));
+		json_text(&l->j, "kind", d->kind == DOMAIN_LOCAL ? S("local") : S("backend"));
+		json_text(&l->j, "backend", d->backend);
+		json_bool(&l->j, "callout", d->callout);
+		json_bool(&l->j, "disabled", d->disabled);
+		json_time(&l->j, "created_at", d->created_at);
+		json_close(&l->j, '}');
+		return;
+	}
+	table_cell(l->table, domain_to_utf8(d->name, a));
+	table_cell(l->table,
+		slice_z(d->kind == DOMAIN_LOCAL ? T("local", "本机") : T("backend", "后端")));
+	table_cell(l->table, d->backend);
+	table_cell(l->table, slice_z(d->disabled  ? T("disabled", "停用")
+				     : d->callout ? T("callout", "回呼验证")
+						  : ""));
+	table_cell(l->table, slice_z(out_time(d->created_at, when)));
+}
+
+static int domain_list(struct cli_call *c)
+{
+	AUTO(cli_env) struct cli_env env = {0};
+	struct err e;
+	struct domain *v;
+	struct listing l;
+	size_t n;
+	int code;
+	if (cli_env_open(c->cli, &env, &code) < 0)
+		return code;
+	struct sql *db = cli_env_db(&env, DB_DIRECTORY, &e);
+	if (!db || directory_domains(db, &env.mem, &v, &n, &e) < 0)
+		return out_fail(&e);
+	const char *const heads[] = {T("DOMAIN", "域"), T("KIND", "类型"), T("ROUTE", "路由"),
+		T("NOTE", "说明"), T("CREATED", "创建时间")};
+	listing_begin(&l, c->cli->json, "domains", heads, 5);
+	for (size_t i = 0; i < n; i++)
+		print_domain(&l, &v[i], &env.mem);
+	listing_end_rows(&l);
+	listing_end(&l);
+	return CLI_OK;
+}
+
+static int domain_remove(struct cli_call *c)
+{
+	AUTO(cli_env) struct cli_env env = {0};
+	struct err e;
+	int code;
+	if (cli_env_open(c->cli, &env, &code) < 0)
+		return code;
+	struct sql *db = cli_env_db(&env, DB_DIRECTORY, &e);
+	if (!db || directory_domain_remove(db, cli_arg(c, 0), &e) < 0)
+		return out_fail(&e);
+	printf(T("Domain %.*s removed.\n", "已删除域 %.*s。\n"), SFMT(cli_arg(c, 0)));
+	return CLI_OK;
+}
+
+static const struct cli_option add_options[] = {
+	{"backend", "ROUTE", "the mail system behind us: its mail takes this route",
+		"后端邮件系统:其邮件经此路由投递"},
+	{"callout", NULL, "ask the backend whether a recipient exists, at RCPT",
+		"收件时向后端查询收件人是否存在"},
+	{NULL, NULL, NULL, NULL},
+};
+
+const struct cli_verb domain_verbs[] = {
+	{"add", domain_add, "DOMAIN...", 1, -1, false, add_options,
+		"Adds domains that this installation answers for.", "添加本系统负责的域。",
+		"Without --backend the mailboxes are here. With --backend mail for the domain is "
+		"passed\n"
+		"on by a route (posthouse route add) to the mail system that has the mailboxes.\n\n"
+		"  posthouse domain add example.org 例子.中国\n"
+		"  posthouse route add exchange --hosts \"mail1.lan:25 mail2.lan:25\"\n"
+		"  posthouse domain add example.com --backend exchange --callout",
+		"不带 --backend 时邮箱在本机;带 --backend 时邮件经路由(posthouse route add)转交给\n"
+		"后端邮件系统。\n\n"
+		"  posthouse domain add example.org 例子.中国\n"
+		"  posthouse route add exchange --hosts \"mail1.lan:25 mail2.lan:25\"\n"
+		"  posthouse domain add example.com --backend exchange --callout"},
+	{"list", domain_list, "", 0, 0, true, NULL, "Lists the domains.", "列出所有域。", NULL,
+		NULL},
+	{"remove", domain_remove, "DOMAIN", 1, 1, false, NULL,
+		"Removes a domain that has no accounts and aliases any more.",
+		"删除已没有账户和别名的域。", NULL, NULL},
+	CLI_VERBS_END,
+};

@@ -1,0 +1,147 @@
+/*
+ * Errors on the command line (cli_out.h): their exit code, and in Chinese the sentences of the
+ * lower floors, which are written in English. What is not in the table is shown as it is.
+ */
+#include "base/mem.h"
+#include "bin/cli_out.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* '*' stands for any text, taken over in the same order. */
+static const struct sentence {
+	const char *en, *zh;
+} sentences[] = {
+	{"no such account: *", "没有这个账户:*"},
+	{"no such domain: *", "没有这个域:*"},
+	{"no such route: * (add the route first)", "没有这个路由:*(请先添加路由)"},
+	{"no such route: *", "没有这个路由:*"},
+	{"no such alias: *", "没有这个别名:*"},
+	{"no such folder: *", "没有这个文件夹:*"},
+	{"no such user: *", "没有这个系统用户:*"},
+	{"no message * in *", "没有编号为 * 的邮件,文件夹:*"},
+	{"no route matches *", "没有匹配 * 的路由"},
+	{"not a domain name: *", "不是有效的域名:*"},
+	{"not a mail address: *", "不是有效的邮件地址:*"},
+	{"not an address: *", "不是有效的邮件地址:*"},
+	{"domain * exists already", "域 * 已存在"},
+	{"account * exists already", "账户 * 已存在"},
+	{"* is an alias already", "* 已经是别名"},
+	{"* is an account", "* 是一个账户"},
+	{"alias * has that target already", "别名 * 已有这个目标"},
+	{"an alias cannot be its own target", "别名的目标不能是它自己"},
+	{"an alias has at most * targets", "一个别名最多有 * 个目标"},
+	{"* is a backend domain: its addresses are there", "* 是后端域,其地址在后端系统中"},
+	{"the domain still has accounts", "该域下还有账户"},
+	{"the domain still has aliases", "该域下还有别名"},
+	{"domain * uses this route", "域 * 正在使用这个路由"},
+	{"another route matches * already", "另一个路由已匹配 *"},
+	{"the display name must be one line of UTF-8", "显示名必须是一行 UTF-8 文字"},
+	{"password is shorter than * characters", "密码少于 * 个字符"},
+	{"password is longer than * bytes", "密码超过 * 字节"},
+	{"password has control characters or others that SASLprep (RFC 4013) forbids",
+		"密码中有控制字符或 SASLprep(RFC 4013)不允许的字符"},
+	{"a route's name is letters, digits, '-', '_', '.', at most 64",
+		"路由名由字母、数字和 - _ . 组成,最多 64 个"},
+	{"match is \"domain\", \".domain\", \"user@domain\" or \"*\", not *",
+		"match 应为 \"域名\"、\".域名\"、\"用户@域名\" 或 \"*\",而不是 *"},
+	{"protocol is smtp or lmtp, not *", "协议应为 smtp 或 lmtp,而不是 *"},
+	{"tls is opportunistic, required, ca, host or none, not *",
+		"tls 应为 opportunistic、required、ca、host 或 none,而不是 *"},
+	{"a route needs hosts; texts are one line of UTF-8, at most * bytes",
+		"路由需要主机;文字须为一行 UTF-8,最多 * 字节"},
+	{"a login at the next hop needs both name and password",
+		"下一跳登录须同时给出用户名和密码"},
+	{"message has left the queue", "邮件已不在队列中"},
+	{"recipient has left the queue", "收件人已不在队列中"},
+	{"* database: disk full", "* 数据库:磁盘已满"},
+	{"* database: locked by another program", "* 数据库被其他程序锁定"},
+	{"* database: the database file is damaged (posthouse store verify)",
+		"* 数据库文件已损坏(请运行 posthouse store verify)"},
+	{"* database: cannot open the database file", "* 数据库文件打不开"},
+	{"*: Permission denied", "*:权限不足"},
+	{"*: No such file or directory", "*:没有这个文件或目录"},
+	{"*: No space left on device", "*:磁盘已满"},
+};
+
+/* Matches text against a pattern with stars; what the stars stood for goes to parts. */
+static bool match(slice pattern, slice text, slice *parts, size_t *n)
+{
+	size_t at = slice_index(pattern, '*');
+	if (!slice_eq(slice_first(pattern, at), slice_first(text, at)))
+		return false;
+	if (at == pattern.n)
+		return text.n == at;
+	pattern = slice_skip(pattern, at + 1);
+	text = slice_skip(text, at);
+	size_t mine = (*n)++;
+	for (size_t i = 0; i <= text.n; i++) {
+		parts[mine] = slice_first(text, i);
+		size_t before = *n;
+		if (match(pattern, slice_skip(text, i), parts, n))
+			return true;
+		*n = before;
+	}
+	return false;
+}
+
+static void put_translated(slice zh, const slice *parts, struct buf *out)
+{
+	for (size_t i = 0; zh.p; i++) {
+		slice piece;
+		slice_cut(&zh, '*', &piece);
+		buf_put(out, piece);
+		if (zh.p)
+			buf_put(out, parts[i]);
+	}
+}
+
+void out_err_text(const struct err *e, struct buf *out)
+{
+	enum { STARS_MAX = 4 };
+	slice text = slice_z(e->text), parts[STARS_MAX];
+	for (size_t i = 0; tr_lang == LANG_ZH && i < sizeof sentences / sizeof sentences[0]; i++) {
+		size_t n = 0;
+		if (match(slice_z(sentences[i].en), text, parts, &n)) {
+			put_translated(slice_z(sentences[i].zh), parts, out);
+			return;
+		}
+	}
+	buf_put(out, text);
+}
+
+static int exit_code(enum err_kind kind)
+{
+	switch (kind) {
+	case ERR_NOTFOUND:
+		return CLI_NOTHING;
+	case ERR_TEMP:
+	case ERR_TIMEOUT:
+		return CLI_TEMPORARY;
+	case ERR_PROTO:
+		return CLI_USAGE;
+	default:
+		return CLI_FAILED;
+	}
+}
+
+int out_fail(const struct err *e)
+{
+	AUTO(buf) struct buf text = BUF(4096);
+	out_err_text(e, &text);
+	fflush(stdout);
+	fprintf(stderr, "posthouse: %.*s\n", SFMT(buf_slice(&text)));
+	return exit_code(e->kind);
+}
+
+int out_usage(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fflush(stdout);
+	fputs("posthouse: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	return CLI_USAGE;
+}

@@ -1,0 +1,117 @@
+/*
+ * The timeline of a message (store/trace.h) for people and programs: `queue show` and `trace`.
+ *
+ *	09:11:10.123  attempt    mx.example.com [192.0.2.1]: 451 4.7.1 try later
+ */
+#include "bin/cli_queue.h"
+
+#include "base/mem.h"
+#include "base/time.h"
+#include "base/utf8.h"
+#include "store/trace.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static const struct word {
+	const char *en, *zh;
+} events[] = {
+	{"connect", "连接"},
+	{"tls", "加密"},
+	{"auth", "认证"},
+	{"envelope", "信封"},
+	{"data", "正文"},
+	{"queued", "入队"},
+	{"route", "路由"},
+	{"attempt", "尝试"},
+	{"delivered", "已投递"},
+	{"deferred", "延后"},
+	{"failed", "失败"},
+	{"bounced", "已退信"},
+	{"expired", "超期"},
+	{"held", "暂停"},
+	{"released", "恢复"},
+	{"retry", "重试"},
+	{"deleted", "已删除"},
+	{"refused", "拒绝"},
+	{"omitted", "略去"},
+	{"warned", "延迟通知"},
+	{"expanded", "展开别名"},
+};
+
+static slice event_name(slice event)
+{
+	for (size_t i = 0; tr_lang == LANG_ZH && i < sizeof events / sizeof events[0]; i++)
+		if (slice_eq(event, slice_z(events[i].en)))
+			return slice_z(events[i].zh);
+	return event;
+}
+
+static bool needs_quotes(slice v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] == ' ' || v.p[i] == '=')
+			return true;
+	return v.n == 0;
+}
+
+static void print_fields(slice fields, struct arena *a)
+{
+	slice key, value;
+	while (trace_field(&fields, a, &key, &value)) {
+		bool quotes = needs_quotes(value);
+		printf("  %.*s=%s", SFMT(key), quotes ? "\"" : "");
+		out_safe(value);
+		fputs(quotes ? "\"" : "", stdout);
+	}
+}
+
+/* The day is said when it changes. */
+static void print_when(int64_t wall, const char *indent, char day[OUT_TEXT])
+{
+	char now[OUT_TEXT], clock[OUT_TEXT];
+	time_t sec = (time_t)(wall / SECOND);
+	struct tm t;
+	localtime_r(&sec, &t);
+	strftime(now, sizeof now, "%Y-%m-%d", &t);
+	strftime(clock, sizeof clock, "%H:%M:%S", &t);
+	if (strcmp(now, day) != 0)
+		printf("%s%s\n", indent, now);
+	memcpy(day, now, OUT_TEXT);
+	printf("%s  %s.%03d  ", indent, clock, (int)(wall / MSEC % 1000));
+}
+
+void timeline_print(slice log, const char *indent)
+{
+	AUTO(arena) struct arena a = {0};
+	char day[OUT_TEXT] = "";
+	slice event, fields;
+	int64_t wall;
+	while (trace_next_event(&log, &wall, &event, &fields)) {
+		print_when(wall, indent, day);
+		slice name = event_name(event);
+		size_t width = utf8_width(name);
+		printf("%.*s%*s", SFMT(name), width < 9 ? (int)(9 - width) : 0, "");
+		print_fields(fields, &a);
+		putchar('\n');
+		arena_reset(&a);
+	}
+}
+
+void timeline_json(struct json *j, const char *key, slice log)
+{
+	AUTO(arena) struct arena a = {0};
+	slice event, fields, name, value;
+	int64_t wall;
+	json_array(j, key);
+	while (trace_next_event(&log, &wall, &event, &fields)) {
+		json_object(j, NULL);
+		json_time(j, "at", wall);
+		json_text(j, "event", event);
+		while (trace_field(&fields, &a, &name, &value))
+			json_text(j, arena_strz(&a, name), value);
+		json_close(j, '}');
+		arena_reset(&a);
+	}
+	json_close(j, ']');
+}
