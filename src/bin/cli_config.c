@@ -26,6 +26,24 @@ static int print(const struct buf *out)
 	return CLI_OK;
 }
 
+/* Only what the file says: config_load would add the usual listeners to a file without any. */
+static int show_changed(struct cli_call *c)
+{
+	AUTO(arena) struct arena mem = {0};
+	AUTO(conf) struct conf *conf = NULL;
+	AUTO(buf) struct buf out = BUF(PRINT_MAX);
+	struct conf_errors errors;
+	struct err e;
+	slice path = slice_z(c->cli->config ? c->cli->config : CONFIG_PATH);
+	if (conf_load(path, config_sections, cli_conf_lang(), &mem, &conf, &errors, &e) < 0) {
+		if (e.kind == ERR_NOTFOUND && !c->cli->config)
+			return CLI_OK; /* no file: nothing differs */
+		return out_fail(&e);
+	}
+	conf_print(conf, CONF_SHOW_CHANGED, &out);
+	return print(&out);
+}
+
 static int show(struct cli_call *c)
 {
 	AUTO(cli_env) struct cli_env env = {0};
@@ -33,8 +51,9 @@ static int show(struct cli_call *c)
 	int code;
 	if (cli_env_config(c->cli, &env, &code) < 0)
 		return code;
-	conf_print(
-		env.config.conf, cli_flag(c, "changed") ? CONF_SHOW_CHANGED : CONF_SHOW_ALL, &out);
+	if (cli_flag(c, "changed"))
+		return show_changed(c);
+	conf_print(env.config.conf, CONF_SHOW_ALL, &out);
 	return print(&out);
 }
 

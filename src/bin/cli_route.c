@@ -134,22 +134,19 @@ static slice why_text(const struct route_why *w)
 	return tr_lang == LANG_ZH ? w->zh : w->en;
 }
 
-static void decision_json(slice address, const struct route_decision *d)
+static void decision_json(struct json *j, slice address, const struct route_decision *d)
 {
-	struct json j = {0};
-	json_begin(&j);
-	json_text(&j, "address", address);
-	json_text(&j, "kind", slice_z(kind_name(d->kind)));
-	json_text(&j, "destination", d->dest);
-	json_text(&j, "route", d->route);
-	json_bool(&j, "ours", d->ours);
-	json_bool(&j, "verified", d->verified);
-	json_bool(&j, "callout", d->callout);
-	json_array(&j, "why");
+	json_text(j, "address", address);
+	json_text(j, "kind", slice_z(kind_name(d->kind)));
+	json_text(j, "destination", d->dest);
+	json_text(j, "route", d->route);
+	json_bool(j, "ours", d->ours);
+	json_bool(j, "verified", d->verified);
+	json_bool(j, "callout", d->callout);
+	json_array(j, "why");
 	for (unsigned i = 0; i < d->nwhy; i++)
-		json_text(&j, NULL, why_text(&d->why[i]));
-	json_close(&j, ']');
-	json_end(&j);
+		json_text(j, NULL, why_text(&d->why[i]));
+	json_close(j, ']');
 }
 
 static void decision_text(slice address, const struct route_decision *d)
@@ -180,12 +177,63 @@ static void decision_text(slice address, const struct route_decision *d)
 			"  - 收件时会向后端查询收件人是否存在"));
 }
 
+/* One address: what is decided. */
+static int decide(struct directory *dir, slice address, struct arena *a, struct json *j,
+	struct route_decision *ret, struct err *e)
+{
+	struct route_lookup l = route_lookup_directory(dir);
+	if (route_decide(&l, address, true, a, ret, e) < 0)
+		return -1;
+	if (j)
+		decision_json(j, address, ret);
+	else
+		decision_text(address, ret);
+	return 0;
+}
+
+/* An alias: where each of its targets goes. */
+static int decide_targets(
+	struct directory *dir, slice address, struct arena *a, struct json *j, struct err *e)
+{
+	struct rcpt_answer answer;
+	struct route_decision d;
+	if (directory_rcpt(dir, address, a, &answer, e) < 0)
+		return -1;
+	if (j)
+		json_array(j, "targets");
+	int r = 0;
+	for (size_t i = 0; i < answer.ntargets && r == 0; i++) {
+		if (j)
+			json_object(j, NULL);
+		r = decide(dir, answer.targets[i], a, j, &d, e);
+		if (j)
+			json_close(j, '}');
+	}
+	if (j)
+		json_close(j, ']');
+	return r;
+}
+
+static int decide_all(struct directory *dir, slice address, struct arena *a, struct json *j,
+	struct route_decision *d, struct err *e)
+{
+	if (j)
+		json_begin(j);
+	int r = decide(dir, address, a, j, d, e);
+	if (r == 0 && d->kind == ROUTE_LOCAL)
+		r = decide_targets(dir, address, a, j, e);
+	if (j)
+		json_end(j);
+	return r;
+}
+
 static int route_test(struct cli_call *c)
 {
 	AUTO(cli_env) struct cli_env env = {0};
 	struct err e;
 	struct directory *dir;
 	struct route_decision d;
+	struct json j = {0};
 	int code;
 	if (cli_env_open(c->cli, &env, &code) < 0)
 		return code;
@@ -193,15 +241,10 @@ static int route_test(struct cli_call *c)
 		directory_open(env.config.server->data, &dir, &e) < 0)
 		return out_fail(&e);
 	directory_set_postmaster(dir, env.config.postmaster);
-	struct route_lookup l = route_lookup_directory(dir);
-	int r = route_decide(&l, cli_arg(c, 0), true, &env.mem, &d, &e);
+	int r = decide_all(dir, cli_arg(c, 0), &env.mem, c->cli->json ? &j : NULL, &d, &e);
 	directory_close(dir);
 	if (r < 0)
 		return out_fail(&e);
-	if (c->cli->json)
-		decision_json(cli_arg(c, 0), &d);
-	else
-		decision_text(cli_arg(c, 0), &d);
 	return d.kind == ROUTE_ERROR ? CLI_NOTHING : CLI_OK;
 }
 
