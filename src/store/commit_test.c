@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static const struct sql_migration steps[] = {
@@ -279,6 +280,7 @@ TEST(commit_survives_kills)
 		next_id = (int64_t)k << 32;
 		pid_t pid = fork();
 		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			close(fds[0]);
 			ack_fd = fds[1];
 			loop_init();

@@ -228,7 +228,7 @@ static int delete_pack(struct store_gc *g, struct gc_pack *p, struct err *e)
 	char name[PACK_NAME_MAX];
 	pack_name(p->no, name);
 	/* Emptied first: processes that still have it open would keep the space. */
-	if (ftruncate(p->fd, 0) < 0 || unlinkat(g->packs_dir, name, 0) < 0)
+	if (ftruncate(p->fd, 0) < 0 || (unlinkat(g->packs_dir, name, 0) < 0 && errno != ENOENT))
 		return err_sys(e, errno, "pack %u", p->no);
 	gc_unlock(p);
 	return 0;
@@ -288,7 +288,8 @@ static int delete_unused(struct store_gc *g, struct store_gc_result *result, str
 		return 0;
 	/* Packs made meanwhile may use what we hold locked only if they did before: they are in
 	 * this list. */
-	if (gc_list_packs(g, e) < 0 || recheck_rows(g, e) < 0 || mark_used(g, e) < 0)
+	if (refs_fence(&g->refs, e) < 0 || gc_list_packs(g, e) < 0 || recheck_rows(g, e) < 0 ||
+		mark_used(g, e) < 0)
 		return -1;
 	return delete_dead(g, result, e);
 }

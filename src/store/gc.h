@@ -18,6 +18,9 @@ struct refs {
 int refs_open(slice dir, struct refs *ret, struct err *e);
 void refs_close(struct refs *r);
 const char *refs_table(int i); /* for messages: "queue", "mail-00" ... */
+/* Rows of writers that were killed: after this they are there or will never be. Between locking
+ * packs, which a dead writer no longer prevents, and asking for rows. */
+int refs_fence(struct refs *r, struct err *e);
 /* The lowest id from `from` on that anything refers to: 1, 0 none, -1. */
 int refs_next(struct refs *r, blob_id from, blob_id *ret, struct err *e);
 /* Every reference with from <= id < until, database by database, ascending in each. */
@@ -58,5 +61,8 @@ int gc_read_links(struct store_gc *g, struct gc_pack *p, struct err *e);
 /* Moves the good records of a (locked) damaged pack to a new file of its name. */
 int gc_salvage(
 	struct store_gc *g, struct gc_pack *p, const uint64_t *offsets, size_t n, struct err *e);
+/* Packs changed more recently are not rewritten: most of them die by themselves. Tests shorten it.
+ */
+extern int64_t gc_rest_age;
 /* Rewrites the packs for which that is worth it. */
 int gc_rewrite_all(struct store_gc *g, struct store_gc_result *result, struct err *e);

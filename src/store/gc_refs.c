@@ -22,15 +22,33 @@ const char *refs_table(int i)
 	return i == 0 ? "queue" : mailbox_db_name(i - 1);
 }
 
+/* For writing, because of the fence; what was never made is not made here. */
+static int open_existing(slice dir, const char *name, struct sql **ret, struct err *e)
+{
+	struct sql *db;
+	if (sql_open_read(dir, name, &db, e) < 0)
+		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	sql_close(db);
+	return sql_open(dir, name, ret, e);
+}
+
 int refs_open(slice dir, struct refs *ret, struct err *e)
 {
 	struct refs r = {0};
 	for (int i = 0; i < REFS_DBS; i++)
-		if (sql_open_read(dir, refs_table(i), &r.db[i], e) < 0 && e->kind != ERR_NOTFOUND) {
+		if (open_existing(dir, refs_table(i), &r.db[i], e) < 0) {
 			refs_close(&r);
 			return -1;
 		}
 	*ret = r;
+	return 0;
+}
+
+int refs_fence(struct refs *r, struct err *e)
+{
+	for (int i = 0; i < REFS_DBS; i++)
+		if (r->db[i] && sql_fence(r->db[i], e) < 0)
+			return -1;
 	return 0;
 }
 

@@ -29,7 +29,8 @@ enum {
 	OUT_BUFFER = 1 << 20,
 };
 #define COLD_AGE (7 * DAY)
-#define REST_AGE (10 * MINUTE) /* recent packs mostly die by themselves */
+
+int64_t gc_rest_age = 10 * MINUTE;
 
 struct set {
 	uint64_t *v;
@@ -162,7 +163,7 @@ static int mark_messages(struct batch *b, struct gc_pack *q, struct err *e)
 static int mark_batch(struct batch *b, struct err *e)
 {
 	struct store_gc *g = b->g;
-	if (gc_list_packs(g, e) < 0)
+	if (refs_fence(&g->refs, e) < 0 || gc_list_packs(g, e) < 0)
 		return -1;
 	for (size_t i = 0; i < g->npacks; i++) {
 		struct gc_pack *q = &g->packs[i];
@@ -384,6 +385,9 @@ static int rewrite_one(
 	if (t->links.n <= PACK_LINKS_MAX && worth_it(t, in))
 		r = replace(g, in, t, &size, e) == 0 ? 1 : e->kind == ERR_PERM ? 0 : -1;
 	pack_in_close(in);
+	struct err ignored; /* what the index says is checked before it is believed */
+	if (r == 1 && g->sharing)
+		segments_keep(g->segments, t->no, t->live.v, t->live.n, &ignored);
 	if (r == 1)
 		*ret_freed = t->pack->size > size ? t->pack->size - size : 0;
 	return r;
@@ -423,7 +427,8 @@ int gc_rewrite_all(struct store_gc *g, struct store_gc_result *result, struct er
 		if (p->no <= last)
 			continue;
 		last = p->no;
-		if (p->size <= SMALLEST || p->changed_at > wall_now() - REST_AGE || !gc_lock(g, p))
+		if (p->size <= SMALLEST || p->changed_at > wall_now() - gc_rest_age ||
+			!gc_lock(g, p))
 			continue;
 		b->t[b->n++] = (struct target){.no = p->no};
 		if (b->n == BATCH && rewrite_batch(b, result, e) < 0)

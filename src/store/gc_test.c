@@ -7,7 +7,10 @@
 #include "store/blob_int.h"
 #include "store/store_testing.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 struct fixture {
 	struct testdir dir;
@@ -21,15 +24,21 @@ static void ok(int r, const struct err *e)
 		test_fail(__FILE__, __LINE__, "%s", e->text);
 }
 
+static void setup_in(struct fixture *f)
+{
+	struct err e = {0};
+	slice d = testdir_slice(&f->dir);
+	ok(blobs_open(d, &f->blobs, &e), &e);
+	ok(sql_open(d, "queue", &f->queue, &e), &e);
+	ok(sql_open(d, "mail-01", &f->mail, &e), &e);
+}
+
 static void setup(struct fixture *f)
 {
 	struct err e = {0};
 	f->dir = testdir_make();
-	slice d = testdir_slice(&f->dir);
-	ok(store_prepare(d, &e), &e);
-	ok(blobs_open(d, &f->blobs, &e), &e);
-	ok(sql_open(d, "queue", &f->queue, &e), &e);
-	ok(sql_open(d, "mail-01", &f->mail, &e), &e);
+	ok(store_prepare(testdir_slice(&f->dir), &e), &e);
+	setup_in(f);
 }
 
 static void teardown(struct fixture *f)
@@ -71,11 +80,11 @@ static blob_id put(struct fixture *f, int seed, size_t attachment)
 	return id;
 }
 
-static void queue_row(struct fixture *f, msg_id id, blob_id blob)
+static void queue_row_sized(struct fixture *f, msg_id id, blob_id blob, uint64_t size)
 {
 	struct err e = {0};
 	struct queue_rcpt r = {.address = S("a@example.com"), .dest = S("smtp:example.com")};
-	struct queue_msg m = {.id = id, .blob = blob, .size = 1, .rcpts = &r, .nrcpts = 1};
+	struct queue_msg m = {.id = id, .blob = blob, .size = size, .rcpts = &r, .nrcpts = 1};
 	ok(sql_begin(f->queue, &e), &e);
 	ok(queue_add_tx(f->queue, &m, &e), &e);
 	ok(sql_commit(f->queue, &e), &e);
@@ -90,15 +99,25 @@ static void unqueue(struct fixture *f, msg_id id)
 	ok(sql_commit(f->queue, &e), &e);
 }
 
-static void deliver(struct fixture *f, msg_id id, blob_id blob)
+static void deliver_sized(struct fixture *f, msg_id id, blob_id blob, uint64_t size)
 {
 	struct err e = {0};
 	uint32_t uid;
 	struct mailbox_delivery d = {
-		.account_id = 1, .folder = S("INBOX"), .queue_id = id, .blob = blob, .size = 1};
+		.account_id = 1, .folder = S("INBOX"), .queue_id = id, .blob = blob, .size = size};
 	ok(sql_begin(f->mail, &e), &e);
 	ok(mailbox_deliver_tx(f->mail, &d, &uid, &e), &e);
 	ok(sql_commit(f->mail, &e), &e);
+}
+
+static void queue_row(struct fixture *f, msg_id id, blob_id blob)
+{
+	queue_row_sized(f, id, blob, 1);
+}
+
+static void deliver(struct fixture *f, msg_id id, blob_id blob)
+{
+	deliver_sized(f, id, blob, 1);
 }
 
 static struct store_gc_result collect(struct fixture *f, bool quick)
@@ -348,5 +367,106 @@ TEST(gc_compresses_cold_packs)
 	CHECK_INT(st.packs, 1);
 	CHECK_INT(st.mailbox_messages, 50);
 	CHECK(st.segments > 0 && st.db_bytes > 0 && st.free_bytes > 0);
+	teardown(&f);
+}
+
+/* Writers, deliveries and gc in processes of their own, all killed at random: whatever a row refers
+ * to is there, byte for byte. */
+static void make_from_id(struct buf *m, msg_id id)
+{
+	make(m, (int)id, id % 7 == 0 ? 40000 + 1000 * (size_t)(id % 3) : (size_t)(id % 5) * 1000);
+}
+
+static void churn(struct fixture *f, msg_id first)
+{
+	struct err e = {0};
+	setup_in(f);
+	for (msg_id id = first;; id++) {
+		AUTO(buf) struct buf m = BUF(1 << 20);
+		make_from_id(&m, id);
+		struct blob_writer *w = blob_begin(f->blobs);
+		blob_id blob = 0;
+		uint64_t size;
+		ok(blob_add(w, buf_slice(&m), &e), &e);
+		ok(blob_finish(w, &blob, &size, &e), &e);
+		ok(blobs_sync(f->blobs, &e), &e);
+		queue_row_sized(f, id, blob, size);
+		blob_settle(f->blobs, blob);
+		blobs_idle(f->blobs);
+		if (id % 11 == 0)
+			deliver_sized(f, id, blob, size);
+		if (id - first >= 5 && id % 13)
+			unqueue(f, id - 5);
+		if (id % 40 == 0) /* many packs */
+			ok(blobs_rotate(f->blobs, blob_pack(blob), &e), &e);
+	}
+}
+
+static void collect_for_ever(struct fixture *f, bool quick)
+{
+	gc_rest_age = -HOUR;
+	for (;;)
+		collect(f, quick);
+}
+
+static int check_row(void *arg, int db, blob_id id, uint64_t size, struct err *e)
+{
+	struct fixture *f = arg;
+	AUTO(buf) struct buf got = BUF(1 << 20), want = BUF(1 << 20);
+	(void)db;
+	if (blob_read(f->blobs, id, &got, e) < 0)
+		return -1;
+	uint64_t seed = 0;
+	slice s = slice_skip(buf_slice(&got), 9), line;
+	CHECK(slice_cut(&s, '\r', &line) && slice_u64(line, &seed));
+	make_from_id(&want, (msg_id)seed);
+	CHECK_INT(want.n, size);
+	CHECK(slice_eq(buf_slice(&want), buf_slice(&got)));
+	return 0;
+}
+
+static void complain(void *arg, const struct store_problem *p)
+{
+	(void)arg;
+	test_fail(__FILE__, __LINE__, "%s: %.*s", p->kind, SFMT(p->text));
+}
+
+TEST(gc_beside_writers_that_are_killed)
+{
+	enum { ROUNDS = 12, WRITERS = 2, ALL = WRITERS + 2 };
+	struct fixture f;
+	setup(&f);
+	blobs_close(f.blobs);
+	sql_close(f.queue);
+	sql_close(f.mail);
+	for (int round = 0; round < ROUNDS; round++) {
+		pid_t pids[ALL];
+		for (int i = 0; i < ALL; i++) {
+			pids[i] = fork();
+			if (pids[i] == 0)
+				prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (pids[i] == 0 && i < WRITERS)
+				churn(&f, (round * WRITERS + i + 1) * 1000000);
+			if (pids[i] == 0)
+				collect_for_ever(&f, i == WRITERS);
+		}
+		usleep(150000 + 10000 * (unsigned)round);
+		for (int i = 0, status; i < ALL; i++) {
+			kill(pids[i], SIGKILL);
+			CHECK(waitpid(pids[i], &status, 0) == pids[i]);
+			CHECK(WIFSIGNALED(status));
+		}
+		struct err e = {0};
+		ok(store_verify(testdir_slice(&f.dir), false, complain, NULL, &e), &e);
+	}
+	setup_in(&f);
+	struct refs refs;
+	struct err e = {0};
+	uint64_t n = 0;
+	ok(refs_open(testdir_slice(&f.dir), &refs, &e), &e);
+	ok(refs_count(&refs, &n, &e), &e);
+	CHECK(n > ROUNDS);
+	ok(refs_each(&refs, 0, INT64_MAX, check_row, &f, &e), &e);
+	refs_close(&refs);
 	teardown(&f);
 }

@@ -68,14 +68,33 @@ static int claim(int dir, uint32_t *ret_no, int *ret_fd, struct err *e)
 	}
 }
 
-/* Between making the file and this gc may have found it, empty and without an owner. */
+/* 1 ours; 0 gc found it between making and this, empty and without an owner; -1. */
 static int lock_shared(int fd, uint32_t no, struct err *e)
 {
 	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
 	struct stat st;
-	if (fcntl(fd, F_OFD_SETLK, &lock) < 0 || fstat(fd, &st) < 0)
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
+		return errno == EAGAIN || errno == EACCES ? 0 : err_sys(e, errno, "pack %u", no);
+	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "pack %u", no);
-	return st.st_nlink ? 0 : err_set(e, ERR_TEMP, "pack %u was collected at once", no);
+	return st.st_nlink > 0;
+}
+
+static int claim_and_lock(int dir, uint32_t *ret_no, int *ret_fd, struct err *e)
+{
+	for (int tries = 0; tries < 20; tries++) {
+		AUTO(fd) int fd = -1;
+		if (claim(dir, ret_no, &fd, e) < 0)
+			return -1;
+		int r = lock_shared(fd, *ret_no, e);
+		if (r < 0)
+			return -1;
+		if (r) {
+			*ret_fd = take_fd(&fd);
+			return 0;
+		}
+	}
+	return err_set(e, ERR_TEMP, "new packs are collected at once");
 }
 
 static int allocate(struct pack_out *p, uint64_t until, struct err *e)
@@ -119,12 +138,12 @@ int pack_out_create(int dir, struct pack_out **ret, struct err *e)
 {
 	AUTO(fd) int fd = -1;
 	uint32_t no = 0;
-	if (claim(dir, &no, &fd, e) < 0)
+	if (claim_and_lock(dir, &no, &fd, e) < 0)
 		return -1;
 	struct pack_out *p = NEW(struct pack_out);
 	*p = (struct pack_out){.no = no, .fd = fd, .salt = rand_u64(), .end = PACK_RECORDS_AT};
 	p->pending = BUF(SIZE_MAX / 2);
-	int r = lock_shared(fd, no, e) < 0 ? -1 : write_head(p, e);
+	int r = write_head(p, e);
 	if (r == 0 && fsync(dir) < 0)
 		r = err_sys(e, errno, "pack directory");
 	if (r < 0) {

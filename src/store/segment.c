@@ -137,28 +137,56 @@ int segments_forget_pack(struct segments *s, uint32_t pack, struct err *e)
 	return change(s, do_forget_pack, &pack, e);
 }
 
-static int do_forget(struct sql *db, const void *arg, struct err *e)
+struct keep {
+	uint32_t pack;
+	const uint64_t *offsets;
+	size_t n;
+};
+
+static int compare(const void *a, const void *b)
 {
-	return sql_run(db, e, "DELETE FROM segment WHERE id = $1", "i",
-		       (int64_t) * (const blob_id *)arg) < 0
-		       ? -1
-		       : 0;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
 }
 
-int segments_forget(struct segments *s, blob_id id, struct err *e)
+/* The next entry in the pack from *at on: 1, 0, -1. */
+static int next_in_pack(struct sql *db, uint32_t pack, blob_id *at, struct err *e)
 {
-	return change(s, do_forget, &id, e);
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT MIN(id) FROM segment WHERE id >= $1 AND id < $2", e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, (int64_t)*at);
+	sql_bind_int(s, 2, (int64_t)blob_id_make(pack + 1, 0, 0));
+	int r = sql_step(s, e);
+	if (r == 1) {
+		r = !sql_is_null(s, 0);
+		*at = (blob_id)sql_int(s, 0);
+		sql_reset(s);
+	}
+	return r;
 }
 
-static int do_forget_all(struct sql *db, const void *arg, struct err *e)
+static int do_keep(struct sql *db, const void *arg, struct err *e)
 {
-	(void)arg;
-	return sql_run(db, e, "DELETE FROM segment", "") < 0 ? -1 : 0;
+	const struct keep *k = arg;
+	int r;
+	for (blob_id id = blob_id_make(k->pack, 0, 0); (r = next_in_pack(db, k->pack, &id, e)) == 1;
+		id++) {
+		uint64_t offset = blob_offset(id);
+		if (k->n && bsearch(&offset, k->offsets, k->n, sizeof offset, compare))
+			continue;
+		if (sql_run(db, e, "DELETE FROM segment WHERE id = $1", "i", (int64_t)id) < 0)
+			return -1;
+	}
+	return r;
 }
 
-int segments_forget_all(struct segments *s, struct err *e)
+int segments_keep(
+	struct segments *s, uint32_t pack, const uint64_t *offsets, size_t n, struct err *e)
 {
-	return change(s, do_forget_all, NULL, e);
+	struct keep k = {pack, offsets, n};
+	return change(s, do_keep, &k, e);
 }
 
 int segments_count(struct segments *s, uint64_t *ret, struct err *e)

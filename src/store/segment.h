@@ -23,7 +23,8 @@ int segments_find(struct segments *s, slice digest, uint32_t size, blob_id *ret,
 int segments_add(struct segments *s, const struct segment *list, struct err *e);
 /* Forgets everything in a pack: before gc removes it. */
 int segments_forget_pack(struct segments *s, uint32_t pack, struct err *e);
-int segments_forget(struct segments *s, blob_id id, struct err *e);
-int segments_forget_all(struct segments *s, struct err *e);
+/* Forgets what is not at one of these offsets (ascending): after gc rewrote the pack. */
+int segments_keep(
+	struct segments *s, uint32_t pack, const uint64_t *offsets, size_t n, struct err *e);
 int segments_count(struct segments *s, uint64_t *ret, struct err *e);
 void segment_digest(slice bytes, char ret[DIGEST_SIZE]);

@@ -261,3 +261,8 @@ int sql_reindex(struct sql *db, struct err *e)
 {
 	return db->driver->reindex(db, e);
 }
+
+int sql_fence(struct sql *db, struct err *e)
+{
+	return db->driver->fence(db, e);
+}

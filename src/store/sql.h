@@ -79,6 +79,10 @@ int sql_checkpoint(struct sql *db, struct err *e);
 /* Integrity of the engine's own structures; a line each problem into *report. Returns their number.
  */
 int sql_check(struct sql *db, struct arena *a, slice *report, struct err *e);
+/* After this, a transaction that a process had under way when it was killed is either visible or
+ * can never become so. (SQLite: its last frames may lie in the log without being announced, and
+ * come to life when the log is recovered; a commit of ours overwrites them.) */
+int sql_fence(struct sql *db, struct err *e);
 /* Makes all indexes anew from their tables: mends damage that is in indexes only. */
 int sql_reindex(struct sql *db, struct err *e);
 int sql_snapshot(struct sql *db, const char *path, struct err *e);

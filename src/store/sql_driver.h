@@ -57,6 +57,7 @@ struct sql_driver {
 	bool (*wants_checkpoint)(const struct sql *db);
 	int (*checkpoint)(struct sql *db, struct err *e);
 	int (*check)(struct sql *db, struct arena *a, slice *report, struct err *e);
+	int (*fence)(struct sql *db, struct err *e);
 	int (*reindex)(struct sql *db, struct err *e);
 	int (*snapshot)(struct sql *db, const char *path, struct err *e);
 

@@ -242,38 +242,48 @@ int verify_mailboxes(struct verify *v, struct err *e)
 	return 0;
 }
 
-static bool segment_is_there(struct verify *v, slice digest, blob_id id, int64_t size)
+enum entry { ENTRY_GOOD, ENTRY_STALE, ENTRY_WRONG };
+
+/* Stale entries are no fault: a process may enter a segment whose pack gc has just removed. */
+static enum entry look_at_entry(struct verify *v, slice digest, blob_id id, int64_t size)
 {
 	struct pack_in *p;
 	struct err e;
 	struct record r;
 	char stored[DIGEST_SIZE];
-	if (pack_cache_get(&v->g->cache, blob_pack(id), &p, &e) < 0)
-		return false;
-	bool there = pack_in_peek(p, blob_offset(id), &r, stored, &e) == 0 &&
-		     r.type == RECORD_SEGMENT && r.raw == size &&
-		     slice_eq(slice_of(stored, DIGEST_SIZE), digest) &&
-		     !verify_ids_has(&v->damaged, blob_id_make(blob_pack(id), blob_offset(id), 0));
+	if (verify_ids_has(&v->damaged, blob_id_make(blob_pack(id), blob_offset(id), 0)) ||
+		pack_cache_get(&v->g->cache, blob_pack(id), &p, &e) < 0)
+		return ENTRY_STALE;
+	bool found = pack_in_peek(p, blob_offset(id), &r, stored, &e) == 0;
 	pack_cache_put(&v->g->cache, p);
-	return there;
+	if (!found)
+		return ENTRY_STALE;
+	bool same = r.type == RECORD_SEGMENT && r.raw == size &&
+		    slice_eq(slice_of(stored, DIGEST_SIZE), digest);
+	return same ? ENTRY_GOOD : ENTRY_WRONG;
 }
 
 static int look_at_index(struct verify *v, struct sql *db, struct err *e)
 {
-	struct verify_ids wrong = {0};
+	struct verify_ids bad = {0};
+	size_t wrong = 0;
 	struct sql_stmt *s = sql_prepare(db, "SELECT digest, id, size FROM segment", e);
 	int r = s ? 1 : -1;
-	while (s && (r = sql_step(s, e)) == 1)
-		if (!segment_is_there(v, sql_text(s, 0), (blob_id)sql_int(s, 1), sql_int(s, 2)))
-			verify_ids_add(&wrong, (blob_id)sql_int(s, 1));
+	while (s && (r = sql_step(s, e)) == 1) {
+		enum entry is =
+			look_at_entry(v, sql_text(s, 0), (blob_id)sql_int(s, 1), sql_int(s, 2));
+		wrong += is == ENTRY_WRONG;
+		if (is != ENTRY_GOOD)
+			verify_ids_add(&bad, (blob_id)sql_int(s, 1));
+	}
 	bool mended = r == 0 && v->repair;
-	for (size_t i = 0; i < wrong.n && mended; i++)
+	for (size_t i = 0; i < bad.n && mended; i++)
 		mended = sql_run(db, e, "DELETE FROM segment WHERE id = $1", "i",
-				 (int64_t)wrong.v[i]) >= 0;
-	if (r == 0 && wrong.n)
+				 (int64_t)bad.v[i]) >= 0;
+	if (r == 0 && wrong)
 		verify_report(v, "segment-index", mended,
-			"%zu entries of the index lead to no such segment", wrong.n);
-	free(wrong.v);
+			"%zu entries of the index lead to other bytes", wrong);
+	free(bad.v);
 	return r;
 }
 
