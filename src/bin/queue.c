@@ -116,16 +116,20 @@ static int open_store(struct queue *q, struct err *e)
 	return 0;
 }
 
-static void make_flow(struct queue *q)
+static struct flow_config flow_of(const struct config *c)
 {
-	const struct config *c = &q->settings->config;
 	struct flow_config f = flow_defaults();
 	f.window = (unsigned)c->queue->window;
 	f.per_dest = f.window / 10;
 	f.sessions = (unsigned)c->delivery->max_connections;
 	f.start = (unsigned)c->delivery->per_destination_start;
 	f.most = (unsigned)c->delivery->per_destination;
-	q->flow_config = f;
+	return f;
+}
+
+static void make_flow(struct queue *q)
+{
+	q->flow_config = flow_of(&q->settings->config);
 	const struct flow_ops ops = {
 		.start = queue_session_start,
 		.wake = queue_session_wake,
@@ -134,7 +138,7 @@ static void make_flow(struct queue *q)
 		.limits = limits,
 		.arg = q,
 	};
-	q->flow = flow_new(&f, &ops);
+	q->flow = flow_new(&q->flow_config, &ops);
 }
 
 static void make_settle(struct queue *q)
@@ -211,7 +215,7 @@ static void queue_wake(void *arg)
 	queue_feed_sweep(q);
 }
 
-/* What needs a new process ([queue] window, [dns], sizes of the scheduler) keeps its value. */
+/* [dns] needs a new process and keeps its value. */
 static void queue_reload(void *arg, slice path, slice text)
 {
 	struct queue *q = ((struct role_env *)arg)->self;
@@ -230,8 +234,11 @@ static void queue_reload(void *arg, slice path, slice text)
 	struct queue_settings *old = q->settings;
 	q->settings = s;
 	log_set_level((enum log_level)s->config.log->level);
-	if (q->ready)
+	if (q->ready) {
 		settle_configure(q->settle, &s->bounce, &s->retry);
+		q->flow_config = flow_of(&s->config);
+		flow_configure(q->flow, &q->flow_config);
+	}
 	queue_settings_unref(old);
 	log_info(NULL, "queue.reloaded");
 }

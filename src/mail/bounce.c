@@ -35,11 +35,12 @@ bool bounce_is_double(const struct queue_msg *m, const struct queue_rcpt *r)
 	return m->sender.n == 0 && !(r->notify & NOTIFY_NEVER);
 }
 
-/* RFC 3461 4.3: RET is about failures; other reports carry the header only (6.2 of the same). */
+/* RFC 3461 4.3: RET is about failures; other reports carry the header only (6.2 of the same). What
+ * was sent with REQUIRETLS never comes back whole (RFC 8689 section 5). */
 bool bounce_returns_all(
 	const struct bounce_config *c, const struct queue_msg *m, enum dsn_action action)
 {
-	return action == DSN_FAILED && !(m->flags & MSG_RET_HDRS) &&
+	return action == DSN_FAILED && !(m->flags & (MSG_RET_HDRS | MSG_REQUIRETLS)) &&
 	       m->prefix.n + m->size <= c->size && m->prefix.n + m->size <= DSN_ORIGINAL_MAX;
 }
 

@@ -22,7 +22,7 @@ struct flow_config flow_defaults(void)
 		.per_dest = 2000,
 		.bytes = 32 << 20,
 		.sessions = 500,
-		.uncommitted = 1000,
+		.uncommitted = 500,
 		.start = 5,
 		.most = 20,
 		.backoff_first = 20 * SECOND,

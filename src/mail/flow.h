@@ -43,7 +43,7 @@ struct flow_config {
 	int64_t backoff_first, backoff_most; /* usec between probes of an unreachable destination */
 	int64_t slow; /* usec a message: slower destinations are slow */
 };
-/* Defaults: window 20000, per_dest 2000, 32 MiB, sessions 500, uncommitted 1000, 5 .. 20, 20 s ..
+/* Defaults: window 20000, per_dest 2000, 32 MiB, sessions 500, uncommitted 500, 5 .. 20, 20 s ..
  * 15 minutes, 10 s. */
 struct flow_config flow_defaults(void);
 
@@ -92,6 +92,8 @@ struct flow_ops {
 
 struct flow *flow_new(const struct flow_config *c, const struct flow_ops *ops);
 void flow_free(struct flow *s); /* no session may be left */
+/* New limits after a reload; what is beyond them goes in its own time. */
+void flow_configure(struct flow *s, const struct flow_config *c);
 
 enum flow_added { FLOW_ADDED, FLOW_KNOWN, FLOW_FULL };
 /* Takes a group in. The letter (may be NULL) is referenced, not taken over. KNOWN: it is in memory

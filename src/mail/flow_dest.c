@@ -13,6 +13,27 @@
 
 enum { OK_FRESH_S = 60, OK_PROVEN_S = 600, STRIKES_MAX = 5, SIXTEENTH = 16 };
 
+static void set_limits(struct flow *s, struct flow_dest *d)
+{
+	d->start = s->c.start;
+	d->most = s->c.most;
+	if (s->ops.limits)
+		s->ops.limits(s->ops.arg, flow_key(d), &d->start, &d->most);
+}
+
+void flow_configure(struct flow *s, const struct flow_config *c)
+{
+	size_t i = 0;
+	s->c = *c;
+	for (struct flow_dest *d; (d = flow_each(s, &i));) {
+		set_limits(s, d);
+		if (d->limit16 > d->most * SIXTEENTH)
+			d->limit16 = d->most * SIXTEENTH;
+		if (d->threshold16 > d->most * SIXTEENTH)
+			d->threshold16 = d->most * SIXTEENTH;
+	}
+}
+
 static void forget_longest_quiet(struct flow *s)
 {
 	flow_dest_free(s, list_entry(s->quiet.next, struct flow_dest, quiet));
@@ -28,10 +49,7 @@ struct flow_dest *flow_dest_get(struct flow *s, slice key)
 	d = NEW(struct flow_dest);
 	d->key = mem_dup(key.p, key.n);
 	d->key_n = key.n;
-	d->start = s->c.start;
-	d->most = s->c.most;
-	if (s->ops.limits)
-		s->ops.limits(s->ops.arg, key, &d->start, &d->most);
+	set_limits(s, d);
 	d->limit16 = d->start * SIXTEENTH;
 	d->threshold16 = d->most * SIXTEENTH;
 	list_init(&d->ready);

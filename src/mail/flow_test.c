@@ -378,6 +378,24 @@ TEST(flow_sessions_grow_with_success_and_shrink_with_refusal)
 	world_free(w);
 }
 
+TEST(flow_limits_change_while_it_runs)
+{
+	struct fake_dest dests[1] = {{.key = "smtp:fast", .how = FAST, .takes = 100 * MSEC}};
+	struct world *w = world_new(dests, 1, NULL);
+	for (int i = 0; i < 2000; i++)
+		arrive(w, 0, (unsigned)i, QUEUE_NORMAL);
+	run_until(w, w->now + 2 * SECOND);
+	CHECK_INT(dests[0].most_running, 20);
+	struct flow_config c = flow_defaults();
+	c.start = c.most = 3;
+	flow_configure(w->s, &c);
+	run_until(w, w->now + SECOND);
+	dests[0].most_running = 0;
+	run_until(w, w->now + 5 * SECOND);
+	CHECK_INT(dests[0].most_running, 3);
+	world_free(w);
+}
+
 TEST(flow_dead_destination_comes_back)
 {
 	struct fake_dest dests[1] = {{.key = "backend:a", .how = DEAD, .takes = 5 * SECOND}};

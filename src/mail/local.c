@@ -21,12 +21,15 @@ enum { HEADER_READ = 64 * 1024, HOLD_TRIES = 20, PREFIX_MAX = 128 * 1024 };
 
 struct local {
 	struct local_config c;
+	unsigned posted; /* rows handed to the shards' committers, not yet answered */
+	struct cond room;
 };
 
 struct local *local_new(const struct local_config *c)
 {
 	struct local *l = NEW(struct local);
 	l->c = *c;
+	cond_init(&l->room);
 	return l;
 }
 
@@ -114,6 +117,8 @@ static void drop_done(void *arg, const struct err *e)
 		result(p->result, RESULT_DEFERRED, STATUS(4, 2, 2), S("mailbox is full"));
 	else
 		result(p->result, RESULT_DELIVERED, STATUS(2, 1, 5), S("delivered to mailbox"));
+	if (j->l->posted-- == LOCAL_POSTED_MAX)
+		cond_wake_all(&j->l->room);
 	if (--j->pending == 0)
 		finish(j);
 }
@@ -145,6 +150,7 @@ static void into_mailbox(struct job *j, const struct queue_rcpt *r,
 			.prefix = mailbox_prefix(j, r),
 			.received_at = wall_now()}};
 	j->pending++;
+	j->l->posted++;
 	commit_post(j->l->c.shards[mailbox_shard(answer->account_id)], drop_tx, drop_done, p);
 }
 
@@ -278,11 +284,21 @@ static void elsewhere(struct job *j, const struct queue_rcpt *r, struct result *
 	}
 }
 
+/* A message to thousands must not flood the committers: they would refuse. */
+static int wait_for_room(struct local *l, struct err *e)
+{
+	while (l->posted >= LOCAL_POSTED_MAX)
+		if (cond_wait(&l->room, INSTANT_NEVER, e) < 0)
+			return -1;
+	return 0;
+}
+
 static void deliver_one(struct job *j, const struct queue_rcpt *r, struct result *ret)
 {
 	struct rcpt_answer answer;
 	struct err e;
-	if (directory_rcpt(j->l->c.directory, r->address, &j->mem, &answer, &e) < 0) {
+	if (wait_for_room(j->l, &e) < 0 ||
+		directory_rcpt(j->l->c.directory, r->address, &j->mem, &answer, &e) < 0) {
 		result(ret, RESULT_DEFERRED, STATUS(4, 3, 0), arena_dup(&j->mem, slice_z(e.text)));
 		return;
 	}

@@ -12,6 +12,8 @@
 #include "store/commit.h"
 #include "store/mailbox.h"
 
+enum { LOCAL_POSTED_MAX = 5000 }; /* mailbox rows on their way to the disk */
+
 struct local_config {
 	struct directory *directory;
 	const struct route_lookup *routes;

@@ -309,6 +309,10 @@ TEST(bounce_rules)
 	m.size = 10;
 	m.flags = MSG_RET_HDRS;
 	CHECK(!bounce_returns_all(&c, &m, DSN_FAILED));
+	m.flags = MSG_RET_FULL | MSG_REQUIRETLS;
+	CHECK(!bounce_returns_all(&c, &m, DSN_FAILED));
+	m.flags = MSG_RET_FULL;
+	CHECK(bounce_returns_all(&c, &m, DSN_FAILED));
 }
 
 /* ---- results ---- */
