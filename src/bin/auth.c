@@ -1,7 +1,7 @@
 /*
  * The auth role: answers the logins that server processes ask about (auth_wire.h) and is the only
- * process that reads credentials. Every exchange is a struct login, named by a random handle between
- * its steps. Failures are counted by account and by network, and answered late.
+ * process that reads credentials. Every exchange is a struct login, named by a random handle
+ * between its steps. Failures are counted by account and by network, and answered late.
  */
 #include "bin/auth_failures.h"
 #include "bin/auth_wire.h"
@@ -27,15 +27,17 @@
 #include <unistd.h>
 
 enum {
-	LOGINS_MAX = 5000,     /* exchanges under way */
-	LOGIN_SECONDS = 300,   /* the longest one */
-	CONNECTIONS = 6,       /* to the directory */
+	LOGINS_MAX = 5000, /* exchanges under way */
+	LOGIN_SECONDS = 300, /* the longest one */
+	CONNECTIONS = 6, /* to the directory */
 	NAME_MAX_COUNTED = 400,
 };
 
 METRIC_COUNTER(logins_ok, "posthouse_auth_logins_total", "result=\"ok\"", "Logins by result.");
-METRIC_COUNTER(logins_failed, "posthouse_auth_logins_total", "result=\"failed\"", "Logins by result.");
-METRIC_COUNTER(logins_refused, "posthouse_auth_logins_total", "result=\"refused\"", "Logins by result.");
+METRIC_COUNTER(
+	logins_failed, "posthouse_auth_logins_total", "result=\"failed\"", "Logins by result.");
+METRIC_COUNTER(
+	logins_refused, "posthouse_auth_logins_total", "result=\"refused\"", "Logins by result.");
 METRIC_COUNTER(logins_temp, "posthouse_auth_logins_total", "result=\"temp\"", "Logins by result.");
 
 /* One exchange between its first step and its end. */
@@ -57,7 +59,8 @@ struct auth {
 	struct list logins;
 	unsigned nlogins;
 	struct auth_failures by_login, by_network;
-	struct auth_failures known; /* "login network" that succeeded lately: never locked out by others */
+	struct auth_failures
+		known; /* "login network" that succeeded lately: never locked out by others */
 	struct connection {
 		struct sql *directory, *credentials;
 	} connections[CONNECTIONS];
@@ -126,7 +129,7 @@ static void sweep(void *arg)
 	struct auth *a = arg;
 	struct err e;
 	while (co_sleep(instant_in(30 * SECOND), &e) == 0) {
-		list_each (it, &a->logins) {
+		list_each(it, &a->logins) {
 			struct login *l = list_entry(it, struct login, all);
 			if (!l->busy && l->expires < instant_now())
 				login_free(a, l);
@@ -143,7 +146,8 @@ struct step {
 	enum sasl_outcome outcome;
 };
 
-static int look_up(void *arg, slice login, struct arena *mem, struct sasl_verifier *ret, struct err *e)
+static int look_up(
+	void *arg, slice login, struct arena *mem, struct sasl_verifier *ret, struct err *e)
 {
 	const struct connection *db = arg;
 	struct credential c;
@@ -190,7 +194,8 @@ static int step(struct auth *a, struct step *s, struct err *e)
 
 static slice known_name(slice login, const struct login *l, char out[NAME_MAX_COUNTED])
 {
-	int n = snprintf(out, NAME_MAX_COUNTED, "%.*s %s", SFMT(slice_first(login, 320)), l->network);
+	int n = snprintf(
+		out, NAME_MAX_COUNTED, "%.*s %s", SFMT(slice_first(login, 320)), l->network);
 	return slice_of(out, (size_t)n);
 }
 
@@ -198,7 +203,8 @@ static const char *locked_out(struct auth *a, const struct login *l, slice name)
 {
 	char text[NAME_MAX_COUNTED];
 	instant now = instant_now();
-	if (auth_failures_count(&a->by_network, slice_z(l->network), now) >= a->conf->failures_per_ip)
+	if (auth_failures_count(&a->by_network, slice_z(l->network), now) >=
+		a->conf->failures_per_ip)
 		return "too many failures from this network";
 	if (name.n && auth_failures_count(&a->by_login, name, now) >= a->conf->failures_per_login &&
 		!auth_failures_count(&a->known, known_name(name, l, text), now))
@@ -221,7 +227,8 @@ static void told(const struct login *l, const char *event, const char *why)
 }
 
 /* The end of an exchange that the mechanism was content with, or not. */
-static enum auth_outcome judge(struct auth *a, struct login *l, enum sasl_outcome outcome, const char **ret_why)
+static enum auth_outcome judge(
+	struct auth *a, struct login *l, enum sasl_outcome outcome, const char **ret_why)
 {
 	char text[NAME_MAX_COUNTED];
 	const char *locked = locked_out(a, l, sasl_name(l->sasl));
@@ -233,9 +240,10 @@ static enum auth_outcome judge(struct auth *a, struct login *l, enum sasl_outcom
 	}
 	if (outcome == SASL_OK && !locked) {
 		metric_add(&logins_ok, 1);
-		auth_failures_add(&a->known, known_name(sasl_login(l->sasl), l, text), instant_now());
-		log_info(NULL, "auth.ok", F("service", l->service), F("mech", l->mech), F("ip", l->ip),
-			F("login", sasl_login(l->sasl)));
+		auth_failures_add(
+			&a->known, known_name(sasl_login(l->sasl), l, text), instant_now());
+		log_info(NULL, "auth.ok", F("service", l->service), F("mech", l->mech),
+			F("ip", l->ip), F("login", sasl_login(l->sasl)));
 		return AUTH_OK;
 	}
 	metric_add(locked ? &logins_refused : &logins_failed, 1);
@@ -272,7 +280,8 @@ static void proceed(struct auth *a, struct login *l, slice response, struct link
 	}
 	if (reply.outcome == AUTH_FAILED)
 		co_sleep(instant_in(a->conf->failure_delay), &e);
-	reply.challenge = reply.outcome == AUTH_MORE || reply.outcome == AUTH_OK ? s.challenge : S("");
+	reply.challenge =
+		reply.outcome == AUTH_MORE || reply.outcome == AUTH_OK ? s.challenge : S("");
 	reply.login = reply.outcome == AUTH_OK ? sasl_login(l->sasl) : S("");
 	reply.why = slice_z(why);
 	bool over = reply.outcome != AUTH_MORE || l->cancelled;
@@ -292,12 +301,16 @@ static void start(struct auth *a, const struct auth_request *q, struct link_requ
 	struct err e;
 	struct login *l = login_new(a, q, &e);
 	if (!l) {
-		answer(r, &(struct auth_reply){.outcome = e.kind == ERR_TEMP ? AUTH_TEMP : AUTH_FAILED,
+		answer(r, &(struct auth_reply){
+				  .outcome = e.kind == ERR_TEMP ? AUTH_TEMP : AUTH_FAILED,
 				  .why = slice_z(e.text)});
 		return;
 	}
 	/* Without a response p stays NULL: LOGIN then asks its question first. */
-	proceed(a, l, q->has_initial ? slice_of(q->response.p ? q->response.p : "", q->response.n) : (slice){0}, r);
+	proceed(a, l,
+		q->has_initial ? slice_of(q->response.p ? q->response.p : "", q->response.n)
+			       : (slice){0},
+		r);
 }
 
 static void on_request(void *arg, struct link_request *r, slice request)
@@ -424,7 +437,7 @@ static void auth_reload(void *arg, slice path, slice text)
 static void auth_close(struct role_env *env)
 {
 	struct auth *a = env->self;
-	list_each (it, &a->logins)
+	list_each(it, &a->logins)
 		login_free(a, list_entry(it, struct login, all));
 	for (unsigned i = 0; i < a->nfree; i++) {
 		sql_close(a->connections[i].directory);

@@ -50,5 +50,6 @@ bool auth_reply_decode(slice in, struct auth_reply *ret)
 	ret->challenge = cur_str(&c);
 	ret->login = cur_str(&c);
 	ret->why = cur_str(&c);
-	return cur_ok(&c) && cur_at_end(&c) && ret->outcome >= AUTH_MORE && ret->outcome <= AUTH_TEMP;
+	return cur_ok(&c) && cur_at_end(&c) && ret->outcome >= AUTH_MORE &&
+	       ret->outcome <= AUTH_TEMP;
 }

@@ -1,7 +1,7 @@
 /*
- * Recipient verification by a question to the backend (callout.h), used by edge at RCPT. Answers are
- * remembered in two generations, so that memory is bounded; a backend that cannot be reached is left
- * alone for a while instead of making every sender wait.
+ * Recipient verification by a question to the backend (callout.h), used by edge at RCPT. Answers
+ * are remembered in two generations, so that memory is bounded; a backend that cannot be reached is
+ * left alone for a while instead of making every sender wait.
  */
 #include "bin/callout.h"
 
@@ -14,14 +14,18 @@
 #include "run/metrics.h"
 
 enum {
-	AT_ONCE = 50,		 /* questions under way */
-	DOWN_SECONDS = 30,	 /* an unreachable backend is not asked for so long */
-	PORT_SMTP = 25, PORT_LMTP = 24,
+	AT_ONCE = 50, /* questions under way */
+	DOWN_SECONDS = 30, /* an unreachable backend is not asked for so long */
+	PORT_SMTP = 25,
+	PORT_LMTP = 24,
 };
 
-METRIC_COUNTER(asked, "posthouse_callout_questions_total", "", "Questions to backends about recipients.");
-METRIC_COUNTER(remembered, "posthouse_callout_remembered_total", "", "Such questions answered from memory.");
-METRIC_COUNTER(unanswered, "posthouse_callout_unanswered_total", "", "Such questions without an answer.");
+METRIC_COUNTER(
+	asked, "posthouse_callout_questions_total", "", "Questions to backends about recipients.");
+METRIC_COUNTER(remembered, "posthouse_callout_remembered_total", "",
+	"Such questions answered from memory.");
+METRIC_COUNTER(
+	unanswered, "posthouse_callout_unanswered_total", "", "Such questions without an answer.");
 
 struct memory {
 	instant expires;
@@ -33,7 +37,7 @@ struct memory {
 struct callout {
 	struct callout_config cfg;
 	struct map now, before; /* address -> struct memory */
-	struct map down;	/* route -> instant until which it is left alone */
+	struct map down; /* route -> instant until which it is left alone */
 	struct hosts_health *health;
 	unsigned under_way;
 	struct cond fewer;
@@ -78,7 +82,8 @@ static bool recall(struct callout *c, slice key, struct arena *a, struct callout
 		m = map_get(&c->before, key);
 	if (!m || m->expires < instant_now())
 		return false;
-	*ret = (struct callout_answer){m->good ? CALLOUT_GOOD : CALLOUT_BAD, arena_dup(a, slice_of(m->text, m->n))};
+	*ret = (struct callout_answer){
+		m->good ? CALLOUT_GOOD : CALLOUT_BAD, arena_dup(a, slice_of(m->text, m->n))};
 	metric_add(&remembered, 1);
 	return true;
 }
@@ -134,8 +139,8 @@ static enum smtpc_tls tls_of(slice name)
 	return SMTPC_TLS_MAYBE;
 }
 
-static struct smtpc_config session_config(const struct callout *c, const struct route *r, const struct host *h,
-	enum smtpc_tls tls)
+static struct smtpc_config session_config(
+	const struct callout *c, const struct route *r, const struct host *h, enum smtpc_tls tls)
 {
 	int64_t t = c->cfg.conf->timeout;
 	return (struct smtpc_config){
@@ -155,12 +160,13 @@ static enum callout_kind judge(const struct smtpc_result *r)
 {
 	if (r->kind == SMTPC_OK)
 		return CALLOUT_GOOD;
-	return r->kind == SMTPC_PERM && r->stage == SMTPC_AT_RCPT && r->code ? CALLOUT_BAD : CALLOUT_UNKNOWN;
+	return r->kind == SMTPC_PERM && r->stage == SMTPC_AT_RCPT && r->code ? CALLOUT_BAD
+									     : CALLOUT_UNKNOWN;
 }
 
 /* True: this host gave an answer, maybe that it does not know. */
-static bool ask_host(struct callout *c, const struct route *route, const struct host *h, enum smtpc_tls tls,
-	slice address, struct arena *a, struct callout_answer *ret)
+static bool ask_host(struct callout *c, const struct route *route, const struct host *h,
+	enum smtpc_tls tls, slice address, struct arena *a, struct callout_answer *ret)
 {
 	AUTO(smtpc) struct smtpc *s = NULL;
 	struct smtpc_result result = {0};
@@ -220,11 +226,13 @@ static int wait_turn(struct callout *c, struct err *e)
 	return 0;
 }
 
-static void ask(struct callout *c, slice route_name, slice address, struct arena *a, struct callout_answer *ret)
+static void ask(struct callout *c, slice route_name, slice address, struct arena *a,
+	struct callout_answer *ret)
 {
 	struct route route;
 	struct err e;
-	*ret = (struct callout_answer){CALLOUT_UNKNOWN, S("the backend did not answer a moment ago")};
+	*ret = (struct callout_answer){
+		CALLOUT_UNKNOWN, S("the backend did not answer a moment ago")};
 	if (is_down(c, route_name))
 		return;
 	if (wait_turn(c, &e) < 0) {
@@ -242,7 +250,8 @@ static void ask(struct callout *c, slice route_name, slice address, struct arena
 		log_warn(NULL, "callout.unanswered", F("route", route_name), F("why", ret->text));
 }
 
-void callout_ask(struct callout *c, slice route, slice address, struct arena *a, struct callout_answer *ret)
+void callout_ask(
+	struct callout *c, slice route, slice address, struct arena *a, struct callout_answer *ret)
 {
 	slice key = address;
 	directory_canonical(address, a, &key);

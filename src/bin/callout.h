@@ -1,6 +1,6 @@
 /*
- * callout: asking a backend whether a recipient exists (RCPT without a message), with a memory for the
- * answers. In a coroutine.
+ * callout: asking a backend whether a recipient exists (RCPT without a message), with a memory for
+ * the answers. In a coroutine.
  */
 #pragma once
 #include "bin/config.h"
@@ -24,4 +24,5 @@ struct callout_answer {
 	slice text; /* BAD: the backend's reply; UNKNOWN: why nobody knows */
 };
 /* route: name of the backend's route. Strings from *a. */
-void callout_ask(struct callout *c, slice route, slice address, struct arena *a, struct callout_answer *ret);
+void callout_ask(
+	struct callout *c, slice route, slice address, struct arena *a, struct callout_answer *ret);

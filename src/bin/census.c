@@ -117,7 +117,8 @@ static int64_t sum(const struct census *c, uint64_t key, int64_t *ret_total)
 			continue;
 		*ret_total += __atomic_load_n(&r->total, __ATOMIC_RELAXED);
 		for (int j = 0; j < CENSUS_ROWS; j++)
-			rows[j] += __atomic_load_n(&r->rows[j][bucket(c, j, key)], __ATOMIC_RELAXED);
+			rows[j] +=
+				__atomic_load_n(&r->rows[j][bucket(c, j, key)], __ATOMIC_RELAXED);
 	}
 	return rows[0] < rows[1] ? rows[0] : rows[1];
 }
@@ -126,10 +127,12 @@ static void count(struct census *c, uint64_t key, int by)
 {
 	__atomic_fetch_add(&c->mine->total, (uint32_t)by, __ATOMIC_RELAXED);
 	for (int i = 0; i < CENSUS_ROWS; i++)
-		__atomic_fetch_add(&c->mine->rows[i][bucket(c, i, key)], (uint16_t)by, __ATOMIC_RELAXED);
+		__atomic_fetch_add(
+			&c->mine->rows[i][bucket(c, i, key)], (uint16_t)by, __ATOMIC_RELAXED);
 }
 
-enum census_answer census_enter(struct census *c, const struct net_addr *from, int64_t max, int64_t max_per_ip)
+enum census_answer census_enter(
+	struct census *c, const struct net_addr *from, int64_t max, int64_t max_per_ip)
 {
 	int64_t total;
 	uint64_t key = place(from);

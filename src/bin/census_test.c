@@ -56,7 +56,8 @@ TEST(census_counts_ipv6_by_network)
 {
 	int fd = created();
 	struct census *c = open_region(fd, 0);
-	struct net_addr a = ip("2001:db8:1:2::1"), b = ip("2001:db8:1:2:ffff::9"), other = ip("2001:db8:1:3::1");
+	struct net_addr a = ip("2001:db8:1:2::1"), b = ip("2001:db8:1:2:ffff::9"),
+			other = ip("2001:db8:1:3::1");
 	CHECK(census_enter(c, &a, 0, 1) == CENSUS_FINE);
 	CHECK(census_enter(c, &b, 0, 1) == CENSUS_FULL_FROM_THERE);
 	CHECK(census_enter(c, &other, 0, 1) == CENSUS_FINE);

@@ -1,6 +1,7 @@
 /*
- * Loading the configuration (config.h): the file through run/conf, then what follows from it. Called
- * by the master, every role and the command line. Rules that concern several sections are here.
+ * Loading the configuration (config.h): the file through run/conf, then what follows from it.
+ * Called by the master, every role and the command line. Rules that concern several sections are
+ * here.
  */
 #include "bin/config.h"
 
@@ -43,7 +44,8 @@ static int take_hostname(struct config *c, struct err *e)
 {
 	slice name = c->server->hostname.n ? c->server->hostname : machine_name(&c->mem);
 	if (!domain_to_ascii(name, &c->mem, &c->hostname))
-		return err_set(e, ERR_PERM, "[server] hostname: \"%.*s\" is no host name", SFMT(name));
+		return err_set(
+			e, ERR_PERM, "[server] hostname: \"%.*s\" is no host name", SFMT(name));
 	return 0;
 }
 
@@ -80,7 +82,8 @@ static const struct listener *address_taken(const struct config *c, size_t at, s
 		for (size_t j = 0; j < c->listeners[i].conf->listen.n; j++) {
 			if (i == at && j >= addr)
 				break;
-			if (net_port(mine) && same_address(mine, &c->listeners[i].conf->listen.v[j]))
+			if (net_port(mine) &&
+				same_address(mine, &c->listeners[i].conf->listen.v[j]))
 				return &c->listeners[i];
 		}
 	return NULL;
@@ -92,15 +95,15 @@ static int take_listeners(struct config *c, struct err *e)
 	c->nlisteners = conf_count(c->conf, &smtpd_section);
 	c->listeners = ARENA_ARRAY(&c->mem, struct listener, c->nlisteners);
 	for (size_t i = 0; i < c->nlisteners; i++)
-		c->listeners[i].conf =
-			conf_nth(c->conf, &smtpd_section, i, &c->listeners[i].name);
+		c->listeners[i].conf = conf_nth(c->conf, &smtpd_section, i, &c->listeners[i].name);
 	for (size_t i = 0; i < c->nlisteners; i++)
 		for (size_t j = 0; j < c->listeners[i].conf->listen.n; j++) {
 			const struct listener *other = address_taken(c, i, j);
 			if (!other)
 				continue;
 			net_print(&c->listeners[i].conf->listen.v[j], text);
-			return err_set(e, ERR_PERM, "[smtp \"%.*s\"] and [smtp \"%.*s\"] both listen on %s",
+			return err_set(e, ERR_PERM,
+				"[smtp \"%.*s\"] and [smtp \"%.*s\"] both listen on %s",
 				SFMT(other->name), SFMT(c->listeners[i].name), text);
 		}
 	return 0;
@@ -151,7 +154,8 @@ static int add_listeners(struct conf **conf, slice name, enum conf_lang lang, st
 	conf_print(*conf, CONF_SHOW_SECRETS, &text);
 	buf_put(&text, S(DEFAULT_LISTENERS));
 	if (!buf_ok(&text))
-		return err_set(e, ERR_LIMIT, "configuration of more than %d bytes", CONFIG_TEXT_MAX);
+		return err_set(
+			e, ERR_LIMIT, "configuration of more than %d bytes", CONFIG_TEXT_MAX);
 	if (conf_parse(buf_slice(&text), name, config_sections, lang, mem, &more, errors, e) < 0)
 		return -1;
 	conf_free(*conf);
@@ -163,7 +167,8 @@ static int finish(struct conf *loaded, slice path, enum conf_lang lang, struct c
 	struct arena *mem, struct conf_errors *errors, struct err *e)
 {
 	AUTO(conf) struct conf *conf = loaded;
-	if (conf_count(conf, &smtpd_section) == 0 && add_listeners(&conf, path, lang, mem, errors, e) < 0)
+	if (conf_count(conf, &smtpd_section) == 0 &&
+		add_listeners(&conf, path, lang, mem, errors, e) < 0)
 		return -1;
 	struct config c = {0};
 	c.path = arena_dup(&c.mem, path);

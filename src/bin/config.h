@@ -1,9 +1,9 @@
 /*
- * config: the configuration of the whole product: which sections and keys exist, what they mean, their
- * defaults. The engine is run/conf.h. An empty or missing file is a working configuration.
+ * config: the configuration of the whole product: which sections and keys exist, what they mean,
+ * their defaults. The engine is run/conf.h. An empty or missing file is a working configuration.
  *
- * Durations are microseconds, sizes bytes. Strings are NUL-terminated behind their end. Everything is
- * borrowed from the struct config.
+ * Durations are microseconds, sizes bytes. Strings are NUL-terminated behind their end. Everything
+ * is borrowed from the struct config.
  */
 #pragma once
 #include "base/arena.h"
@@ -17,7 +17,7 @@ struct server_conf {
 	slice hostname; /* empty: see config.hostname */
 	slice data, run, user;
 	int64_t edges; /* 0: one a processor */
-	int sandbox;   /* enum sandbox_mode */
+	int sandbox; /* enum sandbox_mode */
 	int64_t stop_time, drain_time;
 };
 
@@ -51,7 +51,12 @@ struct queue_conf {
 	int64_t bounce_size;
 };
 
-enum delivery_tls { DELIVERY_TLS_OPPORTUNISTIC, DELIVERY_TLS_NONE, DELIVERY_TLS_REQUIRE, DELIVERY_TLS_VERIFY };
+enum delivery_tls {
+	DELIVERY_TLS_OPPORTUNISTIC,
+	DELIVERY_TLS_NONE,
+	DELIVERY_TLS_REQUIRE,
+	DELIVERY_TLS_VERIFY
+};
 struct delivery_conf {
 	int64_t max_connections, per_destination, per_destination_start;
 	int64_t connect_timeout, command_timeout, data_timeout;
@@ -90,9 +95,9 @@ struct config {
 	const struct store_conf *store;
 	const struct log_conf *log;
 	/* Worked out from the above. */
-	slice hostname;		/* never empty */
+	slice hostname; /* never empty */
 	slice certificate, key; /* files; the default ones may not exist yet */
-	slice postmaster;	/* an address */
+	slice postmaster; /* an address */
 	unsigned edges;
 	int64_t *retry; /* waits between attempts; the last one repeats */
 	size_t nretry;
@@ -100,8 +105,8 @@ struct config {
 	size_t nlisteners;
 };
 
-/* `path` empty: CONFIG_PATH, and no such file is the empty configuration. Mistakes go to *ret_errors
- * (its strings live in *mem) and the first to *e. On -1 there is nothing to free. */
+/* `path` empty: CONFIG_PATH, and no such file is the empty configuration. Mistakes go to
+ * *ret_errors (its strings live in *mem) and the first to *e. On -1 there is nothing to free. */
 int config_load(slice path, enum conf_lang lang, struct config *ret, struct arena *mem,
 	struct conf_errors *ret_errors, struct err *e);
 /* From text that another process loaded (config_text). */

@@ -1,7 +1,7 @@
 /*
- * The sections of the configuration that belong to no module of a lower floor: their keys, defaults,
- * documentation and the rules between keys. The listeners' section is in proto/smtpd/conf.c, the
- * resolver's in run/dns.
+ * The sections of the configuration that belong to no module of a lower floor: their keys,
+ * defaults, documentation and the rules between keys. The listeners' section is in
+ * proto/smtpd/conf.c, the resolver's in run/dns.
  */
 #include "bin/config_keys.h"
 
@@ -29,9 +29,11 @@ static const struct conf_key server_keys[] = {
 	CONF_KEY_INT(T, edges, "0", 0, 32, "SMTP server processes. 0: one a processor.",
 		"SMTP 服务进程数。0:每个处理器一个。"),
 	CONF_KEY_ENUM(T, sandbox, "auto", sandbox_words,
-		"Confine processes by landlock and seccomp. auto: as far as the kernel can; required: "
+		"Confine processes by landlock and seccomp. auto: as far as the kernel can; "
+		"required: "
 		"completely or do not start; off: only run as another user.",
-		"用 landlock 和 seccomp 约束各进程。auto:内核支持多少用多少;required:必须完整,否则不启动;"
+		"用 landlock 和 seccomp "
+		"约束各进程。auto:内核支持多少用多少;required:必须完整,否则不启动;"
 		"off:只切换用户。"),
 	CONF_KEY_DURATION(T, stop_time, "30s", SECOND, HOUR,
 		"When stopping, messages on their way in or out have this long to finish.",
@@ -52,16 +54,18 @@ static void check_tls(const void *value, slice instance, struct conf_check *c)
 	const struct tls_conf *v = value;
 	(void)instance;
 	if ((v->certificate.n > 0) != (v->key.n > 0))
-		conf_complain(c, v->key.n ? "certificate" : "key", "certificate and key go together",
-			"certificate 和 key 必须同时给出");
+		conf_complain(c, v->key.n ? "certificate" : "key",
+			"certificate and key go together", "certificate 和 key 必须同时给出");
 }
 
 #define T struct tls_conf
 static const struct conf_key tls_keys[] = {
 	CONF_KEY_PATH(T, certificate, "",
-		"PEM file of the certificate, its chain behind it. Empty: DATA/tls/certificate.pem, made "
+		"PEM file of the certificate, its chain behind it. Empty: "
+		"DATA/tls/certificate.pem, made "
 		"(self-signed) at the first start.",
-		"证书的 PEM 文件,证书链跟在后面。空:DATA/tls/certificate.pem,首次启动时自动生成(自签名)。"),
+		"证书的 PEM "
+		"文件,证书链跟在后面。空:DATA/tls/certificate.pem,首次启动时自动生成(自签名)。"),
 	CONF_KEY_PATH(T, key, "", "PEM file of its private key. Empty: DATA/tls/key.pem, likewise.",
 		"私钥的 PEM 文件。空:DATA/tls/key.pem,同上。"),
 	CONF_KEY_STRING(T, ciphers, "", "OpenSSL cipher list for TLS 1.2. Empty: OpenSSL's own.",
@@ -83,9 +87,11 @@ static const struct conf_key connections_keys[] = {
 	CONF_KEY_INT(T, max, "10000", 1, 1000000, "Connections at a time, all listeners together.",
 		"同时的连接数,所有监听合计。"),
 	CONF_KEY_INT(T, max_per_ip, "100", 1, 1000000,
-		"Connections at a time from one IPv4 address or one IPv6 /64 network. Peers in a listener's "
+		"Connections at a time from one IPv4 address or one IPv6 /64 network. Peers in a "
+		"listener's "
 		"`trusted` or `proxy_from` networks are not counted.",
-		"同一 IPv4 地址或同一 IPv6 /64 网段同时的连接数。监听的 trusted、proxy_from 网络不计。"),
+		"同一 IPv4 地址或同一 IPv6 /64 网段同时的连接数。监听的 trusted、proxy_from "
+		"网络不计。"),
 	CONF_END};
 #undef T
 const struct conf_section connections_section = {.name = "connections",
@@ -98,14 +104,16 @@ const struct conf_section connections_section = {.name = "connections",
 static const struct conf_key callout_keys[] = {
 	CONF_KEY_DURATION(T, timeout, "30s", SECOND, 5 * MINUTE, "How long one question may take.",
 		"一次查询最多多长时间。"),
-	CONF_KEY_DURATION(T, good, "1h", 0, 30 * DAY, "A recipient that exists is remembered for so long.",
-		"存在的收件人记住多久。"),
+	CONF_KEY_DURATION(T, good, "1h", 0, 30 * DAY,
+		"A recipient that exists is remembered for so long.", "存在的收件人记住多久。"),
 	CONF_KEY_DURATION(T, bad, "10m", 0, 30 * DAY,
-		"A recipient that does not exist is remembered for so long.", "不存在的收件人记住多久。"),
+		"A recipient that does not exist is remembered for so long.",
+		"不存在的收件人记住多久。"),
 	CONF_KEY_INT(T, entries, "100000", 100, 10000000, "Answers remembered by each process.",
 		"每个进程记住的答案个数。"),
 	CONF_KEY_ENUM(T, if_unreachable, "try-later", callout_words,
-		"When the backend cannot answer: try-later asks the sender to come again (451), accept takes "
+		"When the backend cannot answer: try-later asks the sender to come again (451), "
+		"accept takes "
 		"the message without knowing.",
 		"后端无法回答时:try-later 让发件方稍后再试(451);accept 不确认就接收。"),
 	CONF_END};
@@ -122,14 +130,15 @@ static const struct conf_key auth_keys[] = {
 		"Passwords checked at a time; each takes 20 MiB of memory meanwhile.",
 		"同时核对的口令数;每个期间占用 20 MiB 内存。"),
 	CONF_KEY_INT(T, failures_per_login, "20", 1, 1000000,
-		"Failed logins of one account within failure_window, then it is refused for a while.",
+		"Failed logins of one account within failure_window, then it is refused for a "
+		"while.",
 		"一个帐号在 failure_window 内登录失败的次数,超过则暂时拒绝。"),
 	CONF_KEY_INT(T, failures_per_ip, "50", 1, 1000000,
 		"Failed logins from one IPv4 address or IPv6 /64 network within failure_window.",
 		"同一 IPv4 地址或 IPv6 /64 网段在 failure_window 内登录失败的次数。"),
 	CONF_KEY_DURATION(T, failure_window, "15m", MINUTE, DAY, "See above.", "见上。"),
-	CONF_KEY_DURATION(T, failure_delay, "2s", 0, MINUTE, "A failed login is answered that late.",
-		"登录失败时延迟这么久才应答。"),
+	CONF_KEY_DURATION(T, failure_delay, "2s", 0, MINUTE,
+		"A failed login is answered that late.", "登录失败时延迟这么久才应答。"),
 	CONF_END};
 #undef T
 const struct conf_section auth_section = {.name = "auth",
@@ -154,12 +163,14 @@ static void check_queue(const void *value, slice instance, struct conf_check *c)
 #define T struct queue_conf
 static const struct conf_key queue_keys[] = {
 	CONF_KEY_DURATION(T, lifetime, "5d", MINUTE, 365 * DAY,
-		"A message that cannot be delivered goes back after this time.", "无法投递的邮件多久后退回。"),
+		"A message that cannot be delivered goes back after this time.",
+		"无法投递的邮件多久后退回。"),
 	CONF_KEY_DURATION(T, delay_warning, "4h", 0, 365 * DAY,
 		"The sender is told about a delay after this time; 0: never.",
 		"延误多久后通知发件人;0:从不。"),
 	CONF_KEY_LIST(T, retry, "5m 10m 20m 30m 1h 2h 3h 4h",
-		"Waits between attempts; the last one repeats.", "两次尝试之间的等待时间;最后一个重复使用。"),
+		"Waits between attempts; the last one repeats.",
+		"两次尝试之间的等待时间;最后一个重复使用。"),
 	CONF_KEY_INT(T, window, "20000", 100, 1000000,
 		"Messages held in memory for delivery; the rest waits in the database.",
 		"内存中等待投递的邮件数;其余在数据库中等待。"),
@@ -167,7 +178,8 @@ static const struct conf_key queue_keys[] = {
 		"Sender shown in bounces and warnings. Empty: mailer-daemon@ our host name.",
 		"退信和警告中显示的发件人。空:mailer-daemon@ 本机主机名。"),
 	CONF_KEY_SIZE(T, bounce_size, "100k", 0, 1LL << 30,
-		"Originals up to this size come back whole in bounces; of larger ones only the header.",
+		"Originals up to this size come back whole in bounces; of larger ones only the "
+		"header.",
 		"不超过此长度的原件在退信中完整附上;更长的只附邮件头。"),
 	CONF_END};
 #undef T
@@ -208,8 +220,8 @@ static const struct conf_key delivery_keys[] = {
 		"尚不了解一个目的地时的连接数。"),
 	CONF_KEY_DURATION(T, connect_timeout, "30s", SECOND, 10 * MINUTE, "Wait for a connection.",
 		"等待连接建立的时间。"),
-	CONF_KEY_DURATION(T, command_timeout, "5m", SECOND, HOUR, "Wait for the reply to a command.",
-		"等待命令应答的时间。"),
+	CONF_KEY_DURATION(T, command_timeout, "5m", SECOND, HOUR,
+		"Wait for the reply to a command.", "等待命令应答的时间。"),
 	CONF_KEY_DURATION(T, data_timeout, "10m", SECOND, HOUR,
 		"Wait for the reply after the whole message (RFC 5321: 10 minutes).",
 		"整封邮件发出后等待应答的时间(RFC 5321:10 分钟)。"),
@@ -218,16 +230,22 @@ static const struct conf_key delivery_keys[] = {
 		"空闲连接为下一封邮件保持多久。"),
 	CONF_KEY_INT(T, reuse_messages, "100", 1, 100000, "Messages over one connection.",
 		"一个连接上最多发送的邮件数。"),
-	CONF_KEY_STRING(T, source_v4, "", "Our address for outgoing IPv4. Empty: the system chooses.",
+	CONF_KEY_STRING(T, source_v4, "",
+		"Our address for outgoing IPv4. Empty: the system chooses.",
 		"外出 IPv4 连接的本机地址。空:系统选择。"),
-	CONF_KEY_STRING(T, source_v6, "", "Our address for outgoing IPv6.", "外出 IPv6 连接的本机地址。"),
+	CONF_KEY_STRING(
+		T, source_v6, "", "Our address for outgoing IPv6.", "外出 IPv6 连接的本机地址。"),
 	CONF_KEY_STRING(T, helo, "", "Name given in EHLO. Empty: our host name.",
 		"EHLO 中使用的名字。空:本机主机名。"),
-	CONF_KEY_INT(T, port, "25", 1, 65535, "Port of other mail servers.", "其他邮件服务器的端口。"),
+	CONF_KEY_INT(
+		T, port, "25", 1, 65535, "Port of other mail servers.", "其他邮件服务器的端口。"),
 	CONF_KEY_ENUM(T, tls, "opportunistic", tls_words,
-		"Encryption towards the internet. opportunistic: when offered, any certificate; require: "
-		"always, any certificate; verify: always, with a valid certificate. Routes have their own.",
-		"发往互联网时的加密。opportunistic:对方提供就用,不验证证书;require:必须加密,不验证证书;"
+		"Encryption towards the internet. opportunistic: when offered, any certificate; "
+		"require: "
+		"always, any certificate; verify: always, with a valid certificate. Routes have "
+		"their own.",
+		"发往互联网时的加密。opportunistic:对方提供就用,不验证证书;require:必须加密,"
+		"不验证证书;"
 		"verify:必须加密且证书有效。路由有各自的设置。"),
 	CONF_END};
 #undef T
@@ -246,7 +264,8 @@ static const struct conf_key store_keys[] = {
 	CONF_KEY_DURATION(T, trace_keep, "180d", DAY, 36500 * DAY, "Traces are kept so long.",
 		"跟踪记录保留多久。"),
 	CONF_KEY_DURATION(T, gc_every, "1d", 0, 30 * DAY,
-		"How often the space of deleted messages is given back; 0: only by `posthouse store gc`.",
+		"How often the space of deleted messages is given back; 0: only by `posthouse "
+		"store gc`.",
 		"多久回收一次已删除邮件的空间;0:只由 posthouse store gc 执行。"),
 	CONF_END};
 #undef T

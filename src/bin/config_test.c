@@ -45,9 +45,10 @@ TEST(config_empty_is_complete)
 
 TEST(config_reaches_children_unchanged)
 {
-	AUTO(config) struct config c = parsed("[server]\nhostname = Mail.Example.COM\nedges = 3\n"
-					      "[smtp \"inner\"]\nlisten = 127.0.0.1:2525 [::1]:2525\n"
-					      "[queue]\nretry = 10s 1m\npostmaster = pm@example.com\n");
+	AUTO(config)
+	struct config c = parsed("[server]\nhostname = Mail.Example.COM\nedges = 3\n"
+				 "[smtp \"inner\"]\nlisten = 127.0.0.1:2525 [::1]:2525\n"
+				 "[queue]\nretry = 10s 1m\npostmaster = pm@example.com\n");
 	AUTO(buf) struct buf text = BUF(1 << 20), again = BUF(1 << 20);
 	config_text(&c, &text);
 	buf_byte(&text, 0);
@@ -64,7 +65,8 @@ TEST(config_reaches_children_unchanged)
 
 TEST(config_mistakes_across_sections)
 {
-	refused("[smtp \"a\"]\nlisten = 127.0.0.1:25\n[smtp \"b\"]\nlisten = 127.0.0.1:25\n", "both listen on");
+	refused("[smtp \"a\"]\nlisten = 127.0.0.1:25\n[smtp \"b\"]\nlisten = 127.0.0.1:25\n",
+		"both listen on");
 	refused("[server]\nhostname = no host\n", "no host name");
 	refused("[queue]\npostmaster = nobody\n", "no mail address");
 	refused("[queue]\nretry = 5m often\n", "1s to 7d");

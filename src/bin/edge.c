@@ -19,8 +19,10 @@
 #include <unistd.h>
 
 METRIC_COUNTER(connections, "posthouse_edge_connections_total", "", "Connections accepted.");
-METRIC_COUNTER(turned_away, "posthouse_edge_turned_away_total", "reason=\"total\"", "Connections above a limit.");
-METRIC_COUNTER(turned_away_ip, "posthouse_edge_turned_away_total", "reason=\"address\"", "Connections above a limit.");
+METRIC_COUNTER(turned_away, "posthouse_edge_turned_away_total", "reason=\"total\"",
+	"Connections above a limit.");
+METRIC_COUNTER(turned_away_ip, "posthouse_edge_turned_away_total", "reason=\"address\"",
+	"Connections above a limit.");
 METRIC_GAUGE(open_sessions, "posthouse_edge_sessions", "", "Sessions open now.");
 
 enum { DISK_EVERY_MS = 1000, TICKET_SECRET = 32 };
@@ -56,12 +58,14 @@ static void turn_away(const struct smtpd_service *service, int fd, bool from_the
 	close(fd);
 }
 
-static void admit(struct edge *e, const struct smtpd_service *service, int fd, const struct net_addr *peer)
+static void admit(
+	struct edge *e, const struct smtpd_service *service, int fd, const struct net_addr *peer)
 {
 	const struct connections_conf *c = e->config->connections;
 	bool limited = !edge_in_nets(&service->conf->proxy_from, peer) &&
-		!edge_in_nets(&service->conf->trusted, peer);
-	enum census_answer answer = census_enter(e->census, peer, c->max, limited ? c->max_per_ip : 0);
+		       !edge_in_nets(&service->conf->trusted, peer);
+	enum census_answer answer =
+		census_enter(e->census, peer, c->max, limited ? c->max_per_ip : 0);
 	if (answer != CENSUS_FINE) {
 		turn_away(service, fd, answer == CENSUS_FULL_FROM_THERE);
 		return;
@@ -72,8 +76,9 @@ static void admit(struct edge *e, const struct smtpd_service *service, int fd, c
 	s->service = service;
 	s->fd = fd;
 	s->peer = s->counted = *peer;
-	net_print_ip(peer, s->ip);
-	log_ctx_init(&s->log, NULL);
+	char ip[NET_TEXT_MAX];
+	net_print_ip(peer, ip);
+	edge_log_client(s, ip);
 	group_go(&e->sessions, "smtp", session_run, s);
 }
 
@@ -166,7 +171,8 @@ static void watch_space(void *arg)
 {
 	struct edge *e = arg;
 	struct err err;
-	struct space s = {.path = arena_strz(&e->mem, arena_printf(&e->mem, "%.*s/blob", SFMT(e->config->server->data)))};
+	struct space s = {.path = arena_strz(&e->mem, arena_printf(&e->mem, "%.*s/blob",
+							      SFMT(e->config->server->data)))};
 	do {
 		pool_call(look, &s);
 		judge_space(e, &s);
@@ -233,7 +239,8 @@ static int edge_prepare(struct role_env *env, struct err *err)
 static int open_store(struct edge *e, struct err *err)
 {
 	slice data = e->config->server->data;
-	if (blobs_open(data, &e->blobs, err) < 0 || sql_open(data, "queue", &e->queue_db, err) < 0 ||
+	if (blobs_open(data, &e->blobs, err) < 0 ||
+		sql_open(data, "queue", &e->queue_db, err) < 0 ||
 		sql_open(data, "trace", &e->trace_db, err) < 0 ||
 		directory_open(data, &e->directory, err) < 0)
 		return -1;

@@ -51,9 +51,8 @@ struct edge_session {
 	struct edge *edge;
 	const struct smtpd_service *service;
 	int fd;
-	struct net_addr peer;	 /* of the socket */
+	struct net_addr peer; /* of the socket */
 	struct net_addr counted; /* where the census has it */
-	bool limited;		 /* its address has a limit of connections */
 	struct log_ctx log;
 	uint64_t login; /* handle of an unfinished SASL exchange, or 0 */
 	char ip[NET_TEXT_MAX];
@@ -69,11 +68,15 @@ int edge_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a, struct
 /* edge_auth.c */
 enum smtpd_auth edge_auth_start(void *arg, const struct smtpd_auth_start *s, struct arena *a,
 	struct smtpd_auth_result *ret);
-enum smtpd_auth edge_auth_step(void *arg, slice response, struct arena *a, struct smtpd_auth_result *ret);
+enum smtpd_auth edge_auth_step(
+	void *arg, slice response, struct arena *a, struct smtpd_auth_result *ret);
 void edge_auth_cancel(void *arg);
 
 /* edge_trace.c */
 void edge_refused(void *arg, const struct smtpd_refused *r);
+
+/* What each line of the session's log begins with. */
+void edge_log_client(struct edge_session *s, const char *ip);
 
 /* Is this address in one of the networks? */
 bool edge_in_nets(const struct conf_nets *nets, const struct net_addr *a);

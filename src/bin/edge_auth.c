@@ -50,15 +50,16 @@ static enum smtpd_auth ask(struct edge_session *s, const struct auth_request *q,
 	auth_request_encode(&request, q);
 	int r = -1;
 	if (buf_ok(&request))
-		r = link_call(s->edge->auth_link, buf_slice(&request), instant_in(AUTH_WAIT * SECOND), &mem,
-			&answer, &e);
+		r = link_call(s->edge->auth_link, buf_slice(&request),
+			instant_in(AUTH_WAIT * SECOND), &mem, &answer, &e);
 	else
 		err_set(&e, ERR_LIMIT, "SASL response too long");
 	wipe(&request);
 	if (r == 0 && auth_reply_decode(answer, &reply))
 		return outcome(s, &reply, a, ret);
 	s->login = 0;
-	*ret = (struct smtpd_auth_result){.why = r < 0 ? arena_dup(a, slice_z(e.text)) : S("malformed answer")};
+	*ret = (struct smtpd_auth_result){
+		.why = r < 0 ? arena_dup(a, slice_z(e.text)) : S("malformed answer")};
 	return SMTPD_AUTH_TEMP;
 }
 
@@ -79,7 +80,8 @@ enum smtpd_auth edge_auth_start(void *arg, const struct smtpd_auth_start *st, st
 	return ask(s, &q, a, ret);
 }
 
-enum smtpd_auth edge_auth_step(void *arg, slice response, struct arena *a, struct smtpd_auth_result *ret)
+enum smtpd_auth edge_auth_step(
+	void *arg, slice response, struct arena *a, struct smtpd_auth_result *ret)
 {
 	struct edge_session *s = arg;
 	const struct auth_request q = {.op = AUTH_STEP, .handle = s->login, .response = response};

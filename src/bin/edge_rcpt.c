@@ -11,11 +11,13 @@
 static int refuse(const struct route_decision *d, struct smtpd_refusal *no)
 {
 	char status[12];
-	snprintf(status, sizeof status, "%u.%u.%u", d->status.cls, d->status.subject, d->status.detail);
+	snprintf(status, sizeof status, "%u.%u.%u", d->status.cls, d->status.subject,
+		d->status.detail);
 	return smtpd_refuse(no, d->status.cls == 4 ? 450 : 550, status, "%.*s", SFMT(d->text));
 }
 
-static int ask_backend(struct edge *e, slice route, slice address, struct arena *a, struct smtpd_refusal *no)
+static int ask_backend(
+	struct edge *e, slice route, slice address, struct arena *a, struct smtpd_refusal *no)
 {
 	struct callout_answer answer;
 	callout_ask(e->callout, route, address, a, &answer);
@@ -45,7 +47,8 @@ int edge_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a, struct
 		return 0; /* smtpd refuses it */
 	if (d.kind == ROUTE_ERROR)
 		return refuse(&d, no);
-	if (d.kind == ROUTE_BACKEND && d.ours && d.callout && ask_backend(e, d.route, r->address, a, no) < 0)
+	if (d.kind == ROUTE_BACKEND && d.ours && d.callout &&
+		ask_backend(e, d.route, r->address, a, no) < 0)
 		return -1;
 	ret->targets = ARENA_NEW(a, struct smtpd_target);
 	ret->targets[0] = (struct smtpd_target){r->address, d.dest};

@@ -15,12 +15,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-METRIC_COUNTER(accepted_rcpts, "posthouse_edge_recipients_accepted_total", "", "Recipients of accepted messages.");
+METRIC_COUNTER(accepted_rcpts, "posthouse_edge_recipients_accepted_total", "",
+	"Recipients of accepted messages.");
 METRIC_COUNTER(handoff_lost, "posthouse_edge_handoffs_lost_total", "",
 	"Messages that the queue process was not told about; its sweep finds them.");
 METRIC_DURATION(accept_seconds, "posthouse_edge_accept_seconds", "",
 	"From the end of a message's data to stable storage.");
-METRIC_COUNTER(refused_disk, "posthouse_edge_refused_disk_total", "", "Messages refused for lack of free space.");
+METRIC_COUNTER(refused_disk, "posthouse_edge_refused_disk_total", "",
+	"Messages refused for lack of free space.");
 
 /* ---- the connection ---- */
 
@@ -32,21 +34,26 @@ bool edge_in_nets(const struct conf_nets *nets, const struct net_addr *a)
 	return false;
 }
 
+void edge_log_client(struct edge_session *s, const char *ip)
+{
+	snprintf(s->ip, sizeof s->ip, "%s", ip);
+	log_ctx_init(&s->log, NULL);
+	log_ctx_add(&s->log, F("listener", s->service->name));
+	log_ctx_add(&s->log, F("ip", ip));
+}
+
 /* Behind a proxy or XCLIENT the client is somebody else than the peer: count it where it is. */
 static int op_connect(void *arg, struct smtpd_client *c, struct smtpd_refusal *no)
 {
 	struct edge_session *s = arg;
 	struct edge *e = s->edge;
-	snprintf(s->ip, sizeof s->ip, "%s", c->ip);
-	log_ctx_init(&s->log, NULL);
-	log_ctx_add(&s->log, F("listener", s->service->name));
-	log_ctx_add(&s->log, F("ip", (const char *)s->ip));
+	edge_log_client(s, c->ip);
 	if (!c->proxied && !c->xclient)
 		return 0;
 	bool limited = !c->trusted;
 	census_leave(e->census, &s->counted);
-	enum census_answer answer = census_enter(e->census, &c->peer, 0,
-		limited ? e->config->connections->max_per_ip : 0);
+	enum census_answer answer = census_enter(
+		e->census, &c->peer, 0, limited ? e->config->connections->max_per_ip : 0);
 	if (answer == CENSUS_FINE) {
 		s->counted = c->peer;
 		return 0;

@@ -10,7 +10,8 @@
 
 enum { TRACES_MAX = 1000 };
 
-METRIC_COUNTER(untraced, "posthouse_edge_refusals_untraced_total", "", "Refusals not written to the trace: too many at once.");
+METRIC_COUNTER(untraced, "posthouse_edge_refusals_untraced_total", "",
+	"Refusals not written to the trace: too many at once.");
 
 /* One refusal: a row for the recipient refused, or for each recipient of a refused message. */
 struct refusal {
@@ -20,7 +21,7 @@ struct refusal {
 	struct refused_rcpt {
 		int32_t idx;
 		slice address;
-	} *rcpts;
+	} * rcpts;
 	size_t n;
 };
 
@@ -54,7 +55,8 @@ static void name_rcpts(struct refusal *r, const struct smtpd_refused *what, stru
 	r->rcpts = ARENA_ARRAY(mem, struct refused_rcpt, r->n);
 	r->rcpts[0] = (struct refused_rcpt){what->idx, arena_dup(mem, what->rcpt)};
 	for (size_t i = 0; all && i < r->n; i++)
-		r->rcpts[i] = (struct refused_rcpt){m->rcpts[i].idx, arena_dup(mem, m->rcpts[i].address)};
+		r->rcpts[i] =
+			(struct refused_rcpt){m->rcpts[i].idx, arena_dup(mem, m->rcpts[i].address)};
 }
 
 void edge_refused(void *arg, const struct smtpd_refused *what)
@@ -62,8 +64,9 @@ void edge_refused(void *arg, const struct smtpd_refused *what)
 	struct edge_session *s = arg;
 	struct edge *e = s->edge;
 	const struct queue_msg *m = what->msg;
-	log_info(&s->log, "smtp.refused", F("stage", what->stage), F("code", what->code), F("from", m->sender),
-		F("to", what->rcpt), F("reply", what->reply), F("why", what->why));
+	log_info(&s->log, "smtp.refused", F("stage", what->stage), F("code", what->code),
+		F("from", m->sender), F("to", what->rcpt), F("reply", what->reply),
+		F("why", what->why));
 	if (e->traces_waiting >= TRACES_MAX) {
 		metric_add(&untraced, 1);
 		return;

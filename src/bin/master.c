@@ -1,6 +1,6 @@
 /*
- * `posthouse serve`: the master. Reads the configuration, makes directories, binds the ports, starts
- * and watches all other processes, obeys signals and the control socket:
+ * `posthouse serve`: the master. Reads the configuration, makes directories, binds the ports,
+ *starts and watches all other processes, obeys signals and the control socket:
  *
  *	TERM, INT	stop: no new connections, finish what is half done; a second one: at once
  *	HUP		reload the configuration
@@ -41,7 +41,8 @@ static void raise_file_limit(void)
 		log_warn(NULL, "server.files", F("limit", r.rlim_max));
 }
 
-/* 32 random bytes in memory, read by every edge: a client resumes its TLS session with any of them. */
+/* 32 random bytes in memory, read by every edge: a client resumes its TLS session with any of them.
+ */
 static int make_tickets(int *ret_fd, struct err *e)
 {
 	char secret[32];

@@ -7,7 +7,8 @@
 #include "run/proc.h"
 
 enum {
-	MASTER_EDGES_MAX = CENSUS_REGIONS, /* edge processes, those of former generations included */
+	MASTER_EDGES_MAX =
+		CENSUS_REGIONS, /* edge processes, those of former generations included */
 	MASTER_SOCKETS_MAX = 100, /* listening sockets */
 };
 
@@ -17,10 +18,10 @@ struct slot {
 	const char *role;
 	unsigned instance;
 	struct proc *proc; /* NULL: not running now */
-	bool wanted;	   /* shall run */
-	bool once;	   /* ends by itself (prepare) */
-	bool failed;	   /* the last one ended before it was ready, or with an error */
-	int status;	   /* of the last one */
+	bool wanted; /* shall run */
+	bool once; /* ends by itself (prepare) */
+	bool failed; /* the last one ended before it was ready, or with an error */
+	int status; /* of the last one */
 	struct proc_backoff backoff;
 };
 
@@ -32,7 +33,7 @@ struct master_socket {
 struct master {
 	struct config config;
 	slice config_path; /* as given; empty: the default */
-	struct buf text;   /* the configuration as handed to children */
+	struct buf text; /* the configuration as handed to children */
 	unsigned generation;
 	struct master_socket sockets[MASTER_SOCKETS_MAX];
 	size_t nsockets;
@@ -54,7 +55,8 @@ bool slot_ready(const struct slot *s);
 /* Stops it for good; the slot is free when its process has ended. */
 void slot_retire(struct slot *s, enum proc_stop how, int64_t within);
 /* Waits for all slots given to be ready: 0; -1 when one failed, time is up, or a stop is wanted. */
-int slots_wait_ready(struct master *m, struct slot *const *v, size_t n, int64_t within, struct err *e);
+int slots_wait_ready(
+	struct master *m, struct slot *const *v, size_t n, int64_t within, struct err *e);
 /* Waits until no edge (or nothing at all) runs; false: time is up. */
 bool edges_wait_ended(struct master *m, instant deadline);
 bool slot_wait_ended(struct slot *s, instant deadline);
@@ -73,7 +75,8 @@ void listen_close_all(struct master *m);
 size_t listen_fds(const struct master *m, const struct config *c, struct proc_fd *fds, size_t max);
 
 /* master_reload.c */
-/* Takes the changed configuration into service, or refuses it and changes nothing. In a coroutine. */
+/* Takes the changed configuration into service, or refuses it and changes nothing. In a coroutine.
+ */
 int master_reload(struct master *m, struct buf *report, struct err *e);
 
 /* `posthouse serve` */

@@ -30,12 +30,15 @@ static int add(struct master *m, const struct net_addr *a, struct err *e)
 	char text[NET_TEXT_MAX];
 	net_print(a, text);
 	if (m->nsockets == MASTER_SOCKETS_MAX)
-		return err_set(e, ERR_LIMIT, "more than %d listening addresses", MASTER_SOCKETS_MAX);
+		return err_set(
+			e, ERR_LIMIT, "more than %d listening addresses", MASTER_SOCKETS_MAX);
 	int fd;
 	if (net_listen(a, BACKLOG, &fd, e) < 0) {
 		if (e->sys == EACCES && net_port(a) < 1024)
 			return err_set(e, ERR_DENIED,
-				"listening on %s: ports below 1024 need root or CAP_NET_BIND_SERVICE", text);
+				"listening on %s: ports below 1024 need root or "
+				"CAP_NET_BIND_SERVICE",
+				text);
 		return err_wrap(e, "listening on %s", text);
 	}
 	m->sockets[m->nsockets++] = (struct master_socket){*a, fd};

@@ -1,6 +1,6 @@
 /*
- * The master's processes: a slot for each, started again with growing pauses when it crashes, and the
- * links between them: whoever starts gets fresh links to its neighbours, and they to it.
+ * The master's processes: a slot for each, started again with growing pauses when it crashes, and
+ * the links between them: whoever starts gets fresh links to its neighbours, and they to it.
  */
 #include "bin/master.h"
 
@@ -15,9 +15,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-METRIC_COUNTER(crashes_edge, "posthouse_process_crashes_total", "role=\"edge\"", "Processes that ended unasked.");
-METRIC_COUNTER(crashes_queue, "posthouse_process_crashes_total", "role=\"queue\"", "Processes that ended unasked.");
-METRIC_COUNTER(crashes_auth, "posthouse_process_crashes_total", "role=\"auth\"", "Processes that ended unasked.");
+METRIC_COUNTER(crashes_edge, "posthouse_process_crashes_total", "role=\"edge\"",
+	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_queue, "posthouse_process_crashes_total", "role=\"queue\"",
+	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_auth, "posthouse_process_crashes_total", "role=\"auth\"",
+	"Processes that ended unasked.");
 
 static void slot_init(struct master *m, struct slot *s, const char *role, unsigned instance)
 {
@@ -62,7 +65,8 @@ static void connect_slots(struct slot *asks, struct slot *serves)
 	if (!asks->proc || !serves->proc)
 		return;
 	if (link_pair(ends, &e) < 0) {
-		log_error(NULL, "link.failed", F("from", asks->role), F("to", serves->role), F("error", &e));
+		log_error(NULL, "link.failed", F("from", asks->role), F("to", serves->role),
+			F("error", &e));
 		return;
 	}
 	AUTO(fd) int a = ends[0];
@@ -201,7 +205,8 @@ void slot_retire(struct slot *s, enum proc_stop how, int64_t within)
 
 /* ---- waiting ---- */
 
-int slots_wait_ready(struct master *m, struct slot *const *v, size_t n, int64_t within, struct err *e)
+int slots_wait_ready(
+	struct master *m, struct slot *const *v, size_t n, int64_t within, struct err *e)
 {
 	instant deadline = instant_in(within);
 	for (size_t i = 0; i < n;) {
@@ -249,8 +254,8 @@ static void print_slot(const struct slot *s, struct buf *out)
 		return;
 	}
 	const char *state = !slot_ready(s) ? "starting" : s->wanted ? "ready" : "draining";
-	buf_printf(out, "%s %u %s pid=%d generation=%u crashes=%u up=%llds\n", s->role, s->instance, state,
-		(int)proc_pid(s->proc), proc_generation(s->proc), s->backoff.crashes,
+	buf_printf(out, "%s %u %s pid=%d generation=%u crashes=%u up=%llds\n", s->role, s->instance,
+		state, (int)proc_pid(s->proc), proc_generation(s->proc), s->backoff.crashes,
 		(long long)((instant_now() - proc_started_at(s->proc)) / SECOND));
 }
 

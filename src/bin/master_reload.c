@@ -1,8 +1,8 @@
 /*
  * Taking a changed configuration into service without dropping a connection: check it, bind what is
- * new, start a new generation of edges with the sockets, and when they are ready let the former ones
- * finish their sessions. Queue and auth take the new configuration in place. Whatever fails before
- * that point leaves everything as it was.
+ * new, start a new generation of edges with the sockets, and when they are ready let the former
+ * ones finish their sessions. Queue and auth take the new configuration in place. Whatever fails
+ * before that point leaves everything as it was.
  */
 #include "bin/master.h"
 
@@ -28,8 +28,8 @@ static int load(struct master *m, struct config *ret, struct buf *report, struct
 static int check_fixed(const struct config *was, const struct config *is, struct err *e)
 {
 	const struct server_conf *a = was->server, *b = is->server;
-	if (!slice_eq(a->data, b->data) || !slice_eq(a->run, b->run) || !slice_eq(a->user, b->user) ||
-		a->sandbox != b->sandbox)
+	if (!slice_eq(a->data, b->data) || !slice_eq(a->run, b->run) ||
+		!slice_eq(a->user, b->user) || a->sandbox != b->sandbox)
 		return err_set(e, ERR_PERM,
 			"[server] data, run, user and sandbox change by a restart only");
 	return 0;
@@ -62,7 +62,8 @@ static int start_edges(struct master *m, struct slot **v, size_t n, struct err *
 		v[i] = edge_slot_free(m);
 		if (!v[i]) {
 			kill_all(v, i);
-			return err_set(e, ERR_LIMIT, "too many processes of earlier reloads still run");
+			return err_set(
+				e, ERR_LIMIT, "too many processes of earlier reloads still run");
 		}
 		slot_start(v[i]);
 	}
@@ -136,7 +137,8 @@ static int reload(struct master *m, struct buf *report, struct err *e)
 int master_reload(struct master *m, struct buf *report, struct err *e)
 {
 	if (m->reloading || m->stop_wanted)
-		return err_set(e, ERR_TEMP, m->reloading ? "a reload is under way" : "the server is stopping");
+		return err_set(e, ERR_TEMP,
+			m->reloading ? "a reload is under way" : "the server is stopping");
 	m->reloading = true;
 	proc_notify("RELOADING=1");
 	log_info(NULL, "server.reload");

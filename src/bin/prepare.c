@@ -1,7 +1,7 @@
 /*
  * Before the server starts: the store's directories and schemas (migrations with snapshots), and a
- * self-signed certificate for a fresh installation. Runs as a role of its own, as the server's user,
- * so that the master opens no database. `posthouse init` does the same work.
+ * self-signed certificate for a fresh installation. Runs as a role of its own, as the server's
+ * user, so that the master opens no database. `posthouse init` does the same work.
  */
 #include "bin/prepare.h"
 
@@ -85,7 +85,8 @@ static int prepare_open(struct role_env *env, struct err *e)
 
 static void stop(void *arg, enum proc_stop how, instant deadline)
 {
-	(void)arg, (void)how, (void)deadline; /* a migration is not interrupted: it ends by itself */
+	(void)arg, (void)how,
+		(void)deadline; /* a migration is not interrupted: it ends by itself */
 }
 
 static void no_link(void *arg, const char *role, unsigned instance, int fd)

@@ -16,20 +16,20 @@
 
 /* Files, beside the process's own page of counters. DATA is the configured directory. */
 enum role_path {
-	MAY_BLOBS = 1,	      /* write DATA/blob */
-	MAY_DB = 2,	      /* write DATA/db: directory, queue, trace, mailboxes */
-	MAY_CREDENTIALS = 4,  /* write DATA/auth */
-	MAY_DATA = 8,	      /* write all of DATA */
-	MAY_RESOLVE = 16,     /* read what a resolver reads in /etc */
-	MAY_VERIFY = 32,      /* read the system's certificates of authorities */
+	MAY_BLOBS = 1, /* write DATA/blob */
+	MAY_DB = 2, /* write DATA/db: directory, queue, trace, mailboxes */
+	MAY_CREDENTIALS = 4, /* write DATA/auth */
+	MAY_DATA = 8, /* write all of DATA */
+	MAY_RESOLVE = 16, /* read what a resolver reads in /etc */
+	MAY_VERIFY = 32, /* read the system's certificates of authorities */
 };
 
 static const struct role_limits {
 	const struct role *role;
-	unsigned paths;	  /* enum role_path */
-	unsigned may;	  /* enum sandbox_may */
+	unsigned paths; /* enum role_path */
+	unsigned may; /* enum sandbox_may */
 	unsigned threads; /* of the blocking pool */
-	unsigned files;	  /* open descriptors */
+	unsigned files; /* open descriptors */
 } table[] = {
 	{&edge_role, MAY_BLOBS | MAY_DB | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP, 6, 1 << 17},
@@ -55,7 +55,8 @@ static void add_path(struct sandbox *s, slice path, bool write)
 		s->paths[s->npaths++] = (struct sandbox_path){path, write};
 }
 
-static void add_paths(struct sandbox *s, const struct role_limits *l, const struct config *c, struct arena *a)
+static void add_paths(
+	struct sandbox *s, const struct role_limits *l, const struct config *c, struct arena *a)
 {
 	slice data = c->server->data;
 	add_path(s, arena_printf(a, "%.*s/metrics", SFMT(c->server->run)), true);

@@ -1,7 +1,7 @@
 /*
  * role: the frame around every process that the master starts: start message, configuration, log,
- * loop, sandbox, readiness, end. A role (edge, queue, auth ...) fills in a struct role; role.c has the
- * table of what each may do.
+ * loop, sandbox, readiness, end. A role (edge, queue, auth ...) fills in a struct role; role.c has
+ * the table of what each may do.
  */
 #pragma once
 #include "bin/config.h"
@@ -15,13 +15,14 @@ struct role_env {
 
 struct role {
 	const char *name;
-	/* Before the sandbox, maybe as root, no coroutine: reads keys and certificates. May be NULL. */
+	/* Before the sandbox, maybe as root, no coroutine: reads keys and certificates. May be
+	 * NULL. */
 	int (*prepare)(struct role_env *env, struct err *e);
-	/* In the sandbox, in a coroutine: opens the store, starts its coroutines. The process tells the
-	 * master that it is ready when this has returned 0. */
+	/* In the sandbox, in a coroutine: opens the store, starts its coroutines. The process tells
+	 * the master that it is ready when this has returned 0. */
 	int (*open)(struct role_env *env, struct err *e);
-	/* Orders of the master (run/proc.h); arg is the env. When a stop has been carried out the role
-	 * calls loop_stop(). link and wake may come before open has returned. */
+	/* Orders of the master (run/proc.h); arg is the env. When a stop has been carried out the
+	 * role calls loop_stop(). link and wake may come before open has returned. */
 	struct proc_orders orders;
 	/* After the loop has ended. May be NULL. */
 	void (*close)(struct role_env *env);

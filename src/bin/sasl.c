@@ -1,7 +1,7 @@
 /*
  * One SASL exchange by libgsasl (sasl.h). Unknown logins and wrong passwords take the same way: a
- * password is hashed against nothing, SCRAM goes on to its end with keys that nobody has. Used by the
- * auth role.
+ * password is hashed against nothing, SCRAM goes on to its end with keys that nobody has. Used by
+ * the auth role.
  */
 #include "bin/sasl.h"
 
@@ -88,7 +88,8 @@ static void derive(const struct sasl *s, const char *what, slice name, unsigned 
 {
 	char text[SASL_NAME_MAX + 32];
 	int n = snprintf(text, sizeof text, "%s:%.*s", what, SFMT(name));
-	HMAC(EVP_sha256(), s->library->secret, SASL_SECRET, (unsigned char *)text, (size_t)n, out, NULL);
+	HMAC(EVP_sha256(), s->library->secret, SASL_SECRET, (unsigned char *)text, (size_t)n, out,
+		NULL);
 }
 
 static slice derive_b64(struct sasl *s, const char *what, size_t n)
@@ -124,10 +125,10 @@ static int give_scram(struct sasl *s, Gsasl_property prop)
 		return GSASL_NO_CALLBACK;
 	look_up(s, slice_z(name));
 	struct password_scram keys = scram_keys(s);
-	slice v = prop == GSASL_SCRAM_ITER	? keys.iterations
-		: prop == GSASL_SCRAM_SALT	? keys.salt
-		: prop == GSASL_SCRAM_SERVERKEY ? keys.server_key
-						: keys.stored_key;
+	slice v = prop == GSASL_SCRAM_ITER        ? keys.iterations
+		  : prop == GSASL_SCRAM_SALT      ? keys.salt
+		  : prop == GSASL_SCRAM_SERVERKEY ? keys.server_key
+						  : keys.stored_key;
 	return gsasl_property_set_raw(s->session, prop, v.p, v.n);
 }
 
@@ -150,7 +151,8 @@ static int callback(Gsasl *g, Gsasl_session *session, Gsasl_property prop)
 
 /* ---- the exchange ---- */
 
-int sasl_library_open(const unsigned char secret[SASL_SECRET], struct sasl_library **ret, struct err *e)
+int sasl_library_open(
+	const unsigned char secret[SASL_SECRET], struct sasl_library **ret, struct err *e)
 {
 	struct sasl_library *l = NEW(struct sasl_library);
 	int r = gsasl_init(&l->gsasl);
@@ -190,12 +192,14 @@ static int bind_channel(struct sasl *s, slice type, slice data, struct err *e)
 	if (data.n == 0)
 		return err_set(e, ERR_PROTO, "no channel to bind to");
 	b64_encode(&text, data);
-	Gsasl_property p = slice_eq(type, S("tls-exporter")) ? GSASL_CB_TLS_EXPORTER : GSASL_CB_TLS_UNIQUE;
+	Gsasl_property p =
+		slice_eq(type, S("tls-exporter")) ? GSASL_CB_TLS_EXPORTER : GSASL_CB_TLS_UNIQUE;
 	int r = gsasl_property_set_raw(s->session, p, text.p, text.n);
 	return r == GSASL_OK ? 0 : err_set(e, ERR_TEMP, "gsasl: %s", gsasl_strerror(r));
 }
 
-struct sasl *sasl_begin(struct sasl_library *l, slice mech, slice cb_type, slice cb_data, struct err *e)
+struct sasl *sasl_begin(
+	struct sasl_library *l, slice mech, slice cb_type, slice cb_data, struct err *e)
 {
 	struct sasl *s = NEW(struct sasl);
 	char name[32];
@@ -248,7 +252,8 @@ static int run(struct sasl *s, slice response, slice *ret_challenge)
 	return r;
 }
 
-enum sasl_outcome sasl_step(struct sasl *s, slice response, sasl_lookup lookup, void *arg, slice *ret_challenge)
+enum sasl_outcome sasl_step(
+	struct sasl *s, slice response, sasl_lookup lookup, void *arg, slice *ret_challenge)
 {
 	s->lookup = lookup;
 	s->arg = arg;

@@ -1,7 +1,7 @@
 /*
- * sasl: the server's side of one SASL exchange by libgsasl: PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 and
- * SCRAM-SHA-256-PLUS (RFC 5802, 7677, 9266). No network, no storage: verifiers come from a callback.
- * Calls block (argon2, the callback): in the pool.
+ * sasl: the server's side of one SASL exchange by libgsasl: PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256
+ * and SCRAM-SHA-256-PLUS (RFC 5802, 7677, 9266). No network, no storage: verifiers come from a
+ * callback. Calls block (argon2, the callback): in the pool.
  */
 #pragma once
 #include "base/arena.h"
@@ -17,23 +17,27 @@ struct sasl_verifier {
 	bool disabled;
 };
 /* 0; -1 ERR_NOTFOUND: no such login, else ERR_TEMP. Strings from *a. In a pool thread. */
-typedef int (*sasl_lookup)(void *arg, slice login, struct arena *a, struct sasl_verifier *ret, struct err *e);
+typedef int (*sasl_lookup)(
+	void *arg, slice login, struct arena *a, struct sasl_verifier *ret, struct err *e);
 
 struct sasl_library;
 /* secret: unknown logins get a SCRAM salt made of it, the same each time, as if they existed. */
-int sasl_library_open(const unsigned char secret[SASL_SECRET], struct sasl_library **ret, struct err *e);
+int sasl_library_open(
+	const unsigned char secret[SASL_SECRET], struct sasl_library **ret, struct err *e);
 void sasl_library_close(struct sasl_library *l);
 
 enum sasl_outcome { SASL_MORE, SASL_OK, SASL_FAILED, SASL_TEMP };
 
 struct sasl;
 /* NULL: no such mechanism. cb_type empty: no channel binding. */
-struct sasl *sasl_begin(struct sasl_library *l, slice mech, slice cb_type, slice cb_data, struct err *e);
-/* The next response; NULL slice (p == NULL): the client has not spoken yet. The challenge is borrowed
- * until the next call. */
-enum sasl_outcome sasl_step(struct sasl *s, slice response, sasl_lookup lookup, void *arg, slice *ret_challenge);
-slice sasl_login(const struct sasl *s);	 /* after SASL_OK: canonical */
-slice sasl_name(const struct sasl *s);	 /* as the client gave it, or empty */
+struct sasl *sasl_begin(
+	struct sasl_library *l, slice mech, slice cb_type, slice cb_data, struct err *e);
+/* The next response; NULL slice (p == NULL): the client has not spoken yet. The challenge is
+ * borrowed until the next call. */
+enum sasl_outcome sasl_step(
+	struct sasl *s, slice response, sasl_lookup lookup, void *arg, slice *ret_challenge);
+slice sasl_login(const struct sasl *s); /* after SASL_OK: canonical */
+slice sasl_name(const struct sasl *s); /* as the client gave it, or empty */
 const char *sasl_why(const struct sasl *s); /* after FAILED, TEMP */
 /* Will the next step hash a password? */
 bool sasl_will_hash(const struct sasl *s);

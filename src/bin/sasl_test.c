@@ -12,7 +12,8 @@ static const unsigned char secret[SASL_SECRET] = "a secret of thirty-two bytes..
 static struct password stored; /* of alice */
 static struct arena mem;
 
-static int look_up(void *arg, slice login, struct arena *a, struct sasl_verifier *ret, struct err *e)
+static int look_up(
+	void *arg, slice login, struct arena *a, struct sasl_verifier *ret, struct err *e)
 {
 	++*(unsigned *)arg;
 	if (slice_eq(login, S("broken@post.example")))
@@ -20,7 +21,8 @@ static int look_up(void *arg, slice login, struct arena *a, struct sasl_verifier
 	bool disabled = slice_eq(login, S("gone@post.example"));
 	if (!disabled && !slice_ieq(login, S("alice@post.example")))
 		return err_set(e, ERR_NOTFOUND, "no such account");
-	*ret = (struct sasl_verifier){arena_dup(a, S("alice@post.example")), stored.argon2, stored.scram, disabled};
+	*ret = (struct sasl_verifier){
+		arena_dup(a, S("alice@post.example")), stored.argon2, stored.scram, disabled};
 	return 0;
 }
 
@@ -59,7 +61,8 @@ static int client_callback(Gsasl *g, Gsasl_session *s, Gsasl_property prop)
 }
 
 /* The dance, until the server has decided. */
-static void dance(struct sasl *server, Gsasl_session *client, bool client_first, struct outcome *ret)
+static void dance(
+	struct sasl *server, Gsasl_session *client, bool client_first, struct outcome *ret)
 {
 	slice challenge = {0};
 	char *out = NULL;
@@ -69,10 +72,12 @@ static void dance(struct sasl *server, Gsasl_session *client, bool client_first,
 	if (!client_first)
 		ret->server = sasl_step(server, (slice){0}, look_up, &ret->lookups, &challenge);
 	while (ret->server == SASL_MORE && ret->steps++ < 10) {
-		ret->client = gsasl_step(client, challenge.p ? challenge.p : "", challenge.n, &out, &n);
+		ret->client =
+			gsasl_step(client, challenge.p ? challenge.p : "", challenge.n, &out, &n);
 		if (ret->client != GSASL_OK && ret->client != GSASL_NEEDS_MORE)
 			return;
-		ret->server = sasl_step(server, slice_of(out ? out : "", n), look_up, &ret->lookups, &challenge);
+		ret->server = sasl_step(
+			server, slice_of(out ? out : "", n), look_up, &ret->lookups, &challenge);
 		gsasl_free(out);
 		out = NULL;
 	}
@@ -110,15 +115,19 @@ static struct outcome run(const struct client *c)
 
 static const char *const mechs[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"};
 #define EACH_MECH(i) for (size_t i = 0; i < sizeof mechs / sizeof *mechs; i++)
-#define BOUND .cb_server = S("32 bytes of this very TLS channel"), .cb_client = S("32 bytes of this very TLS channel")
+#define BOUND                                                                                      \
+	.cb_server = S("32 bytes of this very TLS channel"),                                       \
+	.cb_client = S("32 bytes of this very TLS channel")
 
 TEST(sasl_right_password)
 {
-	EACH_MECH (i) {
-		struct outcome o = run(&(struct client){mechs[i], "alice@post.example", "alice-secret", NULL, BOUND});
+	EACH_MECH(i)
+	{
+		struct outcome o = run(&(struct client){
+			mechs[i], "alice@post.example", "alice-secret", NULL, BOUND});
 		if (o.server != SASL_OK)
-			test_fail(__FILE__, __LINE__, "%s: server %d \"%s\", client %s", mechs[i], o.server,
-				o.why, gsasl_strerror(o.client));
+			test_fail(__FILE__, __LINE__, "%s: server %d \"%s\", client %s", mechs[i],
+				o.server, o.why, gsasl_strerror(o.client));
 		CHECK_STR(slice_z(o.login), S("alice@post.example"));
 		CHECK_INT(o.client, GSASL_OK); /* SCRAM: the client believes the server, too */
 		CHECK_INT(o.lookups, 1);
@@ -127,18 +136,22 @@ TEST(sasl_right_password)
 
 TEST(sasl_canonical_login)
 {
-	struct outcome o = run(&(struct client){"PLAIN", "Alice@Post.Example", "alice-secret", NULL, BOUND});
+	struct outcome o =
+		run(&(struct client){"PLAIN", "Alice@Post.Example", "alice-secret", NULL, BOUND});
 	CHECK(o.server == SASL_OK);
 	CHECK_STR(slice_z(o.login), S("alice@post.example"));
 }
 
 TEST(sasl_wrong_password_and_unknown_look_alike)
 {
-	static const char *const users[] = {"alice@post.example", "nobody@post.example", "gone@post.example"};
-	EACH_MECH (i) {
+	static const char *const users[] = {
+		"alice@post.example", "nobody@post.example", "gone@post.example"};
+	EACH_MECH(i)
+	{
 		unsigned steps = 0;
 		for (size_t j = 0; j < sizeof users / sizeof *users; j++) {
-			struct outcome o = run(&(struct client){mechs[i], users[j], "wrong-secret", NULL, BOUND});
+			struct outcome o = run(
+				&(struct client){mechs[i], users[j], "wrong-secret", NULL, BOUND});
 			CHECK(o.server == SASL_FAILED && o.lookups == 1);
 			if (j == 0)
 				steps = o.steps;
@@ -149,8 +162,10 @@ TEST(sasl_wrong_password_and_unknown_look_alike)
 
 TEST(sasl_disabled_account_fails_with_the_right_password)
 {
-	EACH_MECH (i) {
-		struct outcome o = run(&(struct client){mechs[i], "gone@post.example", "alice-secret", NULL, BOUND});
+	EACH_MECH(i)
+	{
+		struct outcome o = run(&(struct client){
+			mechs[i], "gone@post.example", "alice-secret", NULL, BOUND});
 		CHECK(o.server == SASL_FAILED);
 		CHECK_STR(slice_z(o.why), S("account disabled"));
 	}
@@ -158,8 +173,10 @@ TEST(sasl_disabled_account_fails_with_the_right_password)
 
 TEST(sasl_broken_database_is_temporary)
 {
-	EACH_MECH (i) {
-		struct outcome o = run(&(struct client){mechs[i], "broken@post.example", "alice-secret", NULL, BOUND});
+	EACH_MECH(i)
+	{
+		struct outcome o = run(&(struct client){
+			mechs[i], "broken@post.example", "alice-secret", NULL, BOUND});
 		CHECK(o.server == SASL_TEMP);
 	}
 }
@@ -168,8 +185,8 @@ TEST(sasl_nobody_acts_as_another)
 {
 	static const char *const with_authzid[] = {"PLAIN", "SCRAM-SHA-256"};
 	for (size_t i = 0; i < 2; i++) {
-		struct outcome o = run(&(struct client){with_authzid[i], "alice@post.example", "alice-secret",
-			"bob@post.example", BOUND});
+		struct outcome o = run(&(struct client){with_authzid[i], "alice@post.example",
+			"alice-secret", "bob@post.example", BOUND});
 		CHECK(o.server == SASL_FAILED);
 		o = run(&(struct client){with_authzid[i], "alice@post.example", "alice-secret",
 			"alice@post.example", BOUND});
@@ -193,7 +210,8 @@ TEST(sasl_plus_needs_a_channel)
 	struct sasl_library *library;
 	struct err e;
 	CHECK(sasl_library_open(secret, &library, &e) == 0);
-	CHECK(!sasl_begin(library, S("SCRAM-SHA-256-PLUS"), S(""), S(""), &e) && e.kind == ERR_PROTO);
+	CHECK(!sasl_begin(library, S("SCRAM-SHA-256-PLUS"), S(""), S(""), &e) &&
+		e.kind == ERR_PROTO);
 	CHECK(!sasl_begin(library, S("CRAM-MD5"), S(""), S(""), &e) && e.kind == ERR_NOTFOUND);
 	sasl_library_close(library);
 }
@@ -226,8 +244,9 @@ TEST(sasl_login_with_initial_response)
 
 TEST(sasl_garbage_fails)
 {
-	static const slice garbage[] = {S_INIT(""), S_INIT("\0"), S_INIT("\0\0\0\0"), S_INIT("n,,n=,r="),
-		S_INIT("n,,n=alice,r=a,=\xff"), S_INIT("p=tls-exporter,,n=alice@post.example,r=x"),
+	static const slice garbage[] = {S_INIT(""), S_INIT("\0"), S_INIT("\0\0\0\0"),
+		S_INIT("n,,n=,r="), S_INIT("n,,n=alice,r=a,=\xff"),
+		S_INIT("p=tls-exporter,,n=alice@post.example,r=x"),
 		S_INIT("y,,n=alice@post.example"), S_INIT("alice@post.example")};
 	static const char *const three[] = {"PLAIN", "SCRAM-SHA-256"};
 	for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++)

@@ -59,8 +59,9 @@ static int call(struct cli *cli, slice command, struct buf *reply, struct err *e
 	if (config_load(slice_z(cli->config), conf_lang(), &c, &mem, &errors, e) < 0) {
 		for (size_t i = 0; i < errors.n; i++)
 			fprintf(stderr, "%.*s\n", SFMT(errors.v[i]));
-		return err_set(e, ERR_PROTO, "%s", T("the configuration has mistakes; nothing was changed",
-			"配置有误,未作任何更改"));
+		return err_set(e, ERR_PROTO, "%s",
+			T("the configuration has mistakes; nothing was changed",
+				"配置有误,未作任何更改"));
 	}
 	int r = control_call(c.server->run, command, reply, e);
 	config_done(&c);

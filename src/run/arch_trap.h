@@ -1,4 +1,5 @@
-/* arch_trap: how a system call's result is put where the program looks for it, in a SIGSYS handler. */
+/* arch_trap: how a system call's result is put where the program looks for it, in a SIGSYS handler.
+ */
 #pragma once
 #include <stdint.h>
 #include <ucontext.h>

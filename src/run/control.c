@@ -1,6 +1,7 @@
 /*
  * The control socket (control.h): both ends. The master serves it, the command line calls it. One
- * command a connection: a line; the answer is "ok" or "error KIND TEXT" and then free text to the end.
+ * command a connection: a line; the answer is "ok" or "error KIND TEXT" and then free text to the
+ * end.
  */
 #include "run/control.h"
 
@@ -91,7 +92,7 @@ static bool trusted(int fd)
 	struct ucred peer;
 	socklen_t n = sizeof peer;
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
-		(peer.uid == 0 || peer.uid == geteuid());
+	       (peer.uid == 0 || peer.uid == geteuid());
 }
 
 static void serve_command(struct server *s, struct io *io)
@@ -184,7 +185,8 @@ int control_call(slice run_dir, slice command, struct buf *reply, struct err *e)
 		return -1;
 	slice rest = buf_slice(&all), first, word;
 	if (!slice_cut(&rest, '\n', &first) || first.n == 0)
-		return err_set(e, ERR_CLOSED, "the server closed the control connection without an answer");
+		return err_set(e, ERR_CLOSED,
+			"the server closed the control connection without an answer");
 	slice_cut(&first, ' ', &word);
 	buf_put(reply, rest);
 	if (slice_eq(word, S("ok")))

@@ -8,7 +8,7 @@
 #include "base/slice.h"
 
 enum {
-	CONTROL_LINE_MAX = 1024,       /* of a command */
+	CONTROL_LINE_MAX = 1024, /* of a command */
 	CONTROL_REPLY_MAX = 64 * 1024, /* of an answer */
 	CONTROL_CLIENTS_MAX = 32,
 	CONTROL_SECONDS = 60, /* the longest a command may take */
@@ -21,5 +21,6 @@ void control_remove(slice run_dir); /* at the end, after control_serve */
 /* Serves clients until cancelled; a coroutine's body. Closes fd. */
 void control_serve(int fd, control_handler handler, void *arg);
 
-/* In the command line: blocks. ERR_NOTFOUND when no server runs there, else the server's own error. */
+/* In the command line: blocks. ERR_NOTFOUND when no server runs there, else the server's own error.
+ */
 int control_call(slice run_dir, slice command, struct buf *reply, struct err *e);

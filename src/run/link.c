@@ -1,6 +1,6 @@
 /*
- * The asking end of a link (link.h): messages and calls to another process, which may be replaced at
- * any time. A reader coroutine per descriptor hands answers to the calls that wait for them.
+ * The asking end of a link (link.h): messages and calls to another process, which may be replaced
+ * at any time. A reader coroutine per descriptor hands answers to the calls that wait for them.
  */
 #include "run/link.h"
 

@@ -1,7 +1,7 @@
 /*
- * link: messages between two of our processes over a SOCK_SEQPACKET pair that the master handed out.
- * The asking end (struct link) survives its peer: when a process is replaced the master sends the
- * others a new descriptor. The serving end answers requests, each in a coroutine of its own.
+ * link: messages between two of our processes over a SOCK_SEQPACKET pair that the master handed
+ *out. The asking end (struct link) survives its peer: when a process is replaced the master sends
+ *the others a new descriptor. The serving end answers requests, each in a coroutine of its own.
  *
  *	edge:  link_attach(auth, fd);   link_call(auth, request, deadline, &arena, &reply, &e)
  *	auth:  link_serve(fd, &service)
@@ -14,8 +14,8 @@
 
 enum {
 	LINK_MESSAGE_MAX = 128 * 1024, /* bytes of one message */
-	LINK_CALLS_MAX = 8192,	       /* requests of one link that wait for their answers */
-	LINK_SERVED_MAX = 4096,	       /* requests under work in a serving end; then it reads no more */
+	LINK_CALLS_MAX = 8192, /* requests of one link that wait for their answers */
+	LINK_SERVED_MAX = 4096, /* requests under work in a serving end; then it reads no more */
 };
 
 /* Two connected ends, close-on-exec, with large buffers. */

@@ -18,7 +18,7 @@ struct link_server {
 	int fd;
 	struct link_service service;
 	struct co *reader; /* NULL: reads no more */
-	unsigned served;   /* requests under work */
+	unsigned served; /* requests under work */
 	struct cond fewer;
 };
 
@@ -107,7 +107,8 @@ static void answer(struct link_request *r, const struct link_frame *f)
 	struct err e;
 	instant give_up = instant_in(5 * SECOND);
 	while (link_frame_send(r->server->fd, f, &e) < 0) {
-		if (e.sys == EAGAIN && instant_now() < give_up && co_sleep(instant_in(5 * MSEC), &e) == 0)
+		if (e.sys == EAGAIN && instant_now() < give_up &&
+			co_sleep(instant_in(5 * MSEC), &e) == 0)
 			continue;
 		if (e.kind != ERR_CLOSED)
 			log_warn(NULL, "link.answer", F("link", r->server->name), F("error", &e));

@@ -29,7 +29,8 @@ int link_frame_send(int fd, const struct link_frame *f, struct err *e)
 		return err_set(e, ERR_LIMIT, "link: message of %zu bytes", f->payload.n);
 	uint8_t head[LINK_HEAD] = {(uint8_t)f->type, (uint8_t)f->kind, (uint8_t)(f->seq >> 24),
 		(uint8_t)(f->seq >> 16), (uint8_t)(f->seq >> 8), (uint8_t)f->seq};
-	struct iovec iov[2] = {{head, sizeof head}, {(void *)(uintptr_t)f->payload.p, f->payload.n}};
+	struct iovec iov[2] = {
+		{head, sizeof head}, {(void *)(uintptr_t)f->payload.p, f->payload.n}};
 	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = f->payload.n ? 2 : 1};
 	ssize_t n;
 	do {

@@ -15,11 +15,11 @@
 
 enum {
 	PROC_CONTROL_FD = 3,
-	PROC_NAME_MAX = 48,	    /* of a role, of a descriptor, with the NUL */
-	PROC_FDS_MAX = 128,	    /* descriptors in one message */
-	PROC_CONFIG_MAX = 1 << 20,  /* bytes of configuration text */
-	PROC_ALIVE_EVERY = 10,	    /* seconds between two signs of life of a child */
-	PROC_SILENT_MAX = 120,	    /* seconds without one: the child hangs and is aborted */
+	PROC_NAME_MAX = 48, /* of a role, of a descriptor, with the NUL */
+	PROC_FDS_MAX = 128, /* descriptors in one message */
+	PROC_CONFIG_MAX = 1 << 20, /* bytes of configuration text */
+	PROC_ALIVE_EVERY = 10, /* seconds between two signs of life of a child */
+	PROC_SILENT_MAX = 120, /* seconds without one: the child hangs and is aborted */
 };
 
 struct proc_fd {
@@ -31,10 +31,10 @@ struct proc_fd {
 
 struct proc_start {
 	char role[PROC_NAME_MAX];
-	unsigned instance;   /* 0 .. among the processes of its role */
+	unsigned instance; /* 0 .. among the processes of its role */
 	unsigned generation; /* of the configuration: +1 with each reload */
 	char *config_path;
-	struct buf config;   /* the text as the master read and checked it */
+	struct buf config; /* the text as the master read and checked it */
 	struct proc_fd fds[PROC_FDS_MAX];
 	size_t nfds;
 };
@@ -43,26 +43,30 @@ struct proc_start {
 int proc_start_receive(struct proc_start *ret, struct err *e);
 /* Descriptor by name, which is then the caller's; -1 when it was not sent (or taken already). */
 int proc_start_take(struct proc_start *s, const char *name);
-/* Takes the next one whose name starts with prefix: its name (borrowed) in *ret_name. -1: no more. */
+/* Takes the next one whose name starts with prefix: its name (borrowed) in *ret_name. -1: no more.
+ */
 int proc_start_take_next(struct proc_start *s, const char *prefix, const char **ret_name);
 void proc_start_done(struct proc_start *s); /* closes what nobody took */
 
 enum proc_stop {
-	PROC_STOP_DRAIN, /* a successor has taken over: let what is going on come to its natural end */
-	PROC_STOP_SOON,	 /* the server is going down: end what is idle, finish what is half done */
+	PROC_STOP_DRAIN, /* a successor has taken over: let what is going on come to its natural end
+			  */
+	PROC_STOP_SOON, /* the server is going down: end what is idle, finish what is half done */
 };
 
 /* Orders to a child: stop and reload are called in a coroutine of their own each and may wait, link
  * and wake must not. Descriptors become the callee's. */
 struct proc_orders {
-	/* End by the deadline; the process ends when loop_run returns. May come again, more urgent. */
+	/* End by the deadline; the process ends when loop_run returns. May come again, more urgent.
+	 */
 	void (*stop)(void *arg, enum proc_stop how, instant deadline);
 	/* A (new) link to a process of another role, see link.h. It replaces an earlier one to the
 	 * same role and instance. */
 	void (*link)(void *arg, const char *role, unsigned instance, int fd);
 	/* A changed configuration, checked by the master. NULL: this role is replaced instead. */
 	void (*reload)(void *arg, slice path, slice text);
-	/* "Something for you changed in the store": look now, not at the next sweep. NULL: ignored. */
+	/* "Something for you changed in the store": look now, not at the next sweep. NULL: ignored.
+	 */
 	void (*wake)(void *arg);
 	void *arg;
 };
@@ -109,8 +113,8 @@ void proc_kill(struct proc *p, int signo);
 /* "exit 3", "signal 11 (Segmentation fault)" */
 void proc_status_print(int status, char out[64]);
 
-/* Time to wait before the next start of a child that keeps ending: 0.1 s doubling to 30 s, forgotten
- * after a minute of good service. */
+/* Time to wait before the next start of a child that keeps ending: 0.1 s doubling to 30 s,
+ * forgotten after a minute of good service. */
 struct proc_backoff {
 	unsigned crashes;
 	int64_t next_usec;

@@ -104,8 +104,8 @@ static void watch_socket(struct proc *p, struct proc_received *r)
 		if (loop_wait_fd(p->socket, EPOLLIN, instant_in(PROC_SILENT_MAX * SECOND), &e) == 0)
 			continue;
 		if (e.kind == ERR_TIMEOUT)
-			log_error(NULL, "proc.hangs", F("role", p->role), F("instance", p->instance),
-				F("pid", p->pid));
+			log_error(NULL, "proc.hangs", F("role", p->role),
+				F("instance", p->instance), F("pid", p->pid));
 		kill(p->pid, e.kind == ERR_TIMEOUT ? SIGABRT : SIGKILL);
 		return;
 	}
@@ -156,7 +156,8 @@ int proc_spawn(const struct proc_spec *spec, const struct proc_events *events, s
 		return -1;
 	char number[12];
 	snprintf(number, sizeof number, "%u", spec->instance);
-	char *argv[] = {(char *)"posthouse", (char *)"role", (char *)(uintptr_t)spec->role, number, NULL};
+	char *argv[] = {
+		(char *)"posthouse", (char *)"role", (char *)(uintptr_t)spec->role, number, NULL};
 	pid_t master = getpid(), pid = fork();
 	if (pid < 0)
 		return err_sys(e, errno, "fork");
@@ -212,7 +213,8 @@ static bool order(struct proc *p, struct buf *m, int fd)
 		return false;
 	if (proc_wire_send(p->socket, buf_slice(m), &fd, fd >= 0, &e) == 0)
 		return true;
-	log_warn(NULL, "proc.order", F("role", p->role), F("instance", p->instance), F("error", &e));
+	log_warn(
+		NULL, "proc.order", F("role", p->role), F("instance", p->instance), F("error", &e));
 	return false;
 }
 

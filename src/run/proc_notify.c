@@ -1,6 +1,6 @@
 /*
- * Talking to the service manager as sd_notify(3) does: datagrams to the socket in NOTIFY_SOCKET. Our
- * own few lines instead of a library. Used by bin/master.c.
+ * Talking to the service manager as sd_notify(3) does: datagrams to the socket in NOTIFY_SOCKET.
+ * Our own few lines instead of a library. Used by bin/master.c.
  */
 #include "run/proc.h"
 

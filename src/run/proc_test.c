@@ -64,8 +64,8 @@ static int child_serve(void)
 	if (proc_start_receive(&s, &e) < 0)
 		return 9;
 	out = proc_start_take(&s, "out");
-	dprintf(out, "start %s %u %u %s %zu other=%d\n", s.role, s.instance, s.generation, s.config_path,
-		s.config.n, proc_start_take(&s, "other"));
+	dprintf(out, "start %s %u %u %s %zu other=%d\n", s.role, s.instance, s.generation,
+		s.config_path, s.config.n, proc_start_take(&s, "other"));
 	proc_start_done(&s);
 	loop_init();
 	proc_child_run(&orders);

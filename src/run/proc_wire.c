@@ -93,7 +93,8 @@ static int write_all(int fd, slice s)
 int proc_wire_text_fd(slice text, int *ret_fd, struct err *e)
 {
 	if (text.n > PROC_CONFIG_MAX)
-		return err_set(e, ERR_LIMIT, "configuration of more than %d bytes", PROC_CONFIG_MAX);
+		return err_set(
+			e, ERR_LIMIT, "configuration of more than %d bytes", PROC_CONFIG_MAX);
 	AUTO(fd) int fd = memfd_create("posthouse.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return err_sys(e, errno, "memfd_create");

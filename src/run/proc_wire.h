@@ -1,4 +1,5 @@
-/* proc_wire: messages with descriptors on the control socket; shared by proc_child.c, proc_master.c. */
+/* proc_wire: messages with descriptors on the control socket; shared by proc_child.c,
+ * proc_master.c. */
 #pragma once
 #include "base/buf.h"
 #include "base/cur.h"
@@ -6,10 +7,11 @@
 #include "run/proc.h"
 
 enum proc_message {
-	PROC_MSG_START = 1, /* master to child: role, instance, generation, path, fd names; text by memfd */
-	PROC_MSG_STOP,	    /* how, microseconds */
-	PROC_MSG_LINK,	    /* role, instance; the descriptor */
-	PROC_MSG_RELOAD,    /* path; text by memfd */
+	PROC_MSG_START =
+		1, /* master to child: role, instance, generation, path, fd names; text by memfd */
+	PROC_MSG_STOP, /* how, microseconds */
+	PROC_MSG_LINK, /* role, instance; the descriptor */
+	PROC_MSG_RELOAD, /* path; text by memfd */
 	PROC_MSG_WAKE,
 	PROC_MSG_READY, /* child to master */
 	PROC_MSG_ALIVE,

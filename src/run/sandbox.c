@@ -1,6 +1,7 @@
 /*
- * Enters the sandbox of a role (run/sandbox.h): limits, user, landlock, seccomp, in this order: each
- * step needs what the next one takes away. Called by bin/role.c in every process except the master.
+ * Enters the sandbox of a role (run/sandbox.h): limits, user, landlock, seccomp, in this order:
+ * each step needs what the next one takes away. Called by bin/role.c in every process except the
+ * master.
  */
 #include "run/sandbox.h"
 
@@ -54,10 +55,12 @@ static int drop_capabilities(struct err *e)
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return syscall(SYS_capset, &head, none) < 0 ? err_sys(e, errno, "dropping capabilities") : 0;
+	return syscall(SYS_capset, &head, none) < 0 ? err_sys(e, errno, "dropping capabilities")
+						    : 0;
 }
 
-/* The leak checker of sanitized builds cannot look at a sandboxed process: it asks here, at the end. */
+/* The leak checker of sanitized builds cannot look at a sandboxed process: it asks here, at the
+ * end. */
 static int entered;
 int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
@@ -89,7 +92,8 @@ static int missing(const struct sandbox *s, slice what, struct err *e)
 	if (what.n == 0)
 		return 0;
 	if (s->mode == SANDBOX_REQUIRED)
-		return err_set(e, ERR_PERM, "sandbox = required, but not available: %.*s", SFMT(what));
+		return err_set(
+			e, ERR_PERM, "sandbox = required, but not available: %.*s", SFMT(what));
 	log_warn(NULL, "sandbox.partial", F("role", s->role), F("missing", what));
 	return 0;
 }

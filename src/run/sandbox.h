@@ -8,16 +8,16 @@
 #include "base/slice.h"
 
 enum sandbox_mode {
-	SANDBOX_AUTO,	  /* what the kernel offers; what is missing is logged */
+	SANDBOX_AUTO, /* what the kernel offers; what is missing is logged */
 	SANDBOX_REQUIRED, /* all of it, or the process does not start */
-	SANDBOX_OFF,	  /* only gives up root */
+	SANDBOX_OFF, /* only gives up root */
 };
 
 enum sandbox_may {
 	SANDBOX_MAY_CONNECT = 1, /* connect to TCP ports */
-	SANDBOX_MAY_BIND = 2,	 /* bind TCP ports (listening needs it) */
-	SANDBOX_MAY_UDP = 4,	 /* open UDP sockets (a resolver) */
-	SANDBOX_NO_DUMP = 8,	 /* not traceable, no core, memory not readable by its own user */
+	SANDBOX_MAY_BIND = 2, /* bind TCP ports (listening needs it) */
+	SANDBOX_MAY_UDP = 4, /* open UDP sockets (a resolver) */
+	SANDBOX_NO_DUMP = 8, /* not traceable, no core, memory not readable by its own user */
 };
 
 struct sandbox_path {
@@ -30,7 +30,7 @@ struct sandbox {
 	const char *role; /* for the log */
 	enum sandbox_mode mode;
 	unsigned may;
-	slice user;	     /* taken on when started as root */
+	slice user; /* taken on when started as root */
 	uint64_t open_files; /* RLIMIT_NOFILE wanted; the hard limit caps it */
 	struct sandbox_path paths[SANDBOX_PATHS_MAX];
 	size_t npaths;

@@ -1,7 +1,7 @@
 /*
- * The landlock half of run/sandbox.h: which files, which TCP ports, no signals to others, no abstract
- * unix sockets (landlock(7)). The constants newer than Debian 12's headers are spelled out here; what
- * the running kernel does not know is left out and counted.
+ * The landlock half of run/sandbox.h: which files, which TCP ports, no signals to others, no
+ * abstract unix sockets (landlock(7)). The constants newer than Debian 12's headers are spelled out
+ * here; what the running kernel does not know is left out and counted.
  */
 #include "run/sandbox_parts.h"
 
@@ -18,12 +18,13 @@ enum {
 	FS_READ = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
 	FS_WRITE_FILE = LANDLOCK_ACCESS_FS_WRITE_FILE,
 	FS_MAKE = LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-		LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REFER,
+		  LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+		  LANDLOCK_ACCESS_FS_REFER,
 	FS_ABI1 = (1 << 13) - 1,
-	FS_REFER = 1 << 13,	 /* ABI 2 */
-	FS_TRUNCATE = 1 << 14,	 /* ABI 3 */
-	FS_IOCTL_DEV = 1 << 15,	 /* ABI 5 */
-	NET_BIND_TCP = 1 << 0,	 /* ABI 4 */
+	FS_REFER = 1 << 13, /* ABI 2 */
+	FS_TRUNCATE = 1 << 14, /* ABI 3 */
+	FS_IOCTL_DEV = 1 << 15, /* ABI 5 */
+	NET_BIND_TCP = 1 << 0, /* ABI 4 */
 	NET_CONNECT_TCP = 1 << 1,
 	SCOPE_ABSTRACT_UNIX = 1 << 0, /* ABI 6 */
 	SCOPE_SIGNAL = 1 << 1,
@@ -87,12 +88,15 @@ static int allow_path(int ruleset, const struct sandbox_path *p, uint64_t known,
 
 int sandbox_landlock(const struct sandbox *s, slice *ret_missing, struct err *e)
 {
-	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	int abi =
+		(int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 1) {
 		*ret_missing = S("landlock");
 		return 0;
 	}
-	*ret_missing = abi < 4 ? S("landlock-net,landlock-scope") : abi < ABI_WANTED ? S("landlock-scope") : S("");
+	*ret_missing = abi < 4            ? S("landlock-net,landlock-scope")
+		       : abi < ABI_WANTED ? S("landlock-scope")
+					  : S("");
 	AUTO(fd) int ruleset = -1;
 	if (make_ruleset(s, abi, &ruleset, e) < 0)
 		return -1;

@@ -1,6 +1,6 @@
 /*
- * The sandbox, from inside: each test enters one (a test is a process of its own) and tries what must
- * not work, and what must.
+ * The sandbox, from inside: each test enters one (a test is a process of its own) and tries what
+ * must not work, and what must.
  */
 #include "run/sandbox.h"
 
@@ -169,7 +169,8 @@ TEST(sandbox_off_still_gives_up_root)
 	if (geteuid() != 0)
 		test_skip("needs root");
 	struct err e;
-	const struct sandbox s = {.role = "test", .mode = SANDBOX_OFF, .may = SANDBOX_NO_DUMP, .user = S("nobody")};
+	const struct sandbox s = {
+		.role = "test", .mode = SANDBOX_OFF, .may = SANDBOX_NO_DUMP, .user = S("nobody")};
 	CHECK(sandbox_enter(&s, &e) == 0);
 	CHECK(geteuid() != 0);
 	CHECK_INT(try_open(S("/etc/passwd"), O_RDONLY), 0);
@@ -181,7 +182,8 @@ TEST(sandbox_limits)
 {
 	struct rlimit r;
 	struct err e;
-	const struct sandbox s = {.role = "test", .may = SANDBOX_NO_DUMP, .user = S("nobody"), .open_files = 77};
+	const struct sandbox s = {
+		.role = "test", .may = SANDBOX_NO_DUMP, .user = S("nobody"), .open_files = 77};
 	CHECK(sandbox_enter(&s, &e) == 0);
 	CHECK(getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur == 77);
 	CHECK(getrlimit(RLIMIT_CORE, &r) == 0 && r.rlim_max == 0);
@@ -221,7 +223,8 @@ TEST(sandbox_alarming_calls_fail_and_are_told_once)
 	CHECK(syscall(SYS_kill, getppid(), SIGTERM) < 0 && errno == EPERM);
 	CHECK(socket(AF_UNIX, SOCK_STREAM, 0) < 0 && errno == EPERM);
 	CHECK(socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EPERM);
-	CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+		MAP_FAILED);
 	CHECK(fork() < 0);
 	dup2(was, 2);
 	ssize_t n = read(told[0], line, sizeof line);
