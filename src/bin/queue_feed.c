@@ -132,6 +132,7 @@ struct sweep {
 	struct queue_due *found;
 	size_t n;
 	struct buf *cursor;
+	unsigned per_dest;
 	int64_t now, next_at;
 	int status;
 	struct err err;
@@ -156,11 +157,10 @@ static void found(void *arg, const struct queue_due *due)
 static void sweep_in_pool(void *arg)
 {
 	struct sweep *s = arg;
-	const struct flow_config *c = &s->q->flow_config;
 	const struct queue_sweep what = {
 		.now = s->now,
 		.most = QUEUE_SWEEP_MOST,
-		.per_dest = c->per_dest + c->uncommitted,
+		.per_dest = s->per_dest,
 		.skip = skip,
 		.found = found,
 		.arg = s,
@@ -180,6 +180,7 @@ static void note_full(struct sweep *s)
 static int sweep_once(struct queue *q, struct buf *cursor, int64_t *ret_next_at)
 {
 	struct sweep s = {.q = q, .cursor = cursor, .now = wall_now(), .next_at = INT64_MAX};
+	s.per_dest = q->flow_config.per_dest + q->flow_config.uncommitted;
 	s.found = ARENA_ARRAY(&s.mem, struct queue_due, QUEUE_SWEEP_MOST);
 	note_full(&s);
 	pool_call(sweep_in_pool, &s);
