@@ -12,6 +12,7 @@
 #include "run/metrics.h"
 #include "run/pool.h"
 #include "run/sandbox.h"
+#include "store/queue.h"
 #include <stdio.h>
 
 /* Files, beside the process's own page of counters. DATA is the configured directory. */
@@ -137,6 +138,13 @@ static int open_metrics(const struct role_env *env, struct err *e)
 	return metrics_open(dir, slice_z(env->start.role), env->start.instance, e);
 }
 
+/* Processes that make message ids never make the same: the last number is the queue's. */
+static void number_writer(const struct role_env *env)
+{
+	bool queue = strcmp(env->start.role, "queue") == 0;
+	msg_id_set_writer(queue ? MSG_ID_WRITERS - 1 : env->start.instance % (MSG_ID_WRITERS - 1));
+}
+
 /* Everything up to the point where the network may be talked to. */
 static int arm(const struct role_limits *l, struct role_env *env, struct err *e)
 {
@@ -152,6 +160,7 @@ static int run(const struct role_limits *l, struct role_env *env)
 	struct running r = {.role = l->role, .env = env};
 	struct proc_orders orders = l->role->orders;
 	struct err e;
+	number_writer(env);
 	loop_init();
 	if (arm(l, env, &e) < 0) {
 		log_error(NULL, "role.failed", F("error", &e));
