@@ -89,9 +89,10 @@ def verdict(p, loads, sink_record, what):
 
 def kill_something(p, rng):
     """Kills one random process, or everything; brings the server back."""
-    targets = p.processes()
-    if not targets:
+    if p.master.poll() is not None:  # it did not come up, e.g. its ports were still held
+        p.start(wait=False)
         return None
+    targets = p.processes()
     pid = rng.choice(list(targets))
     role = 'all' if rng.random() < 0.15 else targets[pid]
     if role in ('all', 'master'):

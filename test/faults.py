@@ -31,7 +31,7 @@ def accepted(loads):
 
 def with_server(what, scenario, seconds, environment=None, directory=None, check_pids=True):
     """Runs scenario(p, sink_holder) between setup and comparison."""
-    with Instance(environment=environment, directory=directory, config=['[queue]', 'retry = 1s 2s 2s 5s']) as p:
+    with Instance(environment=environment, directory=directory, config=['[queue]', 'retry = 1s 2s 2s 5s', '[store]', 'min_free = 0']) as p:
         port, record = free_port(), p.dir + '/sink-record'
         setup(p, port)
         sink = {'proc': start_sink(p, port, record), 'port': port, 'record': record}

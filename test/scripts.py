@@ -15,7 +15,7 @@ class ScriptInstance(Instance):
     def __init__(self, config, dns):
         self.zone = Zone(dns) if dns else None
         if self.zone:
-            config = ['[dns]', f'servers = 127.0.0.1@{self.zone.port}'] + config
+            config = ['[dns]', 'mode = forward', f'servers = 127.0.0.1@{self.zone.port}'] + config
         super().__init__(config=config)
 
     def stop(self, *a):

@@ -25,6 +25,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+enum { PORTS_WAIT = 5 * SECOND };
+
 /* ---- before anything runs ---- */
 
 static void raise_file_limit(void)
@@ -54,6 +56,17 @@ static int make_tickets(int *ret_fd, struct err *e)
 	return 0;
 }
 
+/* The children of a master that was killed may hold its ports for a moment: they finish their last
+ * sync before they die. */
+static int listen_patiently(struct master *m, const struct config *c, struct err *e)
+{
+	instant until = instant_in(PORTS_WAIT);
+	int r;
+	while ((r = listen_add(m, c, e)) < 0 && e->kind == ERR_EXISTS && instant_now() < until)
+		usleep(50 * MSEC);
+	return r;
+}
+
 static int open_all(struct master *m, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
@@ -65,7 +78,7 @@ static int open_all(struct master *m, struct err *e)
 	if (metrics_open(metrics, S("master"), 0, e) < 0 || census_create(&m->census, e) < 0 ||
 		census_open(m->census, CENSUS_REGIONS, &m->census_table, e) < 0)
 		return -1;
-	return make_tickets(&m->tickets, e) < 0 ? -1 : listen_add(m, c, e);
+	return make_tickets(&m->tickets, e) < 0 ? -1 : listen_patiently(m, c, e);
 }
 
 /* ---- orders from outside ---- */

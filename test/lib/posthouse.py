@@ -162,7 +162,8 @@ class Instance:
 
     def wait_mail(self, address, count, seconds=15):
         """The newest message of the mailbox as text, once it holds that many."""
-        messages = wait_until(f'{count} messages for {address}', seconds, lambda: (lambda m: m if len(m) >= count else None)(self.mail(address)))
+        wait_until(f'{count} messages for {address}', seconds, lambda: len(self.mail(address)) >= count)
+        messages = self.mail(address)
         if len(messages) > count:
             raise RuntimeError(f'{len(messages)} messages for {address}, not {count}')
         return self.cli('mailbox', 'cat', address, str(max(m['uid'] for m in messages))) if messages else ''

@@ -50,15 +50,23 @@ class Zone:
                 self.special[name] = kind
             else:
                 self.records.setdefault(name, []).append((TYPES[kind], wire_data(kind, words)))
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(('127.0.0.1', 0))
-        self.port = self.udp.getsockname()[1]
-        self.tcp = socketserver.ThreadingTCPServer(('127.0.0.1', self.port), self.handler(), bind_and_activate=False)
-        self.tcp.allow_reuse_address, self.tcp.daemon_threads = True, True
-        self.tcp.server_bind()
-        self.tcp.server_activate()
+        self.bind()
         threading.Thread(target=self.serve_udp, daemon=True).start()
         threading.Thread(target=self.tcp.serve_forever, daemon=True).start()
+
+    def bind(self):
+        """One port for both; the kernel chooses, and may have given it to somebody else's TCP."""
+        while True:
+            self.tcp = socketserver.ThreadingTCPServer(('127.0.0.1', 0), self.handler())
+            self.tcp.daemon_threads = True
+            self.port = self.tcp.server_address[1]
+            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                self.udp.bind(('127.0.0.1', self.port))
+                return
+            except OSError:
+                self.udp.close()
+                self.tcp.server_close()
 
     def handler(zone):
         class Handler(socketserver.StreamRequestHandler):
