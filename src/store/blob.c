@@ -223,6 +223,14 @@ bool blobs_lost(struct blobs *b, blob_id id)
 	return lost;
 }
 
+bool blobs_wants_idle(struct blobs *b)
+{
+	pthread_mutex_lock(&b->lock);
+	bool wants = b->synced != NULL;
+	pthread_mutex_unlock(&b->lock);
+	return wants;
+}
+
 void blobs_idle(struct blobs *b)
 {
 	pthread_mutex_lock(&b->lock);

@@ -52,6 +52,7 @@ int blobs_sync(struct blobs *b, struct err *e);
 bool blobs_lost(struct blobs *b, blob_id id);
 /* Work that can wait until callers are answered: new segments go into their index. Blocks. */
 void blobs_idle(struct blobs *b);
+bool blobs_wants_idle(struct blobs *b);
 
 /* Reading: any process, any thread. A reader yields the message in pieces. */
 struct blob_reader;

@@ -177,11 +177,10 @@ static void group_done(void *arg)
 	struct commit *c = arg;
 	struct item *it = take(&c->group);
 	c->running = false;
-	bool untidy = (c->blobs && it->fresh) || sql_wants_checkpoint(c->db);
+	bool untidy = (c->blobs && blobs_wants_idle(c->blobs)) || sql_wants_checkpoint(c->db);
 	start(c); /* the disk goes on while callers are answered */
 	while (it) {
 		struct item *next = it->next;
-		untidy |= it->fresh != 0;
 		answer(c, it);
 		it = next;
 	}

@@ -12,7 +12,9 @@
 #include "store/store_testing.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -307,4 +309,68 @@ TEST(commit_survives_kills)
 	close_all(&s);
 	CHECK(n > KILLS);
 	free(acks);
+}
+
+/* A full disk: everything is temporary, what was acknowledged stays, and it goes on by itself. */
+static int store_one(struct store *s, struct ack *a, struct err *e)
+{
+	AUTO(buf) struct buf m = BUF(1 << 20);
+	content_of(a->seed, a->size, &m);
+	struct blob_writer *w = blob_begin(s->blobs);
+	uint64_t size;
+	if (blob_add(w, buf_slice(&m), e) < 0) {
+		blob_cancel(w);
+		return -1;
+	}
+	if (blob_finish(w, &a->blob, &size, e) < 0)
+		return -1;
+	struct row r = {.id = a->id, .blob = a->blob};
+	return commit_run_blob(s->commit, a->blob, add_row, &r, e);
+}
+
+static void write_filler(const char *path)
+{
+	FILE *f = fopen(path, "w");
+	CHECK(f);
+	for (int i = 0; i < 3 << 20; i++)
+		fputc('x', f);
+	fclose(f);
+}
+
+TEST(commit_on_a_full_disk)
+{
+	enum { MOST = 1000 };
+	AUTO(testdir) struct testdir d = testdir_make();
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("none", d.path, "tmpfs", 0, "size=16m") < 0)
+		test_skip("a full disk needs the right to mount a small one");
+	char filler[100];
+	snprintf(filler, sizeof filler, "%s/filler", d.path);
+	write_filler(filler);
+	struct store s = open_all(testdir_slice(&d));
+	static struct ack acks[MOST];
+	size_t n = 0, failures = 0;
+	struct err e;
+	for (int64_t id = 1; failures < 10 && n < MOST; id++) {
+		acks[n] = (struct ack){.id = id, .seed = (uint64_t)id, .size = 30000};
+		if (store_one(&s, &acks[n], &e) == 0) {
+			n++;
+		} else {
+			CHECK_INT(e.kind, ERR_TEMP);
+			failures++;
+		}
+	}
+	CHECK_INT(failures, 10);
+	CHECK(n > 50);
+	check_acks(&s, acks, n);
+	CHECK_INT(unlink(filler), 0);
+	acks[n] = (struct ack){.id = 5000, .seed = 5000, .size = 30000};
+	CHECK_INT(store_one(&s, &acks[n], &e), 0);
+	n++;
+	close_all(&s);
+	s = open_all(testdir_slice(&d));
+	check_acks(&s, acks, n);
+	CHECK_INT(rows(s.db), (int64_t)n);
+	close_all(&s);
+	umount2(d.path, MNT_DETACH);
 }

@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 
 enum { CANDIDATES_MAX = 256 }; /* locked at a time: a descriptor each */
+#define QUICK_AGE HOUR
 
 int store_gc_open(slice dir, struct store_gc **ret, struct err *e)
 {
@@ -50,7 +51,6 @@ static void forget_packs(struct store_gc *g)
 	for (size_t i = 0; i < g->npacks; i++) {
 		if (g->packs[i].fd >= 0)
 			close(g->packs[i].fd);
-		free(g->packs[i].links);
 	}
 	free(take(&g->packs));
 	g->npacks = 0;
@@ -61,6 +61,11 @@ void store_gc_close(struct store_gc *g)
 	if (!g)
 		return;
 	forget_packs(g);
+	slice key;
+	void *links;
+	for (size_t i = 0; map_next(&g->links, &i, &key, &links);)
+		free(links);
+	map_done(&g->links);
 	refs_close(&g->refs);
 	segments_free(g->segments);
 	pack_cache_done(&g->cache);
@@ -140,6 +145,20 @@ static int mark_without_rows(struct store_gc *g, struct err *e)
 	return r;
 }
 
+/* The quick run: only what was written lately, which is where a relay's mail comes and goes. */
+static int mark_recent_without_rows(struct store_gc *g, struct err *e)
+{
+	int64_t since = wall_now() - QUICK_AGE;
+	for (size_t i = 0; i < g->npacks; i++) {
+		struct gc_pack *p = &g->packs[i];
+		int r = p->changed_at < since ? 1 : has_rows(g, p->no, e);
+		if (r < 0)
+			return -1;
+		p->live = r;
+	}
+	return 0;
+}
+
 bool gc_lock(struct store_gc *g, struct gc_pack *p)
 {
 	char name[PACK_NAME_MAX];
@@ -177,23 +196,49 @@ static bool is_open_elsewhere(int fd)
 	return fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
 
-int gc_read_links(struct store_gc *g, struct gc_pack *p, struct err *e)
+static struct gc_links *load_links(struct store_gc *g, const struct gc_pack *p, struct err *e)
 {
 	struct pack_in *in;
 	uint32_t links[PACK_LINKS_MAX];
-	if (p->links_known)
-		return 0;
+	unsigned n = 0;
 	if (pack_in_open(g->packs_dir, p->no, &in, e) < 0)
-		return -1;
+		return NULL;
 	bool final = p->fd >= 0 || !is_open_elsewhere(in->fd); /* asked before reading */
-	int r = pack_in_links(in, links, &p->nlinks, e);
+	int r = pack_in_links(in, links, &n, e);
 	pack_in_close(in);
 	if (r < 0)
-		return -1;
-	p->links = mem_grow(p->links, (p->nlinks + 1) * sizeof *p->links);
-	memcpy(p->links, links, p->nlinks * sizeof *p->links);
-	p->links_known = final;
+		return NULL;
+	struct gc_links *l = mem_alloc(sizeof *l + n * sizeof *l->v);
+	l->final = final;
+	l->n = n;
+	memcpy(l->v, links, n * sizeof *l->v);
+	return l;
+}
+
+int gc_read_links(struct store_gc *g, struct gc_pack *p, struct err *e)
+{
+	if (p->links_known)
+		return 0;
+	slice key = slice_of(&p->no, sizeof p->no);
+	struct gc_links *l = map_get(&g->links, key);
+	if (!l || !l->final) {
+		l = load_links(g, p, e);
+		if (!l)
+			return -1;
+		free(map_put(&g->links, key, l));
+	}
+	p->links = l->v;
+	p->nlinks = l->n;
+	p->links_known = l->final;
 	return 0;
+}
+
+void gc_forget_links(struct store_gc *g, struct gc_pack *p)
+{
+	free(map_remove(&g->links, slice_of(&p->no, sizeof p->no)));
+	p->links = NULL;
+	p->nlinks = 0;
+	p->links_known = false;
 }
 
 /* What the packs that live use, lives. Recursion goes along candidates only: each once. */
@@ -231,6 +276,7 @@ static int delete_pack(struct store_gc *g, struct gc_pack *p, struct err *e)
 	if (ftruncate(p->fd, 0) < 0 || (unlinkat(g->packs_dir, name, 0) < 0 && errno != ENOENT))
 		return err_sys(e, errno, "pack %u", p->no);
 	gc_unlock(p);
+	gc_forget_links(g, p);
 	return 0;
 }
 
@@ -280,9 +326,12 @@ static int begin_run(struct store_gc *g, int *ret_lock, struct err *e)
 	return 1;
 }
 
-static int delete_unused(struct store_gc *g, struct store_gc_result *result, struct err *e)
+static int delete_unused(
+	struct store_gc *g, bool quick, struct store_gc_result *result, struct err *e)
 {
-	if (gc_list_packs(g, e) < 0 || mark_without_rows(g, e) < 0)
+	if (gc_list_packs(g, e) < 0)
+		return -1;
+	if ((quick ? mark_recent_without_rows(g, e) : mark_without_rows(g, e)) < 0)
 		return -1;
 	if (!lock_candidates(g))
 		return 0;
@@ -300,7 +349,7 @@ int store_gc_quick(struct store_gc *g, struct store_gc_result *ret, struct err *
 	AUTO(fd) int lock = -1;
 	int r = begin_run(g, &lock, e);
 	if (r == 1) {
-		r = delete_unused(g, &result, e);
+		r = delete_unused(g, true, &result, e);
 		forget_packs(g);
 	}
 	if (r == 0)
@@ -326,7 +375,7 @@ static int whole_run(struct store_gc *g, struct store_gc_result *result, struct 
 	uint64_t before;
 	do { /* the candidates of one round are limited */
 		before = result->packs_deleted;
-		int r = delete_unused(g, result, e);
+		int r = delete_unused(g, false, result, e);
 		forget_packs(g);
 		if (r < 0)
 			return -1;

@@ -3,6 +3,7 @@
  * gc_rewrite.c (packs that are mostly dead). verify uses gc_refs too. Callers see store.h.
  */
 #pragma once
+#include "base/map.h"
 #include "store/mailbox.h"
 #include "store/pack_in.h"
 #include "store/segment.h"
@@ -35,9 +36,15 @@ struct gc_pack {
 	uint64_t size;
 	int64_t changed_at;
 	bool live;
-	uint32_t *links;
+	const uint32_t *links; /* store_gc.links has the memory */
 	unsigned nlinks;
-	bool links_known;
+	bool links_known; /* and final: nobody has it open for writing */
+};
+
+struct gc_links {
+	bool final;
+	unsigned n;
+	uint32_t v[];
 };
 
 struct store_gc {
@@ -47,6 +54,7 @@ struct store_gc {
 	struct segments *segments;
 	struct pack_cache cache;
 	bool sharing; /* the index exists */
+	struct map links; /* number -> struct gc_links, kept between runs */
 	struct gc_pack *packs; /* of this run, ascending */
 	size_t npacks;
 };
@@ -57,6 +65,7 @@ bool gc_lock(struct store_gc *g, struct gc_pack *p); /* exclusively; false: in u
 void gc_unlock(struct gc_pack *p);
 /* Remembered once nobody has the pack open for writing. */
 int gc_read_links(struct store_gc *g, struct gc_pack *p, struct err *e);
+void gc_forget_links(struct store_gc *g, struct gc_pack *p); /* they changed, or it is gone */
 
 /* Moves the good records of a (locked) damaged pack to a new file of its name. */
 int gc_salvage(

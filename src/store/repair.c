@@ -131,7 +131,7 @@ bool repair_link(struct verify *v, struct gc_pack *p, uint32_t other)
 		       fdatasync(p->fd) == 0;
 	}
 	gc_unlock(p);
-	p->links_known = false;
+	gc_forget_links(v->g, p);
 	return done;
 }
 
