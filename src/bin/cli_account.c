@@ -126,7 +126,7 @@ static int print_account(struct listing *l, struct usage *u, const struct accoun
 		json_close(&l->j, '}');
 		return 0;
 	}
-	table_cell(l->table, a->address);
+	table_cell(l->table, out_address(a->address, &u->env->mem));
 	table_cell(l->table, a->name);
 	table_cell(l->table, slice_z(a->disabled ? T("disabled", "停用") : T("active", "正常")));
 	if (u->wanted) {
@@ -221,8 +221,8 @@ static int alias_list(struct cli_call *c)
 			json_close(&l.j, '}');
 			continue;
 		}
-		table_cell(l.table, v[i].address);
-		table_cell(l.table, v[i].target);
+		table_cell(l.table, out_address(v[i].address, &env.mem));
+		table_cell(l.table, out_address(v[i].target, &env.mem));
 	}
 	listing_end_rows(&l);
 	listing_end(&l);

@@ -26,6 +26,22 @@ static const char *use_of(int kind)
 	}
 }
 
+/* The TCP ports that others must reach, "25, 465, 587". */
+static void print_open_ports(const struct config *c, const char *between)
+{
+	bool first = true;
+	for (size_t i = 0; i < c->nlisteners; i++) {
+		const struct smtpd_conf *l = c->listeners[i].conf;
+		for (size_t j = 0; l->kind != SMTPD_LMTP && j < l->listen.n; j++) {
+			const struct net_addr *at = &l->listen.v[j];
+			if (net_is_loopback(at) || net_port(at) == 0)
+				continue;
+			printf("%s%u", first ? "" : between, net_port(at));
+			first = false;
+		}
+	}
+}
+
 static void ports(const struct config *c)
 {
 	puts(T("\nPorts (TCP) to open in the firewall, or to map to this machine:",
@@ -38,15 +54,16 @@ static void ports(const struct config *c)
 			printf("  %-22s %s\n", text, use_of(l->conf->kind));
 		}
 	}
+	fputs("  nftables: nft add rule inet filter input tcp dport { ", stdout);
+	print_open_ports(c, ", ");
+	fputs(" } accept\n  ufw:      ufw allow ", stdout);
+	print_open_ports(c, ",");
+	puts("/tcp");
 	puts(T("Outgoing: TCP 25 to everywhere (or the port of your smarthost), UDP and TCP 53 to "
 	       "the resolver.\n"
-	       "  nftables: nft add rule inet filter input tcp dport { 25, 465, 587 } accept\n"
-	       "  ufw:      ufw allow 25,465,587/tcp\n"
 	       "Behind NAT: map these ports from the public address, and let mail leave by that "
 	       "same address.",
 		"出站:TCP 25 到所有地址(或中继服务器的端口),UDP/TCP 53 到域名解析服务器。\n"
-		"  nftables:nft add rule inet filter input tcp dport { 25, 465, 587 } accept\n"
-		"  ufw:     ufw allow 25,465,587/tcp\n"
 		"在 NAT 之后:将公网地址的上述端口映射到本机,并使发出的邮件使用同一公网地址。"));
 }
 

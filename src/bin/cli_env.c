@@ -31,17 +31,6 @@ enum conf_lang cli_conf_lang(void)
 static int complain(const struct conf_errors *errors, slice path, const struct err *e)
 {
 	fflush(stdout);
-	for (size_t i = 0; i < errors->n; i++)
-		fprintf(stderr, "%.*s\n", SFMT(errors->v[i]));
-	if (errors->n)
-		return CLI_USAGE;
-	if (e->kind == ERR_DENIED) {
-		fprintf(stderr,
-			T("posthouse: %s\nRun this as root or as the server's user.\n",
-				"posthouse: %s\n请以 root 或服务器用户的身份运行。\n"),
-			e->text);
-		return CLI_FAILED;
-	}
 	if (e->kind == ERR_NOTFOUND) {
 		fprintf(stderr,
 			T("posthouse: no configuration file %.*s\n",
@@ -49,7 +38,18 @@ static int complain(const struct conf_errors *errors, slice path, const struct e
 			SFMT(path));
 		return CLI_USAGE;
 	}
-	out_fail(e);
+	if (e->kind == ERR_DENIED) {
+		fprintf(stderr,
+			T("posthouse: no access to %.*s: run this as root or as the server's "
+			  "user\n",
+				"posthouse: 无权读取 %.*s:请以 root 或服务器用户的身份运行\n"),
+			SFMT(path));
+		return CLI_FAILED;
+	}
+	for (size_t i = 0; i < errors->n; i++)
+		fprintf(stderr, "%.*s\n", SFMT(errors->v[i]));
+	if (errors->n == 0)
+		out_fail(e);
 	return CLI_USAGE;
 }
 

@@ -97,7 +97,8 @@ static int ask_password(struct cli_call *c, struct arena *a, struct answers *w, 
 	bool from_stdin = cli_flag(c, "stdin");
 	if (from_stdin || tty_present()) {
 		if (!from_stdin)
-			printf(T("Password of %.*s\n", "%.*s 的密码\n"), SFMT(w->admin));
+			printf(T("Password of %.*s\n", "%.*s 的密码\n"),
+				SFMT(out_address(w->admin, a)));
 		fflush(stdout);
 		return tty_new_password(from_stdin, a, &w->password, e);
 	}
@@ -201,14 +202,15 @@ static int add_first(struct cli_call *c, struct cli_env *env, struct answers *w,
 		return -1;
 	if (directory_account(db, w->admin, &env->mem, &there, e) == 0) {
 		printf(T("Account %.*s is there already.\n", "账户 %.*s 已存在。\n"),
-			SFMT(w->admin));
+			SFMT(out_address(w->admin, &env->mem)));
 		return 0;
 	}
 	if (ask_password(c, &env->mem, w, e) < 0)
 		return -1;
 	if (directory_account_add(db, w->admin, S(""), w->password, e) < 0)
 		return -1;
-	printf(T("Account %.*s made.\n", "已创建账户 %.*s。\n"), SFMT(w->admin));
+	printf(T("Account %.*s made.\n", "已创建账户 %.*s。\n"),
+		SFMT(out_address(w->admin, &env->mem)));
 	if (w->generated)
 		printf(T("Its password, shown only now: %.*s\n", "密码(仅显示这一次):%.*s\n"),
 			SFMT(w->password));

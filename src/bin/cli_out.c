@@ -9,6 +9,7 @@
 #include "base/must.h"
 #include "base/time.h"
 #include "base/utf8.h"
+#include "codec/address.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -324,6 +325,14 @@ const char *out_age(int64_t usec, char out[OUT_TEXT])
 			(int)(s / 3600 % 24));
 	snprintf(out, OUT_TEXT, ahead ? T("in %s", "%s 后") : "%s", text);
 	return out;
+}
+
+slice out_address(slice address, struct arena *a)
+{
+	slice local, domain;
+	if (!address_split(address, &local, &domain))
+		return address;
+	return arena_printf(a, "%.*s@%.*s", SFMT(local), SFMT(domain_to_utf8(domain, a)));
 }
 
 const char *out_time(int64_t wall, char out[OUT_TEXT])

@@ -3,6 +3,7 @@
  * sizes, ages and times, and errors with their exit codes.
  */
 #pragma once
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "bin/commands.h"
@@ -61,6 +62,8 @@ const char *out_size(uint64_t bytes, char out[OUT_TEXT]);
 const char *out_age(int64_t usec, char out[OUT_TEXT]);
 /* "2026-11-22 09:11:10" local time; 0 is "-" */
 const char *out_time(int64_t wall, char out[OUT_TEXT]);
+/* An address as people write it: the domain in its own letters. Memory from *a. */
+slice out_address(slice address, struct arena *a);
 /* The text without control characters, to stdout. */
 void out_safe(slice text);
 
