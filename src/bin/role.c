@@ -92,7 +92,6 @@ static int enter(const struct role_limits *l, struct role_env *env, struct err *
 	AUTO(arena) struct arena a = {0};
 	const struct config *c = &env->config;
 	struct sandbox s = {
-		.role = l->role->name,
 		.mode = (enum sandbox_mode)c->server->sandbox,
 		.may = l->may,
 		.user = c->server->user,

@@ -94,7 +94,7 @@ static int missing(const struct sandbox *s, slice what, struct err *e)
 	if (s->mode == SANDBOX_REQUIRED)
 		return err_set(
 			e, ERR_PERM, "sandbox = required, but not available: %.*s", SFMT(what));
-	log_warn(NULL, "sandbox.partial", F("role", s->role), F("missing", what));
+	log_warn(NULL, "sandbox.partial", F("missing", what));
 	return 0;
 }
 

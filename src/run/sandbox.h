@@ -27,7 +27,6 @@ struct sandbox_path {
 enum { SANDBOX_PATHS_MAX = 32 };
 
 struct sandbox {
-	const char *role; /* for the log */
 	enum sandbox_mode mode;
 	unsigned may;
 	slice user; /* taken on when started as root */

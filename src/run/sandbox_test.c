@@ -76,7 +76,7 @@ static slice below(const char *name)
 static void enter(unsigned may)
 {
 	struct err e;
-	struct sandbox s = {.role = "test", .mode = SANDBOX_AUTO, .may = may, .user = S("nobody")};
+	struct sandbox s = {.mode = SANDBOX_AUTO, .may = may, .user = S("nobody")};
 	s.paths[0] = (struct sandbox_path){below("rw"), true};
 	s.paths[1] = (struct sandbox_path){below("ro"), false};
 	s.paths[2] = (struct sandbox_path){below("absent"), true};
@@ -170,7 +170,7 @@ TEST(sandbox_off_still_gives_up_root)
 		test_skip("needs root");
 	struct err e;
 	const struct sandbox s = {
-		.role = "test", .mode = SANDBOX_OFF, .may = SANDBOX_NO_DUMP, .user = S("nobody")};
+		.mode = SANDBOX_OFF, .may = SANDBOX_NO_DUMP, .user = S("nobody")};
 	CHECK(sandbox_enter(&s, &e) == 0);
 	CHECK(geteuid() != 0);
 	CHECK_INT(try_open(S("/etc/passwd"), O_RDONLY), 0);
@@ -183,7 +183,7 @@ TEST(sandbox_limits)
 	struct rlimit r;
 	struct err e;
 	const struct sandbox s = {
-		.role = "test", .may = SANDBOX_NO_DUMP, .user = S("nobody"), .open_files = 77};
+		.may = SANDBOX_NO_DUMP, .user = S("nobody"), .open_files = 77};
 	CHECK(sandbox_enter(&s, &e) == 0);
 	CHECK(getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur == 77);
 	CHECK(getrlimit(RLIMIT_CORE, &r) == 0 && r.rlim_max == 0);
@@ -194,7 +194,7 @@ TEST(sandbox_required_says_what_lacks)
 	if (!SAN_ON)
 		test_skip("everything is here");
 	struct err e;
-	const struct sandbox s = {.role = "test", .mode = SANDBOX_REQUIRED, .user = S("nobody")};
+	const struct sandbox s = {.mode = SANDBOX_REQUIRED, .user = S("nobody")};
 	CHECK(sandbox_enter(&s, &e) < 0 && e.kind == ERR_PERM);
 	CHECK(strstr(e.text, "seccomp") != NULL);
 }
