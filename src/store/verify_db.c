@@ -13,13 +13,13 @@
 static const char *const databases[] = {
 	"directory", "queue", "trace", "mail-00", "mail-01", "mail-02", "mail-03", "segment"};
 
-static bool repair_database(struct verify *v, const char *name)
+static bool repair_database(struct verify *v, slice dir, const char *name)
 {
 	struct sql *db;
 	struct err e;
 	if (slice_eq(slice_z(name), S("segment")))
 		return repair_index(v);
-	if (sql_open(v->dir, name, &db, &e) < 0)
+	if (sql_open(dir, name, &db, &e) < 0)
 		return false;
 	AUTO(arena) struct arena a = {0};
 	slice report;
@@ -28,24 +28,24 @@ static bool repair_database(struct verify *v, const char *name)
 	return mended;
 }
 
-static void check_database(struct verify *v, const char *name)
+static void check_database(struct verify *v, slice dir, const char *name)
 {
 	struct sql *db;
 	struct err e;
 	AUTO(arena) struct arena a = {0};
 	slice report = {0}, line;
-	if (sql_open_read(v->dir, name, &db, &e) < 0) {
+	if (sql_open_read(dir, name, &db, &e) < 0) {
 		if (e.kind == ERR_NOTFOUND && slice_eq(slice_z(name), S("segment")))
 			return; /* made when the first segment is shared */
-		verify_report(
-			v, "sqlite", v->repair && repair_database(v, name), "%s: %s", name, e.text);
+		verify_report(v, "sqlite", v->repair && repair_database(v, dir, name), "%s: %s",
+			name, e.text);
 		return;
 	}
 	int n = sql_check(db, &a, &report, &e);
 	sql_close(db);
 	if (n == 0)
 		return;
-	bool mended = v->repair && repair_database(v, name);
+	bool mended = v->repair && repair_database(v, dir, name);
 	if (n < 0)
 		verify_report(v, "sqlite", mended, "%s: %s", name, e.text);
 	while (n > 0 && slice_cut(&report, '\n', &line))
@@ -56,7 +56,11 @@ static void check_database(struct verify *v, const char *name)
 void verify_databases(struct verify *v)
 {
 	for (size_t i = 0; i < sizeof databases / sizeof *databases; i++)
-		check_database(v, databases[i]);
+		check_database(v, v->dir, databases[i]);
+	AUTO(buf) struct buf auth = BUF(4000);
+	buf_put(&auth, v->dir);
+	buf_put(&auth, S("/auth"));
+	check_database(v, buf_slice(&auth), "credential");
 }
 
 static int count(struct sql *db, const char *sql, int64_t *ret, struct err *e)
