@@ -87,10 +87,9 @@ static void add_paths(
 	}
 }
 
-static int enter(const struct role_limits *l, struct role_env *env, struct err *e)
+static int enter(const struct role_limits *l, const struct config *c, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
-	const struct config *c = &env->config;
 	struct sandbox s = {
 		.mode = (enum sandbox_mode)c->server->sandbox,
 		.may = l->may,
@@ -99,6 +98,12 @@ static int enter(const struct role_limits *l, struct role_env *env, struct err *
 	};
 	add_paths(&s, l, c, &a);
 	return sandbox_enter(&s, e);
+}
+
+int role_confine(const char *role, const struct config *c, struct err *e)
+{
+	const struct role_limits *l = find(role);
+	return l ? enter(l, c, e) : err_set(e, ERR_NOTFOUND, "no such role: %s", role);
 }
 
 /* ---- from start message to end ---- */
@@ -149,7 +154,7 @@ static int arm(const struct role_limits *l, struct role_env *env, struct err *e)
 {
 	if (l->role->prepare && l->role->prepare(env, e) < 0)
 		return -1;
-	if (enter(l, env, e) < 0)
+	if (enter(l, &env->config, e) < 0)
 		return -1;
 	return open_metrics(env, e);
 }

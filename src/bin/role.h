@@ -30,5 +30,8 @@ struct role {
 
 extern const struct role edge_role, auth_role, queue_role;
 
+/* Enters the sandbox that the table has for this role. */
+int role_confine(const char *role, const struct config *c, struct err *e);
+
 /* `posthouse role NAME INSTANCE`: never called by people. Returns the exit status. */
 int role_main(int argc, char **argv);
