@@ -48,20 +48,30 @@ static void name_of(const struct command *c, const struct cli_verb *v)
 		printf(" %s", v->name);
 }
 
+static size_t option_width(const char *name, const char *value)
+{
+	return strlen(name) + (value ? strlen(value) + 1 : 0);
+}
+
+static void print_option(const char *name, const char *value, const char *text, size_t width)
+{
+	printf("  --%s%s%s%*s  %s\n", name, value ? " " : "", value ? value : "",
+		(int)(width - option_width(name, value)), "", text);
+}
+
 static void print_options(const struct cli_verb *v)
 {
-	size_t width = 0;
+	size_t width = v->json ? strlen("json") : 0;
 	for (const struct cli_option *o = v->options; o && o->name; o++) {
-		size_t w = strlen(o->name) + (o->value ? strlen(o->value) + 1 : 0);
+		size_t w = option_width(o->name, o->value);
 		width = w > width ? w : width;
 	}
 	if (width)
 		printf("\n%s\n", T("Options:", "选项:"));
-	for (const struct cli_option *o = v->options; o && o->name; o++) {
-		int n = printf(
-			"  --%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-		printf("%*s%s\n", (int)width + 6 - n, "", T(o->en, o->zh));
-	}
+	for (const struct cli_option *o = v->options; o && o->name; o++)
+		print_option(o->name, o->value, T(o->en, o->zh), width);
+	if (v->json)
+		print_option("json", NULL, T("output for programs", "输出 JSON,供程序使用"), width);
 }
 
 static void help_verb(const struct command *c, const struct cli_verb *v)
@@ -73,9 +83,6 @@ static void help_verb(const struct command *c, const struct cli_verb *v)
 	if (v->more_en)
 		printf("\n%s\n", T(v->more_en, v->more_zh));
 	print_options(v);
-	if (v->json)
-		printf("%s  --json  %s\n", v->options ? "" : "\n",
-			T("Output for programs.", "输出 JSON,供程序使用。"));
 }
 
 static void help_command(const struct command *c)

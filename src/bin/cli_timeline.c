@@ -37,6 +37,7 @@ static const struct word {
 	{"omitted", "略去"},
 	{"warned", "延迟通知"},
 	{"expanded", "展开别名"},
+	{"reported", "已通知"},
 };
 
 static slice event_name(slice event)
