@@ -244,6 +244,7 @@ static int open_store(struct edge *e, struct err *err)
 		sql_open(data, "trace", &e->trace_db, err) < 0 ||
 		directory_open(data, &e->directory, err) < 0)
 		return -1;
+	directory_set_postmaster(e->directory, e->config->postmaster);
 	e->queue = commit_new(e->queue_db, e->blobs);
 	e->trace = commit_new(e->trace_db, NULL);
 	e->routes = route_lookup_directory(e->directory);

@@ -119,7 +119,7 @@ struct directory;
 int directory_open(slice dir, struct directory **ret, struct err *e);
 void directory_close(struct directory *d);
 /* Where postmaster@ a local domain goes that has no such address; used when it is an address here.
- */
+ * postmaster@ the domain of this address is answered for even when that domain is not ours. */
 void directory_set_postmaster(struct directory *d, slice address);
 
 enum rcpt_kind { RCPT_UNKNOWN_DOMAIN, RCPT_LOCAL, RCPT_BACKEND, RCPT_NO_SUCH_USER, RCPT_DISABLED };

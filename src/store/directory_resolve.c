@@ -208,6 +208,15 @@ static int answer_local(struct sql *db, const struct directory_name *n, const st
 	return 0;
 }
 
+/* postmaster@ the domain of our own postmaster's address, which is the server's name unless configured
+ * otherwise, reaches somebody even when that domain is not in the directory (RFC 5321 4.5.1). */
+static bool is_own_postmaster(const struct directory_name *n, slice postmaster, struct arena *a)
+{
+	struct directory_name own;
+	return slice_eq(n->local, S("postmaster")) && directory_name(postmaster, a, &own) &&
+	       slice_eq(n->domain, own.domain);
+}
+
 int directory_resolve(struct sql *db, slice address, slice postmaster, struct arena *a,
 	struct rcpt_answer *ret, struct err *e)
 {
@@ -216,8 +225,12 @@ int directory_resolve(struct sql *db, slice address, slice postmaster, struct ar
 	*ret = (struct rcpt_answer){.kind = RCPT_UNKNOWN_DOMAIN};
 	if (!directory_name(address, a, &n))
 		return 0;
-	if (directory_domain(db, n.domain, a, &d, e) < 0)
-		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	if (directory_domain(db, n.domain, a, &d, e) < 0) {
+		if (e->kind != ERR_NOTFOUND)
+			return -1;
+		d = (struct domain){.kind = DOMAIN_LOCAL};
+		return is_own_postmaster(&n, postmaster, a) ? answer_local(db, &n, &d, postmaster, a, ret, e) : 0;
+	}
 	if (d.disabled) {
 		ret->kind = RCPT_DISABLED;
 		return 0;

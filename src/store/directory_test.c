@@ -355,6 +355,9 @@ static void check_postmaster(struct cached *c)
 	struct err e;
 	directory_set_postmaster(c->d, S("bob@here.test"));
 	CHECK_STR(describe(c, "postmaster@here.test"), S("local 2 "));
+	directory_set_postmaster(c->d, S("mailer-daemon@mx.server.test"));
+	CHECK_STR(describe(c, "postmaster@mx.server.test"), S("local 1 "));
+	CHECK_STR(describe(c, "mailer-daemon@mx.server.test"), describe(c, "x@far.test"));
 	directory_set_postmaster(c->d, S("gone@here.test"));
 	CHECK_STR(describe(c, "postmaster@here.test"), S("local 1 "));
 	OK(directory_account_disable(c->db, S("ann@here.test"), true, &e));

@@ -67,7 +67,8 @@ void smtpd_tarpit(struct smtpd_session *s, unsigned mistakes)
 	int64_t most = s->conf->tarpit_max;
 	int64_t delay = s->conf->tarpit > most / over ? most : s->conf->tarpit * over;
 	struct err e;
-	if (delay && co_sleep(instant_in(delay), &e) < 0)
+	/* What was answered before goes out first: only this mistake waits. */
+	if (delay && (io_flush(s->io, &e) < 0 || co_sleep(instant_in(delay), &e) < 0))
 		smtpd_end(s, s->hub->draining ? "drain" : "closed", e.text);
 }
 
