@@ -14,6 +14,7 @@ extern enum lang tr_lang;
 /* A macro, so that the compiler checks both as format strings. */
 #define T(en, zh) (tr_lang == LANG_ZH ? (zh) : (en))
 
-/* "zh", "zh_CN.UTF-8" ... -> LANG_ZH; "en", "C", "POSIX", others -> LANG_EN. NULL or empty: false. */
+/* "zh", "zh_CN.UTF-8" ... -> LANG_ZH; "en", "C", "POSIX", others -> LANG_EN. NULL or empty: false.
+ */
 bool tr_parse(const char *name, enum lang *ret);
 void tr_from_environment(void);
