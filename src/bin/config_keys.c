@@ -264,9 +264,11 @@ static const struct conf_key store_keys[] = {
 	CONF_KEY_DURATION(T, trace_keep, "180d", DAY, 36500 * DAY, "Traces are kept so long.",
 		"跟踪记录保留多久。"),
 	CONF_KEY_DURATION(T, gc_every, "1d", 0, 30 * DAY,
-		"How often the space of deleted messages is given back; 0: only by `posthouse "
-		"store gc`.",
-		"多久回收一次已删除邮件的空间;0:只由 posthouse store gc 执行。"),
+		"How often old traces are removed and packs that are mostly dead rewritten; 0: "
+		"never. "
+		"Packs without live messages are deleted all the time.",
+		"多久清除一次过期的跟踪记录并重写大部分已失效的存储包;0:"
+		"不进行。不含有效邮件的存储包随时删除。"),
 	CONF_END};
 #undef T
 const struct conf_section store_section = {.name = "store",

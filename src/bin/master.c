@@ -159,6 +159,7 @@ static int start_all(struct master *m, struct err *e)
 		return -1;
 	slot_start(&m->auth);
 	slot_start(&m->queue);
+	slot_start(&m->keeper);
 	for (unsigned i = 0; i < m->config.edges; i++) {
 		all[n] = &m->edges[i];
 		slot_start(all[n++]);
@@ -183,6 +184,7 @@ static void stop_all(struct master *m)
 	instant deadline = instant_in(within + 2 * SECOND);
 	proc_notify("STOPPING=1");
 	log_info(NULL, "server.stopping");
+	slot_retire(&m->keeper, PROC_STOP_SOON, within);
 	listen_close_all(m); /* with the edges' copies gone too, nobody connects in vain */
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_retire(&m->edges[i], PROC_STOP_SOON, within);
@@ -196,6 +198,7 @@ static void stop_all(struct master *m)
 	slot_wait_ended(&m->auth, deadline);
 	kill_rest(&m->queue);
 	kill_rest(&m->auth);
+	kill_rest(&m->keeper);
 	kill_rest(&m->prepare);
 }
 

@@ -19,6 +19,8 @@ METRIC_COUNTER(crashes_edge, "posthouse_process_crashes_total", "role=\"edge\"",
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_queue, "posthouse_process_crashes_total", "role=\"queue\"",
 	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_keeper, "posthouse_process_crashes_total", "role=\"keeper\"",
+	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_auth, "posthouse_process_crashes_total", "role=\"auth\"",
 	"Processes that ended unasked.");
 
@@ -32,6 +34,7 @@ void slots_init(struct master *m)
 	slot_init(m, &m->prepare, "prepare", 0);
 	slot_init(m, &m->queue, "queue", 0);
 	slot_init(m, &m->auth, "auth", 0);
+	slot_init(m, &m->keeper, "keeper", 0);
 	m->prepare.once = true;
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_init(m, &m->edges[i], "edge", i);
@@ -125,7 +128,9 @@ static void count_crash(const struct slot *s)
 		metric_add(&crashes_queue, 1);
 	else if (s == &s->master->auth)
 		metric_add(&crashes_auth, 1);
-	else
+	else if (s == &s->master->keeper)
+		metric_add(&crashes_keeper, 1);
+	else if (is_edge(s))
 		metric_add(&crashes_edge, 1);
 }
 
@@ -264,6 +269,7 @@ void master_status(struct master *m, struct buf *out)
 	buf_printf(out, "master 0 ready pid=%d generation=%u\n", (int)getpid(), m->generation);
 	print_slot(&m->queue, out);
 	print_slot(&m->auth, out);
+	print_slot(&m->keeper, out);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		print_slot(&m->edges[i], out);
 }

@@ -114,6 +114,7 @@ static int change_over(struct master *m, struct config *c, struct buf *text, str
 	listen_drop_others(m, &m->config);
 	tell(m, &m->queue);
 	tell(m, &m->auth);
+	tell(m, &m->keeper);
 	log_set_level((enum log_level)m->config.log->level);
 	return 0;
 }

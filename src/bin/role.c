@@ -37,6 +37,7 @@ static const struct role_limits {
 	{&queue_role, MAY_BLOBS | MAY_DB | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_BIND | SANDBOX_MAY_UDP, 12, 1 << 15},
 	{&auth_role, MAY_CREDENTIALS | MAY_DB, SANDBOX_NO_DUMP, 12, 1 << 12},
+	{&keeper_role, MAY_BLOBS | MAY_DB, 0, 2, 1 << 12},
 	{&prepare_role, MAY_DATA, 0, 2, 1 << 10},
 };
 

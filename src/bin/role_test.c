@@ -86,7 +86,8 @@ TEST(role_reaches_what_it_needs_and_no_more)
 	static const struct {
 		const char *role;
 		int reach; /* secret 1, directory 2, packs 4, key 8 */
-	} all[] = {{"edge", 2 | 4}, {"queue", 2 | 4}, {"auth", 1 | 2}, {"prepare", 1 | 2 | 4 | 8}};
+	} all[] = {{"edge", 2 | 4}, {"queue", 2 | 4}, {"auth", 1 | 2}, {"keeper", 2 | 4},
+		{"prepare", 1 | 2 | 4 | 8}};
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
 		test_skip("no landlock here");
 	AUTO(testdir) struct testdir d = testdir_make();

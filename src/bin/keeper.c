@@ -1,0 +1,203 @@
+/*
+ * The keeper role: keeps house in the store. Every few seconds packs without live messages are
+ * deleted (a busy relay fills them fast); once a day ([store] gc_every) old traces are removed and
+ * packs that are mostly dead rewritten. A process of its own, so that neither mail nor memory of
+ * the others suffers; killing it at any point is safe.
+ */
+#include "bin/role.h"
+
+#include "base/mem.h"
+#include "run/co.h"
+#include "run/log.h"
+#include "run/loop.h"
+#include "run/metrics.h"
+#include "run/pool.h"
+#include "store/store.h"
+#include "store/trace.h"
+#include <errno.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+	QUICK_SECONDS = 10,
+	FIRST_MINUTES = 10, /* after the start, then gc_every */
+	EXPIRE_AT_ONCE = 500,
+	EXPIRE_PAUSE_MS = 20,
+};
+
+METRIC_COUNTER(freed, "posthouse_keeper_bytes_freed_total", "", "Bytes of packs given back.");
+METRIC_COUNTER(expired, "posthouse_keeper_traces_removed_total", "",
+	"Rows of the trace removed for their age.");
+
+struct keeper {
+	slice dir; /* of the store: fixed while the server runs */
+	int64_t trace_keep, every;
+	struct store_gc *quick;
+	struct sql *trace;
+	bool working; /* at something long */
+	/* A step in the pool: what came of it. */
+	struct store_gc_result gc;
+	int64_t batch;
+	int result;
+	struct err e;
+};
+
+static void take_config(struct keeper *k, const struct config *c)
+{
+	k->trace_keep = c->store->trace_keep;
+	k->every = c->store->gc_every;
+}
+
+/* ---- in the pool ---- */
+
+static void expire_batch(void *arg)
+{
+	struct keeper *k = arg;
+	k->result = sql_begin(k->trace, &k->e);
+	if (k->result < 0)
+		return;
+	k->batch = trace_expire_tx(k->trace, wall_now() - k->trace_keep, EXPIRE_AT_ONCE, &k->e);
+	if (k->batch >= 0) {
+		k->result = sql_commit(k->trace, &k->e);
+		return;
+	}
+	sql_rollback(k->trace);
+	k->result = -1;
+}
+
+static void collect(void *arg)
+{
+	struct keeper *k = arg;
+	k->result = store_gc(k->dir, &k->gc, &k->e);
+}
+
+static void collect_quick(void *arg)
+{
+	struct keeper *k = arg;
+	k->result = store_gc_quick(k->quick, &k->gc, &k->e);
+}
+
+/* ---- in the loop ---- */
+
+/* Runs a step; trouble is logged and tried again next time. */
+static bool step(struct keeper *k, const char *what, void (*fn)(void *))
+{
+	k->gc = (struct store_gc_result){0};
+	pool_call(fn, k);
+	if (k->result < 0)
+		log_warn(NULL, "keeper.failed", F("step", what), F("error", &k->e));
+	else
+		metric_add(&freed, (int64_t)k->gc.bytes_freed);
+	return k->result == 0;
+}
+
+/* In small transactions with pauses: the others write to the trace, too. */
+static void expire(struct keeper *k)
+{
+	int64_t total = 0;
+	struct err e;
+	while (step(k, "traces", expire_batch) && k->batch > 0) {
+		total += k->batch;
+		metric_add(&expired, k->batch);
+		if (co_sleep(instant_in(EXPIRE_PAUSE_MS * MSEC), &e) < 0)
+			break;
+	}
+	log_info(NULL, "keeper.traces", F("removed", total));
+}
+
+static void clean_up(struct keeper *k)
+{
+	instant began = instant_now();
+	k->working = true;
+	expire(k);
+	if (step(k, "packs", collect))
+		log_info(NULL, "keeper.packs", F("deleted", k->gc.packs_deleted),
+			F("rewritten", k->gc.packs_rewritten), F("freed", k->gc.bytes_freed),
+			F_USEC("took", instant_now() - began));
+	k->working = false;
+}
+
+static void keep(void *arg)
+{
+	struct keeper *k = arg;
+	struct err e;
+	instant last = instant_now();
+	int64_t wait = FIRST_MINUTES * MINUTE;
+	while (co_sleep(instant_in(QUICK_SECONDS * SECOND), &e) == 0) {
+		step(k, "quick", collect_quick);
+		if (k->every == 0 || instant_now() - last < (k->every < wait ? k->every : wait))
+			continue;
+		clean_up(k);
+		last = instant_now();
+		wait = INT64_MAX;
+	}
+}
+
+/* ---- the role ---- */
+
+static int keeper_prepare(struct role_env *env, struct err *e)
+{
+	struct keeper *k = NEW(struct keeper);
+	(void)e;
+	env->self = k;
+	k->dir = env->config.server->data;
+	take_config(k, &env->config);
+	if (setpriority(PRIO_PROCESS, 0, 10) < 0)
+		log_debug(NULL, "keeper.nice", F("errno", errno));
+	return 0;
+}
+
+static int keeper_open(struct role_env *env, struct err *e)
+{
+	struct keeper *k = env->self;
+	if (sql_open(k->dir, "trace", &k->trace, e) < 0 || store_gc_open(k->dir, &k->quick, e) < 0)
+		return -1;
+	co_go("keeper", keep, k);
+	return 0;
+}
+
+static void keeper_stop(void *arg, enum proc_stop how, instant deadline)
+{
+	const struct keeper *k = ((struct role_env *)arg)->self;
+	(void)how, (void)deadline;
+	if (k->working)
+		_exit(0); /* it may take long, and being interrupted hurts nothing */
+	loop_stop();
+}
+
+static void keeper_reload(void *arg, slice path, slice text)
+{
+	struct keeper *k = ((struct role_env *)arg)->self;
+	struct config fresh;
+	struct err e;
+	if (config_parse(text, path, &fresh, &e) < 0) {
+		log_error(NULL, "keeper.reload", F("error", &e));
+		return;
+	}
+	take_config(k, &fresh);
+	log_set_level((enum log_level)fresh.log->level);
+	config_done(&fresh);
+}
+
+static void keeper_link(void *arg, const char *role, unsigned instance, int fd)
+{
+	(void)arg, (void)role, (void)instance;
+	close(fd); /* it talks to nobody */
+}
+
+static void keeper_close(struct role_env *env)
+{
+	struct keeper *k = env->self;
+	if (k->quick)
+		store_gc_close(k->quick);
+	sql_close(k->trace);
+	free(k);
+}
+
+const struct role keeper_role = {
+	.name = "keeper",
+	.prepare = keeper_prepare,
+	.open = keeper_open,
+	.orders = {.stop = keeper_stop, .link = keeper_link, .reload = keeper_reload},
+	.close = keeper_close,
+};
