@@ -38,7 +38,7 @@ static int account_add(struct cli_call *c)
 	if (tty_new_password(cli_flag(c, "stdin"), &env.mem, &password, &e) < 0 ||
 		directory_account_add(db, address, cli_option_text(c, "name"), password, &e) < 0)
 		return out_fail(&e);
-	printf(T("Account %.*s added.\n", "已添加账户 %.*s。\n"), SFMT(address));
+	printf(T("Account %.*s added.\n", "已添加帐号 %.*s。\n"), SFMT(address));
 	return CLI_OK;
 }
 
@@ -71,8 +71,8 @@ static int set_disabled(struct cli_call *c, bool disabled)
 	for (int i = 0; i < c->nargs; i++) {
 		if (directory_account_disable(db, cli_arg(c, i), disabled, &e) < 0)
 			return out_fail(&e);
-		printf(disabled ? T("Account %.*s disabled.\n", "已停用账户 %.*s。\n")
-				: T("Account %.*s enabled.\n", "已启用账户 %.*s。\n"),
+		printf(disabled ? T("Account %.*s disabled.\n", "已停用帐号 %.*s。\n")
+				: T("Account %.*s enabled.\n", "已启用帐号 %.*s。\n"),
 			SFMT(cli_arg(c, i)));
 	}
 	return CLI_OK;
@@ -250,7 +250,7 @@ static const struct cli_option list_options[] = {
 
 const struct cli_verb account_verbs[] = {
 	{"add", account_add, "ADDRESS", 1, 1, false, add_options,
-		"Makes a mailbox in a domain that is here.", "在本机的域中创建邮箱账户。",
+		"Makes a mailbox in a domain that is here.", "在本机的域中创建邮箱帐号。",
 		"The password is asked on the terminal, or read from stdin; it is kept only as "
 		"argon2id and\n"
 		"SCRAM-SHA-256 verifiers.\n\n"
@@ -260,15 +260,15 @@ const struct cli_verb account_verbs[] = {
 		"  posthouse account add alice@example.org --name \"王小丽\"\n"
 		"  pwgen 16 1 | posthouse account add bob@example.org --stdin"},
 	{"list", account_list, "[DOMAIN]", 0, 1, true, list_options,
-		"Lists the accounts, of one domain or all.", "列出账户(某个域的或全部)。", NULL,
+		"Lists the accounts, of one domain or all.", "列出帐号(某个域的或全部)。", NULL,
 		NULL},
 	{"passwd", account_passwd, "ADDRESS", 1, 1, false, passwd_options,
-		"Changes an account's password.", "修改账户密码。", NULL, NULL},
+		"Changes an account's password.", "修改帐号密码。", NULL, NULL},
 	{"disable", account_disable, "ADDRESS...", 1, -1, false, NULL,
 		"Refuses the account's mail and logins; its messages stay.",
-		"停用账户:拒收其邮件和登录,已有邮件保留。", NULL, NULL},
+		"停用帐号:拒收其邮件和登录,已有邮件保留。", NULL, NULL},
 	{"enable", account_enable, "ADDRESS...", 1, -1, false, NULL, "Undoes disable.",
-		"重新启用账户。", NULL, NULL},
+		"重新启用帐号。", NULL, NULL},
 	CLI_VERBS_END,
 };
 

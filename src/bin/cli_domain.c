@@ -127,6 +127,6 @@ const struct cli_verb domain_verbs[] = {
 		NULL},
 	{"remove", domain_remove, "DOMAIN", 1, 1, false, NULL,
 		"Removes a domain that has no accounts and aliases any more.",
-		"删除已没有账户和别名的域。", NULL, NULL},
+		"删除已没有帐号和别名的域。", NULL, NULL},
 	CLI_VERBS_END,
 };

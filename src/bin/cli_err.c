@@ -12,7 +12,7 @@
 static const struct sentence {
 	const char *en, *zh;
 } sentences[] = {
-	{"no such account: *", "没有这个账户:*"},
+	{"no such account: *", "没有这个帐号:*"},
 	{"no such domain: *", "没有这个域:*"},
 	{"no such route: * (add the route first)", "没有这个路由:*(请先添加路由)"},
 	{"no such route: *", "没有这个路由:*"},
@@ -25,14 +25,14 @@ static const struct sentence {
 	{"not a mail address: *", "不是有效的邮件地址:*"},
 	{"not an address: *", "不是有效的邮件地址:*"},
 	{"domain * exists already", "域 * 已存在"},
-	{"account * exists already", "账户 * 已存在"},
+	{"account * exists already", "帐号 * 已存在"},
 	{"* is an alias already", "* 已经是别名"},
-	{"* is an account", "* 是一个账户"},
+	{"* is an account", "* 是一个帐号"},
 	{"alias * has that target already", "别名 * 已有这个目标"},
 	{"an alias cannot be its own target", "别名的目标不能是它自己"},
 	{"an alias has at most * targets", "一个别名最多有 * 个目标"},
 	{"* is a backend domain: its addresses are there", "* 是后端域,其地址在后端系统中"},
-	{"the domain still has accounts", "该域下还有账户"},
+	{"the domain still has accounts", "该域下还有帐号"},
 	{"the domain still has aliases", "该域下还有别名"},
 	{"domain * uses this route", "域 * 正在使用这个路由"},
 	{"another route matches * already", "另一个路由已匹配 *"},

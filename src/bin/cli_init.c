@@ -82,7 +82,7 @@ static int ask_admin(struct cli_call *c, struct arena *a, struct answers *w, str
 	slice text, def = arena_printf(a, "admin@%.*s", SFMT(w->domain));
 	if (option_or_ask(c, "admin",
 		    T("First account (gets mail for postmaster)",
-			    "第一个账户(接收发给 postmaster 的邮件)"),
+			    "第一个帐号(接收发给 postmaster 的邮件)"),
 		    def, a, &text, e) < 0)
 		return -1;
 	if (slice_index(text, '@') == text.n)
@@ -201,7 +201,7 @@ static int add_first(struct cli_call *c, struct cli_env *env, struct answers *w,
 	if (!db || (directory_domain_add(db, &d, e) < 0 && e->kind != ERR_EXISTS))
 		return -1;
 	if (directory_account(db, w->admin, &env->mem, &there, e) == 0) {
-		printf(T("Account %.*s is there already.\n", "账户 %.*s 已存在。\n"),
+		printf(T("Account %.*s is there already.\n", "帐号 %.*s 已存在。\n"),
 			SFMT(out_address(w->admin, &env->mem)));
 		return 0;
 	}
@@ -209,7 +209,7 @@ static int add_first(struct cli_call *c, struct cli_env *env, struct answers *w,
 		return -1;
 	if (directory_account_add(db, w->admin, S(""), w->password, e) < 0)
 		return -1;
-	printf(T("Account %.*s made.\n", "已创建账户 %.*s。\n"),
+	printf(T("Account %.*s made.\n", "已创建帐号 %.*s。\n"),
 		SFMT(out_address(w->admin, &env->mem)));
 	if (w->generated)
 		printf(T("Its password, shown only now: %.*s\n", "密码(仅显示这一次):%.*s\n"),
@@ -261,7 +261,7 @@ static const struct cli_option options[] = {
 	{"hostname", "NAME", "the server's name in DNS (default: the machine's, or mail.DOMAIN)",
 		"服务器在 DNS 中的名称(默认取本机名,或 mail.域名)"},
 	{"admin", "ADDRESS", "the first account (default admin@DOMAIN)",
-		"第一个账户(默认 admin@域名)"},
+		"第一个帐号(默认 admin@域名)"},
 	{"stdin", NULL, "read its password from the first line of stdin",
 		"从标准输入的第一行读取其密码"},
 	{"data", "DIRECTORY", "where mail is kept (default /var/lib/posthouse)",
@@ -285,7 +285,7 @@ const struct cli_verb init_verbs[] = {
 		"  posthouse init --domain example.org\n"
 		"  posthouse init --domain example.org --hostname mx1.example.org --admin "
 		"alice@example.org --stdin < password",
-		"写配置文件,创建目录、数据库和自签名证书,以及第一个域和账户;"
+		"写配置文件,创建目录、数据库和自签名证书,以及第一个域和帐号;"
 		"并列出需要开放的端口和需要添加的\n"
 		"DNS 记录。在终端上运行时会询问未给出的内容。不会覆盖任何已有内容。\n\n"
 		"  posthouse init --domain example.org\n"

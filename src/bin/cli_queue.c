@@ -289,7 +289,7 @@ int queue_show(struct cli_call *c)
 		{"yes", NULL, "do not ask", "不经询问直接执行"},                                   \
 	{                                                                                          \
 		"because", "TEXT", "a reason, for the list, the trace and reports",                \
-			"原因,记入列表、追踪和退信"                                    \
+			"原因,记入列表、跟踪和退信"                                    \
 	}
 #define OPTIONS_END                                                                                \
 	{                                                                                          \
@@ -345,6 +345,6 @@ const struct cli_verb queue_verbs[] = {
 		"Deletes it for good; nobody is told.", "永久删除,不通知任何人。",
 		CHANGE_EN " The trace keeps what is known about it.\n\n  posthouse queue delete "
 			  "0G3K5N2M1P0QR",
-		CHANGE_ZH "追踪记录仍会保留。\n\n  posthouse queue delete 0G3K5N2M1P0QR"},
+		CHANGE_ZH "跟踪记录仍会保留。\n\n  posthouse queue delete 0G3K5N2M1P0QR"},
 	CLI_VERBS_END,
 };

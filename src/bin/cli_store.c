@@ -9,9 +9,9 @@
 static const struct kind {
 	const char *en, *zh; /* `en` is the store's own word */
 } kinds[] = {
-	{"pack-damaged", "数据包损坏"},
-	{"pack-salvaged", "数据包已抢救"},
-	{"pack-link", "数据包链接错误"},
+	{"pack-damaged", "存储包损坏"},
+	{"pack-salvaged", "存储包已抢救"},
+	{"pack-link", "存储包链接错误"},
 	{"blob-missing", "邮件内容缺失"},
 	{"blob-damaged", "邮件内容损坏"},
 	{"size-wrong", "邮件大小不符"},
@@ -116,7 +116,7 @@ static int gc(struct cli_call *c)
 	}
 	printf(T("%s given back: %llu packs deleted, %llu rewritten; %llu messages are referred "
 		 "to.\n",
-		       "释放 %s:删除 %llu 个数据包,重写 %llu 个;被引用的邮件 %llu 封。\n"),
+		       "释放 %s:删除 %llu 个存储包,重写 %llu 个;被引用的邮件 %llu 封。\n"),
 		out_size(r.bytes_freed, freed), (unsigned long long)r.packs_deleted,
 		(unsigned long long)r.packs_rewritten, (unsigned long long)r.references);
 	return CLI_OK;
@@ -138,16 +138,16 @@ static int stat(struct cli_call *c)
 		bool is_size;
 	} rows[] = {
 		{"domains", "domains", "域", s.domains, false},
-		{"accounts", "accounts", "账户", s.accounts, false},
+		{"accounts", "accounts", "帐号", s.accounts, false},
 		{"mailbox_messages", "messages in mailboxes", "邮箱中的邮件", s.mailbox_messages,
 			false},
 		{"queue_messages", "messages in the queue", "队列中的邮件", s.queue_messages,
 			false},
 		{"queue_recipients", "recipients in the queue", "队列中的收件人", s.queue_rcpts,
 			false},
-		{"trace_rows", "rows of the trace", "追踪记录", s.trace_rows, false},
-		{"packs", "packs", "数据包", s.packs, false},
-		{"pack_bytes", "bytes in packs", "数据包大小", s.pack_bytes, true},
+		{"trace_rows", "rows of the trace", "跟踪记录", s.trace_rows, false},
+		{"packs", "packs", "存储包", s.packs, false},
+		{"pack_bytes", "bytes in packs", "存储包大小", s.pack_bytes, true},
 		{"segments", "shared segments", "共享内容块", s.segments, false},
 		{"segment_bytes", "bytes of shared segments", "共享内容块大小", s.segment_bytes,
 			true},
@@ -188,7 +188,7 @@ const struct cli_verb store_verbs[] = {
 		"Never destroys the only copy of anything: damaged packs are moved to "
 		"DATA/lost.\nExit code 1 when something could "
 		"not be mended.",
-		"绝不销毁任何内容的唯一副本:损坏的数据包移至 "
+		"绝不销毁任何内容的唯一副本:损坏的存储包移至 "
 		"数据目录/lost。若有无法修复的问题,退出码为 1。"},
 	{"gc", gc, "", 0, 0, true, NULL, "Gives the space of deleted messages back.",
 		"回收已删除邮件占用的空间。", "The server does this by itself; this does it now.",

@@ -112,7 +112,7 @@ TEST(errors_are_translated)
 	static const struct {
 		const char *en, *zh;
 	} cases[] = {
-		{"no such account: a@b", "没有这个账户:a@b"},
+		{"no such account: a@b", "没有这个帐号:a@b"},
 		{"no such route: x (add the route first)", "没有这个路由:x(请先添加路由)"},
 		{"no such route: x", "没有这个路由:x"},
 		{"no message 5 in INBOX", "没有编号为 5 的邮件,文件夹:INBOX"},

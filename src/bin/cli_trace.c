@@ -196,7 +196,7 @@ static int finish(struct cli_call *c, struct traced *t)
 			(unsigned long long)t->most);
 	if (t->rows == 0)
 		fputs(T("posthouse: nothing in the trace matches\n",
-			      "posthouse: 没有匹配的追踪记录\n"),
+			      "posthouse: 没有匹配的跟踪记录\n"),
 			stderr);
 	return t->rows ? CLI_OK : CLI_NOTHING;
 }
@@ -254,14 +254,14 @@ const struct cli_verb trace_verbs[] = {
 	{NULL, trace, "[ID]", 0, 1, true, options,
 		"Tells what happened to messages, recipient by recipient, newest first.",
 		"逐个收件人说明邮件的经过,最新的在前。",
-		"ID is the number that the server gave when it took the message (250 ... queued as "
+		"ID is the number that the server gave when it took the message (250 Kept as "
 		"ID) and that\n"
 		"stands in its Received line. Up to five rows are shown with their whole "
 		"timeline.\n\n"
 		"  posthouse trace 0G3K5N2M1P0QR\n"
 		"  posthouse trace --to bob@example.com --since 2h\n"
 		"  posthouse trace --from example.org --status bounced --json",
-		"ID 是服务器收下邮件时给出的编号(250 … queued as ID),也写在邮件的 Received 行中。\n"
+		"ID 是服务器收下邮件时给出的编号(250 … Kept as ID),也写在邮件的 Received 行中。\n"
 		"不超过五条时显示完整经过。\n\n"
 		"  posthouse trace 0G3K5N2M1P0QR\n"
 		"  posthouse trace --to bob@example.com --since 2h\n"

@@ -39,7 +39,7 @@ static const struct row rows[] = {
 	{1, 7, {"The receiving system does not accept the form of your own address.",
 		"Check the sender address in your mail program's account settings.",
 		"对方系统不接受您的发件人地址的写法。",
-		"请检查邮件客户端帐户设置中的发件人地址。"}},
+		"请检查邮件客户端帐号设置中的发件人地址。"}},
 	{1, 8, {"The receiving system cannot find the domain of your own address.",
 		"Ask your administrator to check the DNS records of your domain.",
 		"对方系统查不到您的发件人地址所在的域名。",
