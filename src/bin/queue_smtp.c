@@ -157,12 +157,15 @@ static int connect_once(
 /* One host; after a handshake that failed, and nobody asked for TLS, once more in clear. */
 static int connect_host(struct queue_session *s, const struct way *w, const struct host *h)
 {
+	s->tls_text[0] = 0;
 	if (connect_once(s, w, h, w->tls) == 0)
 		return 0;
 	struct smtpc_info info;
 	smtpc_info(s->smtp, &info);
 	if (!info.tls_failed || w->tls != SMTPC_TLS_MAYBE || co_cancelled())
 		return -1;
+	slice why = smtpc_failure(s->smtp)->text; /* for the trace: this mail went in clear */
+	snprintf(s->tls_text, sizeof s->tls_text, "none: %.*s", SFMT(why));
 	smtpc_close(take(&s->smtp));
 	metric_add(&tls_fallbacks, 1);
 	return connect_once(s, w, h, SMTPC_TLS_NEVER);
@@ -184,7 +187,6 @@ static void note_connection(struct queue_session *s, const struct way *w, const 
 	s->lmtp = w->lmtp;
 	s->sent = 0;
 	s->verified = info.tls && info.tls_info.verified;
-	s->tls_text[0] = 0;
 	if (info.tls)
 		snprintf(s->tls_text, sizeof s->tls_text, "%s %s%s", info.tls_info.version,
 			info.tls_info.cipher, s->verified ? " verified" : "");
