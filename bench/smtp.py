@@ -114,6 +114,7 @@ virtual_mailbox_domains = local.test
 virtual_mailbox_base = /var/mail/bench
 virtual_mailbox_maps = inline:{{ {', '.join(f'{{user{i}@local.test=user{i}/}}' for i in range(USERS))} }}
 virtual_mailbox_limit = 0
+virtual_minimum_uid = 8
 virtual_uid_maps = static:8
 virtual_gid_maps = static:8
 '''
@@ -170,7 +171,7 @@ def show(cell, rows):
         ratio = ''
         if name == 'posthouse' and 'postfix' in med:
             o = med['postfix']
-            ratio = f"accepted x{m['accepted'] / o['accepted']:.1f}  delivered x{m['delivered'] / o['delivered']:.1f}  CPU x{m['cpu'] / o['cpu']:.2f}"
+            ratio = f"accepted x{m['accepted'] / max(1e-9, o['accepted']):.1f}  delivered x{m['delivered'] / max(1e-9, o['delivered']):.1f}  CPU x{m['cpu'] / o['cpu']:.2f}"
         print(f"{label:20} {name:10} {m['accepted']:8.0f}/s {m['delivered']:8.0f}/s  {m['cpu']:7.3f} ms CPU  p50 {m['p50']:7.2f}  p99 {m['p99']:7.2f} ms"
               f"  {m['peak']:6.0f} MB  {ratio}", flush=True)
 

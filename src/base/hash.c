@@ -1,6 +1,8 @@
-/* SipHash (Aumasson, Bernstein 2012) with 1 compression and 3 finalisation rounds; CRC-32C by table. */
+/* SipHash (Aumasson, Bernstein 2012) with 1 compression and 3 finalisation rounds; CRC-32C by
+ * the processor's instruction (arch_crc.c), else by table. */
 #include "base/hash.h"
 
+#include "base/arch_crc.h"
 #include "base/rand.h"
 
 static uint64_t rotl(uint64_t x, int b)
@@ -63,6 +65,7 @@ uint64_t hash_keyed(slice in)
 	return s.a ^ s.b ^ s.c ^ s.d;
 }
 
+static bool has_crc32c;
 static uint32_t crc_table[8][256];
 
 __attribute__((constructor)) static void make_crc_table(void)
@@ -76,9 +79,15 @@ __attribute__((constructor)) static void make_crc_table(void)
 	for (uint32_t i = 0; i < 256; i++)
 		for (int t = 1; t < 8; t++)
 			crc_table[t][i] = crc_table[t - 1][i] >> 8 ^ crc_table[0][crc_table[t - 1][i] & 255];
+	has_crc32c = arch_has_crc32c();
 }
 
 uint32_t crc32c(uint32_t crc, slice s)
+{
+	return has_crc32c ? ~arch_crc32c(~crc, s) : crc32c_by_table(crc, s);
+}
+
+uint32_t crc32c_by_table(uint32_t crc, slice s)
 {
 	uint64_t c = ~crc;
 	while (s.n >= 8) {

@@ -7,3 +7,4 @@
 
 uint64_t hash_keyed(slice s);
 uint32_t crc32c(uint32_t crc, slice s); /* start with 0 */
+uint32_t crc32c_by_table(uint32_t crc, slice s); /* the same, slower: for tests */
