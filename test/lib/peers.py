@@ -252,10 +252,6 @@ match from any for domain "out.test" action "out"
 def opensmtpd(cert, key, port, mx, sink):
     root = Root('opensmtpd', 'opensmtpd')
     prepare(root, cert, key)
-    # Its separate key process cannot sign with the EC keys of OpenSSL 3: it gets an RSA key of its own.
-    root.run('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', '/CN=peer.test', '-keyout',
-             '/etc/peer-key.pem', '-out', '/etc/peer-cert.pem')
-    os.chmod(root.path + '/etc/peer-key.pem', 0o600)
     root.write('/etc/smtpd.conf', OPENSMTPD.replace('{port}', str(port)).replace('{mx}', str(mx)).replace('{sink}', str(sink)))
     for name in ('queue', 'incoming', 'temporary', 'corrupt', 'purge', 'offline'):
         path = f'{root.path}/var/spool/smtpd/{name}'
