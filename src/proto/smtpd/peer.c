@@ -89,8 +89,12 @@ static bool from_header(const struct proxy_header *h, bool source, struct net_ad
 static bool use_header(struct smtpd_session *s, const struct proxy_header *h)
 {
 	struct net_addr peer, local;
-	if (!h->family) /* LOCAL, UNKNOWN: the balancer itself, e.g. its health check */
+	if (!h->family) { /* LOCAL, UNKNOWN: its health check, or a client it cannot name: no trust
+			   */
+		s->unnamed = true;
+		s->client.trusted = false;
 		return true;
+	}
 	if (!from_header(h, true, &peer) || !from_header(h, false, &local))
 		return proxy_bad(s, "addresses in the PROXY header are not usable");
 	s->client.proxied = true;

@@ -267,6 +267,16 @@ TEST(proxy)
 			0, GH MAIL_OK "554 5.7.1 Relay access denied\r\n" BYE, NULL,
 			"rcpt 554 5.7.1 Relay access denied -1 <a@x.test> <a@foreign.test>\n"
 			"end quit\n"},
+		{"a client without name has no trust",
+			P "trusted = 192.0.2.1\nxclient_from = 192.0.2.1\n", NULL,
+			"PROXY UNKNOWN\r\n" HELO "XCLIENT LOGIN=alice@example.com\r\n" MAIL_A
+			"RCPT TO:<a@foreign.test>\r\n" QUIT,
+			0,
+			GH "502 5.5.1 XCLIENT is not offered\r\n" MAIL_OK
+			   "554 5.7.1 Relay access denied\r\n" BYE,
+			NULL,
+			"rcpt 554 5.7.1 Relay access denied -1 <a@x.test> <a@foreign.test>\n"
+			"end quit\n"},
 	};
 	CHECK_TRANSCRIPTS(table);
 }

@@ -98,6 +98,8 @@ static bool may_go_on(struct smtpd_session *s, bool idle)
 			"Too many commands without effect, closing connection");
 	else if (!idle && s->tx.commands >= most)
 		smtpd_hang_up(s, "commands", "4.7.0", "Too many commands, closing connection");
+	else if (s->state == ST_BDAT && instant_now() >= s->tx.deadline)
+		smtpd_hang_up(s, "timeout", "4.4.2", "Timeout, closing connection");
 	else if (!idle)
 		return true;
 	else if (s->hub->draining)
@@ -146,7 +148,7 @@ static void run(struct smtpd_session *s)
 {
 	if (!smtpd_proxy(s))
 		return;
-	s->xclient_allowed = smtpd_in_nets(&s->conf->xclient_from, &s->client.peer);
+	s->xclient_allowed = !s->unnamed && smtpd_in_nets(&s->conf->xclient_from, &s->client.peer);
 	if (s->service->tls_mode == SMTPD_TLS_IMPLICIT && !smtpd_start_tls(s))
 		return;
 	if (s->hub->draining) {

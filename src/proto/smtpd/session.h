@@ -74,6 +74,7 @@ struct smtpd_session {
 	bool over; /* nothing more is read */
 	bool waiting; /* between transactions, for a command: may be cancelled by a drain */
 	bool tls, xclient_allowed, suspicious; /* suspicious: harvested addresses; ends soon */
+	bool unnamed; /* behind a proxy that did not say who it is */
 	bool chunks_lost; /* a chunk was refused; more of its message may be under way */
 	unsigned idle_commands;
 	struct smtpd_client client;
