@@ -231,7 +231,9 @@ static void take_special(struct reader *r, size_t *members_from)
 	} else if (c == ':' && !r->in_group && !r->angle && !r->has_at) {
 		open_group(r);
 		*members_from = r->n;
-	} else if (c == '<' && !r->angle) {
+	} else if (c == '<') {
+		if (r->angle && r->spec.n) /* a second address without a comma between */
+			finish(r);
 		r->angle = r->in_angle = true;
 		reset_spec(r);
 	} else if (c == '>') {

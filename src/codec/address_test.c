@@ -202,6 +202,8 @@ static const struct {
 	{"\"jdoe@example.org\" <real@other.example>",
 		{{"jdoe@example.org", "real@other.example", "", true}}},
 	{"root", {{"", "root", "", false}}},
+	{"<a@b.test> <c@d.test>", {{"", "a@b.test", "", true}, {"", "c@d.test", "", true}}},
+	{"A <<a@b.test>>", {{"A", "a@b.test", "", true}}},
 	{"Nobody <>", {{"Nobody", "", "", false}}},
 	{"a@b.c; d@e.f", {{"", "a@b.c", "", true}, {"", "d@e.f", "", true}}},
 	{"\"a b\"@x.org", {{"", "\"a b\"@x.org", "", true}}},

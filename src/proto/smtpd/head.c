@@ -20,12 +20,12 @@ static size_t occurs(slice block, slice name, unsigned summarized)
 
 /* ---- From: against the login (RFC 6409 6.1, 8.1) ---- */
 
-enum from_verdict { FROM_OK, FROM_FOREIGN, FROM_REFUSED /* failed already */ };
+enum from_verdict { FROM_OK, FROM_NOBODY, FROM_FOREIGN, FROM_REFUSED /* failed already */ };
 
 static enum from_verdict check_addresses(struct smtpd_session *s, slice value)
 {
 	struct header_address *v;
-	size_t n = header_addresses(value, &s->tx.mem, &v);
+	size_t n = header_addresses(value, &s->tx.mem, &v), named = 0;
 	struct smtpd_refusal no = {0};
 	if (n > FROM_CHECKED_MAX)
 		return FROM_FOREIGN;
@@ -40,7 +40,11 @@ static enum from_verdict check_addresses(struct smtpd_session *s, slice value)
 		}
 		if (!may)
 			return FROM_FOREIGN;
+		named++;
 	}
+	/* An @ where we find no address: others may find one. */
+	if (named < n || n == 0)
+		return slice_index(value, '@') < value.n ? FROM_FOREIGN : FROM_NOBODY;
 	return FROM_OK;
 }
 
@@ -48,13 +52,16 @@ static enum from_verdict check_addresses(struct smtpd_session *s, slice value)
 static enum from_verdict check_from(struct smtpd_session *s, slice block)
 {
 	struct header_field f;
-	if (s->tx.summary.resent && header_find(block, S("Resent-From"), 0, &f))
-		return check_addresses(s, f.value);
+	if (s->tx.summary.resent && header_find(block, S("Resent-From"), 0, &f)) {
+		enum from_verdict v = check_addresses(s, f.value);
+		if (v != FROM_NOBODY)
+			return v;
+	}
 	for (size_t i = 0; header_find(block, S("From"), i, &f); i++) {
 		if (i >= FROM_CHECKED_MAX)
 			return FROM_FOREIGN;
 		enum from_verdict v = check_addresses(s, f.value);
-		if (v != FROM_OK)
+		if (v != FROM_OK && v != FROM_NOBODY)
 			return v;
 	}
 	return FROM_OK;

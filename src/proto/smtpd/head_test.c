@@ -162,6 +162,18 @@ TEST(from_belongs_to_the_login)
 			LOGGED_IN REST
 			"Resent-From: bob@example.com\r\nFrom: alice@example.com\r\n\r\nx\r\n" END,
 			"550 5.7.1 The From:", NULL, {NULL}, {NULL}},
+		/* Resent-From: that names nobody, and what other readers may take for From:. */
+		{SUBMISSION, NULL,
+			LOGGED_IN REST "Resent-From:\r\nFrom: bob@example.com\r\n\r\nx\r\n" END,
+			"550 5.7.1 The From:", NULL, {NULL}, {NULL}},
+		{SUBMISSION, NULL,
+			LOGGED_IN REST
+			"From: <alice@example.com> <bob@example.com>\r\n\r\nx\r\n" END,
+			"550 5.7.1 The From:", NULL, {NULL}, {NULL}},
+		{SUBMISSION, NULL, LOGGED_IN REST "From: @x:bob@example.com\r\n\r\nx\r\n" END,
+			"550 5.7.1 The From:", NULL, {NULL}, {NULL}},
+		{SUBMISSION, NULL, LOGGED_IN REST "From: (bob@example.com)\r\n\r\nx\r\n" END,
+			"550 5.7.1 The From:", NULL, {NULL}, {NULL}},
 		{SUBMISSION "header_from = any\n", NULL,
 			LOGGED_IN REST "From: bob@example.com\r\n\r\nx\r\n" END,
 			"250 2.0.0 Kept as", REST "From: bob@example.com\r\n\r\nx\r\n", {NULL},
