@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "bin/callout.h"
+#include "codec/charset.h"
 #include "run/link.h"
 #include "run/loop.h"
 #include "run/metrics.h"
@@ -62,7 +63,8 @@ static void admit(
 	struct edge *e, const struct smtpd_service *service, int fd, const struct net_addr *peer)
 {
 	const struct connections_conf *c = e->config->connections;
-	bool limited = !edge_in_nets(&service->conf->proxy_from, peer) &&
+	bool limited = peer->ss.ss_family != AF_UNIX &&
+		       !edge_in_nets(&service->conf->proxy_from, peer) &&
 		       !edge_in_nets(&service->conf->trusted, peer);
 	enum census_answer answer =
 		census_enter(e->census, peer, c->max, limited ? c->max_per_ip : 0);
@@ -220,6 +222,7 @@ static int make_services(struct edge *e, struct err *err)
 static int edge_prepare(struct role_env *env, struct err *err)
 {
 	struct edge *e = NEW(struct edge);
+	charset_warm_up(); /* subjects, for the trace */
 	env->self = e;
 	e->env = env;
 	e->config = &env->config;

@@ -1,7 +1,8 @@
 /*
  * Charsets by iconv(3), with the names and the mistakes that mail has. ASCII, UTF-8 and
  * windows-1252 are done here; all else is glibc's. The first use of a charset in a process may load
- * a gconv module, so a sandboxed process warms up what it needs before it locks itself in.
+ * a gconv module, which a sandboxed process cannot do: charset_warm_up loads them all (libc unloads
+ * what nobody has open, so one descriptor of each stays open).
  */
 #include "codec/charset.h"
 
@@ -176,4 +177,23 @@ bool charset_fits(slice charset, slice in)
 	size_t bad = run_iconv(cd, in, NULL);
 	iconv_close(cd);
 	return bad == 0;
+}
+
+/* One name for each module behind the names above. */
+void charset_warm_up(void)
+{
+	static const char *const names[] = {"GB18030", "BIG5-HKSCS", "CP932", "CP949",
+		"ISO-2022-JP", "ISO-2022-JP-3", "ISO-2022-KR", "ISO-2022-CN", "ISO-2022-CN-EXT",
+		"EUC-JP", "EUC-TW", "JOHAB", "UTF-7", "UTF-16", "UTF-32", "KOI8-R", "KOI8-U",
+		"KOI8-T", "ISO-8859-2", "ISO-8859-3", "ISO-8859-4", "ISO-8859-5", "ISO-8859-6",
+		"ISO-8859-7", "ISO-8859-8", "ISO-8859-9", "ISO-8859-10", "ISO-8859-11",
+		"ISO-8859-13", "ISO-8859-14", "ISO-8859-15", "ISO-8859-16", "CP1250", "CP1251",
+		"CP1253", "CP1254", "CP1255", "CP1256", "CP1257", "CP1258", "TIS-620", "CP874",
+		"CP437", "CP850", "CP851", "CP852", "CP855", "CP856", "CP857", "CP858", "CP860",
+		"CP861", "CP862", "CP863", "CP864", "CP865", "CP866", "CP868", "CP869", "KOI8-RU",
+		"EUC-JP-MS", "EUC-JISX0213", "VISCII", "TCVN", "MACINTOSH"};
+	static iconv_t open[sizeof names / sizeof *names];
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!open[i])
+			open[i] = iconv_open("UTF-8", names[i]);
 }

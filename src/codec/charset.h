@@ -11,3 +11,7 @@ bool charset_to_utf8(slice charset, slice in, struct buf *out);
 
 /* Whether every byte of it makes sense in that charset. */
 bool charset_fits(slice charset, slice in);
+
+/* Loads what conversions need later. Before the sandbox, which lets no process load code: without
+ * it only ASCII, UTF-8 and windows-1252 are known there. */
+void charset_warm_up(void);

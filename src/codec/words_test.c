@@ -5,6 +5,7 @@
 #include "codec/charset.h"
 #include "codec/qp.h"
 #include "codec/words.h"
+#include <sys/resource.h>
 
 TEST(words_decoding)
 {
@@ -142,6 +143,26 @@ TEST(charsets)
 		CHECK_STR(buf_slice(&out), cases[i].out);
 		CHECK_INT(charset_fits(slice_z(cases[i].charset), cases[i].in), cases[i].fits);
 	}
+}
+
+TEST(charsets_stay_known_without_files)
+{
+	static const char *const all[] = {"gb18030", "big5", "shift_jis", "euc-kr", "iso-2022-jp",
+		"iso-2022-cn", "euc-jp", "utf-7", "utf-16", "koi8-r", "koi8-u", "iso-8859-2",
+		"iso-8859-5", "iso-8859-15", "iso-8859-8-i", "windows-1250", "windows-1251",
+		"windows-1256", "cp866", "cp437", "macintosh", "tis-620", "viscii"};
+	AUTO(buf) struct buf out = BUF(1000);
+	struct rlimit before, none;
+	charset_warm_up();
+	/* No more files can be opened, so no module loaded. */
+	CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+	none = before;
+	none.rlim_cur = 0;
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (!charset_to_utf8(slice_z(all[i]), S("abcd"), &out))
+			test_fail(__FILE__, __LINE__, "%s was not loaded", all[i]);
+	CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 TEST(quoted_printable)
