@@ -117,6 +117,7 @@ int main(int argc, char **argv)
 	struct cli cli = {0};
 	setlocale(LC_TIME, "C");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	tr_from_environment();
 	int r = take_common(&cli, &argc, argv);
 	if (r == CLI_OK)

@@ -259,9 +259,11 @@ static void print_slot(const struct slot *s, struct buf *out)
 		return;
 	}
 	const char *state = !slot_ready(s) ? "starting" : s->wanted ? "ready" : "draining";
-	buf_printf(out, "%s %u %s pid=%d generation=%u crashes=%u up=%llds\n", s->role, s->instance,
-		state, (int)proc_pid(s->proc), proc_generation(s->proc), s->backoff.crashes,
-		(long long)((instant_now() - proc_started_at(s->proc)) / SECOND));
+	buf_printf(out, "%s %u %s pid=%d generation=%u crashes=%u up=%llds %s\n", s->role,
+		s->instance, state, (int)proc_pid(s->proc), proc_generation(s->proc),
+		s->backoff.crashes,
+		(long long)((instant_now() - proc_started_at(s->proc)) / SECOND),
+		proc_about(s->proc));
 }
 
 void master_status(struct master *m, struct buf *out)

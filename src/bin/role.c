@@ -123,12 +123,20 @@ struct running {
 	int status;
 };
 
+static void tell_ready(void)
+{
+	char state[SANDBOX_STATE_MAX], about[sizeof state + 16];
+	sandbox_state(state);
+	int n = snprintf(about, sizeof about, "sandbox=%s", state);
+	proc_child_ready(slice_of(about, (size_t)n));
+}
+
 static void open_role(void *arg)
 {
 	struct running *r = arg;
 	struct err e;
 	if (r->role->open(r->env, &e) == 0) {
-		proc_child_ready();
+		tell_ready();
 		return;
 	}
 	log_error(NULL, "role.failed", F("error", &e));

@@ -93,6 +93,7 @@ void loop_init(void)
 	}
 	forget_signals();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* writing then fails with EFBIG, which is handled */
 	timer_forget_all();
 	sched_init();
 	mail.first = NULL;

@@ -16,6 +16,7 @@
 enum {
 	PROC_CONTROL_FD = 3,
 	PROC_NAME_MAX = 48, /* of a role, of a descriptor, with the NUL */
+	PROC_ABOUT_MAX = 128, /* what a child tells about itself, with the NUL */
 	PROC_FDS_MAX = 128, /* descriptors in one message */
 	PROC_CONFIG_MAX = 1 << 20, /* bytes of configuration text */
 	PROC_ALIVE_EVERY = 10, /* seconds between two signs of life of a child */
@@ -73,8 +74,9 @@ struct proc_orders {
 /* Starts listening to the master and telling it that we live. After loop_init; the orders struct is
  * borrowed. SIGTERM means stop(PROC_STOP_SOON); SIGINT and SIGHUP are the master's and ignored. */
 void proc_child_run(const struct proc_orders *orders);
-/* Tells the master that this process serves. Once. */
-void proc_child_ready(void);
+/* Tells the master that this process serves. Once. `about`: words for people who ask the master how
+ * it is, below PROC_ABOUT_MAX bytes. */
+void proc_child_ready(slice about);
 
 /* ---- the master's side ---- */
 
@@ -101,6 +103,7 @@ const char *proc_role(const struct proc *p);
 unsigned proc_instance(const struct proc *p);
 unsigned proc_generation(const struct proc *p);
 bool proc_is_ready(const struct proc *p);
+const char *proc_about(const struct proc *p); /* empty before it is ready; printable ASCII */
 instant proc_started_at(const struct proc *p);
 
 /* Orders; false when the child takes none (gone, or its control socket is full). fd is borrowed. */

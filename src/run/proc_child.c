@@ -9,6 +9,7 @@
 #include "run/co.h"
 #include "run/log.h"
 #include "run/loop.h"
+#include "run/trim.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -102,25 +103,30 @@ void proc_start_done(struct proc_start *s)
 	*s = (struct proc_start){0};
 }
 
-static void tell(enum proc_message type)
+static void tell(enum proc_message type, slice text)
 {
-	char byte = (char)type;
+	AUTO(buf) struct buf m = BUF(PROC_ABOUT_MAX + 16);
 	struct err e;
-	if (proc_wire_send(PROC_CONTROL_FD, slice_of(&byte, 1), NULL, 0, &e) < 0)
+	buf_u8(&m, (uint8_t)type);
+	buf_str(&m, text);
+	if (proc_wire_send(PROC_CONTROL_FD, buf_slice(&m), NULL, 0, &e) < 0)
 		log_debug(NULL, "proc.unheard", F("error", &e));
 }
 
-void proc_child_ready(void)
+void proc_child_ready(slice about)
 {
-	tell(PROC_MSG_READY);
+	must(about.n < PROC_ABOUT_MAX);
+	tell(PROC_MSG_READY, about);
 }
 
 static void live(void *arg)
 {
 	(void)arg;
 	struct err e;
-	while (co_sleep(instant_in(PROC_ALIVE_EVERY * SECOND), &e) == 0)
-		tell(PROC_MSG_ALIVE);
+	while (co_sleep(instant_in(PROC_ALIVE_EVERY * SECOND), &e) == 0) {
+		tell(PROC_MSG_ALIVE, S(""));
+		trim_when_quiet();
+	}
 }
 
 /* ---- orders ---- */

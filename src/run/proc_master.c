@@ -26,6 +26,7 @@ struct proc {
 	pid_t pid;
 	int socket;
 	bool ready;
+	char about[PROC_ABOUT_MAX];
 	instant started_at;
 	struct proc_events events;
 };
@@ -79,11 +80,22 @@ static int send_start(int socket, const struct proc_spec *spec, struct err *e)
 	return proc_wire_send(socket, buf_slice(&m), fds, spec->nfds + 1, e);
 }
 
+/* It may come from a process that was taken over, and people will see it. */
+static void keep_about(struct proc *p, slice about)
+{
+	if (about.n >= sizeof p->about)
+		return;
+	for (size_t i = 0; i < about.n; i++)
+		p->about[i] = about.p[i] >= ' ' && about.p[i] <= '~' ? about.p[i] : '?';
+}
+
 static void hear(struct proc *p, const struct proc_received *r)
 {
-	if (r->n == 0 || r->bytes[0] != PROC_MSG_READY || p->ready)
+	struct cur c = cur_of(slice_of(r->bytes, r->n));
+	if (cur_u8(&c) != PROC_MSG_READY || p->ready)
 		return;
 	p->ready = true;
+	keep_about(p, cur_str(&c));
 	if (p->events.ready)
 		p->events.ready(p->events.arg, p);
 }
@@ -199,6 +211,11 @@ unsigned proc_generation(const struct proc *p)
 bool proc_is_ready(const struct proc *p)
 {
 	return p->ready;
+}
+
+const char *proc_about(const struct proc *p)
+{
+	return p->about;
 }
 
 instant proc_started_at(const struct proc *p)

@@ -51,7 +51,7 @@ static void child_wake(void *arg)
 static void child_open(void *arg)
 {
 	(void)arg;
-	proc_child_ready();
+	proc_child_ready(S("about=this\x1b"));
 }
 
 /* Reports through the descriptor "out" what it was told. */
@@ -101,6 +101,7 @@ static void on_ready(void *arg, struct proc *p)
 {
 	struct watched *w = arg;
 	CHECK(p == w->p && proc_is_ready(p));
+	CHECK_STR(slice_z(proc_about(p)), S("about=this?"));
 	w->ready = true;
 	cond_wake_all(&w->changed);
 }

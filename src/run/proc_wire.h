@@ -13,7 +13,7 @@ enum proc_message {
 	PROC_MSG_LINK, /* role, instance; the descriptor */
 	PROC_MSG_RELOAD, /* path; text by memfd */
 	PROC_MSG_WAKE,
-	PROC_MSG_READY, /* child to master */
+	PROC_MSG_READY, /* child to master: about itself */
 	PROC_MSG_ALIVE,
 };
 

@@ -62,6 +62,9 @@ static int drop_capabilities(struct err *e)
 /* The leak checker of sanitized builds cannot look at a sandboxed process: it asks here, at the
  * end. */
 static int entered;
+static slice lacks_files = S_INIT(""),
+	     lacks_calls = S_INIT(""); /* what of the sandbox is missing */
+static bool turned_off;
 int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {
@@ -113,17 +116,28 @@ static int after_user(const struct sandbox *s, struct err *e)
 int sandbox_enter(const struct sandbox *s, struct err *e)
 {
 	tzset(); /* reads /etc/localtime while it can */
-	slice lacks;
 	if (limits(s, e) < 0 || give_up_root(s->user, e) < 0 || after_user(s, e) < 0)
 		return err_wrap(e, "sandbox");
 	if (drop_capabilities(e) < 0)
 		return err_wrap(e, "sandbox");
 	entered = 1;
-	if (s->mode == SANDBOX_OFF)
+	turned_off = s->mode == SANDBOX_OFF;
+	if (turned_off)
 		return 0;
-	if (sandbox_landlock(s, &lacks, e) < 0 || missing(s, lacks, e) < 0)
+	if (sandbox_landlock(s, &lacks_files, e) < 0 || missing(s, lacks_files, e) < 0)
 		return err_wrap(e, "sandbox");
-	if (sandbox_seccomp(s, &lacks, e) < 0 || missing(s, lacks, e) < 0)
+	if (sandbox_seccomp(s, &lacks_calls, e) < 0 || missing(s, lacks_calls, e) < 0)
 		return err_wrap(e, "sandbox");
 	return 0;
+}
+
+void sandbox_state(char out[SANDBOX_STATE_MAX])
+{
+	if (!entered || turned_off)
+		snprintf(out, SANDBOX_STATE_MAX, "off");
+	else if (lacks_files.n + lacks_calls.n == 0)
+		snprintf(out, SANDBOX_STATE_MAX, "complete");
+	else
+		snprintf(out, SANDBOX_STATE_MAX, "without:%.*s%s%.*s", SFMT(lacks_files),
+			lacks_files.n && lacks_calls.n ? "," : "", SFMT(lacks_calls));
 }

@@ -37,6 +37,9 @@ struct sandbox {
 
 /* ERR_PERM with the part that failed in the text. */
 int sandbox_enter(const struct sandbox *s, struct err *e);
+/* What this process is confined by: "complete", "off", or "without:" and what the kernel lacks. */
+enum { SANDBOX_STATE_MAX = 64 };
+void sandbox_state(char out[SANDBOX_STATE_MAX]);
 
 /* The ids of `user`; when it does not exist those of "nobody". ERR_NOTFOUND. */
 int sandbox_user_ids(slice user, unsigned *ret_uid, unsigned *ret_gid, struct err *e);

@@ -169,8 +169,7 @@ TEST(sandbox_off_still_gives_up_root)
 	if (geteuid() != 0)
 		test_skip("needs root");
 	struct err e;
-	const struct sandbox s = {
-		.mode = SANDBOX_OFF, .may = SANDBOX_NO_DUMP, .user = S("nobody")};
+	const struct sandbox s = {.mode = SANDBOX_OFF, .may = SANDBOX_NO_DUMP, .user = S("nobody")};
 	CHECK(sandbox_enter(&s, &e) == 0);
 	CHECK(geteuid() != 0);
 	CHECK_INT(try_open(S("/etc/passwd"), O_RDONLY), 0);
@@ -182,8 +181,7 @@ TEST(sandbox_limits)
 {
 	struct rlimit r;
 	struct err e;
-	const struct sandbox s = {
-		.may = SANDBOX_NO_DUMP, .user = S("nobody"), .open_files = 77};
+	const struct sandbox s = {.may = SANDBOX_NO_DUMP, .user = S("nobody"), .open_files = 77};
 	CHECK(sandbox_enter(&s, &e) == 0);
 	CHECK(getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur == 77);
 	CHECK(getrlimit(RLIMIT_CORE, &r) == 0 && r.rlim_max == 0);
@@ -197,6 +195,46 @@ TEST(sandbox_required_says_what_lacks)
 	const struct sandbox s = {.mode = SANDBOX_REQUIRED, .user = S("nobody")};
 	CHECK(sandbox_enter(&s, &e) < 0 && e.kind == ERR_PERM);
 	CHECK(strstr(e.text, "seccomp") != NULL);
+}
+
+TEST(sandbox_says_how_complete_it_is)
+{
+	char state[SANDBOX_STATE_MAX];
+	sandbox_state(state);
+	CHECK_STR(slice_z(state), S("off"));
+	make_dir();
+	enter(0);
+	sandbox_state(state);
+	if (SAN_ON)
+		CHECK(strncmp(state, "without:", 8) == 0 && strstr(state, "seccomp"));
+	else if (have_landlock(6))
+		CHECK_STR(slice_z(state), S("complete"));
+}
+
+static void forbidden(void *ret)
+{
+	*(int *)ret = syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0) < 0 ? errno : 0;
+}
+
+static void forbidden_in_pool(void *arg)
+{
+	pool_call(forbidden, arg);
+}
+
+static void only_with_seccomp(void);
+
+/* There, too, it fails and kills nobody. */
+TEST(sandbox_holds_in_pool_threads)
+{
+	int result = 0;
+	only_with_seccomp();
+	loop_init();
+	pool_init(1);
+	make_dir();
+	enter(0);
+	loop_main(forbidden_in_pool, &result);
+	CHECK_INT(result, EPERM);
+	pool_done();
 }
 
 /* ---- system calls ---- */
