@@ -165,6 +165,32 @@ TEST(blob_attachments_are_shared)
 	CHECK_INT(access(path, F_OK), 0);
 }
 
+/* What rotted on the disk is not shared any further: the next message brings its own copy. */
+TEST(blob_damaged_segments_are_not_shared)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	struct blobs *b = open_store(&d);
+	struct err e;
+	AUTO(buf) struct buf m = BUF(4 << 20);
+	multipart(&m, "one", 200000, 5);
+	blob_id one = store(b, buf_slice(&m), 4096);
+	CHECK_INT(blobs_sync(b, &e), 0);
+	blobs_idle(b);
+	blob_settle(b, one);
+	blobs_close(b);
+	char name[PACK_NAME_MAX], path[200];
+	pack_name(blob_pack(one), name);
+	snprintf(path, sizeof path, "%s/blob/%s", d.path, name);
+	int fd = open(path, O_RDWR);
+	CHECK_INT(pwrite(fd, "rot", 3, PACK_RECORDS_AT + 100000), 3);
+	close(fd);
+	b = open_store(&d);
+	blob_id two = store(b, buf_slice(&m), 4096);
+	CHECK_INT(blobs_sync(b, &e), 0);
+	check_read(b, two, buf_slice(&m));
+	blobs_close(b);
+}
+
 TEST(blob_small_messages_leave_the_index_alone)
 {
 	AUTO(testdir) struct testdir d = testdir_make();

@@ -210,17 +210,16 @@ static blob_id find_fresh(struct blob_writer *w, slice digest, uint32_t size)
 	return s->id;
 }
 
-static bool is_there(struct blobs *b, blob_id id, slice digest, uint32_t size)
+/* Reads it all: were it damaged since, every new message would share the damage. */
+static bool is_there(struct blobs *b, blob_id id, slice bytes)
 {
+	AUTO(pack_record) struct pack_record r = {0};
 	struct pack_in *p;
 	struct err e;
 	if (pack_cache_get(&b->cache, blob_pack(id), &p, &e) < 0)
 		return false;
-	struct record r;
-	char stored[DIGEST_SIZE];
-	bool same = pack_in_peek(p, blob_offset(id), &r, stored, &e) == 0 &&
-		    r.type == RECORD_SEGMENT && r.raw == size &&
-		    slice_eq(slice_of(stored, DIGEST_SIZE), digest);
+	bool same = pack_in_read(p, blob_offset(id), (uint32_t)bytes.n, &r, &e) == 0 &&
+		    r.head.type == RECORD_SEGMENT && slice_eq(r.content, bytes);
 	pack_cache_put(&b->cache, p);
 	return same;
 }
@@ -243,7 +242,7 @@ static void share(void *arg)
 	pthread_mutex_lock(&b->lock);
 	bool held = refer_to(j->w, blob_pack(id), &e) == 0;
 	pthread_mutex_unlock(&b->lock);
-	if (held && is_there(b, id, digest, size))
+	if (held && is_there(b, id, j->bytes))
 		j->found = id;
 }
 
