@@ -89,21 +89,28 @@ struct drop {
 	bool full;
 };
 
+/* Sets p->full. What is in the mailbox since before a crash does not count twice. */
+static int check_quota(struct sql *db, struct drop *p, struct err *e)
+{
+	uint64_t bytes, messages;
+	if (mailbox_usage(db, p->d.account_id, &bytes, &messages, e) < 0)
+		return -1;
+	if (bytes + p->d.size + p->d.prefix.n <= p->quota)
+		return 0;
+	int delivered = mailbox_delivered(db, &p->d, e);
+	p->full = delivered == 0;
+	return delivered < 0 ? -1 : 0;
+}
+
 /* A full mailbox is an answer, not a failure: the others of the group commit goes on. */
 static int drop_tx(struct sql *db, void *arg, struct err *e)
 {
 	struct drop *p = arg;
 	uint32_t uid;
 	p->full = false;
-	if (p->quota) {
-		uint64_t bytes, messages;
-		if (mailbox_usage(db, p->d.account_id, &bytes, &messages, e) < 0)
-			return -1;
-		p->full = bytes + p->d.size + p->d.prefix.n > p->quota;
-		if (p->full)
-			return 0;
-	}
-	return mailbox_deliver_tx(db, &p->d, &uid, e);
+	if (p->quota && check_quota(db, p, e) < 0)
+		return -1;
+	return p->full ? 0 : mailbox_deliver_tx(db, &p->d, &uid, e);
 }
 
 static void drop_done(void *arg, const struct err *e)

@@ -166,6 +166,12 @@ static int delivered_before(
 	return returned(s, ret, e);
 }
 
+int mailbox_delivered(struct sql *db, const struct mailbox_delivery *d, struct err *e)
+{
+	int64_t uid;
+	return delivered_before(db, d, &uid, e);
+}
+
 static int insert_message(
 	struct sql *db, const struct mailbox_delivery *d, const struct place *p, struct err *e)
 {

@@ -38,6 +38,9 @@ struct mailbox_delivery {
 int mailbox_deliver_tx(
 	struct sql *db, const struct mailbox_delivery *d, uint32_t *ret_uid, struct err *e);
 
+/* Is this delivery there already? 1, 0, -1. */
+int mailbox_delivered(struct sql *db, const struct mailbox_delivery *d, struct err *e);
+
 struct mailbox_message {
 	int64_t account_id;
 	uint32_t uid;
