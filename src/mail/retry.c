@@ -61,6 +61,18 @@ int64_t retry_next(const struct retry_config *c, int32_t attempts, int64_t now, 
 	return at > expires_at && expires_at > now ? expires_at : at;
 }
 
+int64_t retry_longest(const struct retry_config *c)
+{
+	int64_t longest = 0;
+	for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+		if (hints[i].least > longest)
+			longest = hints[i].least;
+	for (int32_t i = 1; i <= RETRY_WAITS_MAX; i++)
+		if (scheduled(c, i) > longest)
+			longest = scheduled(c, i);
+	return longest + longest / 5;
+}
+
 bool retry_warning_due(const struct retry_config *c, const struct queue_msg *m,
 	const struct queue_rcpt *r, int64_t now)
 {

@@ -26,6 +26,9 @@ struct retry_config {
 int64_t retry_next(const struct retry_config *c, int32_t attempts, int64_t now, int64_t expires_at,
 	struct status_code status, uint64_t random);
 
+/* No wait of this schedule is longer. */
+int64_t retry_longest(const struct retry_config *c);
+
 /* A recipient deferred now: has its time run out? */
 static inline bool retry_expired(const struct queue_msg *m, int64_t now)
 {

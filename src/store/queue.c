@@ -176,12 +176,56 @@ int queue_update_tx(struct sql *db, msg_id id, const struct queue_rcpt *r, size_
 	return 0;
 }
 
+/* Lane by lane: so the index leads behind those that are due already, of which there may be many.
+ */
 int64_t queue_hasten_tx(struct sql *db, slice dest, int64_t now, int64_t most, struct err *e)
 {
-	return sql_run(db, e,
-		"UPDATE rcpt SET next_at = $2 WHERE state = 0 AND (msg, idx) IN"
-		" (SELECT msg, idx FROM rcpt WHERE dest = $1 AND state = 0 AND next_at > $2 LIMIT $3)",
-		"tii", dest, now, most);
+	int64_t done = 0;
+	for (int head = 0; head < QUEUE_PRIORITIES * QUEUE_LANES && done < most; head++) {
+		int64_t n = sql_run(db, e,
+			"UPDATE rcpt SET next_at = $2 WHERE (msg, idx) IN"
+			" (SELECT msg, idx FROM rcpt WHERE state = 0 AND dest = $1 AND priority = "
+			"$3"
+			" AND lane = $4 AND next_at > $2 LIMIT $5)",
+			"tiiii", dest, now, (int64_t)head / QUEUE_LANES,
+			(int64_t)head % QUEUE_LANES, most - done);
+		if (n < 0)
+			return -1;
+		done += n;
+	}
+	return done;
+}
+
+int queue_dated_beyond(struct sql *db, int64_t wall, bool *ret, struct err *e)
+{
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT 1 FROM rcpt WHERE state = 0 AND next_at > $1 LIMIT 1", e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, wall);
+	int r = sql_step(s, e);
+	if (r < 0)
+		return -1;
+	*ret = r;
+	if (r)
+		sql_reset(s);
+	return 0;
+}
+
+int64_t queue_clock_tx(struct sql *db, int64_t now, int64_t horizon, int64_t most, struct err *e)
+{
+	int64_t n = sql_run(db, e,
+		"UPDATE rcpt SET next_at = $1 WHERE (msg, idx) IN"
+		" (SELECT msg, idx FROM rcpt WHERE state = 0 AND next_at > $2 LIMIT $3)",
+		"iii", now, now + horizon, most);
+	if (n < 0)
+		return -1;
+	int64_t m = sql_run(db, e,
+		"UPDATE msg SET arrived_at = $1, expires_at = $1 + expires_at - arrived_at WHERE "
+		"id IN"
+		" (SELECT id FROM msg WHERE id >= $2 AND arrived_at > $3 LIMIT $4)",
+		"iiii", now, msg_id_floor(now + horizon), now + horizon, most);
+	return m < 0 ? -1 : n > m ? n : m;
 }
 
 int queue_end_tx(struct sql *db, msg_id id, const int32_t *idx, size_t n, struct err *e)

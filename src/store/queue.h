@@ -107,8 +107,16 @@ enum queue_change { QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_BOUNCE };
 int queue_change_tx(struct sql *db, msg_id id, int32_t idx, enum queue_change change, slice by,
 	slice reason, struct err *e);
 
-/* A destination works again: up to `most` recipients that wait for it become due now. Returns how many. */
+/* A destination works again: up to `most` recipients that wait for it become due now. Returns how
+ * many. */
 int64_t queue_hasten_tx(struct sql *db, slice dest, int64_t now, int64_t most, struct err *e);
+
+/* Is anything due only after `wall`? Walks the index of what waits: not for every day. */
+int queue_dated_beyond(struct sql *db, int64_t wall, bool *ret, struct err *e);
+/* The clock was set back: what was dated by the wrong one, beyond now + horizon, is due now, and
+ * its messages count as arrived now. At most `most` of each; returns how many (less than `most`:
+ * all). */
+int64_t queue_clock_tx(struct sql *db, int64_t now, int64_t horizon, int64_t most, struct err *e);
 
 /* Recipients that are finished; the message goes with its last one. */
 int queue_end_tx(struct sql *db, msg_id id, const int32_t *idx, size_t n, struct err *e);

@@ -185,6 +185,59 @@ TEST(administrators_changes_win)
 	sql_close(db);
 }
 
+TEST(hasten_makes_one_destination_due)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	struct sql *db = open_queue(&d);
+	struct err e;
+	char sender[20];
+	for (int i = 0; i < 40; i++) {
+		snprintf(sender, sizeof sender, "s%d@x", i);
+		add(db, slice_z(sender), i % 4 ? S("smtp:a") : S("smtp:b"), i % QUEUE_PRIORITIES,
+			i < 10 ? 50 : 1000 + i);
+	}
+	CHECK_INT(queue_hasten_tx(db, S("smtp:a"), 100, 15, &e), 15);
+	CHECK_INT(queue_hasten_tx(db, S("smtp:a"), 100, 15, &e), 8);
+	CHECK_INT(queue_hasten_tx(db, S("smtp:a"), 100, 15, &e), 0);
+	CHECK_INT(queue_hasten_tx(db, S("smtp:b"), 100, 15, &e), 7);
+	sql_close(db);
+}
+
+TEST(rows_of_a_wrong_clock_are_mended)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	struct sql *db = open_queue(&d);
+	struct err e;
+	struct arena a = {0};
+	struct queue_msg m;
+	int64_t now = wall_now(), wrong = now + 300 * DAY;
+	msg_id good = add(db, S("s@x"), S("smtp:a"), QUEUE_NORMAL, now + HOUR);
+	msg_id late = add(db, S("s@x"), S("smtp:a"), QUEUE_NORMAL, wrong);
+	struct queue_rcpt r = {.address = S("r@a"), .dest = S("smtp:a"), .next_at = wrong};
+	struct queue_msg future = {.id = msg_id_floor(wrong) + 1,
+		.arrived_at = wrong,
+		.expires_at = wrong + 5 * DAY,
+		.rcpts = &r,
+		.nrcpts = 1};
+	OK(queue_add_tx(db, &future, &e));
+	bool beyond = false;
+	OK(queue_dated_beyond(db, now + DAY, &beyond, &e));
+	CHECK(beyond);
+	CHECK_INT(queue_clock_tx(db, now, DAY, 1000, &e), 2);
+	CHECK_INT(queue_clock_tx(db, now, DAY, 1000, &e), 0);
+	OK(queue_dated_beyond(db, now + DAY, &beyond, &e));
+	CHECK(!beyond);
+	OK(queue_load(db, good, &a, &m, &e));
+	CHECK_INT(m.rcpts[0].next_at, now + HOUR);
+	OK(queue_load(db, late, &a, &m, &e));
+	CHECK_INT(m.rcpts[0].next_at, now);
+	OK(queue_load(db, future.id, &a, &m, &e));
+	CHECK(m.rcpts[0].next_at == now && m.arrived_at == now);
+	CHECK_INT(m.expires_at, now + 5 * DAY);
+	arena_done(&a);
+	sql_close(db);
+}
+
 struct sweep_log {
 	struct {
 		char dest[32], sender[32];
