@@ -62,20 +62,32 @@ static uint64_t mix(uint64_t h)
 	return h;
 }
 
-static struct list *item_chain(struct flow *s, msg_id id, const struct flow_dest *d)
+/* All groups of a message are in one chain. */
+static struct list *item_chain(const struct flow *s, msg_id id)
 {
-	return &s->items[mix((uint64_t)id ^ (uintptr_t)d) % TABLE_SIZE];
+	return &s->items[mix((uint64_t)id) % TABLE_SIZE];
 }
 
 static struct flow_item *find_item(struct flow *s, msg_id id, const struct flow_dest *d)
 {
-	struct list *chain = item_chain(s, id, d);
+	struct list *chain = item_chain(s, id);
 	list_each(n, chain) {
 		struct flow_item *it = list_entry(n, struct flow_item, chain);
 		if (it->id == id && it->dest == d)
 			return it;
 	}
 	return NULL;
+}
+
+bool flow_others_under_way(const struct flow *s, const struct flow_item *it)
+{
+	struct list *chain = item_chain(s, it->id);
+	list_each(n, chain) {
+		const struct flow_item *other = list_entry(n, struct flow_item, chain);
+		if (other->id == it->id && other != it && other->state != FLOW_WAITING)
+			return true;
+	}
+	return false;
 }
 
 static struct flow_sender *get_sender(
@@ -105,13 +117,19 @@ static void free_sender(struct flow_sender *q)
 	free(q);
 }
 
+static void drop_letter(struct flow *s, struct flow_item *it)
+{
+	struct letter *l = take(&it->letter);
+	if (l && --l->held == 0)
+		s->st.bytes -= l->bytes;
+	letter_unref(l);
+}
+
 static void free_item(struct flow *s, struct flow_item *it)
 {
 	struct flow_dest *d = it->dest;
 	list_remove(&it->chain);
-	if (it->letter && --it->letter->held == 0)
-		s->st.bytes -= it->letter->bytes;
-	letter_unref(it->letter);
+	drop_letter(s, it);
 	free(it);
 	s->st.groups--;
 	d->known--;
@@ -184,7 +202,7 @@ enum flow_added flow_add(struct flow *s, msg_id id, slice dest, slice sender,
 		.letter = keep_letter(s, letter),
 		.waiting_since = now};
 	list_init(&it->node);
-	list_append(item_chain(s, id, d), &it->chain);
+	list_append(item_chain(s, id), &it->chain);
 	s->st.groups++;
 	d->known++;
 	enqueue(s, it, get_sender(s, d, priority, hash, true), false);
@@ -244,6 +262,7 @@ bool flow_putback(struct flow *s, struct flow_item *it, instant now)
 	it->putbacks++;
 	s->st.putbacks++;
 	s->st.running--;
+	drop_letter(s, it); /* an administrator may have changed it meanwhile: it is loaded again */
 	/* Its sender is not known any more; a queue of its own at the head of the ring is as good.
 	 */
 	struct flow_dest *d = it->dest;

@@ -122,6 +122,8 @@ bool flow_report(struct flow *s, struct flow_session *session, enum flow_verdict
 
 /* RUNNING -> waiting again at the head of its queue, untried. False: it was too often; defer it. */
 bool flow_putback(struct flow *s, struct flow_item *item, instant now);
+/* Is another group of the same message running or settling? */
+bool flow_others_under_way(const struct flow *s, const struct flow_item *item);
 /* RUNNING -> SETTLING: the attempt is over, its result not yet on disk. */
 void flow_settling(struct flow *s, struct flow_item *item);
 /* RUNNING or SETTLING -> gone: its result is on disk (or nothing needs to be written). Frees. */

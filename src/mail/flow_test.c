@@ -454,6 +454,33 @@ TEST(flow_knows_what_it_has)
 	world_free(w);
 }
 
+/* What goes back untried is loaded again; a bounce sees that another group is under way. */
+TEST(flow_putback_forgets_the_letter)
+{
+	struct fake_dest dests[2] = {{.key = "x", .takes = SECOND}, {.key = "y", .takes = SECOND}};
+	struct flow_config c = flow_defaults();
+	c.start = c.most = 1;
+	struct world *w = world_new(dests, 2, &c);
+	struct letter *l = letter_new();
+	l->bytes = 1000;
+	CHECK_INT(flow_add(w->s, 1, S("x"), S("a"), QUEUE_NORMAL, l, w->now), FLOW_ADDED);
+	CHECK_INT(flow_add(w->s, 1, S("y"), S("a"), QUEUE_NORMAL, NULL, w->now), FLOW_ADDED);
+	letter_unref(l);
+	struct flow_session *x = w->heap[0].session, *y = w->heap[1].session;
+	struct flow_item *one = flow_next(w->s, x, w->now);
+	CHECK(one && one->letter);
+	CHECK(!flow_others_under_way(w->s, one));
+	struct flow_item *two = flow_next(w->s, y, w->now);
+	CHECK(two && flow_others_under_way(w->s, one));
+	CHECK(flow_putback(w->s, one, w->now));
+	CHECK(!one->letter);
+	CHECK_INT(flow_stats(w->s).bytes, 0);
+	CHECK(!flow_others_under_way(w->s, two));
+	flow_release(w->s, two, w->now);
+	flow_drop_waiting(w->s);
+	world_free(w);
+}
+
 TEST(flow_letters_are_bounded_by_bytes)
 {
 	struct flow_config c = flow_defaults();
