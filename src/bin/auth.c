@@ -199,12 +199,24 @@ static slice known_name(slice login, const struct login *l, char out[NAME_MAX_CO
 	return slice_of(out, (size_t)n);
 }
 
+static bool network_locked_out(struct auth *a, const struct login *l)
+{
+	return auth_failures_count(&a->by_network, slice_z(l->network), instant_now()) >=
+	       a->conf->failures_per_ip;
+}
+
+/* Under one name in all its spellings: else each would have failures of its own. */
+static slice counted_name(const struct login *l)
+{
+	slice canonical = sasl_login(l->sasl);
+	return canonical.n ? canonical : sasl_name(l->sasl);
+}
+
 static const char *locked_out(struct auth *a, const struct login *l, slice name)
 {
 	char text[NAME_MAX_COUNTED];
 	instant now = instant_now();
-	if (auth_failures_count(&a->by_network, slice_z(l->network), now) >=
-		a->conf->failures_per_ip)
+	if (network_locked_out(a, l))
 		return "too many failures from this network";
 	if (name.n && auth_failures_count(&a->by_login, name, now) >= a->conf->failures_per_login &&
 		!auth_failures_count(&a->known, known_name(name, l, text), now))
@@ -216,8 +228,8 @@ static void count_failure(struct auth *a, const struct login *l)
 {
 	instant now = instant_now();
 	auth_failures_add(&a->by_network, slice_z(l->network), now);
-	if (sasl_name(l->sasl).n)
-		auth_failures_add(&a->by_login, sasl_name(l->sasl), now);
+	if (counted_name(l).n)
+		auth_failures_add(&a->by_login, counted_name(l), now);
 }
 
 static void told(const struct login *l, const char *event, const char *why)
@@ -231,7 +243,7 @@ static enum auth_outcome judge(
 	struct auth *a, struct login *l, enum sasl_outcome outcome, const char **ret_why)
 {
 	char text[NAME_MAX_COUNTED];
-	const char *locked = locked_out(a, l, sasl_name(l->sasl));
+	const char *locked = locked_out(a, l, counted_name(l));
 	*ret_why = locked ? locked : sasl_why(l->sasl);
 	if (outcome == SASL_TEMP) {
 		metric_add(&logins_temp, 1);
@@ -269,8 +281,15 @@ static void proceed(struct auth *a, struct login *l, slice response, struct link
 	const char *why = "";
 	struct err e;
 	l->busy = true;
-	int stepped = step(a, &s, &e);
-	if (stepped < 0) {
+	/* Who guesses passwords does not keep the hashing from others. */
+	bool shut = sasl_will_hash(l->sasl) && network_locked_out(a, l);
+	int stepped = shut ? 0 : step(a, &s, &e);
+	if (shut) {
+		reply.outcome = AUTH_FAILED;
+		why = "too many failures from this network";
+		metric_add(&logins_refused, 1);
+		told(l, "auth.refused", why);
+	} else if (stepped < 0) {
 		reply.outcome = AUTH_TEMP;
 		why = e.text;
 	} else if (s.outcome == SASL_MORE) {

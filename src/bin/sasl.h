@@ -36,7 +36,7 @@ struct sasl *sasl_begin(
  * borrowed until the next call. */
 enum sasl_outcome sasl_step(
 	struct sasl *s, slice response, sasl_lookup lookup, void *arg, slice *ret_challenge);
-slice sasl_login(const struct sasl *s); /* after SASL_OK: canonical */
+slice sasl_login(const struct sasl *s); /* canonical, once the account was found; or empty */
 slice sasl_name(const struct sasl *s); /* as the client gave it, or empty */
 const char *sasl_why(const struct sasl *s); /* after FAILED, TEMP */
 /* Will the next step hash a password? */
