@@ -34,15 +34,18 @@ static void emit(struct buf *out, slice s)
 		fwrite(s.p, 1, s.n, stdout);
 }
 
+/* What a terminal obeys, or what changes the order of what stands around it. */
+static bool is_control(uint32_t cp)
+{
+	return cp < ' ' || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x2028 && cp <= 0x202e) ||
+	       (cp >= 0x2066 && cp <= 0x2069);
+}
+
 static void put_safe(struct buf *clean, slice text)
 {
 	uint32_t cp;
-	while (utf8_next(&text, &cp)) {
-		bool control = cp < ' ' || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 ||
-			       cp == 0x2029 || (cp >= 0x202a && cp <= 0x202e) ||
-			       (cp >= 0x2066 && cp <= 0x2069);
-		utf8_put(clean, control ? '?' : cp);
-	}
+	while (utf8_next(&text, &cp))
+		utf8_put(clean, is_control(cp) ? '?' : cp);
 }
 
 void out_safe(slice text)
@@ -166,19 +169,18 @@ static void new_line(struct json *j)
 
 static void quoted(struct json *j, slice v)
 {
-	AUTO(buf) struct buf clean = BUF(4 * v.n + 16), out = BUF(32 * (v.n + 16));
-	utf8_scrub(&clean, v);
+	AUTO(buf) struct buf out = BUF(32 * (v.n + 16));
+	uint32_t cp;
 	buf_byte(&out, '"');
-	for (size_t i = 0; i < clean.n; i++) {
-		unsigned char c = (unsigned char)clean.p[i];
-		if (c == '"' || c == '\\')
+	while (utf8_next(&v, &cp)) {
+		if (cp == '"' || cp == '\\')
 			buf_byte(&out, '\\');
-		if (c == '\n')
+		if (cp == '\n')
 			buf_put(&out, S("\\n"));
-		else if (c < ' ' || c == 0x7f)
-			buf_printf(&out, "\\u%04x", c);
+		else if (is_control(cp))
+			buf_printf(&out, "\\u%04x", cp);
 		else
-			buf_byte(&out, (char)c);
+			utf8_put(&out, cp);
 	}
 	buf_byte(&out, '"');
 	json_raw(j, buf_slice(&out));

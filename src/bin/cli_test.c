@@ -56,7 +56,7 @@ TEST(json_is_well_formed)
 	json_begin(&j);
 	json_array(&j, "rows");
 	json_object(&j, NULL);
-	json_text(&j, "a\"b", S("q\"\\\n\x01王\xff"));
+	json_text(&j, "a\"b", S("q\"\\\n\x01王\xff\xc2\x9b\xe2\x80\xae"));
 	json_int(&j, "n", -5);
 	json_close(&j, '}');
 	json_text(&j, NULL, S(""));
@@ -67,19 +67,20 @@ TEST(json_is_well_formed)
 	json_time(&j, "at", 1795309870LL * SECOND);
 	json_time(&j, "never", 0);
 	json_end(&j);
-	CHECK_STR(buf_slice(&out), S("{\n"
-				     "  \"rows\": [\n"
-				     "    {\n"
-				     "      \"a\\\"b\": \"q\\\"\\\\\\n\\u0001王\xef\xbf\xbd\",\n"
-				     "      \"n\": -5\n"
-				     "    },\n"
-				     "    \"\"\n"
-				     "  ],\n"
-				     "  \"none\": [],\n"
-				     "  \"yes\": true,\n"
-				     "  \"at\": \"2026-11-22T01:11:10.000Z\",\n"
-				     "  \"never\": null\n"
-				     "}\n"));
+	CHECK_STR(buf_slice(&out),
+		S("{\n"
+		  "  \"rows\": [\n"
+		  "    {\n"
+		  "      \"a\\\"b\": \"q\\\"\\\\\\n\\u0001王\xef\xbf\xbd\\u009b\\u202e\",\n"
+		  "      \"n\": -5\n"
+		  "    },\n"
+		  "    \"\"\n"
+		  "  ],\n"
+		  "  \"none\": [],\n"
+		  "  \"yes\": true,\n"
+		  "  \"at\": \"2026-11-22T01:11:10.000Z\",\n"
+		  "  \"never\": null\n"
+		  "}\n"));
 }
 
 TEST(sizes_and_ages)

@@ -51,19 +51,34 @@ static slice event_name(slice event)
 static bool needs_quotes(slice v)
 {
 	for (size_t i = 0; i < v.n; i++)
-		if (v.p[i] == ' ' || v.p[i] == '=')
+		if (v.p[i] == ' ' || v.p[i] == '=' || v.p[i] == '"')
 			return true;
 	return v.n == 0;
+}
+
+/* A quote inside must not look like the end: values come from strangers. */
+static void print_quoted(slice v)
+{
+	AUTO(buf) struct buf text = BUF(2 * v.n + 2);
+	buf_byte(&text, '"');
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.p[i] == '"' || v.p[i] == '\\')
+			buf_byte(&text, '\\');
+		buf_byte(&text, v.p[i]);
+	}
+	buf_byte(&text, '"');
+	out_safe(buf_slice(&text));
 }
 
 static void print_fields(slice fields, struct arena *a)
 {
 	slice key, value;
 	while (trace_field(&fields, a, &key, &value)) {
-		bool quotes = needs_quotes(value);
-		printf("  %.*s=%s", SFMT(key), quotes ? "\"" : "");
-		out_safe(value);
-		fputs(quotes ? "\"" : "", stdout);
+		printf("  %.*s=", SFMT(key));
+		if (needs_quotes(value))
+			print_quoted(value);
+		else
+			out_safe(value);
 	}
 }
 

@@ -5,7 +5,7 @@
         p.start()
         p.cli('queue', 'list', '--json')
 """
-import json, os, shutil, signal, socket, subprocess, sys, tempfile, time
+import json, os, shlex, shutil, signal, socket, subprocess, sys, tempfile, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.environ.get('POSTHOUSE', os.path.join(ROOT, 'build/release/posthouse'))
@@ -83,7 +83,7 @@ class Instance:
         self.cli('store', 'stat')
 
     def setup_command(self, command, password=PASSWORD):
-        args = command.split()
+        args = shlex.split(command)
         if args[:2] == ['account', 'add']:
             self.cli(*args, '--stdin', stdin=password + '\n')
         else:

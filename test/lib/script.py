@@ -20,12 +20,14 @@
         >data NAME                      # a message: lines, dot-stuffed, with the final dot
         >auth plain alice@local.test    # AUTH with the password of an account made by setup
         tls                             # starts TLS now
+        tls fails                       # the same, and the other side does not like it
         <eof                            # the other side closes
         !eof 1                          # it stays open for this many seconds
         wait 0.2
         sync NAME                       # a barrier: all actors that name it go on together
     server backend                      # an actor: listens (address in {backend}); one connection a block
         ...same lines, the script plays the server
+        $ posthouse reload              # a command, also between the lines of an actor; its output is not looked at
     after                               # runs when all actors have ended
         $ posthouse queue list --json   # a command; the next lines match its output
         = *"messages": 1*               # some line of the output matches
@@ -36,7 +38,7 @@
 Variables in braces: {backend} 127.0.0.1:PORT of a server actor, {serverport:backend} its port, {port:mx} of a listener, {NAME} as set by
 the runner. An actor's failure names the line.
 """
-import fnmatch, re, select, socket, ssl, subprocess, threading, time, base64
+import fnmatch, re, select, shlex, socket, ssl, subprocess, threading, time, base64
 
 LIMIT = 15.0  # seconds that one expectation may take
 
@@ -264,6 +266,12 @@ class Actor(threading.Thread):
 
     def tls(self, rest):
         server = self.block.words[0] == 'server'
+        if rest == 'fails':
+            try:
+                self.stream.start_tls(self.run_.server_tls if server else self.run_.client_tls, server)
+            except (ssl.SSLError, ConnectionError):
+                return
+            raise Failed('the handshake went well')
         self.stream.start_tls(self.run_.server_tls if server else self.run_.client_tls, server)
 
 
@@ -356,7 +364,7 @@ class Run:
                 raise Failed(f'{self.case.path}:{line.number}: {line.text}: {e}') from None
 
     def command_step(self, rest):
-        program, *args = rest.split()
+        program, *args = shlex.split(rest)
         if program != 'posthouse':
             raise Failed('only posthouse commands')
         self.output = self.instance.cli(*args, check=False).splitlines()
