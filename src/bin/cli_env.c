@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "bin/prepare.h"
+#include "bin/user.h"
 #include "run/log.h"
 #include "run/sandbox.h"
 #include "store/directory.h"
@@ -92,7 +93,7 @@ void cli_env_as_server(struct cli_env *env)
 		out_fail(&e);
 }
 
-/* mkdir -p, the last one for the server's user. */
+/* mkdir -p, the last one for the server's user with all that is in it. */
 static int make_data_dir(const char *path, bool is_root, unsigned uid, unsigned gid, struct err *e)
 {
 	AUTO(free) char *part = mem_dup(path, strlen(path));
@@ -104,9 +105,7 @@ static int make_data_dir(const char *path, bool is_root, unsigned uid, unsigned 
 	}
 	if (mkdir(path, 0750) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "%s", path);
-	if (is_root && chown(path, uid, gid) < 0)
-		return err_sys(e, errno, "%s", path);
-	return 0;
+	return is_root ? user_give(path, uid, gid, e) : 0;
 }
 
 int cli_env_take_user(struct cli_env *env, struct err *e)

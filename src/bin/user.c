@@ -1,31 +1,86 @@
-/* Ownership of the store's files (user.h). Used by the master; the command
- * line changes its user by itself (cli_env.c). */
+/*
+ * Ownership of the store's files (user.h). Used by the master and, before it changes its user, by
+ * the command line (cli_env.c). The tree belongs to somebody else than root, who may rename in it
+ * meanwhile: every step goes by descriptors and follows no link.
+ */
 #include "bin/user.h"
 
 #include "base/mem.h"
 #include "run/log.h"
 #include "run/sandbox.h"
+#include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static unsigned to_uid, to_gid; /* of one walk; nftw has no argument */
+struct gift {
+	const char *top;
+	unsigned uid, gid, n;
+};
 
-static int give(const char *path, const struct stat *st, int type, struct FTW *f)
+static int give_dir(struct gift *g, int fd, int depth, struct err *e);
+
+static int give_entry(struct gift *g, int dir, const char *name, int depth, struct err *e)
 {
-	(void)st, (void)type, (void)f;
-	return lchown(path, to_uid, to_gid);
+	struct stat st;
+	AUTO(fd) int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) /* gone meanwhile */
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, errno, "%s: %s", g->top, name);
+	bool is_dir = S_ISDIR(st.st_mode);
+	if (!is_dir && !S_ISREG(st.st_mode))
+		return 0;
+	if (st.st_uid != g->uid) {
+		if (!is_dir && st.st_nlink > 1)
+			return err_set(e, ERR_PERM,
+				"%s: %s belongs to user %u and has other names (hard links)",
+				g->top, name, st.st_uid);
+		if (fchownat(fd, "", g->uid, g->gid, AT_EMPTY_PATH) < 0)
+			return err_sys(e, errno, "changing the owner of %s in %s", name, g->top);
+		g->n++;
+	}
+	if (!is_dir || depth == USER_DEPTH_MAX)
+		return 0;
+	AUTO(fd) int sub = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (sub < 0)
+		return err_sys(e, errno, "%s: %s", g->top, name);
+	return give_dir(g, sub, depth + 1, e);
 }
 
-static int give_all(const char *path, unsigned uid, unsigned gid, struct err *e)
+static int give_dir(struct gift *g, int fd, int depth, struct err *e)
 {
-	to_uid = uid;
-	to_gid = gid;
-	if (nftw(path, give, 32, FTW_PHYS) != 0)
-		return err_sys(e, errno, "changing the owner of %s", path);
-	log_info(NULL, "store.owner", F("dir", path), F("uid", uid));
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	if (!d) {
+		err_sys(e, errno, "%s", g->top);
+		if (copy >= 0)
+			close(copy);
+		return -1;
+	}
+	int r = 0;
+	for (struct dirent *f; r == 0 && (f = readdir(d));)
+		if (strcmp(f->d_name, ".") != 0 && strcmp(f->d_name, "..") != 0)
+			r = give_entry(g, fd, f->d_name, depth, e);
+	closedir(d);
+	return r;
+}
+
+int user_give(const char *dir, unsigned uid, unsigned gid, struct err *e)
+{
+	struct gift g = {.top = dir, .uid = uid, .gid = gid};
+	struct stat st;
+	AUTO(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, errno, "%s", dir);
+	if (st.st_uid != uid && fchown(fd, uid, gid) < 0)
+		return err_sys(e, errno, "changing the owner of %s", dir);
+	if (give_dir(&g, fd, 1, e) < 0)
+		return -1;
+	if (g.n)
+		log_info(NULL, "store.owner", F("dir", dir), F("uid", uid), F("files", g.n));
 	return 0;
 }
 
@@ -33,19 +88,18 @@ static int make_dir(const char *path, mode_t mode, const struct config *c, bool 
 {
 	unsigned uid, gid;
 	struct stat st;
-	bool made = mkdir(path, mode) == 0;
-	if (!made && errno != EEXIST)
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "%s", path);
 	if (geteuid() != 0)
 		return 0;
 	if (sandbox_user_ids(c->server->user, &uid, &gid, e) < 0)
 		return -1;
+	if (deep)
+		return user_give(path, uid, gid, e);
 	if (stat(path, &st) < 0)
 		return err_sys(e, errno, "%s", path);
 	if (st.st_uid == uid)
 		return 0;
-	if (deep && !made)
-		return give_all(path, uid, gid, e);
 	return chown(path, uid, gid) < 0 ? err_sys(e, errno, "%s", path) : 0;
 }
 

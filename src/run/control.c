@@ -5,6 +5,7 @@
  */
 #include "run/control.h"
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "run/co.h"
 #include "run/io.h"
@@ -15,6 +16,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,6 +24,7 @@
 
 struct server {
 	int fd;
+	uid_t owner;
 	control_handler handler;
 	void *arg;
 	struct group clients;
@@ -59,6 +62,38 @@ static int connect_control(slice run_dir, int *ret_fd, struct err *e)
 	return 0;
 }
 
+/* The socket belongs to whom RUN_DIR belongs, from its first moment on: what is named there may be
+ * another thing a moment later, so nothing is changed afterwards. */
+static int bind_for_owner(int fd, const struct sockaddr_un *a, slice run_dir)
+{
+	AUTO(arena) struct arena mem = {0};
+	struct stat st;
+	if (stat(arena_strz(&mem, run_dir), &st) < 0)
+		return -1;
+	mode_t mask = umask(0117);
+	if (geteuid() == 0) {
+		setfsgid(st.st_gid);
+		setfsuid(st.st_uid);
+	}
+	int r = bind(fd, (const struct sockaddr *)a, sizeof *a), saved = errno;
+	setfsuid(geteuid());
+	setfsgid(getegid());
+	umask(mask);
+	errno = saved;
+	return r;
+}
+
+/* The one to whom the socket belongs, beside root. */
+static uid_t owner_of(int fd)
+{
+	struct sockaddr_un a = {0};
+	struct stat st;
+	socklen_t n = sizeof a - 1;
+	if (getsockname(fd, (struct sockaddr *)&a, &n) < 0 || lstat(a.sun_path, &st) < 0)
+		return geteuid();
+	return st.st_uid;
+}
+
 int control_listen(slice run_dir, int *ret_fd, struct err *e)
 {
 	struct sockaddr_un a;
@@ -72,8 +107,7 @@ int control_listen(slice run_dir, int *ret_fd, struct err *e)
 	AUTO(fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(e, errno, "socket");
-	if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || chmod(a.sun_path, 0600) < 0 ||
-		listen(fd, CONTROL_CLIENTS_MAX) < 0)
+	if (bind_for_owner(fd, &a, run_dir) < 0 || listen(fd, CONTROL_CLIENTS_MAX) < 0)
 		return err_sys(e, errno, "%s", a.sun_path);
 	*ret_fd = take_fd(&fd);
 	return 0;
@@ -87,12 +121,12 @@ void control_remove(slice run_dir)
 		unlink(a.sun_path);
 }
 
-static bool trusted(int fd)
+static bool trusted(int fd, uid_t owner)
 {
 	struct ucred peer;
 	socklen_t n = sizeof peer;
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
-	       (peer.uid == 0 || peer.uid == geteuid());
+	       (peer.uid == 0 || peer.uid == geteuid() || peer.uid == owner);
 }
 
 static void serve_command(struct server *s, struct io *io)
@@ -112,7 +146,7 @@ static void serve_command(struct server *s, struct io *io)
 static void serve_client(void *arg)
 {
 	AUTO(free) struct client *c = arg;
-	if (!trusted(c->fd)) {
+	if (!trusted(c->fd, c->server->owner)) {
 		log_warn(NULL, "control.denied");
 		close(c->fd);
 		return;
@@ -124,7 +158,7 @@ static void serve_client(void *arg)
 
 void control_serve(int fd, control_handler handler, void *arg)
 {
-	struct server s = {.fd = fd, .handler = handler, .arg = arg};
+	struct server s = {.fd = fd, .owner = owner_of(fd), .handler = handler, .arg = arg};
 	struct err e = {0};
 	group_init(&s.clients);
 	while (e.kind != ERR_CLOSED) {
