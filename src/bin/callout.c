@@ -122,6 +122,13 @@ static void set_down(struct callout *c, slice route)
 
 /* ---- asking ---- */
 
+/* One question on its way to one backend. */
+struct question {
+	const struct route *route;
+	slice address;
+	instant deadline; /* of all hosts together */
+};
+
 static enum smtpc_tls tls_of(slice name)
 {
 	static const struct {
@@ -140,8 +147,9 @@ static enum smtpc_tls tls_of(slice name)
 }
 
 static struct smtpc_config session_config(
-	const struct callout *c, const struct route *r, const struct host *h, enum smtpc_tls tls)
+	const struct callout *c, const struct question *q, const struct host *h, enum smtpc_tls tls)
 {
+	const struct route *r = q->route;
 	int64_t t = c->cfg.conf->timeout;
 	return (struct smtpc_config){
 		.helo = c->cfg.helo,
@@ -152,6 +160,7 @@ static struct smtpc_config session_config(
 		.auth_user = r->auth_user,
 		.auth_password = {r->auth_secret},
 		.timeouts = {.connect = t / 3, .greeting = t, .command = t, .quit = SECOND},
+		.deadline = q->deadline,
 	};
 }
 
@@ -165,34 +174,35 @@ static enum callout_kind judge(const struct smtpc_result *r)
 }
 
 /* True: this host gave an answer, maybe that it does not know. */
-static bool ask_host(struct callout *c, const struct route *route, const struct host *h,
-	enum smtpc_tls tls, slice address, struct arena *a, struct callout_answer *ret)
+static bool ask_host(struct callout *c, const struct question *q, const struct host *h,
+	enum smtpc_tls tls, struct arena *a, struct callout_answer *ret)
 {
 	AUTO(smtpc) struct smtpc *s = NULL;
 	struct smtpc_result result = {0};
 	struct smtpc_info info;
 	struct err e;
-	const struct smtpc_config cfg = session_config(c, route, h, tls);
+	const struct smtpc_config cfg = session_config(c, q, h, tls);
 	if (smtpc_connect(&h->addr, NULL, &cfg, &s, &e) < 0) {
 		*ret = (struct callout_answer){CALLOUT_UNKNOWN, arena_dup(a, slice_z(e.text))};
 		smtpc_info(s, &info);
 		if (info.tls_failed && tls == SMTPC_TLS_MAYBE) {
 			smtpc_close(take(&s));
-			return ask_host(c, route, h, SMTPC_TLS_NEVER, address, a, ret);
+			return ask_host(c, q, h, SMTPC_TLS_NEVER, a, ret);
 		}
 		hosts_health_failed(c->health, &h->addr, instant_now());
 		return false;
 	}
 	hosts_health_ok(c->health, &h->addr);
-	smtpc_probe(s, S(""), address, a, &result);
+	smtpc_probe(s, S(""), q->address, a, &result);
 	*ret = (struct callout_answer){judge(&result), result.text};
 	smtpc_quit(take(&s));
 	return true;
 }
 
-static void ask_route(struct callout *c, const struct route *route, slice address, struct arena *a,
-	struct callout_answer *ret)
+static void ask_route(
+	struct callout *c, const struct question *q, struct arena *a, struct callout_answer *ret)
 {
+	const struct route *route = q->route;
 	static const struct hosts_self nobody;
 	struct result why = {0};
 	struct host *hosts;
@@ -202,7 +212,7 @@ static void ask_route(struct callout *c, const struct route *route, slice addres
 		.self = &nobody,
 		.health = c->health,
 		.port = slice_eq(route->protocol, S("lmtp")) ? PORT_LMTP : PORT_SMTP,
-		.deadline = instant_in(c->cfg.conf->timeout),
+		.deadline = q->deadline,
 		.now = instant_now(),
 	};
 	*ret = (struct callout_answer){CALLOUT_UNKNOWN, S("")};
@@ -211,14 +221,13 @@ static void ask_route(struct callout *c, const struct route *route, slice addres
 		return;
 	}
 	for (size_t i = 0; i < n && instant_now() < want.deadline; i++)
-		if (ask_host(c, route, &hosts[i], tls_of(route->tls), address, a, ret))
+		if (ask_host(c, q, &hosts[i], tls_of(route->tls), a, ret))
 			return;
 	set_down(c, route->name);
 }
 
-static int wait_turn(struct callout *c, struct err *e)
+static int wait_turn(struct callout *c, instant deadline, struct err *e)
 {
-	instant deadline = instant_in(c->cfg.conf->timeout);
 	while (c->under_way >= AT_ONCE)
 		if (cond_wait(&c->fewer, deadline, e) < 0)
 			return -1;
@@ -231,17 +240,18 @@ static void ask(struct callout *c, slice route_name, slice address, struct arena
 {
 	struct route route;
 	struct err e;
+	const struct question q = {&route, address, instant_in(c->cfg.conf->timeout)};
 	*ret = (struct callout_answer){
 		CALLOUT_UNKNOWN, S("the backend did not answer a moment ago")};
 	if (is_down(c, route_name))
 		return;
-	if (wait_turn(c, &e) < 0) {
+	if (wait_turn(c, q.deadline, &e) < 0) {
 		ret->text = S("too many questions under way");
 		return;
 	}
 	metric_add(&asked, 1);
 	if (directory_get_route(c->cfg.directory, route_name, a, &route, &e) == 0)
-		ask_route(c, &route, address, a, ret);
+		ask_route(c, &q, a, ret);
 	else
 		ret->text = arena_dup(a, slice_z(e.text));
 	c->under_way--;

@@ -176,8 +176,12 @@ class Actor(threading.Thread):
         kind, name = self.block.words[0], self.block.words[1]
         if kind == 'server':
             listener = self.run_.listeners[name]
+            self.run_.wait_turn(self.block)
             listener.settimeout(LIMIT * 2)
-            self.stream = Stream(listener.accept()[0])
+            try:
+                self.stream = Stream(listener.accept()[0])
+            finally:
+                self.run_.turn_over(self.block)
             return
         port = self.run_.port(self.block.words[2])
         self.stream = Stream(socket.create_connection(('127.0.0.1', port), LIMIT))
@@ -281,7 +285,7 @@ class Run:
     def __init__(self, case, make_instance, cert):
         self.case, self.make_instance, self.password = case, make_instance, 'correct horse 7'
         self.listeners, self.output, self.mail, self.variables = {}, [], None, {}
-        self.barriers, self.lock = {}, threading.Condition()
+        self.barriers, self.accepted, self.lock = {}, [], threading.Condition()
         self.client_tls = ssl.create_default_context()
         self.client_tls.check_hostname, self.client_tls.verify_mode = False, ssl.CERT_NONE
         self.server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -313,6 +317,18 @@ class Run:
             self.lock.notify_all()
             if not self.lock.wait_for(lambda: b['arrived'] >= b['want'] or self.broken, LIMIT * 2) or self.broken:
                 raise Failed('the others did not come')
+
+    def wait_turn(self, block):
+        """The blocks of one server take connections in the order in which they stand."""
+        before = [b for b in self.case.blocks if b.words[:2] == block.words[:2] and b.number < block.number]
+        with self.lock:
+            if not self.lock.wait_for(lambda: all(b in self.accepted for b in before) or self.broken, LIMIT * 4) or self.broken:
+                raise Failed('an earlier connection did not come')
+
+    def turn_over(self, block):
+        with self.lock:
+            self.accepted.append(block)
+            self.lock.notify_all()
 
     def barrier_left(self):
         with self.lock:

@@ -31,7 +31,7 @@ static int next_piece(struct tx *t, slice *ret)
 		return source_failed(t, &e);
 	if (r > 0)
 		t->sent->bytes += ret->n;
-	io_set_deadline(t->s->io, smtpc_in(t->s->cfg.timeouts.block));
+	io_set_deadline(t->s->io, smtpc_in(t->s, t->s->cfg.timeouts.block));
 	return r;
 }
 

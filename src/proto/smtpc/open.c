@@ -104,7 +104,7 @@ static int handshake(struct smtpc *s)
 			    : s->cfg.tls == SMTPC_TLS_CA ? TLS_VERIFY_CA
 							 : TLS_OPPORTUNISTIC;
 	struct err e;
-	io_set_deadline(s->io, smtpc_in(s->cfg.timeouts.command));
+	io_set_deadline(s->io, smtpc_in(s, s->cfg.timeouts.command));
 	if (tls_connect(s->io, s->cfg.ctx, s->cfg.host, v, &e) < 0)
 		return tls_failure(s,
 			e.kind == ERR_DENIED ? "the certificate is not trusted"
@@ -172,7 +172,7 @@ int smtpc_connect(const struct net_addr *to, const struct net_addr *source,
 {
 	struct smtpc *s = session_new(cfg);
 	*ret = s;
-	if (net_connect(to, source, smtpc_in(s->cfg.timeouts.connect), &s->io, e) < 0) {
+	if (net_connect(to, source, smtpc_in(s, s->cfg.timeouts.connect), &s->io, e) < 0) {
 		s->io = NULL;
 		slice text = arena_dup(&s->mem, slice_z(e->text));
 		smtpc_fail(

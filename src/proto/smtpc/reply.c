@@ -15,9 +15,10 @@ const char *smtpc_stage_name(enum smtpc_stage at)
 	return names[at];
 }
 
-instant smtpc_in(int64_t usec)
+instant smtpc_in(const struct smtpc *s, int64_t usec)
 {
-	return loop_now() + usec;
+	instant at = loop_now() + usec;
+	return s->cfg.deadline && s->cfg.deadline < at ? s->cfg.deadline : at;
 }
 
 struct smtpc_result smtpc_result_own(
@@ -97,7 +98,7 @@ int smtpc_read(struct smtpc *s, enum smtpc_stage at, int64_t timeout)
 	smtp_reply_start(&s->reply);
 	if (s->lost)
 		return -1;
-	io_set_deadline(s->io, smtpc_in(timeout));
+	io_set_deadline(s->io, smtpc_in(s, timeout));
 	for (;;) {
 		int r = io_line(s->io, SMTP_REPLY_LINE_MAX + 2, &line, &e);
 		if (r <= 0)

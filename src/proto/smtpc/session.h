@@ -17,8 +17,8 @@ struct smtpc {
 	slice banner, ehlo;
 };
 
-/* An instant so many microseconds away. */
-instant smtpc_in(int64_t usec);
+/* An instant so many microseconds away, and not beyond the session's deadline. */
+instant smtpc_in(const struct smtpc *s, int64_t usec);
 
 /* Reads one reply into s->reply. -1: the session is broken (lost, timed out, garbage, 421) and
  * s->failure filled. Flushes the output before it waits. */

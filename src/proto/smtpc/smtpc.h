@@ -58,6 +58,7 @@ struct smtpc_config {
 	bool auth_plaintext; /* PLAIN and LOGIN also without TLS */
 	bool no_chunking; /* BDAT only where nothing else will do (BINARYMIME) */
 	struct smtpc_timeouts timeouts;
+	instant deadline; /* nothing waits beyond it; 0: none */
 };
 
 /* Where in the session something happened; smtpc_stage_name() for logs and traces. */
