@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 enum {
-	QUICK_SECONDS = 10,
+	QUICK_SECONDS = 5,
+	DEAD_MINUTES = 5, /* packs older than store_gc_quick looks at */
 	FIRST_MINUTES = 10, /* after the start, then gc_every */
 	EXPIRE_AT_ONCE = 500,
 	EXPIRE_PAUSE_MS = 20,
@@ -35,6 +36,7 @@ struct keeper {
 	struct store_gc *quick;
 	struct sql *trace;
 	bool working; /* at something long */
+	const char *failing; /* step that failed last: told once */
 	/* A step in the pool: what came of it. */
 	struct store_gc_result gc;
 	int64_t batch;
@@ -77,16 +79,33 @@ static void collect_quick(void *arg)
 	k->result = store_gc_quick(k->quick, &k->gc, &k->e);
 }
 
+static void collect_dead(void *arg)
+{
+	struct keeper *k = arg;
+	k->result = store_gc_dead(k->quick, &k->gc, &k->e);
+}
+
 /* ---- in the loop ---- */
 
-/* Runs a step; trouble is logged and tried again next time. */
+/* Trouble is told when it begins and when it is over. */
+static void tell(struct keeper *k, const char *what)
+{
+	if (k->result < 0 && k->failing != what) {
+		log_warn(NULL, "keeper.failed", F("step", what), F("error", &k->e));
+		k->failing = what;
+	} else if (k->result == 0 && k->failing == what) {
+		log_info(NULL, "keeper.recovered", F("step", what));
+		k->failing = NULL;
+	}
+}
+
+/* Runs a step; what fails is tried again next time. */
 static bool step(struct keeper *k, const char *what, void (*fn)(void *))
 {
 	k->gc = (struct store_gc_result){0};
 	pool_call(fn, k);
-	if (k->result < 0)
-		log_warn(NULL, "keeper.failed", F("step", what), F("error", &k->e));
-	else
+	tell(k, what);
+	if (k->result == 0)
 		metric_add(&freed, (int64_t)k->gc.bytes_freed);
 	return k->result == 0;
 }
@@ -121,10 +140,12 @@ static void keep(void *arg)
 {
 	struct keeper *k = arg;
 	struct err e;
-	instant last = instant_now();
+	instant last = instant_now(), looked = last - DEAD_MINUTES * MINUTE;
 	int64_t wait = FIRST_MINUTES * MINUTE;
 	while (co_sleep(instant_in(QUICK_SECONDS * SECOND), &e) == 0) {
-		step(k, "quick", collect_quick);
+		bool all = instant_now() - looked >= DEAD_MINUTES * MINUTE;
+		if (step(k, "delete", all ? collect_dead : collect_quick) && all)
+			looked = instant_now();
 		if (k->every == 0 || instant_now() - last < (k->every < wait ? k->every : wait))
 			continue;
 		clean_up(k);

@@ -343,18 +343,28 @@ static int delete_unused(
 	return delete_dead(g, result, e);
 }
 
-int store_gc_quick(struct store_gc *g, struct store_gc_result *ret, struct err *e)
+static int delete_run(struct store_gc *g, bool quick, struct store_gc_result *ret, struct err *e)
 {
 	struct store_gc_result result = {0};
 	AUTO(fd) int lock = -1;
 	int r = begin_run(g, &lock, e);
 	if (r == 1) {
-		r = delete_unused(g, true, &result, e);
+		r = delete_unused(g, quick, &result, e);
 		forget_packs(g);
 	}
 	if (r == 0)
 		*ret = result;
 	return r;
+}
+
+int store_gc_quick(struct store_gc *g, struct store_gc_result *ret, struct err *e)
+{
+	return delete_run(g, true, ret, e);
+}
+
+int store_gc_dead(struct store_gc *g, struct store_gc_result *ret, struct err *e)
+{
+	return delete_run(g, false, ret, e);
 }
 
 /* What a rewriting that was interrupted left behind. */

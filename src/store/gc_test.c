@@ -193,6 +193,32 @@ TEST(gc_deletes_what_nobody_refers_to)
 	teardown(&f);
 }
 
+TEST(gc_of_dead_packs_looks_at_old_ones_too)
+{
+	struct fixture f;
+	struct err e = {0};
+	struct store_gc *g;
+	struct store_gc_result r = {0};
+	setup(&f);
+	blob_id a = put(&f, 1, 0);
+	blob_settle(f.blobs, a);
+	restart(&f);
+	blob_id b = put(&f, 2, 0);
+	queue_row(&f, 1, b);
+	blob_settle(f.blobs, b);
+	restart(&f);
+	make_old(&f, blob_pack(a), 3 * HOUR);
+	make_old(&f, blob_pack(b), 3 * HOUR);
+	CHECK_INT(collect(&f, true).packs_deleted, 0);
+	ok(store_gc_open(testdir_slice(&f.dir), &g, &e), &e);
+	ok(store_gc_dead(g, &r, &e), &e);
+	store_gc_close(g);
+	CHECK_INT(r.packs_deleted, 1);
+	CHECK(!pack_there(&f, blob_pack(a), NULL));
+	check(&f, b, 2, 0);
+	teardown(&f);
+}
+
 TEST(gc_waits_for_unsettled_messages)
 {
 	struct fixture f;

@@ -5,10 +5,12 @@
 #include "store/store.h"
 
 #include "base/mem.h"
+#include "run/log.h"
 #include "store/credential.h"
 #include "store/directory.h"
 #include "store/gc.h"
 #include "store/queue.h"
+#include "store/snapshot.h"
 #include "store/trace.h"
 
 #include <dirent.h>
@@ -43,6 +45,14 @@ static int migrate(
 	return r;
 }
 
+/* Too many snapshots keep nothing from working. */
+static void thin(slice dir)
+{
+	struct err e;
+	if (snapshots_thin(dir, &e) < 0)
+		log_warn(NULL, "store.snapshots", F("error", &e));
+}
+
 int store_prepare(slice dir, struct err *e)
 {
 	static const char *const subs[] = {
@@ -62,6 +72,8 @@ int store_prepare(slice dir, struct err *e)
 		if (migrate(dir, mailbox_db_name(i), mailbox_migrations, mailbox_migrations_n, e) <
 			0)
 			return -1;
+	thin(dir);
+	thin(credential_dir(dir, &a));
 	return 0;
 }
 

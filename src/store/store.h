@@ -28,8 +28,11 @@ int store_verify(slice dir, bool repair, void (*problem)(void *arg, const struct
  * Garbage collection, safe while the server runs, one at a time in an installation.
  * store_gc: the whole work, for a timer (once a day) or the command line: deletes packs without
  * live references, rewrites (with zstd) those that are mostly dead. May take long; blocks.
- * store_gc_quick: only deletes whole packs: cheap enough for every few seconds, which is how a busy
- * relay gets its disk space back. Both do nothing and return 0 when another process is collecting.
+ * store_gc_quick: only deletes whole packs that were written within the last hour: cheap enough for
+ * every few seconds, which is how a busy relay gets its disk space back.
+ * store_gc_dead: deletes whole packs of any age, up to 256 a call, for every few minutes: mail that
+ * waited for long and left.
+ * All do nothing and return 0 when another process is collecting.
  */
 struct store_gc_result {
 	uint64_t packs_deleted, packs_rewritten, bytes_freed, references;
@@ -38,6 +41,7 @@ int store_gc(slice dir, struct store_gc_result *ret, struct err *e);
 struct store_gc;
 int store_gc_open(slice dir, struct store_gc **ret, struct err *e);
 int store_gc_quick(struct store_gc *g, struct store_gc_result *ret, struct err *e);
+int store_gc_dead(struct store_gc *g, struct store_gc_result *ret, struct err *e);
 void store_gc_close(struct store_gc *g);
 
 struct store_stat {
