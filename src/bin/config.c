@@ -58,6 +58,10 @@ static int take_postmaster(struct config *c, struct err *e)
 	else if (address_parse(c->postmaster, false, &parsed) != ADDRESS_FINE)
 		return err_set(e, ERR_PERM, "[queue] postmaster: \"%.*s\" is no mail address",
 			SFMT(c->postmaster));
+	slice doubles = c->queue->double_bounces;
+	if (doubles.n && address_parse(doubles, false, &parsed) != ADDRESS_FINE)
+		return err_set(e, ERR_PERM, "[queue] double_bounces: \"%.*s\" is no mail address",
+			SFMT(doubles));
 	return 0;
 }
 

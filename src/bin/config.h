@@ -48,6 +48,7 @@ struct queue_conf {
 	struct conf_list retry; /* durations, checked */
 	int64_t window;
 	slice postmaster; /* empty: see config.postmaster */
+	slice double_bounces; /* address, or empty */
 	int64_t bounce_size;
 };
 

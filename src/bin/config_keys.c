@@ -177,6 +177,10 @@ static const struct conf_key queue_keys[] = {
 	CONF_KEY_STRING(T, postmaster, "",
 		"Sender shown in bounces and warnings. Empty: mailer-daemon@ our host name.",
 		"退信和警告中显示的发件人。空:mailer-daemon@ 本机主机名。"),
+	CONF_KEY_STRING(T, double_bounces, "",
+		"Address that gets the bounces that cannot be delivered to the sender. Empty: they are dropped, "
+		"and the trace tells about them.",
+		"收取无法送达发件人的退信的地址。空：丢弃这些退信，在跟踪记录中可查。"),
 	CONF_KEY_SIZE(T, bounce_size, "100k", 0, 1LL << 30,
 		"Originals up to this size come back whole in bounces; of larger ones only the "
 		"header.",

@@ -69,6 +69,7 @@ TEST(config_mistakes_across_sections)
 		"both listen on");
 	refused("[server]\nhostname = no host\n", "no host name");
 	refused("[queue]\npostmaster = nobody\n", "no mail address");
+	refused("[queue]\ndouble_bounces = nobody\n", "no mail address");
 	refused("[queue]\nretry = 5m often\n", "1s to 7d");
 	refused("[tls]\nkey = /k\n", "go together");
 	refused("[delivery]\nsource_v4 = ::1\n", "address of this family");

@@ -41,6 +41,7 @@ static int fill(struct queue_settings *s, struct err *e)
 	s->bounce = (struct bounce_config){
 		.hostname = c->hostname,
 		.from = c->postmaster,
+		.doubles_to = c->queue->double_bounces,
 		.size = (uint64_t)c->queue->bounce_size,
 		.lifetime = c->queue->lifetime < RETRY_BOUNCE_LIFETIME ? c->queue->lifetime
 								       : RETRY_BOUNCE_LIFETIME,

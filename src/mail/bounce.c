@@ -35,6 +35,12 @@ bool bounce_is_double(const struct queue_msg *m, const struct queue_rcpt *r)
 	return m->sender.n == 0 && !(r->notify & NOTIFY_NEVER);
 }
 
+bool bounce_to_postmaster(
+	const struct bounce_config *c, const struct queue_msg *m, const struct queue_rcpt *r)
+{
+	return c->doubles_to.n && (m->flags & MSG_BOUNCE) && bounce_is_double(m, r);
+}
+
 /* RFC 3461 4.3: RET is about failures; other reports carry the header only (6.2 of the same). What
  * was sent with REQUIRETLS never comes back whole (RFC 8689 section 5). */
 bool bounce_returns_all(
@@ -78,6 +84,24 @@ static int find_dest(
 	return 0;
 }
 
+/* To the sender; to the postmaster what has none, and failures whose sender leads nowhere. */
+static int address_report(const struct bounce_config *c, const struct route_lookup *l, slice sender,
+	bool failed, struct arena *a, struct queue_rcpt *ret, struct err *e)
+{
+	slice dest;
+	if (sender.n && find_dest(l, sender, a, &dest, e) == 0) {
+		*ret = (struct queue_rcpt){.address = arena_dup(a, sender), .dest = dest};
+		return 0;
+	}
+	if (sender.n && (e->kind != ERR_NOTFOUND || !failed || !c->doubles_to.n))
+		return -1;
+	if (find_dest(l, c->doubles_to, a, &dest, e) < 0)
+		return -1;
+	*ret = (struct queue_rcpt){
+		.address = arena_dup(a, c->doubles_to), .dest = dest, .notify = NOTIFY_NEVER};
+	return 0;
+}
+
 static int build(const struct bounce_config *c, const struct queue_msg *m, const struct dsn_rcpt *v,
 	size_t n, slice original, bool full, const struct queue_msg *report, struct buf *out,
 	struct dsn_needs *ret, struct err *e)
@@ -88,7 +112,7 @@ static int build(const struct bounce_config *c, const struct queue_msg *m, const
 	struct dsn_facts f = {
 		.reporting_mta = c->hostname,
 		.from = c->from,
-		.to = m->sender,
+		.to = report->rcpts[0].address,
 		.id = slice_z(id),
 		.dsn_id = slice_z(dsn_id),
 		.envid = m->envid,
@@ -121,17 +145,21 @@ int bounce_make(const struct bounce_config *c, const struct route_lookup *l, str
 {
 	AUTO(buf)
 	struct buf original = BUF(DSN_ORIGINAL_MAX + HEADER_READ), text = BUF(DSN_MESSAGE_MAX);
-	bool full = bounce_returns_all(c, m, weightiest(v, n));
-	slice dest;
-	if (find_dest(l, m->sender, a, &dest, e) < 0)
+	enum dsn_action action = weightiest(v, n);
+	bool full = bounce_returns_all(c, m, action);
+	struct queue_rcpt *to = ARENA_NEW(a, struct queue_rcpt);
+	if (address_report(c, l, m->sender, action == DSN_FAILED, a, to, e) < 0)
 		return -1;
+	to->next_at = now;
 	/* A damaged original must not keep the sender from being told. */
 	if (letter_read(blobs, m, full ? SIZE_MAX : HEADER_READ, true, &original, e) < 0)
 		return -1;
 	struct queue_msg r = {.id = ret->id ? ret->id : msg_id_new(),
 		.arrived_at = now,
 		.expires_at = now + c->lifetime,
-		.priority = QUEUE_NORMAL};
+		.priority = QUEUE_NORMAL,
+		.nrcpts = 1,
+		.rcpts = to};
 	struct dsn_needs needs;
 	if (build(c, m, v, n, buf_slice(&original), full, &r, &text, &needs, e) < 0)
 		return -1;
@@ -140,10 +168,6 @@ int bounce_make(const struct bounce_config *c, const struct route_lookup *l, str
 	r.flags = MSG_BOUNCE | (needs.eightbit ? MSG_8BIT : 0) |
 		  (needs.smtputf8 ? MSG_SMTPUTF8 : 0) | (m->flags & MSG_REQUIRETLS);
 	r.log = first_log(a, m, now);
-	r.nrcpts = 1;
-	r.rcpts = ARENA_NEW(a, struct queue_rcpt);
-	r.rcpts[0] = (struct queue_rcpt){
-		.address = arena_dup(a, m->sender), .dest = dest, .next_at = now};
 	*ret = r;
 	return 0;
 }

@@ -45,6 +45,7 @@ void settle_configure(
 	s->bounce = *bounce;
 	s->bounce.hostname = arena_dup(a, bounce->hostname);
 	s->bounce.from = arena_dup(a, bounce->from);
+	s->bounce.doubles_to = arena_dup(a, bounce->doubles_to);
 	s->retry = *retry;
 	int64_t *waits = ARENA_ARRAY(a, int64_t, retry->nwaits + 1);
 	if (retry->nwaits)

@@ -51,7 +51,8 @@ static void tell(struct plan *p, const struct queue_rcpt *r, const struct result
 {
 	struct docket *k = p->k;
 	const struct queue_msg *m = &k->l->m;
-	if (!bounce_wanted(m, r, action))
+	bool postmaster = action == DSN_FAILED && bounce_to_postmaster(p->c->bounce, m, r);
+	if (!postmaster && !bounce_wanted(m, r, action))
 		return;
 	k->told_ended[k->ntold] = ended;
 	k->told[k->ntold++] = (struct dsn_rcpt){
@@ -261,7 +262,7 @@ void settle_note_report(struct docket *k, msg_id report, int64_t now)
 		AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
 		buf_put(&log, k->plain[k->told_ended[i]]);
 		trace_event(&log, now, k->told[i].action == DSN_FAILED ? "bounced" : "reported",
-			"report", slice_z(id), "to", k->l->m.sender, NULL);
+			"report", slice_z(id), "to", k->report.rcpts[0].address, NULL);
 		row->log = arena_dup(&k->mem, buf_slice(&log));
 	}
 }
