@@ -1,7 +1,7 @@
 /*
- * CRC-32C by instruction: SSE4.2 on x86-64, the CRC extension on ARMv8, asked for at run time because
- * Debian's baseline promises neither. Ten times the table of hash.c, which stays for processors
- * without, and to test this one against.
+ * CRC-32C by instruction: SSE4.2 on x86-64, the CRC extension on ARMv8, asked for at run time
+ * because Debian's baseline promises neither. Ten times the table of hash.c, which stays for
+ * processors without, and to test this one against.
  */
 #include "base/arch_crc.h"
 

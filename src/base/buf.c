@@ -59,9 +59,12 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	size_t spare = b->p && !b->full ? b->cap - b->n : 0;
+	int n = vsnprintf(spare ? b->p + b->n : NULL, spare, fmt, ap);
 	char *to = n >= 0 ? buf_room(b, (size_t)n + 1) : NULL;
-	if (to) {
+	if (to && (size_t)n < spare) {
+		b->n += (size_t)n;
+	} else if (to) {
 		vsnprintf(to, (size_t)n + 1, fmt, again);
 		b->n += (size_t)n;
 	}

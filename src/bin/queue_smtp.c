@@ -387,8 +387,8 @@ static bool is_throttle(const struct smtpc_result *r)
 	       is_status(r->status, STATUS(4, 4, 5)) || is_status(r->status, STATUS(4, 7, 28));
 }
 
-/* All recipients, in as many transactions as the peer's limits ask for. False: see lost_while_idle.
- */
+/* All recipients, in as many transactions as the peer's limits ask for; the session is usable.
+ * False: see lost_while_idle. */
 static bool send_all(struct queue_session *s, struct queue_smtp_outcome *ret)
 {
 	struct settle_rcpt **todo = ARENA_ARRAY(&s->mem, struct settle_rcpt *, s->n);
@@ -397,7 +397,7 @@ static bool send_all(struct queue_session *s, struct queue_smtp_outcome *ret)
 	for (size_t i = 0; i < n; i++)
 		todo[i] = &s->v[i];
 	*ret = outcome(FLOW_OK, (slice){0}, false);
-	for (bool first = true; n > 0 && smtpc_usable(s->smtp); first = false) {
+	for (bool first = true; first || (n > 0 && smtpc_usable(s->smtp)); first = false) {
 		send_once(s, todo, n, results);
 		if (first && lost_while_idle(s, &results[0]))
 			return false;

@@ -3,6 +3,9 @@
  * Called from everywhere, any thread. Under the journal (JOURNAL_STREAM names our stderr) lines
  * begin with the priority as <N> and carry no time and level of their own.
  *
+ * The loop's thread gathers lines for a few rounds: at most PIPE_BUF bytes, so that a pipe still
+ * takes them whole. Errors and the lines of other threads go at once, and take those along.
+ *
  * A pipe or terminal is opened anew in non-blocking mode, so that the setting stays ours and does
  * not reach other holders of the same stderr; a socket is written with MSG_DONTWAIT. No rotation,
  * no syslog: both are the supervisor's world.
@@ -32,9 +35,12 @@ static struct {
 	enum sink sink;
 	bool journal;
 	uint64_t dropped, reported;
-	char rest[LOG_LINE_MAX]; /* the tail of a line that a socket took in part */
-	size_t nrest;
+	char held[LOG_LINE_MAX]; /* whole lines to write; the first may be the tail of one that a
+				    socket took in part */
+	size_t nheld;
 } out = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = 2};
+
+static _Thread_local bool gathers, left_some; /* this thread: see log_gather() */
 
 enum log_level log_level_now = LEVEL_INFO;
 
@@ -228,26 +234,24 @@ static size_t sink_write(const char *p, size_t n)
 	return r < 0 ? 0 : (size_t)r;
 }
 
-static bool flush_rest(void)
+static void flush_held(void)
 {
-	if (out.nrest) {
-		size_t n = sink_write(out.rest, out.nrest);
-		memmove(out.rest, out.rest + n, out.nrest - n);
-		out.nrest -= n;
+	if (out.nheld) {
+		size_t n = sink_write(out.held, out.nheld);
+		memmove(out.held, out.held + n, out.nheld - n);
+		out.nheld -= n;
 	}
-	return out.nrest == 0;
 }
 
-/* All of the line now or (a socket's tail) before the next; or none of it. */
-static bool write_line(const char *p, size_t n)
+/* False: there is no room for the line, because the sink takes nothing. */
+static bool hold_line(const char *p, size_t n)
 {
-	if (!flush_rest())
+	if (n > sizeof out.held - out.nheld)
+		flush_held();
+	if (n > sizeof out.held - out.nheld)
 		return false;
-	size_t done = sink_write(p, n);
-	if (done == 0)
-		return false;
-	memcpy(out.rest, p + done, n - done);
-	out.nrest = n - done;
+	memcpy(out.held + out.nheld, p, n);
+	out.nheld += n;
 	return true;
 }
 
@@ -258,7 +262,7 @@ static void report_dropped(void)
 	put_start(&l, LEVEL_WARN, "log.dropped");
 	put_field(&l, F("lines", out.dropped - out.reported));
 	put_end(&l);
-	if (write_line(l.p, l.n))
+	if (hold_line(l.p, l.n))
 		out.reported = out.dropped;
 }
 
@@ -276,8 +280,36 @@ void log_emit(enum log_level level, const struct log_ctx *ctx, const char *event
 	pthread_mutex_lock(&out.lock);
 	if (out.dropped != out.reported)
 		report_dropped();
-	if (!write_line(l.p, l.n))
+	if (!hold_line(l.p, l.n))
 		out.dropped++;
+	left_some = gathers && level != LEVEL_ERROR;
+	if (!left_some)
+		flush_held();
+	pthread_mutex_unlock(&out.lock);
+}
+
+void log_gather(bool on)
+{
+	log_flush();
+	gathers = on;
+}
+
+void log_flush(void)
+{
+	if (!left_some)
+		return;
+	left_some = false;
+	pthread_mutex_lock(&out.lock);
+	flush_held();
+	pthread_mutex_unlock(&out.lock);
+}
+
+/* The thread that holds the lock may be the one that dies. */
+void log_flush_dying(void)
+{
+	if (pthread_mutex_trylock(&out.lock) != 0)
+		return;
+	flush_held();
 	pthread_mutex_unlock(&out.lock);
 }
 
@@ -311,10 +343,11 @@ void log_init(const char *name, int fd, enum log_level level)
 {
 	struct stat st;
 	pthread_mutex_lock(&out.lock);
+	flush_held();
+	out.nheld = 0;
 	if (out.sink == SINK_NONBLOCK)
 		close(out.fd); /* opened by an earlier log_init */
 	out.name = name;
-	out.nrest = 0;
 	out.journal = false;
 	if (fstat(fd, &st) == 0) {
 		out.journal = is_journal(&st);

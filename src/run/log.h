@@ -56,6 +56,12 @@ void log_set_level(enum log_level level);
 bool log_level_parse(slice s, enum log_level *ret);
 uint64_t log_dropped(void); /* lines lost so far */
 
+/* The calling thread's lines below error wait for log_flush(), or for others that fill the buffer;
+ * the loop's does, which flushes before it sleeps. */
+void log_gather(bool on);
+void log_flush(void);
+void log_flush_dying(void); /* what any thread gathered, at the end of the process */
+
 void log_ctx_init(struct log_ctx *ctx, const struct log_ctx *parent);
 /* Adds a field; dropped silently when the context is full. */
 void log_ctx_add(struct log_ctx *ctx, struct log_field f);

@@ -131,6 +131,33 @@ TEST(log_lines_have_a_limit)
 	CHECK(slice_ends(s, S(" cut=true\n")));
 }
 
+TEST(log_gathers_until_flushed)
+{
+	int fd = pipe_log(LEVEL_INFO);
+	log_gather(true);
+	log_info(NULL, "one");
+	log_warn(NULL, "two");
+	CHECK_INT(read_all(fd).n, 0);
+	log_flush();
+	slice s = read_all(fd);
+	CHECK(slice_find(s, S("event=one")) < slice_find(s, S("event=two")) &&
+		slice_find(s, S("event=two")) < s.n);
+	log_info(NULL, "three");
+	log_error(NULL, "four"); /* at once, in order */
+	s = read_all(fd);
+	CHECK(slice_find(s, S("event=three")) < slice_find(s, S("event=four")) &&
+		slice_find(s, S("event=four")) < s.n);
+	for (int i = 0; i < 2 * LOG_LINE_MAX / 32;
+		i++) /* a full buffer goes by itself, whole lines */
+		log_info(NULL, "filler");
+	s = read_all(fd);
+	CHECK(s.n > LOG_LINE_MAX / 2 && slice_ends(s, S("\n")));
+	log_info(NULL, "last");
+	log_gather(false);
+	CHECK(slice_find(read_all(fd), S("event=last")) < sizeof got);
+	CHECK_INT(log_dropped(), 0);
+}
+
 TEST(log_never_waits_for_a_full_pipe)
 {
 	int fd = pipe_log(LEVEL_INFO);

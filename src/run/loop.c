@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "run/log.h"
 #include "run/loop_fd.h"
 #include "run/sched.h"
 #include "run/stack.h"
@@ -20,6 +21,7 @@
 enum {
 	RUNS_A_ROUND = 32, /* coroutines resumed before descriptors are asked again */
 	EVENTS_A_ROUND = 256,
+	ROUNDS_A_FLUSH = 16, /* of the log, while there is no time to sleep */
 	SWEEP_EVERY = 5 * SECOND,
 };
 
@@ -27,7 +29,7 @@ static struct {
 	int epoll_fd, wake_fd; /* -1: not initialised (in this process) */
 	bool ready, stopping;
 	instant now, next_sweep;
-	unsigned holds;
+	unsigned holds, rounds;
 	struct {
 		void (*fn)(int, void *);
 		void *arg;
@@ -89,7 +91,8 @@ void loop_init(void)
 	must(!loop.ready);
 	if (!once) {
 		once = true;
-		must(pthread_atfork(NULL, NULL, in_forked_child) == 0);
+		must(pthread_atfork(log_flush, NULL, in_forked_child) == 0);
+		must(atexit(log_flush_dying) == 0);
 	}
 	forget_signals();
 	signal(SIGPIPE, SIG_IGN);
@@ -270,6 +273,8 @@ static bool one_round(bool until_empty)
 		return false;
 	bool may_sleep = list_empty(&sched.ready) && !any_signal_pending;
 	bool sleep = run_messages(may_sleep) && may_sleep;
+	if (sleep || ++loop.rounds % ROUNDS_A_FLUSH == 0)
+		log_flush();
 	poll_descriptors(sleep ? milliseconds_until(next_wakeup()) : 0);
 	run_signals();
 	sched_fire_timers(loop.now);
@@ -281,9 +286,11 @@ static void run(bool until_empty)
 {
 	must(loop.ready && !co_self());
 	loop.now = instant_now();
+	log_gather(true);
 	while (one_round(until_empty))
 		;
 	run_messages(false);
+	log_gather(false);
 }
 
 void loop_run(void)

@@ -6,6 +6,7 @@
 #include "run/sched.h"
 
 #include "base/must.h"
+#include "run/log.h"
 #include "run/stack.h"
 #include <execinfo.h>
 #include <signal.h>
@@ -27,6 +28,7 @@ static void print_backtrace(void)
 static void report(void)
 {
 	struct co *co = co_self();
+	log_flush_dying();
 	fprintf(stderr, "level=panic event=where pid=%d coroutine=\"%s\"\n", (int)getpid(),
 		co ? co->name : "(none)");
 	if (co && co->card.print) {
@@ -47,6 +49,7 @@ static void say(const char *text)
 static void on_fault(int signo, siginfo_t *info, void *context)
 {
 	struct co *co = co_self();
+	log_flush_dying();
 	say("level=panic event=fault text=\"");
 	if (co && stack_in_guard(co->stack_low, info->si_addr))
 		say("stack overflow");

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "run/co.h"
+#include "run/loop.h"
 #include "run/pool.h"
 #include "store/sql.h"
 
@@ -27,6 +28,8 @@ struct commit {
 	struct blobs *blobs;
 	struct item *first, **last; /* waiting */
 	unsigned waiting;
+	int64_t gather;
+	bool starting; /* start_soon() is under way */
 	bool running, tidying;
 	struct item *group; /* in flight */
 	struct cond idle;
@@ -40,6 +43,11 @@ struct commit *commit_new(struct sql *db, struct blobs *blobs)
 	c->last = &c->first;
 	cond_init(&c->idle);
 	return c;
+}
+
+void commit_set_gather(struct commit *c, int64_t usec)
+{
+	c->gather = usec;
 }
 
 static void fail(struct item *it, const struct err *e)
@@ -159,7 +167,7 @@ static void tidy(void *arg)
 
 static void wake_idle(struct commit *c)
 {
-	if (!c->running && !c->tidying)
+	if (!c->running && !c->tidying && !c->starting)
 		cond_wake_all(&c->idle);
 }
 
@@ -171,6 +179,7 @@ static void tidied(void *arg)
 }
 
 static void start(struct commit *c);
+static void start_soon(struct commit *c);
 
 static void group_done(void *arg)
 {
@@ -178,7 +187,10 @@ static void group_done(void *arg)
 	struct item *it = take(&c->group);
 	c->running = false;
 	bool untidy = (c->blobs && blobs_wants_idle(c->blobs)) || sql_wants_checkpoint(c->db);
-	start(c); /* the disk goes on while callers are answered */
+	if (!c->gather)
+		start(c); /* the disk goes on while callers are answered */
+	else if (c->first)
+		start_soon(c);
 	while (it) {
 		struct item *next = it->next;
 		answer(c, it);
@@ -211,12 +223,40 @@ static void start(struct commit *c)
 	pool_post(in_pool, group_done, c);
 }
 
+static void start_now(void *arg)
+{
+	struct commit *c = arg;
+	c->starting = false;
+	start(c);
+	wake_idle(c);
+}
+
+static void start_later(void *arg)
+{
+	struct commit *c = arg;
+	struct err e;
+	co_sleep(instant_in(c->gather), &e); /* cut short when the process ends */
+	start_now(c);
+}
+
+/* What the other coroutines of this round hand in comes along: one more group is two more syncs. */
+static void start_soon(struct commit *c)
+{
+	if (c->running || c->starting)
+		return;
+	c->starting = true;
+	if (c->gather)
+		co_go("commit.gather", start_later, c);
+	else
+		loop_post(start_now, c);
+}
+
 static void enqueue(struct commit *c, struct item *it)
 {
 	*c->last = it;
 	c->last = &it->next;
 	c->waiting++;
-	start(c);
+	start_soon(c);
 }
 
 /* In a program without loop: the group is this item. */
@@ -273,7 +313,7 @@ void commit_post(
 
 void commit_drain(struct commit *c)
 {
-	while (c->running || c->tidying)
+	while (c->running || c->tidying || c->starting)
 		cond_wait_firm(&c->idle);
 }
 
@@ -281,7 +321,7 @@ void commit_free(struct commit *c)
 {
 	if (!c)
 		return;
-	must(!c->running && !c->tidying);
+	must(!c->running && !c->tidying && !c->starting);
 	sql_close(c->helper);
 	free(c);
 }

@@ -22,6 +22,9 @@ enum {
 
 /* db is the writer connection, used by this committer only. blobs may be NULL. */
 struct commit *commit_new(struct sql *db, struct blobs *blobs);
+/* For work that nobody waits for: a group begins so long after its first item came (or the group before ended), which leaves
+ * the disk to those who do wait. 0 by default: as soon as the disk is free. */
+void commit_set_gather(struct commit *c, int64_t usec);
 /* Waits until fn's work is durable: 0; or -1: nothing of it is. In a coroutine (not cancellable),
  * or in a program without loop, where the group is this one item. */
 int commit_run(struct commit *c, commit_fn fn, void *arg, struct err *e);

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { KEEP_FIRST = 8, LINE_MAX = 8 * 1024 };
+enum { KEEP_FIRST = 8, LINE_MAX = 8 * 1024, LINE_USUAL = 512 };
 
 static bool is_bare(slice v)
 {
@@ -22,11 +22,22 @@ static bool is_bare(slice v)
 	return v.n > 0;
 }
 
+static bool is_ascii(slice v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] & 0x80)
+			return false;
+	return true;
+}
+
 static void put_value(struct buf *line, slice value)
 {
 	AUTO(buf) struct buf clean = BUF(4 * TRACE_VALUE_MAX);
-	utf8_scrub(&clean, utf8_first(value, TRACE_VALUE_MAX));
-	slice v = buf_slice(&clean);
+	slice v = utf8_first(value, TRACE_VALUE_MAX);
+	if (!is_ascii(v)) {
+		utf8_scrub(&clean, v);
+		v = buf_slice(&clean);
+	}
 	if (is_bare(v)) {
 		buf_put(line, v);
 		return;
@@ -82,6 +93,7 @@ static void make_room(struct buf *log, size_t need, size_t limit)
 void trace_event(struct buf *log, int64_t wall, const char *event, ...)
 {
 	AUTO(buf) struct buf line = BUF(LINE_MAX);
+	buf_room(&line, LINE_USUAL);
 	buf_printf(&line, "%lld %s", (long long)wall, event);
 	va_list ap;
 	va_start(ap, event);
@@ -90,7 +102,9 @@ void trace_event(struct buf *log, int64_t wall, const char *event, ...)
 		slice value = va_arg(ap, slice);
 		if (value.n == 0)
 			continue;
-		buf_printf(&line, " %s=", key);
+		buf_byte(&line, ' ');
+		buf_put(&line, slice_z(key));
+		buf_byte(&line, '=');
 		put_value(&line, value);
 	}
 	va_end(ap);
