@@ -112,7 +112,6 @@ static int open_store(struct queue *q, struct err *e)
 		return -1;
 	q->queue_commit = commit_new(q->queue_db, q->blobs);
 	q->trace_commit = commit_new(q->trace_db, NULL);
-	commit_set_gather(q->trace_commit, QUEUE_GATHER_MS * MSEC);
 	q->routes = route_lookup_directory(q->directory);
 	return 0;
 }
@@ -206,14 +205,12 @@ static void queue_link(void *arg, const char *role, unsigned instance, int fd)
 		close(fd);
 }
 
-/* The queue was changed from outside: what waits is read again. */
 static void queue_wake(void *arg)
 {
 	struct queue *q = ((struct role_env *)arg)->self;
 	if (!q->ready || q->stopping)
 		return;
-	flow_drop_waiting(q->flow);
-	queue_feed_sweep(q);
+	queue_feed_changed(q);
 }
 
 /* [dns] needs a new process and keeps its value. */

@@ -31,10 +31,10 @@ enum {
 	QUEUE_SWEEP_EVERY_S = 30, /* at least */
 	QUEUE_SWEEP_PAUSE_MS = 50, /* between two, at least */
 	QUEUE_HASTEN_BATCH = 1000, /* rows made due by one transaction */
+	QUEUE_CLOCK_STEP_S = 60, /* a clock that is set back by more is noticed */
 	QUEUE_IDLE_LOCAL_S = 5, /* a session without connection waits that long for work */
 	QUEUE_ATTEMPT_MOST_S = 600, /* no further host is tried after that */
 	QUEUE_FLUSH_S = 20, /* for results still to be written when the process ends */
-	QUEUE_GATHER_MS = 4, /* ends of messages wait that long to reach the disk together */
 	QUEUE_REROUTE_AGE_S = 10, /* routes of younger messages are not decided again */
 };
 
@@ -81,6 +81,8 @@ struct queue {
 	struct list links, loads;
 	bool loading, sweep_now;
 	int64_t sweep_at; /* wall time of the next one */
+	int64_t clock; /* wall time less monotonic, when last looked at */
+	instant changed; /* when the queue was last changed from outside */
 	struct cond sweep_wake;
 	msg_id recent[QUEUE_RECENT]; /* came from the database and have left: late datagrams about
 					them are dropped */
@@ -96,6 +98,8 @@ void queue_feed_letter(struct queue *q, struct letter *l);
 void queue_feed_sweep(struct queue *q);
 /* Something will be due at this wall time. */
 void queue_feed_due(struct queue *q, int64_t at);
+/* The queue was changed from outside: what waits is read again. */
+void queue_feed_changed(struct queue *q);
 /* Coroutine: sweeps until cancelled. */
 void queue_feed_sweeper(void *arg);
 /* From the database. ERR_NOTFOUND: it has left. */

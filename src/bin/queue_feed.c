@@ -48,6 +48,20 @@ void queue_feed_letter(struct queue *q, struct letter *l)
 	}
 }
 
+/* Made so long ago, or before the last change from outside, that the database may know better. */
+static bool may_be_stale(const struct queue *q, const struct queue_msg *m)
+{
+	int64_t age = wall_now() - m->arrived_at;
+	return age > QUEUE_DATAGRAM_AGE_S * SECOND || age >= instant_now() - q->changed;
+}
+
+void queue_feed_changed(struct queue *q)
+{
+	q->changed = instant_now();
+	flow_drop_waiting(q->flow);
+	queue_feed_sweep(q);
+}
+
 static void on_datagram(void *arg, slice message)
 {
 	struct queue *q = arg;
@@ -62,7 +76,7 @@ static void on_datagram(void *arg, slice message)
 	metric_add(&handed, 1);
 	if (*recent_slot(q, l->m.id) == l->m.id)
 		metric_add(&late, 1);
-	else if (id_only || wall_now() - l->m.arrived_at > QUEUE_DATAGRAM_AGE_S * SECOND)
+	else if (id_only || may_be_stale(q, &l->m))
 		queue_feed_sweep(q);
 	else
 		queue_feed_letter(q, l);
@@ -238,12 +252,61 @@ static bool wait_for_sweep(struct queue *q)
 		return false;
 	while (!q->sweep_now && !q->stopping) {
 		int64_t wait = q->sweep_at - wall_now();
-		if (wait <= 0)
+		if (wait <= 0 || wait > QUEUE_SWEEP_EVERY_S * SECOND) /* the clock was set back */
 			break;
 		if (cond_wait(&q->sweep_wake, instant_in(wait), &e) < 0 && e.kind != ERR_TIMEOUT)
 			return false;
 	}
 	return !q->stopping;
+}
+
+/* ---- a clock that was wrong ---- */
+
+struct clock_job {
+	struct queue *q;
+	int64_t now, horizon, changed;
+	bool beyond;
+	int status;
+	struct err err;
+};
+
+static void look_in_pool(void *arg)
+{
+	struct clock_job *j = arg;
+	j->status = queue_dated_beyond(j->q->sweep_db, j->now + j->horizon, &j->beyond, &j->err);
+}
+
+static int clock_tx(struct sql *db, void *arg, struct err *e)
+{
+	struct clock_job *j = arg;
+	j->changed = queue_clock_tx(db, j->now, j->horizon, QUEUE_HASTEN_BATCH, e);
+	return j->changed < 0 ? -1 : 0;
+}
+
+/* What a clock that ran ahead dated would wait until the right one gets there. Looked for at the
+ * start and when the clock was set back. */
+static void mend_dates(struct queue *q)
+{
+	int64_t before = q->clock, margin = QUEUE_CLOCK_STEP_S * SECOND;
+	struct clock_job j = {.q = q, .now = wall_now()};
+	q->clock = j.now - instant_now();
+	if (before && q->clock > before - margin)
+		return;
+	j.horizon = retry_longest(&q->settings->retry) + HOUR;
+	pool_call(look_in_pool, &j);
+	if (j.status == 0 && !j.beyond)
+		return;
+	do
+		if (j.status == 0)
+			j.status = commit_run(q->queue_commit, clock_tx, &j, &j.err);
+	while (j.status == 0 && j.changed == QUEUE_HASTEN_BATCH && !q->stopping);
+	if (j.status < 0) {
+		log_error(NULL, "queue.clock", F("error", &j.err));
+		q->clock = 0; /* again with the next sweep */
+		return;
+	}
+	log_warn(NULL, "queue.clock_was_ahead");
+	queue_feed_sweep(q);
 }
 
 void queue_feed_sweeper(void *arg)
@@ -254,6 +317,7 @@ void queue_feed_sweeper(void *arg)
 		int64_t next_at = sweep_round(q);
 		if (next_at < q->sweep_at)
 			q->sweep_at = next_at;
+		mend_dates(q);
 	} while (wait_for_sweep(q));
 }
 

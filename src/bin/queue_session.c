@@ -168,6 +168,18 @@ static bool deliver_remotely(struct queue_session *s, struct flow_item *it, size
 	return !o.untried;
 }
 
+/* An attempt that an administrator's bounce met under way ends first: it may have delivered. */
+static void bounce(struct queue_session *s, struct flow_item *it)
+{
+	if (flow_others_under_way(s->q->flow, it)) {
+		queue_feed_release(s->q, it, s->letter->from_db);
+		queue_feed_due(s->q, wall_now() + SECOND);
+		return;
+	}
+	refuse(s);
+	settle(s, it, s->n);
+}
+
 static bool deliver(struct queue_session *s, struct flow_item *it)
 {
 	pick_rcpts(s);
@@ -179,13 +191,14 @@ static bool deliver(struct queue_session *s, struct flow_item *it)
 		deliver_locally(s, it);
 		return true;
 	}
-	if (s->kind == ROUTE_ERROR || s->kind == ROUTE_BOUNCE) {
-		refuse(s);
-		settle(s, it, s->n);
+	if (s->kind == ROUTE_BOUNCE) {
+		bounce(s, it);
 		return true;
 	}
 	size_t all = decide_again(s);
-	if (s->n == 0) {
+	if (s->kind == ROUTE_ERROR)
+		refuse(s);
+	if (s->kind == ROUTE_ERROR || s->n == 0) {
 		settle(s, it, all);
 		return true;
 	}
