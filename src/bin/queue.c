@@ -112,6 +112,7 @@ static int open_store(struct queue *q, struct err *e)
 		return -1;
 	q->queue_commit = commit_new(q->queue_db, q->blobs);
 	q->trace_commit = commit_new(q->trace_db, NULL);
+	commit_set_gather(q->trace_commit, QUEUE_GATHER_MS * MSEC);
 	q->routes = route_lookup_directory(q->directory);
 	return 0;
 }

@@ -35,6 +35,7 @@ enum {
 	QUEUE_IDLE_LOCAL_S = 5, /* a session without connection waits that long for work */
 	QUEUE_ATTEMPT_MOST_S = 600, /* no further host is tried after that */
 	QUEUE_FLUSH_S = 20, /* for results still to be written when the process ends */
+	QUEUE_GATHER_MS = 4, /* ends of messages wait that long to reach the disk together */
 	QUEUE_REROUTE_AGE_S = 10, /* routes of younger messages are not decided again */
 };
 
