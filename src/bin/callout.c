@@ -7,8 +7,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "mail/hosts.h"
-#include "proto/smtpc/smtpc.h"
+#include "bin/way.h"
 #include "run/co.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -16,8 +15,6 @@
 enum {
 	AT_ONCE = 50, /* questions under way */
 	DOWN_SECONDS = 30, /* an unreachable backend is not asked for so long */
-	PORT_SMTP = 25,
-	PORT_LMTP = 24,
 };
 
 METRIC_COUNTER(
@@ -125,43 +122,22 @@ static void set_down(struct callout *c, slice route)
 /* One question on its way to one backend. */
 struct question {
 	const struct route *route;
+	struct way way;
 	slice address;
 	instant deadline; /* of all hosts together */
 };
 
-static enum smtpc_tls tls_of(slice name)
-{
-	static const struct {
-		slice name;
-		enum smtpc_tls tls;
-	} names[] = {
-		{S_INIT("none"), SMTPC_TLS_NEVER},
-		{S_INIT("required"), SMTPC_TLS_ALWAYS},
-		{S_INIT("ca"), SMTPC_TLS_CA},
-		{S_INIT("host"), SMTPC_TLS_HOST},
-	};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (slice_eq(name, names[i].name))
-			return names[i].tls;
-	return SMTPC_TLS_MAYBE;
-}
-
 static struct smtpc_config session_config(
 	const struct callout *c, const struct question *q, const struct host *h, enum smtpc_tls tls)
 {
-	const struct route *r = q->route;
 	int64_t t = c->cfg.conf->timeout;
-	return (struct smtpc_config){
-		.helo = c->cfg.helo,
-		.lmtp = slice_eq(r->protocol, S("lmtp")),
-		.tls = tls,
-		.host = h->name,
-		.ctx = c->cfg.tls,
-		.auth_user = r->auth_user,
-		.auth_password = {r->auth_secret},
-		.timeouts = {.connect = t / 3, .greeting = t, .command = t, .quit = SECOND},
-		.deadline = q->deadline,
-	};
+	struct smtpc_config cfg = way_config(&q->way, h, tls);
+	cfg.helo = c->cfg.helo;
+	cfg.ctx = c->cfg.tls;
+	cfg.timeouts = (struct smtpc_timeouts){
+		.connect = t / 3, .greeting = t, .command = t, .quit = SECOND};
+	cfg.deadline = q->deadline;
+	return cfg;
 }
 
 /* A plain "no" to RCPT is about the recipient; everything else is about us or the system. */
@@ -202,7 +178,6 @@ static bool ask_host(struct callout *c, const struct question *q, const struct h
 static void ask_route(
 	struct callout *c, const struct question *q, struct arena *a, struct callout_answer *ret)
 {
-	const struct route *route = q->route;
 	static const struct hosts_self nobody;
 	struct result why = {0};
 	struct host *hosts;
@@ -211,19 +186,19 @@ static void ask_route(
 		.dns = c->cfg.dns,
 		.self = &nobody,
 		.health = c->health,
-		.port = slice_eq(route->protocol, S("lmtp")) ? PORT_LMTP : PORT_SMTP,
+		.port = q->way.port,
 		.deadline = q->deadline,
 		.now = instant_now(),
 	};
 	*ret = (struct callout_answer){CALLOUT_UNKNOWN, S("")};
-	if (hosts_for_route(&want, route->hosts, a, &hosts, &n, &why) < 0) {
+	if (hosts_for_route(&want, q->way.hosts, a, &hosts, &n, &why) < 0) {
 		ret->text = why.text;
 		return;
 	}
 	for (size_t i = 0; i < n && instant_now() < want.deadline; i++)
-		if (ask_host(c, q, &hosts[i], tls_of(route->tls), a, ret))
+		if (ask_host(c, q, &hosts[i], q->way.tls, a, ret))
 			return;
-	set_down(c, route->name);
+	set_down(c, q->route->name);
 }
 
 static int wait_turn(struct callout *c, instant deadline, struct err *e)
@@ -240,7 +215,8 @@ static void ask(struct callout *c, slice route_name, slice address, struct arena
 {
 	struct route route;
 	struct err e;
-	const struct question q = {&route, address, instant_in(c->cfg.conf->timeout)};
+	struct question q = {
+		.route = &route, .address = address, .deadline = instant_in(c->cfg.conf->timeout)};
 	*ret = (struct callout_answer){
 		CALLOUT_UNKNOWN, S("the backend did not answer a moment ago")};
 	if (is_down(c, route_name))
@@ -250,10 +226,12 @@ static void ask(struct callout *c, slice route_name, slice address, struct arena
 		return;
 	}
 	metric_add(&asked, 1);
-	if (directory_get_route(c->cfg.directory, route_name, a, &route, &e) == 0)
+	if (directory_get_route(c->cfg.directory, route_name, a, &route, &e) == 0) {
+		q.way = way_by_route(&route, c->cfg.delivery);
 		ask_route(c, &q, a, ret);
-	else
+	} else {
 		ret->text = arena_dup(a, slice_z(e.text));
+	}
 	c->under_way--;
 	cond_wake_one(&c->fewer);
 	if (ret->kind == CALLOUT_UNKNOWN)

@@ -10,6 +10,7 @@
 struct callout;
 struct callout_config {
 	const struct callout_conf *conf;
+	const struct delivery_conf *delivery;
 	slice helo;
 	struct dns *dns;
 	struct tls_ctx *tls;

@@ -26,20 +26,40 @@ static slice or_default(slice s, const char *def)
 	return s.n ? s : slice_z(def);
 }
 
+/* No process that speaks to others may open unix sockets (run/sandbox.h): a route to one would
+ * only make mail wait. */
+static int refuse_unix(slice hosts)
+{
+	slice word;
+	while (slice_cut(&hosts, ' ', &word))
+		if (slice_starts(slice_trim(word), S("unix:")))
+			return out_usage(T("%.*s: the sandbox keeps deliveries from unix sockets; "
+					   "let the other system listen on a loopback port "
+					   "(127.0.0.1:24)",
+						 "%.*s：沙箱不允许经 unix 套接字投递；"
+						 "请让对方监听回环地址的端口（127.0.0.1:24）"),
+				SFMT(slice_trim(word)));
+	return CLI_OK;
+}
+
 static int route_add(struct cli_call *c)
 {
+	AUTO(arena) struct arena a = {0};
 	AUTO(cli_env) struct cli_env env = {0};
 	struct err e;
 	int code;
 	if (!cli_option(c, "hosts"))
 		return out_usage(T("--hosts is missing", "缺少 --hosts"));
+	slice hosts = host_list(cli_option_text(c, "hosts"), &a);
+	if (refuse_unix(hosts) != CLI_OK)
+		return CLI_USAGE;
 	if (cli_env_open(c->cli, &env, &code) < 0)
 		return code;
 	struct route r = {
 		.name = cli_arg(c, 0),
 		.match = cli_option_text(c, "match"),
 		.protocol = or_default(cli_option_text(c, "protocol"), "smtp"),
-		.hosts = host_list(cli_option_text(c, "hosts"), &env.mem),
+		.hosts = hosts,
 		.tls = or_default(cli_option_text(c, "tls"), "opportunistic"),
 		.auth_user = cli_option_text(c, "user"),
 		.disabled = cli_flag(c, "disabled"),

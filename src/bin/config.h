@@ -52,19 +52,13 @@ struct queue_conf {
 	int64_t bounce_size;
 };
 
-enum delivery_tls {
-	DELIVERY_TLS_OPPORTUNISTIC,
-	DELIVERY_TLS_NONE,
-	DELIVERY_TLS_REQUIRE,
-	DELIVERY_TLS_VERIFY
-};
 struct delivery_conf {
 	int64_t max_connections, per_destination, per_destination_start;
 	int64_t connect_timeout, command_timeout, data_timeout;
 	int64_t reuse_time, reuse_messages;
 	slice source_v4, source_v6, helo;
 	int64_t port;
-	int tls; /* enum delivery_tls */
+	int tls; /* enum smtpc_tls */
 };
 
 struct store_conf {

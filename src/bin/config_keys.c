@@ -5,11 +5,11 @@
  */
 #include "bin/config_keys.h"
 
+#include "bin/way.h"
 #include "run/sandbox.h"
 
 static const char *const sandbox_words[] = {"auto", "required", "off", NULL};
 static const char *const callout_words[] = {"try-later", "accept", NULL};
-static const char *const tls_words[] = {"opportunistic", "none", "require", "verify", NULL};
 static const char *const level_words[] = {"error", "warn", "info", "debug", NULL};
 _Static_assert(SANDBOX_AUTO == 0 && SANDBOX_REQUIRED == 1 && SANDBOX_OFF == 2, "sandbox_words");
 _Static_assert(LEVEL_ERROR == 0 && LEVEL_DEBUG == 3, "level_words");
@@ -243,14 +243,14 @@ static const struct conf_key delivery_keys[] = {
 		"EHLO 中使用的名字。空:本机主机名。"),
 	CONF_KEY_INT(
 		T, port, "25", 1, 65535, "Port of other mail servers.", "其他邮件服务器的端口。"),
-	CONF_KEY_ENUM(T, tls, "opportunistic", tls_words,
-		"Encryption towards the internet. opportunistic: when offered, any certificate; "
-		"require: "
-		"always, any certificate; verify: always, with a valid certificate. Routes have "
-		"their own.",
-		"发往互联网时的加密。opportunistic:对方提供就用,不验证证书;require:必须加密,"
-		"不验证证书;"
-		"verify:必须加密且证书有效。路由有各自的设置。"),
+	CONF_KEY_ENUM(T, tls, "opportunistic", way_tls_words,
+		"Encryption towards the internet. none: never; opportunistic: when offered, any "
+		"certificate; required: always, any certificate; ca: always, with a valid "
+		"certificate of any name; host: always, with a valid certificate of the host's "
+		"name. Routes have their own (--tls), with the same words.",
+		"发往互联网时的加密。none：不加密；opportunistic：对方提供就用，不验证证书；"
+		"required：必须加密，不验证证书；ca：必须加密且证书链有效；"
+		"host：必须加密，且证书链和主机名都有效。路由有各自的设置（--tls），取值相同。"),
 	CONF_END};
 #undef T
 const struct conf_section delivery_section = {.name = "delivery",

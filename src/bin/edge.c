@@ -261,7 +261,9 @@ static int edge_open(struct role_env *env, struct err *err)
 		return -1;
 	const struct callout_config callout = {
 		.conf = e->config->callout,
-		.helo = e->config->hostname,
+		.delivery = e->config->delivery,
+		.helo = e->config->delivery->helo.n ? e->config->delivery->helo
+						    : e->config->hostname,
 		.dns = e->dns,
 		.tls = e->client_tls,
 		.directory = e->directory,

@@ -6,6 +6,7 @@
  */
 #include "base/mem.h"
 #include "bin/queue.h"
+#include "bin/way.h"
 #include "run/log.h"
 #include "run/metrics.h"
 #include "run/pool.h"
@@ -16,17 +17,6 @@ METRIC_COUNTER(
 	connect_failures, "posthouse_queue_connect_failures_total", "", "Hosts that failed.");
 METRIC_COUNTER(tls_fallbacks, "posthouse_queue_tls_fallbacks_total", "",
 	"Deliveries in clear after a failed opportunistic handshake.");
-
-enum { IMPLICIT_TLS_PORT = 465 };
-
-/* How this destination is spoken with. */
-struct way {
-	bool lmtp;
-	enum smtpc_tls tls;
-	slice hosts; /* of a route */
-	slice user;
-	struct secret password;
-};
 
 static struct queue_smtp_outcome outcome(enum flow_verdict verdict, slice reason, bool untried)
 {
@@ -44,38 +34,11 @@ static struct queue_smtp_outcome all_get(
 
 /* ---- how ---- */
 
-static enum smtpc_tls tls_of_word(slice word)
-{
-	static const struct {
-		slice word;
-		enum smtpc_tls tls;
-	} words[] = {{S_INIT("none"), SMTPC_TLS_NEVER}, {S_INIT("required"), SMTPC_TLS_ALWAYS},
-		{S_INIT("ca"), SMTPC_TLS_CA}, {S_INIT("host"), SMTPC_TLS_HOST}};
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (slice_eq(words[i].word, word))
-			return words[i].tls;
-	return SMTPC_TLS_MAYBE;
-}
-
-static enum smtpc_tls tls_of_conf(int tls)
-{
-	switch ((enum delivery_tls)tls) {
-	case DELIVERY_TLS_NONE:
-		return SMTPC_TLS_NEVER;
-	case DELIVERY_TLS_REQUIRE:
-		return SMTPC_TLS_ALWAYS;
-	case DELIVERY_TLS_VERIFY:
-		return SMTPC_TLS_HOST;
-	case DELIVERY_TLS_OPPORTUNISTIC:
-		break;
-	}
-	return SMTPC_TLS_MAYBE;
-}
-
 /* 0; or -1 and why in *ret_why. */
 static int find_way(struct queue_session *s, struct way *ret, struct result *ret_why)
 {
-	*ret = (struct way){.tls = tls_of_conf(s->settings->config.delivery->tls)};
+	const struct delivery_conf *c = s->settings->config.delivery;
+	*ret = way_to_domain(c);
 	if (s->kind == ROUTE_BACKEND) {
 		struct route r;
 		struct err e;
@@ -85,13 +48,7 @@ static int find_way(struct queue_session *s, struct way *ret, struct result *ret
 				.text = arena_dup(&s->mem, slice_z(e.text))};
 			return -1;
 		}
-		*ret = (struct way){
-			.lmtp = slice_eq(r.protocol, S("lmtp")),
-			.tls = tls_of_word(r.tls),
-			.hosts = r.hosts,
-			.user = r.auth_user,
-			.password = {r.auth_secret},
-		};
+		*ret = way_by_route(&r, c);
 	}
 	/* RFC 8689 4.2: only over TLS whose certificate verifies. */
 	if (s->letter->m.flags & MSG_REQUIRETLS)
@@ -107,7 +64,7 @@ static int find_hosts(struct queue_session *s, const struct way *w, struct host 
 		.dns = s->q->dns,
 		.self = &set->self,
 		.health = s->q->health,
-		.port = (uint16_t)set->config.delivery->port,
+		.port = w->port,
 		.deadline = instant_in(MINUTE),
 		.now = instant_now(),
 	};
@@ -122,19 +79,13 @@ static struct smtpc_config client_config(
 	struct queue_session *s, const struct way *w, const struct host *h, enum smtpc_tls tls)
 {
 	const struct delivery_conf *c = s->settings->config.delivery;
-	return (struct smtpc_config){
-		.helo = s->settings->helo,
-		.lmtp = w->lmtp,
-		.tls = tls,
-		.tls_implicit = tls != SMTPC_TLS_NEVER && net_port(&h->addr) == IMPLICIT_TLS_PORT,
-		.host = h->name,
-		.ctx = s->settings->tls,
-		.auth_user = w->user,
-		.auth_password = w->password,
-		.timeouts = {.connect = c->connect_timeout,
-			.command = c->command_timeout,
-			.end = c->data_timeout},
-	};
+	struct smtpc_config cfg = way_config(w, h, tls);
+	cfg.helo = s->settings->helo;
+	cfg.ctx = s->settings->tls;
+	cfg.timeouts = (struct smtpc_timeouts){.connect = c->connect_timeout,
+		.command = c->command_timeout,
+		.end = c->data_timeout};
+	return cfg;
 }
 
 static const struct net_addr *source_for(const struct queue_session *s, const struct host *h)
