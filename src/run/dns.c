@@ -157,6 +157,24 @@ static int set_files(struct dns *d, const struct dns_config *cfg, struct err *e)
 	return 0;
 }
 
+static void ignore(void *arg, int status, struct ub_result *r)
+{
+	(void)arg, (void)status;
+	ub_resolve_free(r);
+}
+
+/* The first question starts libunbound's thread and reads the root hints, on more stack than a
+ * coroutine has: it is asked here, about a name that libunbound answers by itself. */
+static int start_worker(struct dns *d, struct err *e)
+{
+	int id;
+	int r = ub_resolve_async(d->ub, "nothing.invalid.", 1, 1, NULL, ignore, &id);
+	if (r)
+		return err_set(e, ERR_PERM, "dns: %s", ub_strerror(r));
+	ub_cancel(d->ub, id);
+	return 0;
+}
+
 /* libunbound reads its files and tells of mistakes when it is first used. Removing what is not
  * there is such a use: now, with an error in the right place, and before the sandbox closes the
  * file system. */
@@ -164,7 +182,7 @@ static int finalize(struct dns *d, const struct dns_config *cfg, struct err *e)
 {
 	int r = ub_ctx_data_remove(d->ub, "nothing.invalid.");
 	if (r == 0)
-		return 0;
+		return start_worker(d, e);
 	return err_set(e, ERR_PERM, "dns: %s%s%.*s", ub_strerror(r),
 		cfg->trust_anchor.n ? "; is this a trust anchor file: " : "",
 		SFMT(cfg->trust_anchor));

@@ -12,7 +12,8 @@
 #include <pthread.h>
 #include <signal.h>
 
-enum { POOL_STACK = 256 * 1024 * SAN_STACK_FACTOR, POOL_THREADS_MAX = 256 };
+/* libunbound alone puts a quarter of a MiB there when it reads the root hints. */
+enum { POOL_STACK = 1024 * 1024 * SAN_STACK_FACTOR, POOL_THREADS_MAX = 256 };
 
 struct job {
 	struct job *next;
