@@ -12,11 +12,18 @@ PROGRAM = os.environ.get('POSTHOUSE', os.path.join(ROOT, 'build/release/posthous
 PASSWORD = 'correct horse 7'
 
 
+given = set()
+
+
 def free_port():
     """A loopback port that nobody listens on now. Kept from reuse by TIME_WAIT-less binding."""
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    while True:
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            port = s.getsockname()[1]
+        if port not in given:  # the kernel offers a port again that nobody has bound yet
+            given.add(port)
+            return port
 
 
 def wait_until(what, seconds, check, every=0.05):
