@@ -59,7 +59,7 @@ struct listed {
 	struct box *b;
 };
 
-/* The start of the stored message; what cannot be read is left out. */
+/* The start of the stored message, appended; what cannot be read is left out. */
 static void read_start(struct box *b, blob_id id, struct buf *out)
 {
 	struct blob_reader *r;
@@ -81,6 +81,7 @@ static bool list_message(void *arg, const struct mailbox_message *m)
 	struct listed *l = arg;
 	AUTO(arena) struct arena a = {0};
 	AUTO(buf) struct buf start = BUF(HEADER_READ_MAX);
+	buf_put(&start, slice_first(m->prefix, HEADER_READ_MAX / 2)); /* may have From: */
 	struct header_summary h;
 	char text[OUT_TEXT];
 	read_start(l->b, m->blob, &start);

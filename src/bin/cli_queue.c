@@ -13,7 +13,7 @@ static const char *state_name(const struct queue_row *r)
 {
 	if (r->state == RCPT_HELD)
 		return "held";
-	return r->attempts ? "deferred" : "waiting";
+	return r->attempts || r->reason.n ? "deferred" : "waiting";
 }
 
 static const char *state_text(const char *name)
@@ -202,8 +202,8 @@ static void show_json(const struct queue_msg *m, const char *id)
 		json_text(&j, "to", r->address);
 		json_text(&j, "destination", r->dest);
 		json_text(&j, "state",
-			slice_z(state_name(
-				&(struct queue_row){.state = r->state, .attempts = r->attempts})));
+			slice_z(state_name(&(struct queue_row){
+				.state = r->state, .attempts = r->attempts, .reason = r->reason})));
 		json_int(&j, "attempts", r->attempts);
 		json_time(&j, "next_at", r->next_at);
 		json_bool(&j, "warned", r->warned);
@@ -243,8 +243,8 @@ static void show_text(const struct queue_msg *m, const char *id)
 	timeline_print(m->log, "  ");
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		const struct queue_rcpt *r = &m->rcpts[i];
-		const char *state =
-			state_name(&(struct queue_row){.state = r->state, .attempts = r->attempts});
+		const char *state = state_name(&(struct queue_row){
+			.state = r->state, .attempts = r->attempts, .reason = r->reason});
 		printf(T("\nRecipient %d: ", "\n收件人 %d:"), r->idx);
 		out_safe(r->address);
 		printf(T("\n  State:     %s, %d attempts\n", "\n  状态:     %s,已尝试 %d 次\n"),

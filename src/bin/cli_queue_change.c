@@ -129,7 +129,7 @@ static int change_all(struct work *w, const struct targets *t, struct err *e)
 static bool agreed(struct cli_call *c, const struct targets *t, const char *doing)
 {
 	char question[400];
-	if (cli_flag(c, "yes") || (t->n == 1 && c->nargs == 1))
+	if (cli_flag(c, "yes") || t->n == 1)
 		return true;
 	snprintf(question, sizeof question,
 		T("%zu recipients of %llu messages: %s?", "共 %zu 个收件人,%llu 封邮件:%s?"), t->n,

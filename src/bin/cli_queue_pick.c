@@ -112,7 +112,7 @@ struct picking {
 static bool pick_row(void *arg, const struct queue_row *r)
 {
 	struct picking *k = arg;
-	if ((k->idx >= 0 && k->idx != r->idx) || (k->p->deferred && r->attempts == 0))
+	if ((k->idx >= 0 && k->idx != r->idx) || (k->p->deferred && r->attempts == 0 && r->reason.n == 0))
 		return true;
 	k->ended = !k->row(k->arg, r) || --k->left == 0;
 	return !k->ended;

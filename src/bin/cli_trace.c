@@ -33,7 +33,8 @@ static void row_json(struct json *j, const struct trace_row *r)
 	msg_id_print(r->id, id);
 	json_object(j, NULL);
 	json_text(j, "id", slice_z(id));
-	json_int(j, "recipient", r->idx);
+	if (r->idx >= 0)
+		json_int(j, "recipient", r->idx);
 	json_text(j, "status", slice_z(trace_status_name(r->status)));
 	json_text(j, "from", r->sender);
 	json_text(j, "to", r->rcpt);
@@ -51,7 +52,7 @@ static void row_table(struct table *t, const struct trace_row *r)
 {
 	char id[MSG_ID_TEXT], text[OUT_TEXT];
 	msg_id_print(r->id, id);
-	table_cellf(t, r->idx ? "%s/%d" : "%s", id, r->idx);
+	table_cellf(t, r->idx > 0 ? "%s/%d" : "%s", id, r->idx);
 	table_cell(t, slice_z(out_time(r->arrived_at, text)));
 	table_cell(t, slice_z(status_text(r->status)));
 	table_cell(t, r->sender.n ? r->sender : S("<>"));
@@ -73,8 +74,12 @@ static void row_detailed(const struct trace_row *r, bool first)
 {
 	char id[MSG_ID_TEXT], text[OUT_TEXT], took[OUT_TEXT];
 	msg_id_print(r->id, id);
-	printf(T("%sMessage %s, recipient %d: %s\n", "%s邮件 %s,收件人 %d:%s\n"), first ? "" : "\n",
-		id, r->idx, status_text(r->status));
+	fputs(first ? "" : "\n", stdout);
+	if (r->idx >= 0)
+		printf(T("Message %s, recipient %d: %s\n", "邮件 %s，收件人 %d：%s\n"), id, r->idx,
+			status_text(r->status));
+	else /* refused before it had a number */
+		printf(T("Message %s: %s\n", "邮件 %s：%s\n"), id, status_text(r->status));
 	line(T("  From:     ", "  发件人:  "), r->sender.n ? r->sender : S("<>"));
 	line(T("  To:       ", "  收件人:  "), r->rcpt);
 	line(T("  Subject:  ", "  主题:    "), r->subject);

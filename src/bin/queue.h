@@ -99,7 +99,8 @@ void queue_feed_letter(struct queue *q, struct letter *l);
 void queue_feed_sweep(struct queue *q);
 /* Something will be due at this wall time. */
 void queue_feed_due(struct queue *q, int64_t at);
-/* The queue was changed from outside: what waits is read again. */
+/* The queue was changed from outside: what waits is read again, and destinations that are down are
+ * asked at once. */
 void queue_feed_changed(struct queue *q);
 /* Coroutine: sweeps until cancelled. */
 void queue_feed_sweeper(void *arg);

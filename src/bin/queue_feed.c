@@ -58,6 +58,7 @@ static bool may_be_stale(const struct queue *q, const struct queue_msg *m)
 void queue_feed_changed(struct queue *q)
 {
 	q->changed = instant_now();
+	flow_probe_now(q->flow, q->changed);
 	flow_drop_waiting(q->flow);
 	queue_feed_sweep(q);
 }

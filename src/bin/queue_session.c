@@ -148,8 +148,10 @@ static void skip(struct queue_session *s, struct flow_item *it)
 {
 	metric_add(&skipped, 1);
 	slice reason = flow_reason(s->fs->dest);
-	all_results(s, own_result(RESULT_DEFERRED, STATUS(4, 4, 1),
-			       arena_printf(&s->mem, "destination is down: %.*s", SFMT(reason))));
+	struct result r = own_result(RESULT_DEFERRED, STATUS(4, 4, 1),
+		arena_printf(&s->mem, "destination is down: %.*s", SFMT(reason)));
+	r.skipped = true;
+	all_results(s, r);
 	settle(s, it, s->n);
 }
 

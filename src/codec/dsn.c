@@ -55,7 +55,7 @@ static slice make_boundary(const struct dsn_facts *f, char out[BOUNDARY_MAX])
 	return slice_of(out, n);
 }
 
-static void put_subject(struct buf *out, const struct dsn_facts *f)
+void dsn_subject(struct buf *out, const struct dsn_facts *f)
 {
 	static const char *const starts[] = {
 		[DSN_FAILED] = "未能送达 Undeliverable",
@@ -64,12 +64,17 @@ static void put_subject(struct buf *out, const struct dsn_facts *f)
 		[DSN_RELAYED] = "已转交 Relayed",
 		[DSN_EXPANDED] = "已分发 Distributed",
 	};
-	AUTO(buf) struct buf text = BUF(2 * SUBJECT_MAX);
-	buf_put(&text, slice_z(starts[dsn_kind(f)]));
+	buf_put(out, slice_z(starts[dsn_kind(f)]));
 	if (f->subject.n) {
-		buf_put(&text, S(": "));
-		dsn_put_line(&text, f->subject, SUBJECT_MAX);
+		buf_put(out, S(": "));
+		dsn_put_line(out, f->subject, SUBJECT_MAX);
 	}
+}
+
+static void put_subject(struct buf *out, const struct dsn_facts *f)
+{
+	AUTO(buf) struct buf text = BUF(2 * SUBJECT_MAX);
+	dsn_subject(&text, f);
 	buf_put(out, S("Subject: "));
 	words_encode(out, buf_slice(&text), strlen("Subject: "));
 	buf_put(out, S("\r\n"));

@@ -50,5 +50,8 @@ struct dsn_needs { /* what the finished message asks of its next hop */
 	bool eightbit, smtputf8;
 };
 
+/* Its subject, decoded; stands in the header and in lists. */
+void dsn_subject(struct buf *out, const struct dsn_facts *f);
+
 /* The whole message, header first, CRLF lines. False when *out's limit was reached. */
 bool dsn_build(struct buf *out, const struct dsn_facts *f, struct dsn_needs *ret);

@@ -103,8 +103,8 @@ static int address_report(const struct bounce_config *c, const struct route_look
 }
 
 static int build(const struct bounce_config *c, const struct queue_msg *m, const struct dsn_rcpt *v,
-	size_t n, slice original, bool full, const struct queue_msg *report, struct buf *out,
-	struct dsn_needs *ret, struct err *e)
+	size_t n, slice original, bool full, struct queue_msg *report, struct arena *a,
+	struct buf *out, struct dsn_needs *ret, struct err *e)
 {
 	char id[MSG_ID_TEXT], dsn_id[MSG_ID_TEXT];
 	msg_id_print(m->id, id);
@@ -127,6 +127,10 @@ static int build(const struct bounce_config *c, const struct queue_msg *m, const
 	};
 	if (!dsn_build(out, &f, ret))
 		return err_set(e, ERR_LIMIT, "report is larger than %d bytes", DSN_MESSAGE_MAX);
+	AUTO(buf) struct buf subject = BUF(TRACE_VALUE_MAX);
+	dsn_subject(&subject, &f);
+	report->subject = arena_dup(a, buf_slice(&subject));
+	report->message_id = arena_printf(a, "<%s@%.*s>", dsn_id, SFMT(c->hostname));
 	return 0;
 }
 
@@ -161,7 +165,7 @@ int bounce_make(const struct bounce_config *c, const struct route_lookup *l, str
 		.nrcpts = 1,
 		.rcpts = to};
 	struct dsn_needs needs;
-	if (build(c, m, v, n, buf_slice(&original), full, &r, &text, &needs, e) < 0)
+	if (build(c, m, v, n, buf_slice(&original), full, &r, a, &text, &needs, e) < 0)
 		return -1;
 	if (write_blob(blobs, buf_slice(&text), &r, e) < 0)
 		return -1;

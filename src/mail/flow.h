@@ -102,6 +102,8 @@ enum flow_added flow_add(struct flow *s, msg_id id, slice dest, slice sender,
 	enum queue_priority priority, struct letter *letter, instant now);
 /* Forgets every waiting group (the database knows them). Those on their way stay. */
 void flow_drop_waiting(struct flow *s);
+/* Destinations that cannot be reached are probed with their next group, not skipped. */
+void flow_probe_now(struct flow *s, instant now);
 /* Takes no more work: idle sessions end, others after their present group. */
 void flow_stop(struct flow *s);
 

@@ -173,6 +173,14 @@ bool flow_dest_unreachable(struct flow *s, struct flow_dest *d, slice reason, in
 	return false;
 }
 
+void flow_probe_now(struct flow *s, instant now)
+{
+	size_t i = 0;
+	for (struct flow_dest *d; (d = flow_each(s, &i));)
+		if (flow_dest_is_down(d) && d->probe_at > now)
+			d->probe_at = now;
+}
+
 slice flow_key(const struct flow_dest *d)
 {
 	return slice_of(d->key, d->key_n);

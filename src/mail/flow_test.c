@@ -407,6 +407,14 @@ TEST(flow_dead_destination_comes_back)
 	CHECK(flow_dest_stats(w->s, S("backend:a"), &st) && st.down);
 	CHECK_INT(st.waiting, 0); /* all were deferred, five by attempts, the others without */
 	CHECK(dests[0].skipped >= 90);
+	/* An administrator's word: one real attempt at once, the others share its fate. */
+	uint64_t before = dests[0].deferred;
+	for (size_t i = 0; i < w->nrows; i++)
+		w->rows[i].due = w->now;
+	flow_probe_now(w->s, w->now);
+	sweep(w);
+	run_until(w, w->now + 10 * SECOND);
+	CHECK_INT(dests[0].deferred, before + 1);
 	dests[0].how = FAST;
 	run_until(w, w->now + 5 * MINUTE);
 	sweep(w);

@@ -23,6 +23,7 @@ struct result {
 	slice dest; /* RESULT_REROUTED */
 	bool dsn; /* RESULT_DELIVERED: the next hop took over the duty to report success (RFC 3461)
 		   */
+	bool skipped; /* RESULT_DEFERRED: nobody was asked, because the destination is down */
 	bool relayed; /* RESULT_DELIVERED: to another system, not into a mailbox */
 };
 

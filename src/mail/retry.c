@@ -50,20 +50,34 @@ static int64_t adjusted(int64_t wait, int32_t attempts, struct status_code statu
 	return wait;
 }
 
-int64_t retry_next(const struct retry_config *c, int32_t attempts, int64_t now, int64_t expires_at,
-	struct status_code status, uint64_t random)
+/* Spread by a tenth to either side, and not beyond the end. */
+static int64_t after(int64_t wait, int64_t now, int64_t expires_at, uint64_t random)
 {
-	int64_t wait = adjusted(scheduled(c, attempts), attempts, status);
-	int64_t spread = wait / 5; /* a tenth to either side */
+	int64_t spread = wait / 5;
 	if (spread > 0)
 		wait += (int64_t)(random % (uint64_t)spread) - spread / 2;
 	int64_t at = now + wait;
 	return at > expires_at && expires_at > now ? expires_at : at;
 }
 
+int64_t retry_next(const struct retry_config *c, int32_t attempts, int64_t now, int64_t expires_at,
+	struct status_code status, uint64_t random)
+{
+	return after(adjusted(scheduled(c, attempts), attempts, status), now, expires_at, random);
+}
+
+int64_t retry_next_skipped(const struct retry_config *c, int32_t attempts, int64_t now,
+	const struct queue_msg *m, uint64_t random)
+{
+	int64_t wait = scheduled(c, attempts), by_age = (now - m->arrived_at) / 4;
+	if (by_age > RETRY_SKIP_MOST)
+		by_age = RETRY_SKIP_MOST;
+	return after(wait > by_age ? wait : by_age, now, m->expires_at, random);
+}
+
 int64_t retry_longest(const struct retry_config *c)
 {
-	int64_t longest = 0;
+	int64_t longest = RETRY_SKIP_MOST;
 	for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
 		if (hints[i].least > longest)
 			longest = hints[i].least;

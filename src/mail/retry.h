@@ -26,6 +26,14 @@ struct retry_config {
 int64_t retry_next(const struct retry_config *c, int32_t attempts, int64_t now, int64_t expires_at,
 	struct status_code status, uint64_t random);
 
+/* The same for one that was deferred without an attempt, because its destination is down: the wait
+ * after `attempts` real ones, or longer for older messages (a quarter of their age, RETRY_SKIP_MOST
+ * at most), so that a long outage does not rewrite its queue all the time. When the destination
+ * answers again, everything that waits for it is due at once (queue_hasten_tx). */
+#define RETRY_SKIP_MOST (1 * HOUR)
+int64_t retry_next_skipped(const struct retry_config *c, int32_t attempts, int64_t now,
+	const struct queue_msg *m, uint64_t random);
+
 /* No wait of this schedule is longer. */
 int64_t retry_longest(const struct retry_config *c);
 

@@ -157,9 +157,11 @@ static void settle_deferred(struct plan *p, const struct queue_rcpt *r, const st
 	}
 	struct arena *a = &p->k->mem;
 	struct queue_rcpt *u = update(p, r);
-	u->attempts++;
-	u->next_at =
-		retry_next(p->c->retry, u->attempts, p->now, m->expires_at, res->status, p->random);
+	if (res->skipped)
+		u->next_at = retry_next_skipped(p->c->retry, u->attempts, p->now, m, p->random);
+	else
+		u->next_at = retry_next(
+			p->c->retry, ++u->attempts, p->now, m->expires_at, res->status, p->random);
 	if (!p->k->next_at || u->next_at < p->k->next_at)
 		p->k->next_at = u->next_at;
 	u->reason = arena_dup(a, slice_first(res->text, TRACE_VALUE_MAX));

@@ -367,6 +367,8 @@ static void failed(void *arg)
 	CHECK_INT(in_queue(b, l->m.id, &m), 0);
 	CHECK_INT(b->nmade, 1); /* one report about both */
 	CHECK_INT(in_queue(b, b->made[0]->m.id, &m), 1);
+	HAS(m.subject, "Undeliverable");
+	HAS(m.message_id, "@mx.home.example>");
 	CHECK_STR(m.sender, S(""));
 	CHECK_STR(m.rcpts[0].address, S("alice@home.example"));
 	CHECK_STR(m.rcpts[0].dest, S("local"));
@@ -447,6 +449,36 @@ static void deferred(void *arg)
 TEST(settle_deferred)
 {
 	in_loop(deferred);
+}
+
+/* Nobody was asked: no attempt, and the schedule stays where it is. */
+static void skipped(void *arg)
+{
+	struct bench *b = arg;
+	struct queue_rcpt r[1] = {{.address = S("x@far.example"), .dest = S("smtp:far.example")}};
+	struct settle_rcpt v = gets(0, RESULT_DEFERRED, STATUS(4, 4, 1), "destination is down");
+	v.result.skipped = true;
+	struct queue_msg m;
+	struct letter *l = post(b, S("alice@home.example"), MINUTE, S(BODY), r, 1);
+	settle_and_wait(b, l, &v, 1);
+	CHECK_INT(in_queue(b, l->m.id, &m), 1);
+	CHECK_INT(m.rcpts[0].attempts, 0);
+	CHECK_STR(m.rcpts[0].reason, S("destination is down"));
+	CHECK(m.rcpts[0].next_at < wall_now() + 6 * MINUTE);
+	letter_unref(l);
+	r[0].attempts = 2;
+	l = post(b, S("alice@home.example"), 3 * HOUR, S(BODY), r, 1); /* a quarter of its age */
+	settle_and_wait(b, l, &v, 1);
+	CHECK_INT(in_queue(b, l->m.id, &m), 1);
+	CHECK_INT(m.rcpts[0].attempts, 2);
+	CHECK(m.rcpts[0].next_at > wall_now() + 40 * MINUTE &&
+		m.rcpts[0].next_at < wall_now() + 50 * MINUTE);
+	letter_unref(l);
+}
+
+TEST(settle_skipped_is_no_attempt)
+{
+	in_loop(skipped);
 }
 
 static void expired(void *arg)

@@ -271,8 +271,8 @@ static int64_t apply_change(struct sql *db, msg_id id, int32_t idx, enum queue_c
 			"iitt", id, (int64_t)idx, reason, log);
 	case QUEUE_RELEASE:
 		return sql_run(db, e,
-			"UPDATE rcpt SET state = 0, next_at = $3, log = $4 WHERE msg = $1 AND idx "
-			"= $2",
+			"UPDATE rcpt SET reason = CASE WHEN state = 1 THEN '' ELSE reason END,"
+			" state = 0, next_at = $3, log = $4 WHERE msg = $1 AND idx = $2",
 			"iiit", id, (int64_t)idx, now, log);
 	case QUEUE_BOUNCE:
 		return sql_run(db, e,

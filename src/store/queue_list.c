@@ -109,7 +109,7 @@ int queue_totals(struct sql *db, struct queue_totals *ret, struct err *e)
 	sql_reset(s);
 	s = sql_prepare(db,
 		"SELECT COUNT(*), COUNT(CASE WHEN state = 1 THEN 1 END),"
-		" COUNT(CASE WHEN state = 0 AND attempts > 0 THEN 1 END) FROM rcpt",
+		" COUNT(CASE WHEN state = 0 AND (attempts > 0 OR reason <> '') THEN 1 END) FROM rcpt",
 		e);
 	if (!s || sql_step(s, e) < 0)
 		return -1;

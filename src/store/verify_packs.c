@@ -10,7 +10,14 @@ struct finding {
 	uint64_t needed; /* bytes before this were referred to: damage there counts */
 	struct verify_ids good; /* offsets of good records */
 	uint64_t end; /* of the last good record */
-	unsigned bad;
+	struct damage *bad;
+	size_t nbad, cap;
+};
+
+/* Told when it is known whether it could be mended. */
+struct damage {
+	uint64_t from, to;
+	const char *what;
 };
 
 /* What its CRC does not say: a segment's digest, the list of a message. */
@@ -32,9 +39,19 @@ static void damage(struct finding *f, const struct pack_scan *s, const char *wha
 {
 	if (s->from >= f->needed) /* behind the last sync before a crash: nobody was promised it */
 		return;
-	f->bad++;
-	verify_report(f->v, "pack-damaged", false, "pack %u, bytes %llu to %llu: %s", f->pack->no,
-		(unsigned long long)s->from, (unsigned long long)s->to, what);
+	if (f->nbad == f->cap) {
+		f->cap = f->cap ? 2 * f->cap : 16;
+		f->bad = mem_grow(f->bad, f->cap * sizeof *f->bad);
+	}
+	f->bad[f->nbad++] = (struct damage){s->from, s->to, what};
+}
+
+static void report(const struct finding *f, bool mended)
+{
+	for (size_t i = 0; i < f->nbad; i++)
+		verify_report(f->v, "pack-damaged", mended, "pack %u, bytes %llu to %llu: %s",
+			f->pack->no, (unsigned long long)f->bad[i].from,
+			(unsigned long long)f->bad[i].to, f->bad[i].what);
 }
 
 static void look_at(struct finding *f, const struct pack_scan *s, enum pack_scan_kind kind,
@@ -101,14 +118,17 @@ static int one_pack(struct verify *v, struct gc_pack *p, uint64_t needed, struct
 			"pack %u: head", p->no);
 	struct finding f = {.v = v, .pack = p, .needed = needed, .end = PACK_RECORDS_AT};
 	int r = scan(&f, in, e);
-	if (r == 0 && v->repair && f.bad && repair_pack(v, p, &f.good))
+	bool mended = r == 0 && v->repair && f.nbad && repair_pack(v, p, &f.good);
+	report(&f, mended);
+	if (mended)
 		verify_report(v, "pack-salvaged", true,
 			"pack %u: %zu good records kept, the file as it was is in lost/", p->no,
 			f.good.n);
-	else if (r == 0 && v->repair && !f.bad && !in->head.map_at)
+	else if (r == 0 && v->repair && !f.nbad && !in->head.map_at)
 		repair_tail(v, p, f.end);
 	pack_in_close(in);
 	free(f.good.v);
+	free(f.bad);
 	return r;
 }
 

@@ -191,6 +191,9 @@ static void found_and_mended(struct fixture *f, const char *kind, const char *me
 	wants(f, kind);
 	CHECK(look(f, true) > 0);
 	wants(f, mended);
+	slice seen = buf_slice(&f->seen), line;
+	while (slice_cut(&seen, '\n', &line)) /* the exit code counts what is not */
+		CHECK(line.n == 0 || line.p[line.n - 1] == '+');
 	int left = look(f, false);
 	if (left)
 		test_fail(__FILE__, __LINE__, "left: %.*s", SFMT(buf_slice(&f->seen)));
