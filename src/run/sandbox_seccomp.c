@@ -77,10 +77,10 @@ static int rule_args(scmp_filter_ctx f)
 {
 	const struct scmp_arg_cmp no_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
-	const struct scmp_arg_cmp read_limit = SCMP_A2(SCMP_CMP_EQ, 0);
-	const struct scmp_arg_cmp set_name = SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME);
+	const struct scmp_arg_cmp read_limit = SCMP_A2(SCMP_CMP_EQ, 0, 0);
+	const struct scmp_arg_cmp set_name = SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0);
 	/* Allocators name their mappings for /proc/PID/maps. */
-	const struct scmp_arg_cmp name_memory = SCMP_A0(SCMP_CMP_EQ, 0x53564d41 /* PR_SET_VMA */);
+	const struct scmp_arg_cmp name_memory = SCMP_A0(SCMP_CMP_EQ, 0x53564d41 /* PR_SET_VMA */, 0);
 	int r = rule(f, SCMP_ACT_ALLOW, "mprotect", 1, &no_exec);
 	r = r < 0 ? r : rule(f, SCMP_ACT_ALLOW, "mmap", 1, &no_exec);
 	r = r < 0 ? r : rule(f, SCMP_ACT_ALLOW, "clone", 1, &thread);
@@ -94,7 +94,7 @@ static int rule_args(scmp_filter_ctx f)
 static int rule_socket(scmp_filter_ctx f, int family, int type)
 {
 	enum { TYPE_MASK = 0xf };
-	const struct scmp_arg_cmp args[] = {SCMP_A0(SCMP_CMP_EQ, (unsigned)family),
+	const struct scmp_arg_cmp args[] = {SCMP_A0(SCMP_CMP_EQ, (unsigned)family, 0),
 		SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK, (unsigned)type)};
 	return rule(f, SCMP_ACT_ALLOW, "socket", 2, args);
 }
