@@ -10,7 +10,7 @@ package as on a server, and the server runs under its real, hardened unit. --kee
 Needs root, overlayfs and the packages systemd-container, debootstrap, dpkg-dev, debhelper; skips with a word otherwise.
 Without lintian that one check is skipped. It does not test a purge with the dialog on a screen, only preseeded answers.
 """
-import argparse, glob, os, re, shutil, signal, subprocess, sys, time
+import argparse, ctypes, glob, os, re, shutil, signal, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import PASSWORD, ROOT, wait_until
 from peers import PEERS, Unavailable
@@ -121,7 +121,7 @@ class Machine:
             raise Unavailable('needs overlayfs')
         self.nspawn = subprocess.Popen(
             ['systemd-nspawn', '--boot', '--quiet', '--private-network', '--resolv-conf=off', '--register=no', '--keep-unit',
-             '--link-journal=no', '--console=pipe', f'--machine=posthouse-{os.getpid()}', '-D', self.root],
+             '--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self', '--link-journal=no', '--console=pipe', f'--machine=posthouse-{os.getpid()}', '-D', self.root],
             stdin=subprocess.DEVNULL, stdout=open(BASE + '/boot.log', 'wb'), stderr=subprocess.STDOUT, start_new_session=True, env=ENV)
         try:
             wait_until('the machine to boot', 60, self.is_running, 0.2)
@@ -259,6 +259,12 @@ class Checks:
                               ('with a system call filter', r'^Seccomp:\s+2'), ('with at most the right to bind ports', r'^CapBnd:\s+0000000000000[04]00')):
             bad = [s.split('\n')[0] for s in statuses.values() if not re.search(pattern, s, re.M)]
             check('all processes run ' + what, not bad, bad)
+        status = self.m.out('posthouse', 'status')
+        own = re.findall(r'sandbox=(\S+)', status)
+        if ctypes.CDLL(None).syscall(444, None, 0, 1) < 0:  # landlock_create_ruleset: its version
+            print('the sandbox of each process: skipped, this kernel has no landlock')
+        else:
+            check("under the unit every process's own sandbox is complete", len(own) >= 4 and set(own) == {'complete'}, status)
         score = self.m.out('systemd-analyze', 'security', '--no-pager', '--threshold=30', 'posthouse')
         check('systemd-analyze security: exposure under 3', re.search(r'exposure level for posthouse.service: [0-2]\.\d', score), score[-300:])
         print(score.split('\n')[-1])
