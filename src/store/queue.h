@@ -177,6 +177,7 @@ struct queue_row {
 int queue_list(struct sql *db, const struct queue_filter *f, uint64_t most,
 	bool (*row)(void *arg, const struct queue_row *r), void *arg, struct err *e);
 struct queue_totals {
+	/* deferred: waiting after a failed attempt, or put off because the destination is down. */
 	uint64_t messages, recipients, held, deferred, bytes;
 	int64_t oldest_at;
 };
