@@ -1,4 +1,4 @@
-/* `posthouse account` and `posthouse alias`: who has a mailbox here, and other names for them. */
+/* `posthouse account`: who has a mailbox here. Aliases are in cli_alias.c. */
 #include "bin/cli_tty.h"
 #include "bin/cli_verbs.h"
 
@@ -7,17 +7,23 @@
 #include "store/mailbox.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
-/* Opens the directory, or complains: NULL, and *ret_code. */
-static struct sql *open_directory(struct cli_call *c, struct cli_env *env, int *ret_code)
+static slice or_none(slice s)
 {
-	struct err e;
-	if (cli_env_open(c->cli, env, ret_code) < 0)
-		return NULL;
-	struct sql *db = cli_env_db(env, DB_DIRECTORY, &e);
-	if (!db)
-		*ret_code = out_fail(&e);
-	return db;
+	return s.n ? s : S("none");
+}
+
+/* "2g", "none". An exit code. */
+static int parse_quota(slice s, uint64_t *ret)
+{
+	int64_t v = 0;
+	if (!slice_eq(s, S("none")) && (!conf_size_parse(s, &v) || v == 0))
+		return out_usage(T("a quota is a size such as 500m or 2g, or none: %.*s",
+					 "限额是一个大小（如 500m、2g）或 none：%.*s"),
+			SFMT(s));
+	*ret = (uint64_t)v;
+	return CLI_OK;
 }
 
 static int account_add(struct cli_call *c)
@@ -26,8 +32,11 @@ static int account_add(struct cli_call *c)
 	struct err e;
 	struct account found;
 	slice password, address = cli_arg(c, 0);
-	int code;
-	struct sql *db = open_directory(c, &env, &code);
+	uint64_t quota;
+	int code = parse_quota(or_none(cli_option_text(c, "quota")), &quota);
+	if (code)
+		return code;
+	struct sql *db = cli_env_directory(c->cli, &env, &code);
 	if (!db)
 		return code;
 	if (directory_account(db, address, &env.mem, &found, &e) ==
@@ -36,7 +45,8 @@ static int account_add(struct cli_call *c)
 		return out_fail(&e);
 	}
 	if (tty_new_password(cli_flag(c, "stdin"), &env.mem, &password, &e) < 0 ||
-		directory_account_add(db, address, cli_option_text(c, "name"), password, &e) < 0)
+		directory_account_add(db, address, cli_option_text(c, "name"), password, &e) < 0 ||
+		(quota && directory_account_quota(db, address, quota, &e) < 0))
 		return out_fail(&e);
 	printf(T("Account %.*s added.\n", "已添加帐号 %.*s。\n"), SFMT(address));
 	return CLI_OK;
@@ -49,7 +59,7 @@ static int account_passwd(struct cli_call *c)
 	struct account found;
 	slice password;
 	int code;
-	struct sql *db = open_directory(c, &env, &code);
+	struct sql *db = cli_env_directory(c->cli, &env, &code);
 	if (!db)
 		return code;
 	if (directory_account(db, cli_arg(c, 0), &env.mem, &found, &e) < 0 ||
@@ -60,12 +70,30 @@ static int account_passwd(struct cli_call *c)
 	return CLI_OK;
 }
 
+static int account_quota(struct cli_call *c)
+{
+	AUTO(cli_env) struct cli_env env = {0};
+	struct err e;
+	uint64_t quota;
+	int code = parse_quota(cli_arg(c, 1), &quota);
+	if (code)
+		return code;
+	struct sql *db = cli_env_directory(c->cli, &env, &code);
+	if (!db)
+		return code;
+	if (directory_account_quota(db, cli_arg(c, 0), quota, &e) < 0)
+		return out_fail(&e);
+	printf(T("Quota of %.*s: %.*s.\n", "%.*s 的限额：%.*s。\n"), SFMT(cli_arg(c, 0)),
+		SFMT(cli_arg(c, 1)));
+	return CLI_OK;
+}
+
 static int set_disabled(struct cli_call *c, bool disabled)
 {
 	AUTO(cli_env) struct cli_env env = {0};
 	struct err e;
 	int code;
-	struct sql *db = open_directory(c, &env, &code);
+	struct sql *db = cli_env_directory(c->cli, &env, &code);
 	if (!db)
 		return code;
 	for (int i = 0; i < c->nargs; i++) {
@@ -118,6 +146,7 @@ static int print_account(struct listing *l, struct usage *u, const struct accoun
 		json_text(&l->j, "address", a->address);
 		json_text(&l->j, "name", a->name);
 		json_bool(&l->j, "disabled", a->disabled);
+		json_int(&l->j, "quota", (int64_t)a->quota);
 		json_time(&l->j, "created_at", a->created_at);
 		if (u->wanted) {
 			json_int(&l->j, "messages", (int64_t)messages);
@@ -132,6 +161,8 @@ static int print_account(struct listing *l, struct usage *u, const struct accoun
 	if (u->wanted) {
 		table_cellf(l->table, "%llu", (unsigned long long)messages);
 		table_cell(l->table, slice_z(out_size(bytes, text)));
+		table_cell(l->table,
+			a->quota ? slice_z(out_size(a->quota, text)) : slice_z(T("none", "无")));
 	}
 	table_cell(l->table, slice_z(out_time(a->created_at, text)));
 	return 0;
@@ -146,7 +177,7 @@ static int account_list(struct cli_call *c)
 	struct usage u = {.env = &env, .wanted = cli_flag(c, "usage")};
 	size_t n;
 	int code, r = 0;
-	struct sql *db = open_directory(c, &env, &code);
+	struct sql *db = cli_env_directory(c->cli, &env, &code);
 	if (!db)
 		return code;
 	if (directory_accounts(db, cli_arg(c, 0), &env.mem, &v, &n, &e) < 0)
@@ -154,8 +185,8 @@ static int account_list(struct cli_call *c)
 	const char *const heads[] = {T("ADDRESS", "地址"), T("NAME", "姓名"), T("STATE", "状态"),
 		T("CREATED", "创建时间")};
 	const char *const wide[] = {heads[0], heads[1], heads[2], T(">MAILS", ">邮件数"),
-		T(">SIZE", ">大小"), heads[3]};
-	listing_begin(&l, c->cli->json, "accounts", u.wanted ? wide : heads, u.wanted ? 6 : 4);
+		T(">SIZE", ">大小"), T(">QUOTA", ">限额"), heads[3]};
+	listing_begin(&l, c->cli->json, "accounts", u.wanted ? wide : heads, u.wanted ? 7 : 4);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = print_account(&l, &u, &v[i], &e);
 	listing_end_rows(&l);
@@ -165,74 +196,98 @@ static int account_list(struct cli_call *c)
 	return r < 0 ? out_fail(&e) : CLI_OK;
 }
 
-/* ---- aliases ---- */
+/* ---- removing ---- */
 
-static int alias_add(struct cli_call *c)
+enum { NOTICED_USEC = 1200 * 1000 }; /* servers see changes of the directory within a second */
+
+/* An exit code: may it go, with what is in it? */
+static int check_mail(struct cli_call *c, struct sql *shard, const struct account *a)
 {
-	AUTO(cli_env) struct cli_env env = {0};
+	uint64_t bytes, messages;
 	struct err e;
-	int code;
-	struct sql *db = open_directory(c, &env, &code);
-	if (!db)
-		return code;
-	for (int i = 1; i < c->nargs; i++) {
-		if (directory_alias_add(db, cli_arg(c, 0), cli_arg(c, i), &e) < 0)
-			return out_fail(&e);
-		printf(T("Mail for %.*s also goes to %.*s.\n", "发往 %.*s 的邮件将投递给 %.*s。\n"),
-			SFMT(cli_arg(c, 0)), SFMT(cli_arg(c, i)));
-	}
-	return CLI_OK;
+	char text[OUT_TEXT];
+	if (mailbox_usage(shard, a->id, &bytes, &messages, &e) < 0)
+		return out_fail(&e);
+	if (messages == 0 || cli_flag(c, "with-mail"))
+		return CLI_OK;
+	fprintf(stderr,
+		T("posthouse: the mailbox holds %llu messages (%s): mailbox export saves them, "
+		  "--with-mail deletes them\n",
+			"posthouse: 邮箱中有 %llu 封邮件（%s）：可用 mailbox export 保存，"
+			"或以 --with-mail 一并删除\n"),
+		(unsigned long long)messages, out_size(bytes, text));
+	return CLI_FAILED;
 }
 
-static int alias_remove(struct cli_call *c)
+static int remove_mail(struct sql *shard, int64_t account_id, struct err *e)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	int code;
-	struct sql *db = open_directory(c, &env, &code);
-	if (!db)
-		return code;
-	if (directory_alias_remove(db, cli_arg(c, 0), cli_arg(c, 1), &e) < 0)
-		return out_fail(&e);
-	printf(T("Alias %.*s removed.\n", "已删除别名 %.*s。\n"), SFMT(cli_arg(c, 0)));
-	return CLI_OK;
-}
-
-static int alias_list(struct cli_call *c)
-{
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	struct alias *v;
-	struct listing l;
-	size_t n;
-	int code;
-	struct sql *db = open_directory(c, &env, &code);
-	if (!db)
-		return code;
-	if (directory_aliases(db, cli_arg(c, 0), &env.mem, &v, &n, &e) < 0)
-		return out_fail(&e);
-	const char *const heads[] = {T("ALIAS", "别名"), T("TARGET", "目标")};
-	listing_begin(&l, c->cli->json, "aliases", heads, 2);
-	for (size_t i = 0; i < n; i++) {
-		if (l.json) {
-			json_object(&l.j, NULL);
-			json_text(&l.j, "address", v[i].address);
-			json_text(&l.j, "target", v[i].target);
-			json_close(&l.j, '}');
-			continue;
+	int64_t n;
+	do {
+		if (sql_begin(shard, e) < 0)
+			return -1;
+		n = mailbox_remove_some_tx(shard, account_id, e);
+		if (n < 0) {
+			sql_rollback(shard);
+			return -1;
 		}
-		table_cell(l.table, out_address(v[i].address, &env.mem));
-		table_cell(l.table, out_address(v[i].target, &env.mem));
-	}
-	listing_end_rows(&l);
-	listing_end(&l);
-	return CLI_OK;
+		if (sql_commit(shard, e) < 0)
+			return -1;
+	} while (n == MAILBOX_REMOVE_BATCH);
+	return 0;
+}
+
+/* Nothing comes in any more before the last look. An exit code. */
+static int close_and_remove(
+	struct cli_call *c, struct sql *db, struct sql *shard, const struct account *a)
+{
+	struct err e;
+	if (directory_account_disable(db, a->address, true, &e) < 0)
+		return out_fail(&e);
+	usleep(NOTICED_USEC);
+	int code = check_mail(c, shard, a);
+	if (code == CLI_OK && (remove_mail(shard, a->id, &e) < 0 ||
+				      directory_account_remove(db, a->address, &e) < 0))
+		code = out_fail(&e);
+	if (code == CLI_OK)
+		printf(T("Account %.*s removed.\n", "已删除帐号 %.*s。\n"), SFMT(a->address));
+	else if (!a->disabled && directory_account_disable(db, a->address, false, &e) < 0)
+		out_fail(&e);
+	return code;
+}
+
+static int account_remove(struct cli_call *c)
+{
+	AUTO(cli_env) struct cli_env env = {0};
+	struct err e;
+	struct account a;
+	int code;
+	struct sql *db = cli_env_directory(c->cli, &env, &code);
+	if (!db)
+		return code;
+	if (directory_account(db, cli_arg(c, 0), &env.mem, &a, &e) < 0 ||
+		directory_account_may_go(db, a.address, &e) < 0)
+		return out_fail(&e);
+	struct sql *shard = cli_env_shard(&env, a.id, &e);
+	if (!shard)
+		return out_fail(&e);
+	code = check_mail(c, shard, &a);
+	if (code == CLI_OK && cli_flag(c, "with-mail") && !cli_flag(c, "yes") &&
+		!tty_confirm(T("Delete the account and all its mail for good?",
+			"永久删除此帐号及其全部邮件？")))
+		code = out_usage(T("nothing was changed; --yes does it without asking",
+			"未作任何更改；--yes 可不经询问直接执行"));
+	if (code == CLI_OK)
+		code = close_and_remove(c, db, shard, &a);
+	sql_close(shard);
+	return code;
 }
 
 /* ---- tables ---- */
 
 static const struct cli_option add_options[] = {
 	{"name", "TEXT", "the person's name", "姓名"},
+	{"quota", "SIZE", "the most that the mailbox may hold: 500m, 2g (default none)",
+		"邮箱容量限额：500m、2g（默认无）"},
 	{"stdin", NULL, "read the password from the first line of stdin",
 		"从标准输入的第一行读取密码"},
 	{NULL, NULL, NULL, NULL},
@@ -243,8 +298,14 @@ static const struct cli_option passwd_options[] = {
 	{NULL, NULL, NULL, NULL},
 };
 static const struct cli_option list_options[] = {
-	{"usage", NULL, "with messages and bytes of each mailbox",
-		"同时显示每个邮箱的邮件数和大小"},
+	{"usage", NULL, "with messages, bytes and quota of each mailbox",
+		"同时显示每个邮箱的邮件数、大小和限额"},
+	{NULL, NULL, NULL, NULL},
+};
+static const struct cli_option remove_options[] = {
+	{"with-mail", NULL, "also when there is mail in it, which is deleted",
+		"邮箱中有邮件时也删除，邮件一并删除"},
+	{"yes", NULL, "do not ask", "不经询问直接执行"},
 	{NULL, NULL, NULL, NULL},
 };
 
@@ -269,26 +330,14 @@ const struct cli_verb account_verbs[] = {
 		"停用帐号:拒收其邮件和登录,已有邮件保留。", NULL, NULL},
 	{"enable", account_enable, "ADDRESS...", 1, -1, false, NULL, "Undoes disable.",
 		"重新启用帐号。", NULL, NULL},
-	CLI_VERBS_END,
-};
-
-const struct cli_verb alias_verbs[] = {
-	{"add", alias_add, "ADDRESS TARGET...", 2, -1, false, NULL,
-		"Gives an address without mailbox one or more targets.",
-		"为没有邮箱的地址设置一个或多个目标。",
-		"Targets may be here or elsewhere, and may be aliases themselves. \"@domain\" "
-		"stands for every\n"
-		"address of the domain that does not exist.\n\n"
-		"  posthouse alias add info@example.org alice@example.org bob@example.org\n"
-		"  posthouse alias add @example.org alice@example.org",
-		"目标可以在本机或别处,也可以是别名。\"@域名\" 代表该域中所有不存在的地址。\n\n"
-		"  posthouse alias add info@example.org alice@example.org bob@example.org\n"
-		"  posthouse alias add @example.org alice@example.org"},
-	{"list", alias_list, "[DOMAIN]", 0, 1, true, NULL,
-		"Lists the aliases, of one domain or all.", "列出别名(某个域的或全部)。", NULL,
-		NULL},
-	{"remove", alias_remove, "ADDRESS [TARGET]", 1, 2, false, NULL,
-		"Removes one target, or the whole alias.", "删除别名的一个目标或整个别名。", NULL,
-		NULL},
+	{"quota", account_quota, "ADDRESS SIZE|none", 2, 2, false, NULL,
+		"Sets how much the mailbox may hold.", "设置邮箱容量限额。",
+		"Mail for a full mailbox is refused at RCPT (452 4.2.2) or waits in the queue.\n\n"
+		"  posthouse account quota alice@example.org 2g",
+		"邮箱已满时，在 RCPT 拒绝其邮件（452 4.2.2），或在队列中等待。\n\n"
+		"  posthouse account quota alice@example.org 2g"},
+	{"remove", account_remove, "ADDRESS", 1, 1, false, remove_options,
+		"Removes an account whose mailbox is empty and to which no alias leads.",
+		"删除邮箱为空且没有别名指向的帐号。", NULL, NULL},
 	CLI_VERBS_END,
 };

@@ -232,3 +232,14 @@ struct sql *cli_env_shard(struct cli_env *env, int64_t account_id, struct err *e
 	return open_checked(env->config.server->data, mailbox_db_name(mailbox_shard(account_id)),
 		mailbox_migrations, mailbox_migrations_n, e);
 }
+
+struct sql *cli_env_directory(struct cli *cli, struct cli_env *env, int *ret_code)
+{
+	struct err e;
+	if (cli_env_open(cli, env, ret_code) < 0)
+		return NULL;
+	struct sql *db = cli_env_db(env, DB_DIRECTORY, &e);
+	if (!db)
+		*ret_code = out_fail(&e);
+	return db;
+}

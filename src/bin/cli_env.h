@@ -29,6 +29,8 @@ static inline void auto_cli_env(struct cli_env *env)
 	cli_env_close(env);
 }
 
+/* cli_env_open and the directory; NULL after a complaint, and *ret_code. */
+struct sql *cli_env_directory(struct cli *cli, struct cli_env *env, int *ret_code);
 /* One database, opened at first use; NULL after a complaint. Its schema must be this program's. */
 struct sql *cli_env_db(struct cli_env *env, enum cli_db which, struct err *e);
 /* The mail shard of an account; the caller closes it. */

@@ -269,6 +269,7 @@ static int edge_open(struct role_env *env, struct err *err)
 		.directory = e->directory,
 	};
 	e->callout = callout_new(&callout);
+	e->quota = edge_quota_new(e->config->server->data);
 	co_go("edge.disk", watch_space, e);
 	start_accepting(e);
 	return 0;
@@ -338,6 +339,7 @@ static void edge_close(struct role_env *env)
 {
 	struct edge *e = env->self;
 	callout_free(e->callout);
+	edge_quota_free(e->quota);
 	dns_close(e->dns);
 	commit_free(e->queue);
 	commit_free(e->trace);

@@ -1,5 +1,5 @@
 /* edge: what the files of the edge role share: edge.c (the process), edge_session.c (a session's
- * answers to proto/smtpd), edge_rcpt.c, edge_auth.c, edge_trace.c, callout.c. */
+ * answers to proto/smtpd), edge_rcpt.c, edge_quota.c, edge_auth.c, edge_trace.c, callout.c. */
 #pragma once
 #include "base/map.h"
 #include "bin/census.h"
@@ -15,6 +15,7 @@
 
 struct link;
 struct callout;
+struct edge_quota;
 
 struct edge {
 	struct role_env *env;
@@ -35,6 +36,7 @@ struct edge {
 	struct route_lookup routes;
 	struct dns *dns;
 	struct callout *callout;
+	struct edge_quota *quota;
 	/* Free space, looked at now and then. */
 	uint64_t free_bytes;
 	bool disk_low;
@@ -64,6 +66,11 @@ extern const struct smtpd_ops edge_ops; /* arg: struct edge_session */
 /* edge_rcpt.c */
 int edge_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a, struct smtpd_rcpt *ret,
 	struct smtpd_refusal *no);
+
+/* edge_quota.c: in a coroutine. A store that cannot be asked is no full mailbox. */
+struct edge_quota *edge_quota_new(slice data);
+void edge_quota_free(struct edge_quota *q);
+bool edge_quota_full(struct edge_quota *q, int64_t account, uint64_t quota);
 
 /* edge_auth.c */
 enum smtpd_auth edge_auth_start(void *arg, const struct smtpd_auth_start *s, struct arena *a,

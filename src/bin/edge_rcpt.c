@@ -50,6 +50,8 @@ int edge_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a, struct
 	if (d.kind == ROUTE_BACKEND && d.ours && d.callout &&
 		ask_backend(e, d.route, r->address, a, no) < 0)
 		return -1;
+	if (d.kind == ROUTE_LOCAL && d.quota && edge_quota_full(e->quota, d.account, d.quota))
+		return smtpd_refuse(no, 452, "4.2.2", "The mailbox is full");
 	ret->targets = ARENA_NEW(a, struct smtpd_target);
 	ret->targets[0] = (struct smtpd_target){r->address, d.dest};
 	ret->n = 1;

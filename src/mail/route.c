@@ -92,6 +92,8 @@ static int decide_local(struct making *k, const struct rcpt_answer *r)
 	k->d.kind = ROUTE_LOCAL;
 	k->d.dest = S("local");
 	k->d.ours = k->d.verified = true;
+	k->d.account = r->account_id;
+	k->d.quota = r->quota;
 	because(k, "%.*s 是本机域", "%.*s is a domain of this server", SFMT(k->domain));
 	if (r->targets)
 		because(k, "该地址是别名,有 %zu 个目标", "the address is an alias with %zu targets",

@@ -29,6 +29,8 @@ struct route_decision {
 	bool callout; /* ROUTE_BACKEND: the backend should be asked */
 	bool ours; /* the recipient's domain is one that we are responsible for */
 	slice route; /* ROUTE_BACKEND: the route's name */
+	int64_t account; /* ROUTE_LOCAL without alias: the mailbox, and its quota (0 none) */
+	uint64_t quota;
 	struct route_why why[ROUTE_WHY_MAX];
 	unsigned nwhy;
 };

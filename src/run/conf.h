@@ -123,6 +123,9 @@ const void *conf_nth(const struct conf *c, const struct conf_section *s, size_t 
 /* By name, or NULL. */
 const void *conf_named(const struct conf *c, const struct conf_section *s, slice name);
 
+/* "500", "50m", "2g": as values of CONF_KEY_SIZE are written. */
+bool conf_size_parse(slice s, int64_t *ret);
+
 /* The whole configuration, every key with its documentation and default, commented out. */
 void conf_print_defaults(
 	const struct conf_section *const *sections, enum conf_lang lang, struct buf *out);

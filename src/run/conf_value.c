@@ -86,7 +86,7 @@ static const struct size_unit {
 	unsigned shift;
 } size_units[] = {{'t', 40}, {'g', 30}, {'m', 20}, {'k', 10}, {0, 0}};
 
-static bool size_parse(slice s, int64_t *ret)
+bool conf_size_parse(slice s, int64_t *ret)
 {
 	uint64_t v;
 	const struct size_unit *u = size_units;
@@ -135,7 +135,7 @@ static bool number_parse(const struct conf_key *k, slice s, int64_t *ret, struct
 	int64_t v;
 	if (k->type == CONF_INT && !int_parse(s, &v))
 		return wrong(why, "is not a whole number", "不是整数");
-	if (k->type == CONF_SIZE && !size_parse(s, &v))
+	if (k->type == CONF_SIZE && !conf_size_parse(s, &v))
 		return wrong(why, "is not a size: write a number with k, m, g or t, like 50m",
 			"不是大小：应为数字加 k、m、g 或 t，例如 50m");
 	if (k->type == CONF_DURATION && !duration_parse(s, &v))

@@ -74,3 +74,15 @@ int credential_put(slice dir, int64_t account_id, const struct password *p, stru
 	sql_close(db);
 	return r;
 }
+
+int credential_remove(slice dir, int64_t account_id, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	struct sql *db;
+	if (sql_open(credential_dir(dir, &a), CREDENTIAL_DB, &db, e) < 0)
+		return -1;
+	int64_t r = sql_run(
+		db, e, "DELETE FROM credential WHERE account_id = $1", "i", account_id);
+	sql_close(db);
+	return r < 0 ? -1 : 0;
+}

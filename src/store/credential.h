@@ -30,3 +30,4 @@ int credential_find(struct sql *directory, struct sql *credentials, slice login,
 	struct credential *ret, struct err *e);
 /* Opens the database of the store `dir`, writes, closes: for the command line. */
 int credential_put(slice dir, int64_t account_id, const struct password *p, struct err *e);
+int credential_remove(slice dir, int64_t account_id, struct err *e);

@@ -92,6 +92,11 @@ int directory_domain_remove(
 /* The password goes into the database of credentials beside `db`. */
 int directory_account_add(struct sql *db, slice address, slice name, slice password, struct err *e);
 int directory_account_disable(struct sql *db, slice address, bool disabled, struct err *e);
+int directory_account_quota(struct sql *db, slice address, uint64_t bytes, struct err *e); /* 0 none */
+/* With its password. ERR_PERM while an alias leads to it. Its mail is the caller's matter
+ * (mailbox_remove_some_tx); ids are never given out again. */
+int directory_account_may_go(struct sql *db, slice address, struct err *e); /* only the check */
+int directory_account_remove(struct sql *db, slice address, struct err *e);
 int directory_password(struct sql *db, slice address, slice password, struct err *e);
 /* The address must be in a local domain and no account (an alias that is also a mailbox would be
  * expanded again at its own delivery). An alias may have up to DIRECTORY_TARGETS_MAX targets, here

@@ -184,6 +184,58 @@ int directory_account_disable(struct sql *db, slice address, bool disabled, stru
 	return end_change(db, r, e);
 }
 
+int directory_account_quota(struct sql *db, slice address, uint64_t bytes, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	struct account account;
+	if (bytes > INT64_MAX)
+		return err_set(e, ERR_PROTO, "a quota that large is none");
+	if (sql_begin(db, e) < 0)
+		return -1;
+	int64_t r = directory_account(db, address, &a, &account, e);
+	if (r == 0)
+		r = sql_run(db, e, "UPDATE account SET quota = $2 WHERE id = $1", "ii", account.id,
+			(int64_t)bytes);
+	return end_change(db, r, e);
+}
+
+int directory_account_may_go(struct sql *db, slice address, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	struct account account;
+	if (directory_account(db, address, &a, &account, e) < 0)
+		return -1;
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT address FROM alias WHERE target = $1 LIMIT 1", e);
+	if (!s)
+		return -1;
+	sql_bind_text(s, 1, account.address);
+	int r = sql_step(s, e);
+	if (r <= 0)
+		return r;
+	slice alias = sql_text(s, 0);
+	err_set(e, ERR_PERM, "the alias %.*s still leads to it", SFMT(alias));
+	sql_reset(s);
+	return -1;
+}
+
+int directory_account_remove(struct sql *db, slice address, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	struct account account;
+	if (sql_begin(db, e) < 0)
+		return -1;
+	int64_t r = directory_account(db, address, &a, &account, e);
+	if (r == 0)
+		r = directory_account_may_go(db, account.address, e);
+	if (r == 0)
+		r = sql_run(db, e, "DELETE FROM account WHERE id = $1", "i", account.id);
+	/* A crash here leaves an account without password, which can be removed again. */
+	if (r > 0)
+		r = credential_remove(slice_z(db->dir), account.id, e);
+	return end_change(db, r, e);
+}
+
 int directory_password(struct sql *db, slice address, slice password, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};

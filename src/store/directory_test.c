@@ -107,6 +107,9 @@ TEST(changes_are_checked)
 		ERR_PROTO);
 	FAILS(directory_account_add(db, S("x@here.test"), S(""), S("short"), &e), ERR_PROTO);
 	FAILS(directory_account_disable(db, S("x@here.test"), true, &e), ERR_NOTFOUND);
+	FAILS(directory_account_quota(db, S("x@here.test"), 1, &e), ERR_NOTFOUND);
+	FAILS(directory_account_remove(db, S("x@here.test"), &e), ERR_NOTFOUND);
+	FAILS(directory_account_remove(db, S("ann@here.test"), &e), ERR_PERM); /* of an alias */
 	FAILS(directory_password(db, S("x@here.test"), S("long enough"), &e), ERR_NOTFOUND);
 	FAILS(directory_alias_add(db, S("ann@here.test"), S("bob@here.test"), &e), ERR_EXISTS);
 	FAILS(directory_alias_add(db, S("team@here.test"), S("ANN@here.test"), &e), ERR_EXISTS);
@@ -270,6 +273,31 @@ static void check_meanings(struct cached *c)
 	for (int round = 0; round < 2; round++) /* asked, then remembered */
 		for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 			CHECK_STR(describe(c, cases[i].address), slice_z(cases[i].want));
+}
+
+TEST(accounts_have_quotas_and_go_with_their_password)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(arena) struct arena a = {0};
+	struct sql *db = open_dir(&d), *secrets;
+	struct account ben, next;
+	struct credential c;
+	struct err e;
+	fill(db);
+	OK(directory_account_add(db, S("gone@here.test"), S(""), S("long enough"), &e));
+	OK(directory_account_quota(db, S("gone@here.test"), 5 << 20, &e));
+	OK(directory_account(db, S("gone@here.test"), &a, &ben, &e));
+	CHECK_INT(ben.quota, 5 << 20);
+	OK(sql_open_read(credential_dir(testdir_slice(&d), &a), CREDENTIAL_DB, &secrets, &e));
+	OK(directory_account_remove(db, S("Gone@Here.test"), &e));
+	FAILS(directory_account(db, S("gone@here.test"), &a, &next, &e), ERR_NOTFOUND);
+	OK(directory_account_add(db, S("gone@here.test"), S(""), S("other words"), &e));
+	OK(directory_account(db, S("gone@here.test"), &a, &next, &e));
+	CHECK(next.id > ben.id && next.quota == 0); /* nobody inherits a mailbox */
+	OK(credential_find(db, secrets, S("gone@here.test"), &a, &c, &e));
+	CHECK(password_verify(c.argon2, S("other words")));
+	sql_close(secrets);
+	sql_close(db);
 }
 
 TEST(addresses_mean_what_they_should)

@@ -338,6 +338,20 @@ int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint6
 	return 0;
 }
 
+int64_t mailbox_remove_some_tx(struct sql *db, int64_t account_id, struct err *e)
+{
+	int64_t n = sql_run(db, e,
+		"DELETE FROM message WHERE account_id = $1 AND (folder_id, uid) IN"
+		" (SELECT folder_id, uid FROM message WHERE account_id = $1 LIMIT $2)",
+		"ii", account_id, (int64_t)MAILBOX_REMOVE_BATCH);
+	if (n < 0 || n == MAILBOX_REMOVE_BATCH)
+		return n;
+	if (sql_run(db, e, "DELETE FROM folder WHERE account_id = $1", "i", account_id) < 0 ||
+		sql_run(db, e, "DELETE FROM mailbox WHERE account_id = $1", "i", account_id) < 0)
+		return -1;
+	return n;
+}
+
 int mailbox_folders(struct sql *db, int64_t account_id, struct arena *a,
 	struct mailbox_folder **ret, size_t *ret_n, struct err *e)
 {

@@ -62,6 +62,11 @@ int mailbox_get(struct sql *db, int64_t account_id, slice folder, uint32_t uid, 
 int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages,
 	struct err *e);
 
+/* Removes at most MAILBOX_REMOVE_BATCH messages of an account, and with the last one its folders.
+ * Returns how many messages (less than that: none is left), or -1. */
+enum { MAILBOX_REMOVE_BATCH = 500 };
+int64_t mailbox_remove_some_tx(struct sql *db, int64_t account_id, struct err *e);
+
 struct mailbox_folder {
 	slice name;
 	uint64_t messages, bytes;

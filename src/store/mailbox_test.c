@@ -65,6 +65,7 @@ TEST(delivery_is_made_once)
 	uint64_t bytes, messages;
 	OK(mailbox_usage(db, 7, &bytes, &messages, &e));
 	CHECK(messages == 4 && bytes == 4 * 1017);
+	CHECK_INT(mailbox_remove_some_tx(db, 999, &e), 0);
 	OK(mailbox_usage(db, 999, &bytes, &messages, &e));
 	CHECK(messages == 0 && bytes == 0);
 
@@ -92,6 +93,30 @@ TEST(delivery_is_made_once)
 	CHECK_STR(got.prefix, S("Delivered-To: x\r\n"));
 	CHECK(mailbox_get(db, 7, S("INBOX"), 5, &a, &got, &e) < 0 && e.kind == ERR_NOTFOUND);
 	arena_done(&a);
+	sql_close(db);
+}
+
+TEST(mailbox_is_removed_in_pieces)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	struct sql *db = open_shard(&d);
+	struct err e;
+	uint32_t uid;
+	uint64_t bytes, messages;
+	OK(sql_begin(db, &e));
+	for (msg_id i = 1; i <= MAILBOX_REMOVE_BATCH + 3; i++) {
+		struct mailbox_delivery m = delivery(7, i), other = delivery(11, i);
+		OK(mailbox_deliver_tx(db, &m, &uid, &e));
+		if (i < 3)
+			OK(mailbox_deliver_tx(db, &other, &uid, &e));
+	}
+	OK(sql_commit(db, &e));
+	CHECK_INT(mailbox_remove_some_tx(db, 7, &e), MAILBOX_REMOVE_BATCH);
+	CHECK_INT(mailbox_remove_some_tx(db, 7, &e), 3);
+	OK(mailbox_usage(db, 7, &bytes, &messages, &e));
+	CHECK(bytes == 0 && messages == 0);
+	OK(mailbox_usage(db, 11, &bytes, &messages, &e));
+	CHECK_INT(messages, 2);
 	sql_close(db);
 }
 
