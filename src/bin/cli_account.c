@@ -317,17 +317,17 @@ const struct cli_verb account_verbs[] = {
 		"SCRAM-SHA-256 verifiers.\n\n"
 		"  posthouse account add alice@example.org --name \"Alice Wang\"\n"
 		"  pwgen 16 1 | posthouse account add bob@example.org --stdin",
-		"密码在终端上询问,或从标准输入读取;只保存 argon2id 和 SCRAM-SHA-256 校验值。\n\n"
+		"密码在终端上询问，或从标准输入读取；只保存 argon2id 和 SCRAM-SHA-256 校验值。\n\n"
 		"  posthouse account add alice@example.org --name \"王小丽\"\n"
 		"  pwgen 16 1 | posthouse account add bob@example.org --stdin"},
 	{"list", account_list, "[DOMAIN]", 0, 1, true, list_options,
-		"Lists the accounts, of one domain or all.", "列出帐号(某个域的或全部)。", NULL,
+		"Lists the accounts, of one domain or all.", "列出帐号（某个域的或全部）。", NULL,
 		NULL},
 	{"passwd", account_passwd, "ADDRESS", 1, 1, false, passwd_options,
 		"Changes an account's password.", "修改帐号密码。", NULL, NULL},
 	{"disable", account_disable, "ADDRESS...", 1, -1, false, NULL,
 		"Refuses the account's mail and logins; its messages stay.",
-		"停用帐号:拒收其邮件和登录,已有邮件保留。", NULL, NULL},
+		"停用帐号：拒收其邮件和登录，已有邮件保留。", NULL, NULL},
 	{"enable", account_enable, "ADDRESS...", 1, -1, false, NULL, "Undoes disable.",
 		"重新启用帐号。", NULL, NULL},
 	{"quota", account_quota, "ADDRESS SIZE|none", 2, 2, false, NULL,

@@ -13,16 +13,16 @@ static const char *use_of(int kind)
 	switch (kind) {
 	case SMTPD_MX:
 		return T("mail from other servers; from everywhere",
-			"接收其他邮件服务器的来信;对所有地址开放");
+			"接收其他邮件服务器的来信；对所有地址开放");
 	case SMTPD_SUBMISSION:
 		return T("users send mail, STARTTLS; from everywhere or from inside only",
-			"用户发信(STARTTLS);对所有地址或仅对内网开放");
+			"用户发信（STARTTLS）；对所有地址或仅对内网开放");
 	case SMTPD_SUBMISSIONS:
 		return T("users send mail, TLS; from everywhere or from inside only",
-			"用户发信(TLS);对所有地址或仅对内网开放");
+			"用户发信（TLS）；对所有地址或仅对内网开放");
 	default:
 		return T("mail from a system behind the same wall (LMTP); never from outside",
-			"来自内部系统的投递(LMTP);绝不对外开放");
+			"来自内部系统的投递（LMTP）；绝不对外开放");
 	}
 }
 
@@ -45,7 +45,7 @@ static void print_open_ports(const struct config *c, const char *between)
 static void ports(const struct config *c)
 {
 	puts(T("\nPorts (TCP) to open in the firewall, or to map to this machine:",
-		"\n需要在防火墙开放、或映射到本机的端口(TCP):"));
+		"\n需要在防火墙开放、或映射到本机的端口（TCP）："));
 	for (size_t i = 0; i < c->nlisteners; i++) {
 		const struct listener *l = &c->listeners[i];
 		for (size_t j = 0; j < l->conf->listen.n; j++) {
@@ -63,14 +63,14 @@ static void ports(const struct config *c)
 	       "the resolver.\n"
 	       "Behind NAT: map these ports from the public address, and let mail leave by that "
 	       "same address.",
-		"出站:TCP 25 到所有地址(或中继服务器的端口),UDP/TCP 53 到域名解析服务器。\n"
-		"在 NAT 之后:将公网地址的上述端口映射到本机,并使发出的邮件使用同一公网地址。"));
+		"出站：TCP 25 到所有地址（或中继服务器的端口），UDP/TCP 53 到域名解析服务器。\n"
+		"在 NAT 之后：将公网地址的上述端口映射到本机，并使发出的邮件使用同一公网地址。"));
 }
 
 static void dns(const struct config *c, slice domain)
 {
 	puts(T("\nDNS records (replace 192.0.2.1 and 2001:db8::1 by the public addresses):",
-		"\nDNS 记录(将 192.0.2.1 和 2001:db8::1 换成公网地址):"));
+		"\nDNS 记录（将 192.0.2.1 和 2001:db8::1 换成公网地址）："));
 	printf("  %.*s.  A     192.0.2.1\n", SFMT(c->hostname));
 	printf("  %.*s.  AAAA  2001:db8::1   %s\n", SFMT(c->hostname),
 		T("; only if IPv6 works", "; 仅当 IPv6 可用时"));
@@ -80,7 +80,7 @@ static void dns(const struct config *c, slice domain)
 		SFMT(domain), SFMT(domain));
 	printf("  _submissions._tcp.%.*s.  SRV  0 1 465 %.*s.\n", SFMT(domain), SFMT(c->hostname));
 	printf(T("Reverse DNS: ask your provider that both addresses lead back to %.*s.\n",
-		       "反向解析:请服务商将两个地址都指回 %.*s。\n"),
+		       "反向解析：请服务商将两个地址都指回 %.*s。\n"),
 		SFMT(c->hostname));
 }
 
@@ -91,7 +91,7 @@ void advice_print(const struct config *c, slice domain)
 	puts(T("\nNext: systemctl enable --now posthouse     (or: posthouse serve)\n"
 	       "      posthouse status\n"
 	       "      posthouse account add someone@...",
-		"\n接下来:systemctl enable --now posthouse     (或:posthouse serve)\n"
+		"\n接下来：systemctl enable --now posthouse     （或：posthouse serve）\n"
 		"        posthouse status\n"
 		"        posthouse account add someone@…"));
 }

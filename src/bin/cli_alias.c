@@ -77,11 +77,11 @@ const struct cli_verb alias_verbs[] = {
 		"address of the domain that does not exist.\n\n"
 		"  posthouse alias add info@example.org alice@example.org bob@example.org\n"
 		"  posthouse alias add @example.org alice@example.org",
-		"目标可以在本机或别处,也可以是别名。\"@域名\" 代表该域中所有不存在的地址。\n\n"
+		"目标可以在本机或别处，也可以是别名。\"@域名\" 代表该域中所有不存在的地址。\n\n"
 		"  posthouse alias add info@example.org alice@example.org bob@example.org\n"
 		"  posthouse alias add @example.org alice@example.org"},
 	{"list", alias_list, "[DOMAIN]", 0, 1, true, NULL,
-		"Lists the aliases, of one domain or all.", "列出别名(某个域的或全部)。", NULL,
+		"Lists the aliases, of one domain or all.", "列出别名（某个域的或全部）。", NULL,
 		NULL},
 	{"remove", alias_remove, "ADDRESS [TARGET]", 1, 2, false, NULL,
 		"Removes one target, or the whole alias.", "删除别名的一个目标或整个别名。", NULL,

@@ -67,16 +67,16 @@ static void print_options(const struct cli_verb *v)
 		width = w > width ? w : width;
 	}
 	if (width)
-		printf("\n%s\n", T("Options:", "选项:"));
+		printf("\n%s\n", T("Options:", "选项："));
 	for (const struct cli_option *o = v->options; o && o->name; o++)
 		print_option(o->name, o->value, T(o->en, o->zh), width);
 	if (v->json)
-		print_option("json", NULL, T("output for programs", "输出 JSON,供程序使用"), width);
+		print_option("json", NULL, T("output for programs", "输出 JSON，供程序使用"), width);
 }
 
 static void help_verb(const struct command *c, const struct cli_verb *v)
 {
-	fputs(T("Usage: ", "用法:"), stdout);
+	fputs(T("Usage: ", "用法："), stdout);
 	name_of(c, v);
 	printf("%s%s%s\n\n%s\n", v->options ? T(" [OPTIONS]", " [选项]") : "",
 		v->args[0] ? " " : "", v->args, T(v->en, v->zh));
@@ -88,7 +88,7 @@ static void help_verb(const struct command *c, const struct cli_verb *v)
 static void help_command(const struct command *c)
 {
 	printf(T("Usage: posthouse %s VERB [OPTIONS] [ARGUMENTS]\n\n%s\n\n",
-		       "用法:posthouse %s 动作 [选项] [参数]\n\n%s\n\n"),
+		       "用法：posthouse %s 动作 [选项] [参数]\n\n%s\n\n"),
 		c->name, T(c->help_en, c->help_zh));
 	size_t width = 0;
 	for (const struct cli_verb *v = c->verbs; v->run; v++) {
@@ -119,7 +119,7 @@ void cli_help(const struct command *command, const struct cli_verb *verb)
 
 static int misunderstood(const struct cli_call *c)
 {
-	fputs(T("Try: ", "请看:"), stderr);
+	fputs(T("Try: ", "请看："), stderr);
 	fprintf(stderr, "posthouse %s%s%s --help\n", c->command->name, c->verb->name ? " " : "",
 		c->verb->name ? c->verb->name : "");
 	return CLI_USAGE;
@@ -170,11 +170,11 @@ static int parse(struct cli_call *c, int argc, char **argv)
 		}
 	}
 	if (c->nargs < c->verb->least) {
-		out_usage(T("an argument is missing: %s", "缺少参数:%s"), c->verb->args);
+		out_usage(T("an argument is missing: %s", "缺少参数：%s"), c->verb->args);
 		return misunderstood(c);
 	}
 	if (c->verb->most >= 0 && c->nargs > c->verb->most) {
-		out_usage(T("too many arguments: %s", "参数过多:%s"), c->args[c->verb->most]);
+		out_usage(T("too many arguments: %s", "参数过多：%s"), c->args[c->verb->most]);
 		return misunderstood(c);
 	}
 	if (c->cli->json && !c->verb->json) {
@@ -217,9 +217,9 @@ int cli_run(const struct command *command, struct cli *cli, int argc, char **arg
 	const struct cli_verb *v = find_verb(command, argv[1]);
 	if (v)
 		return run_verb(command, v, cli, argc - 2, argv + 2);
-	out_usage(T("unknown: posthouse %s %s", "没有这个命令:posthouse %s %s"), command->name,
+	out_usage(T("unknown: posthouse %s %s", "没有这个命令：posthouse %s %s"), command->name,
 		argv[1]);
-	fprintf(stderr, T("Try: posthouse %s --help\n", "请看:posthouse %s --help\n"),
+	fprintf(stderr, T("Try: posthouse %s --help\n", "请看：posthouse %s --help\n"),
 		command->name);
 	return CLI_USAGE;
 }

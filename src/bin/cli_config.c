@@ -14,14 +14,14 @@ static int check_config(struct cli_call *c)
 	int code;
 	if (cli_env_config(c->cli, &env, &code) < 0)
 		return code;
-	printf(T("%.*s: fine\n", "%.*s:没有问题\n"), SFMT(env.config.path));
+	printf(T("%.*s: fine\n", "%.*s：没有问题\n"), SFMT(env.config.path));
 	return CLI_OK;
 }
 
 static int print(const struct buf *out)
 {
 	if (!buf_ok(out))
-		return out_usage(T("the configuration is too long to print", "配置过长,无法显示"));
+		return out_usage(T("the configuration is too long to print", "配置过长，无法显示"));
 	fwrite(out->p, 1, out->n, stdout);
 	return CLI_OK;
 }
@@ -86,7 +86,7 @@ static const struct cli_option show_options[] = {
 const struct cli_verb check_config_verbs[] = {
 	{NULL, check_config, "", 0, 0, false, NULL,
 		"Reads the configuration and tells every mistake in it.",
-		"检查配置文件,指出其中所有错误。", "Exit code 2 when there are mistakes.",
+		"检查配置文件，指出其中所有错误。", "Exit code 2 when there are mistakes.",
 		"有错误时退出码为 2。"},
 	CLI_VERBS_END,
 };
@@ -94,7 +94,7 @@ const struct cli_verb check_config_verbs[] = {
 const struct cli_verb config_verbs[] = {
 	{"show", show, "", 0, 0, false, show_options,
 		"Prints the values in effect; secrets as ***.",
-		"显示当前生效的配置;密钥显示为 ***。", NULL, NULL},
+		"显示当前生效的配置；密钥显示为 ***。", NULL, NULL},
 	{"defaults", defaults, "", 0, 0, false, NULL,
 		"Prints every section and key with its meaning and default.",
 		"列出所有配置节和配置项的含义与默认值。",

@@ -29,11 +29,11 @@ static int domain_add(struct cli_call *c)
 			return out_fail(&e);
 		if (backend.n)
 			printf(T("Domain %.*s added; its mail goes by route %.*s.\n",
-				       "已添加域 %.*s;其邮件经路由 %.*s 投递。\n"),
+				       "已添加域 %.*s；其邮件经路由 %.*s 投递。\n"),
 				SFMT(d.name), SFMT(backend));
 		else
 			printf(T("Domain %.*s added; its mailboxes are here.\n",
-				       "已添加域 %.*s;其邮箱在本机。\n"),
+				       "已添加域 %.*s；其邮箱在本机。\n"),
 				SFMT(d.name));
 	}
 	return CLI_OK;
@@ -103,7 +103,7 @@ static int domain_remove(struct cli_call *c)
 
 static const struct cli_option add_options[] = {
 	{"backend", "ROUTE", "the mail system behind us: its mail takes this route",
-		"后端邮件系统:其邮件经此路由投递"},
+		"后端邮件系统：其邮件经此路由投递"},
 	{"callout", NULL, "ask the backend whether a recipient exists, at RCPT",
 		"收件时向后端查询收件人是否存在"},
 	{NULL, NULL, NULL, NULL},
@@ -118,7 +118,7 @@ const struct cli_verb domain_verbs[] = {
 		"  posthouse domain add example.org 例子.中国\n"
 		"  posthouse route add exchange --hosts \"mail1.lan:25 mail2.lan:25\"\n"
 		"  posthouse domain add example.com --backend exchange --callout",
-		"不带 --backend 时邮箱在本机;带 --backend 时邮件经路由(posthouse route add)转交给\n"
+		"不带 --backend 时邮箱在本机；带 --backend 时邮件经路由（posthouse route add）转交给\n"
 		"后端邮件系统。\n\n"
 		"  posthouse domain add example.org 例子.中国\n"
 		"  posthouse route add exchange --hosts \"mail1.lan:25 mail2.lan:25\"\n"

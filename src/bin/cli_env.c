@@ -43,7 +43,7 @@ static int complain(const struct conf_errors *errors, slice path, const struct e
 		fprintf(stderr,
 			T("posthouse: no access to %.*s: run this as root or as the server's "
 			  "user\n",
-				"posthouse: 无权读取 %.*s:请以 root 或服务器用户的身份运行\n"),
+				"posthouse: 无权读取 %.*s：请以 root 或服务器用户的身份运行\n"),
 			SFMT(path));
 		return CLI_FAILED;
 	}
@@ -136,7 +136,7 @@ static int denied(const struct config *c)
 {
 	fprintf(stderr,
 		T("posthouse: no access to %.*s: run this as root or as user %.*s\n",
-			"posthouse: 无权访问 %.*s:请以 root 或用户 %.*s 的身份运行\n"),
+			"posthouse: 无权访问 %.*s：请以 root 或用户 %.*s 的身份运行\n"),
 		SFMT(c->server->data), SFMT(c->server->user));
 	return CLI_FAILED;
 }
@@ -191,10 +191,10 @@ static int check_version(struct sql *db, const struct sql_migration *m, size_t n
 		version < mine
 			? T("the %s database has schema %d, this program knows %d: start the "
 			    "server with this program first",
-				  "%s 数据库的结构版本是 %d,本程序是 %d:请先用本程序启动服务器")
+				  "%s 数据库的结构版本是 %d，本程序是 %d：请先用本程序启动服务器")
 			: T("the %s database has schema %d, this program knows only %d: use the "
 			    "newer program",
-				  "%s 数据库的结构版本是 %d,本程序只认识到 %d:请使用更新的程序"),
+				  "%s 数据库的结构版本是 %d，本程序只认识到 %d：请使用更新的程序"),
 		sql_name(db), version, mine);
 }
 

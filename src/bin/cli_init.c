@@ -54,7 +54,7 @@ static int ask_domain(struct cli_call *c, struct arena *a, struct answers *w, st
 {
 	slice text;
 	if (option_or_ask(c, "domain",
-		    T("Mail domain (the part behind @)", "邮件域名(@ 后面的部分)"), S(""), a, &text,
+		    T("Mail domain (the part behind @)", "邮件域名（@ 后面的部分）"), S(""), a, &text,
 		    e) < 0)
 		return -1;
 	if (text.n == 0)
@@ -82,7 +82,7 @@ static int ask_admin(struct cli_call *c, struct arena *a, struct answers *w, str
 	slice text, def = arena_printf(a, "admin@%.*s", SFMT(w->domain));
 	if (option_or_ask(c, "admin",
 		    T("First account (gets mail for postmaster)",
-			    "第一个帐号(接收发给 postmaster 的邮件)"),
+			    "第一个帐号（接收发给 postmaster 的邮件）"),
 		    def, a, &text, e) < 0)
 		return -1;
 	if (slice_index(text, '@') == text.n)
@@ -131,8 +131,8 @@ static void compose(const struct answers *w, struct buf *out)
 {
 	buf_put(out, slice_z(T("# Posthouse. Every key and its default: posthouse config defaults\n"
 			       "# After a change: posthouse check-config && posthouse reload\n",
-			     "# 驿站邮件系统。所有配置项及默认值:posthouse config defaults\n"
-			     "# 修改之后:posthouse check-config && posthouse reload\n")));
+			     "# 驿站邮件系统。所有配置项及默认值：posthouse config defaults\n"
+			     "# 修改之后：posthouse check-config && posthouse reload\n")));
 	buf_printf(out, "\n[server]\nhostname = %.*s\n", SFMT(w->hostname));
 	if (w->data.n)
 		buf_printf(out, "data = \"%.*s\"\n", SFMT(w->data));
@@ -147,7 +147,7 @@ static void compose(const struct answers *w, struct buf *out)
 			       "one is used.\n"
 			       "#[tls]\n#certificate = /etc/letsencrypt/live/NAME/fullchain.pem\n"
 			       "#key = /etc/letsencrypt/live/NAME/privkey.pem\n",
-			     "\n# 自己的证书;没有以下几行则使用自签名证书。\n"
+			     "\n# 自己的证书；没有以下几行则使用自签名证书。\n"
 			     "#[tls]\n#certificate = /etc/letsencrypt/live/NAME/fullchain.pem\n"
 			     "#key = /etc/letsencrypt/live/NAME/privkey.pem\n")));
 }
@@ -212,7 +212,7 @@ static int add_first(struct cli_call *c, struct cli_env *env, struct answers *w,
 	printf(T("Account %.*s made.\n", "已创建帐号 %.*s。\n"),
 		SFMT(out_address(w->admin, &env->mem)));
 	if (w->generated)
-		printf(T("Its password, shown only now: %.*s\n", "密码(仅显示这一次):%.*s\n"),
+		printf(T("Its password, shown only now: %.*s\n", "密码（仅显示这一次）：%.*s\n"),
 			SFMT(w->password));
 	return 0;
 }
@@ -226,7 +226,7 @@ static int install(struct cli_call *c, struct answers *w)
 		return code;
 	if (cli_env_take_user(&env, &e) < 0 || prepare_store(&env.config, &e) < 0)
 		return out_fail(&e);
-	printf(T("Store in %.*s, certificate in %.*s.\n", "数据在 %.*s,证书在 %.*s。\n"),
+	printf(T("Store in %.*s, certificate in %.*s.\n", "数据在 %.*s，证书在 %.*s。\n"),
 		SFMT(env.config.server->data), SFMT(env.config.certificate));
 	if (add_first(c, &env, w, &e) < 0)
 		return out_fail(&e);
@@ -247,10 +247,10 @@ static int init(struct cli_call *c)
 		return out_fail(&e);
 	if (r > 0 && (w.data.n || w.run.n || w.user.n || cli_option(c, "hostname")))
 		return out_usage(T("%s is there already: change it there, or give another --config",
-					 "%s 已存在:请直接修改它,或另外指定 --config"),
+					 "%s 已存在：请直接修改它，或另外指定 --config"),
 			path);
 	printf(r ? T("Configuration %s is there already and stays as it is.\n",
-			   "配置文件 %s 已存在,保持不变。\n")
+			   "配置文件 %s 已存在，保持不变。\n")
 		 : T("Configuration written to %s.\n", "配置已写入 %s。\n"),
 		path);
 	return install(c, &w);
@@ -259,24 +259,24 @@ static int init(struct cli_call *c)
 static const struct cli_option options[] = {
 	{"domain", "DOMAIN", "the first mail domain", "第一个邮件域名"},
 	{"hostname", "NAME", "the server's name in DNS (default: the machine's, or mail.DOMAIN)",
-		"服务器在 DNS 中的名称(默认取本机名,或 mail.域名)"},
+		"服务器在 DNS 中的名称（默认取本机名，或 mail.域名）"},
 	{"admin", "ADDRESS", "the first account (default admin@DOMAIN)",
-		"第一个帐号(默认 admin@域名)"},
+		"第一个帐号（默认 admin@域名）"},
 	{"stdin", NULL, "read its password from the first line of stdin",
 		"从标准输入的第一行读取其密码"},
 	{"data", "DIRECTORY", "where mail is kept (default /var/lib/posthouse)",
-		"数据目录(默认 /var/lib/posthouse)"},
+		"数据目录（默认 /var/lib/posthouse）"},
 	{"run", "DIRECTORY", "for the control socket (default /run/posthouse)",
-		"控制套接字目录(默认 /run/posthouse)"},
+		"控制套接字目录（默认 /run/posthouse）"},
 	{"user", "NAME", "the server's system user (default posthouse)",
-		"服务器的系统用户(默认 posthouse)"},
+		"服务器的系统用户（默认 posthouse）"},
 	{NULL, NULL, NULL, NULL},
 };
 
 const struct cli_verb init_verbs[] = {
 	{NULL, init, "", 0, 0, false, options,
 		"Sets up a new installation and says what to do next.",
-		"初始化新安装,并说明后续步骤。",
+		"初始化新安装，并说明后续步骤。",
 		"Writes the configuration, makes the directories, databases and a self-signed "
 		"certificate, the\n"
 		"first domain and account; prints the ports to open and the DNS records to make. "
@@ -285,7 +285,7 @@ const struct cli_verb init_verbs[] = {
 		"  posthouse init --domain example.org\n"
 		"  posthouse init --domain example.org --hostname mx1.example.org --admin "
 		"alice@example.org --stdin < password",
-		"写配置文件,创建目录、数据库和自签名证书,以及第一个域和帐号;"
+		"写配置文件，创建目录、数据库和自签名证书，以及第一个域和帐号；"
 		"并列出需要开放的端口和需要添加的\n"
 		"DNS 记录。在终端上运行时会询问未给出的内容。不会覆盖任何已有内容。\n\n"
 		"  posthouse init --domain example.org\n"

@@ -210,7 +210,7 @@ static int cat(struct cli_call *c)
 	uint64_t uid;
 	int code;
 	if (!slice_u64(cli_arg(c, 1), &uid) || uid == 0 || uid > UINT32_MAX)
-		return out_usage(T("not a UID: %.*s", "不是邮件编号:%.*s"), SFMT(cli_arg(c, 1)));
+		return out_usage(T("not a UID: %.*s", "不是邮件编号：%.*s"), SFMT(cli_arg(c, 1)));
 	if (box_open(c, cli_option_text(c, "folder"), &b, &code) < 0)
 		return code;
 	int r = mailbox_get(b.shard, b.account.id, b.folder, (uint32_t)uid, &b.env.mem, &m, &e);
@@ -315,7 +315,7 @@ static int export(struct cli_call *c)
 /* ---- tables ---- */
 
 static const struct cli_option folder_options[] = {
-	{"folder", "NAME", "instead of INBOX", "文件夹,默认 INBOX"},
+	{"folder", "NAME", "instead of INBOX", "文件夹，默认 INBOX"},
 	{NULL, NULL, NULL, NULL},
 };
 
@@ -334,7 +334,7 @@ const struct cli_verb mailbox_verbs[] = {
 		"Files are DIRECTORY/FOLDER/UID.eml; none is overwritten. Folders other than INBOX "
 		"are called\n"
 		"folder-N, in the order of `mailbox folders`.",
-		"文件为 目录/文件夹/编号.eml,不覆盖已有文件。INBOX 以外的文件夹按 `mailbox "
+		"文件为 目录/文件夹/编号.eml，不覆盖已有文件。INBOX 以外的文件夹按 `mailbox "
 		"folders` 的顺序命名为 folder-N。"},
 	CLI_VERBS_END,
 };

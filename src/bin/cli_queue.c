@@ -99,15 +99,15 @@ static int print_totals(struct listed *l, struct sql *db, struct err *e)
 	}
 	if (l->rows > l->most)
 		printf(T("... more: the first %llu are shown (--limit)\n",
-			       "……还有更多:只显示前 %llu 个(--limit)\n"),
+			       "……还有更多：只显示前 %llu 个（--limit）\n"),
 			(unsigned long long)l->most);
 	if (t.messages == 0)
 		puts(T("The queue is empty.", "队列为空。"));
 	else
 		printf(T("Whole queue: %llu messages, %llu recipients (%llu deferred, %llu held), "
 			 "%s, the oldest %s old.\n",
-			       "整个队列:%llu 封邮件,%llu 个收件人(延后 %llu,暂停 %llu),共 "
-			       "%s,最早的已等待 %s。\n"),
+			       "整个队列：%llu 封邮件，%llu 个收件人（延后 %llu，暂停 %llu），共 "
+			       "%s，最早的已等待 %s。\n"),
 			(unsigned long long)t.messages, (unsigned long long)t.recipients,
 			(unsigned long long)t.deferred, (unsigned long long)t.held,
 			out_size(t.bytes, size), out_age(l->now - t.oldest_at, age));
@@ -119,7 +119,7 @@ static int parse_limit(struct cli_call *c, uint64_t *ret)
 	const char *text = cli_option(c, "limit");
 	*ret = LIST_DEFAULT;
 	if (text && !slice_u64(slice_z(text), ret))
-		return out_usage(T("--limit is a number, 0 for all", "--limit 为数字,0 表示全部"));
+		return out_usage(T("--limit is a number, 0 for all", "--limit 为数字，0 表示全部"));
 	if (*ret == 0)
 		*ret = UINT64_MAX - 1;
 	return CLI_OK;
@@ -228,18 +228,18 @@ static void show_text(const struct queue_msg *m, const char *id)
 {
 	char text[OUT_TEXT];
 	printf(T("Message %s\n", "邮件 %s\n"), id);
-	show_line(T("  From:      ", "  发件人:   "), m->sender.n ? m->sender : S("<>"));
-	show_line(T("  Subject:   ", "  主题:     "), m->subject);
+	show_line(T("  From:      ", "  发件人：  "), m->sender.n ? m->sender : S("<>"));
+	show_line(T("  Subject:   ", "  主题：    "), m->subject);
 	show_line("  Message-ID: ", m->message_id);
-	printf(T("  Size:      %s\n", "  大小:     %s\n"), out_size(m->size, text));
-	printf(T("  Priority:  %s\n", "  优先级:   %s\n"), queue_priority_name(m->priority));
-	fputs(T("  Flags:    ", "  标志:    "), stdout);
+	printf(T("  Size:      %s\n", "  大小：    %s\n"), out_size(m->size, text));
+	printf(T("  Priority:  %s\n", "  优先级：  %s\n"), queue_priority_name(m->priority));
+	fputs(T("  Flags:    ", "  标志：   "), stdout);
 	show_flags(NULL, m->flags);
 	putchar('\n');
-	show_line(T("  Client:    ", "  来自:     "), m->client);
-	show_line(T("  Login:     ", "  登录名:   "), m->auth);
-	printf(T("  Arrived:   %s\n", "  到达时间: %s\n"), out_time(m->arrived_at, text));
-	printf(T("  Expires:   %s\n", "  超期时间: %s\n"), out_time(m->expires_at, text));
+	show_line(T("  Client:    ", "  来自：    "), m->client);
+	show_line(T("  Login:     ", "  登录名：  "), m->auth);
+	printf(T("  Arrived:   %s\n", "  到达时间：%s\n"), out_time(m->arrived_at, text));
+	printf(T("  Expires:   %s\n", "  超期时间：%s\n"), out_time(m->expires_at, text));
 	timeline_print(m->log, "  ");
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		const struct queue_rcpt *r = &m->rcpts[i];
@@ -247,13 +247,13 @@ static void show_text(const struct queue_msg *m, const char *id)
 			.state = r->state, .attempts = r->attempts, .reason = r->reason});
 		printf(T("\nRecipient %d: ", "\n收件人 %d:"), r->idx);
 		out_safe(r->address);
-		printf(T("\n  State:     %s, %d attempts\n", "\n  状态:     %s,已尝试 %d 次\n"),
+		printf(T("\n  State:     %s, %d attempts\n", "\n  状态：    %s，已尝试 %d 次\n"),
 			state_text(state), r->attempts);
-		show_line(T("  Goes to:   ", "  目的地:   "), r->dest);
+		show_line(T("  Goes to:   ", "  目的地：  "), r->dest);
 		if (r->state == RCPT_WAITING)
-			printf(T("  Next try:  %s\n", "  下次尝试: %s\n"),
+			printf(T("  Next try:  %s\n", "  下次尝试：%s\n"),
 				out_time(r->next_at, text));
-		show_line(T("  Reason:    ", "  原因:     "), r->reason);
+		show_line(T("  Reason:    ", "  原因：    "), r->reason);
 		timeline_print(r->log, "  ");
 	}
 }
@@ -268,7 +268,7 @@ int queue_show(struct cli_call *c)
 	int code;
 	if (!msg_id_parse(cli_arg(c, 0), &id))
 		return out_usage(
-			T("not a message id: %.*s", "不是邮件编号:%.*s"), SFMT(cli_arg(c, 0)));
+			T("not a message id: %.*s", "不是邮件编号：%.*s"), SFMT(cli_arg(c, 0)));
 	if (cli_env_open(c->cli, &env, &code) < 0)
 		return code;
 	struct sql *db = cli_env_db(&env, DB_QUEUE, &e);
@@ -289,7 +289,7 @@ int queue_show(struct cli_call *c)
 		{"yes", NULL, "do not ask", "不经询问直接执行"},                                   \
 	{                                                                                          \
 		"because", "TEXT", "a reason, for the list, the trace and reports",                \
-			"原因,记入列表、跟踪和退信"                                    \
+			"原因，记入列表、跟踪和退信"                                    \
 	}
 #define OPTIONS_END                                                                                \
 	{                                                                                          \
@@ -298,7 +298,7 @@ int queue_show(struct cli_call *c)
 
 static const struct cli_option list_options[] = {PICK_OPTIONS,
 	{"limit", "N", "at most so many (default 1000, 0: all)",
-		"最多显示多少个(默认 1000,0 为全部)"},
+		"最多显示多少个（默认 1000，0 为全部）"},
 	OPTIONS_END};
 static const struct cli_option change_options[] = {CHANGE_OPTIONS, OPTIONS_END};
 
@@ -307,14 +307,14 @@ static const struct cli_option change_options[] = {CHANGE_OPTIONS, OPTIONS_END};
 	"is\n"                                                                                     \
 	"counted first and asked about, unless --yes. A running server notices at once."
 #define CHANGE_ZH                                                                                  \
-	"请给出编号(ID,或 ID/N 表示其中一个收件人)、筛选条件,或 "             \
-	"--all。多于一个收件人时先显示数量并询问,\n"                              \
+	"请给出编号（ID，或 ID/N 表示其中一个收件人）、筛选条件，或 "             \
+	"--all。多于一个收件人时先显示数量并询问，\n"                              \
 	"除非使用 --yes。运行中的服务器会立即生效。"
 
 const struct cli_verb queue_verbs[] = {
 	{"list", list, "[ID...]", 0, -1, true, list_options,
 		"Lists what waits, a line for each recipient, oldest first.",
-		"列出等待投递的邮件,每个收件人一行,最早的在前。",
+		"列出等待投递的邮件，每个收件人一行，最早的在前。",
 		"  posthouse queue list --domain example.com --state deferred\n"
 		"  posthouse queue list --from \"*@spam.example\" --older 2h --json",
 		"  posthouse queue list --domain example.com --state deferred\n"
@@ -342,7 +342,7 @@ const struct cli_verb queue_verbs[] = {
 		CHANGE_ZH "\n\n  posthouse queue bounce --dest smtp:gone.example --because "
 			  "\"该服务器已停用\""},
 	{"delete", queue_delete, "[ID...]", 0, -1, true, change_options,
-		"Deletes it for good; nobody is told.", "永久删除,不通知任何人。",
+		"Deletes it for good; nobody is told.", "永久删除，不通知任何人。",
 		CHANGE_EN " The trace keeps what is known about it.\n\n  posthouse queue delete "
 			  "0G3K5N2M1P0QR",
 		CHANGE_ZH "跟踪记录仍会保留。\n\n  posthouse queue delete 0G3K5N2M1P0QR"},

@@ -132,12 +132,12 @@ static bool agreed(struct cli_call *c, const struct targets *t, const char *doin
 	if (cli_flag(c, "yes") || t->n == 1)
 		return true;
 	snprintf(question, sizeof question,
-		T("%zu recipients of %llu messages: %s?", "共 %zu 个收件人,%llu 封邮件:%s?"), t->n,
+		T("%zu recipients of %llu messages: %s?", "共 %zu 个收件人，%llu 封邮件：%s?"), t->n,
 		(unsigned long long)t->messages, doing);
 	if (tty_confirm(question))
 		return true;
 	out_usage(T("nothing was changed; --yes does it without asking",
-		"未作任何更改;--yes 可不经询问直接执行"));
+		"未作任何更改；--yes 可不经询问直接执行"));
 	return false;
 }
 
@@ -153,7 +153,7 @@ static int finish(struct cli_call *c, const struct work *w, const char *done)
 	}
 	printf("%s: %llu\n", done, (unsigned long long)w->done);
 	if (w->gone)
-		printf(T("left the queue meanwhile: %llu\n", "期间已离开队列:%llu\n"),
+		printf(T("left the queue meanwhile: %llu\n", "期间已离开队列：%llu\n"),
 			(unsigned long long)w->gone);
 	return CLI_OK;
 }
@@ -198,7 +198,7 @@ static int change(struct cli_call *c, int what, const char *doing, const char *d
 		return code;
 	if (any && !cli_flag(c, "all"))
 		return out_usage(T("which? Give ids or filters, or --all",
-			"指哪些?请给出编号或筛选条件,或使用 --all"));
+			"指哪些？请给出编号或筛选条件，或使用 --all"));
 	if (cli_env_open(c->cli, &env, &code) < 0)
 		return code;
 	struct work w = {.env = &env,
@@ -241,6 +241,6 @@ int queue_bounce(struct cli_call *c)
 
 int queue_delete(struct cli_call *c)
 {
-	return change(c, DELETE, T("delete them for good, nobody is told", "永久删除,不通知任何人"),
+	return change(c, DELETE, T("delete them for good, nobody is told", "永久删除，不通知任何人"),
 		T("deleted", "已删除"));
 }

@@ -18,7 +18,7 @@ static int parse_time(struct cli_call *c, const char *option, int64_t *ret)
 		return CLI_OK;
 	return out_usage(
 		T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
-			"--%s:\"%s\" 既不是时长(90s、15m、2h、3d)也不是时间(2026-11-22T09:00)"),
+			"--%s：\"%s\" 既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
 		option, text);
 }
 
@@ -58,7 +58,7 @@ static int parse_id(slice text, struct queue_pick *p)
 	slice_cut(&rest, '/', &id);
 	if (!msg_id_parse(id, &p->ids[p->nids]) ||
 		(rest.p && (!slice_u64(rest, &idx) || idx > INT32_MAX)))
-		return out_usage(T("not a message id: %.*s", "不是邮件编号:%.*s"), SFMT(text));
+		return out_usage(T("not a message id: %.*s", "不是邮件编号：%.*s"), SFMT(text));
 	p->idx[p->nids++] = rest.p ? (int32_t)idx : -1;
 	return CLI_OK;
 }

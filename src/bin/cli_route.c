@@ -67,7 +67,7 @@ static int route_add(struct cli_call *c)
 	struct sql *db = cli_env_db(&env, DB_DIRECTORY, &e);
 	if (!db)
 		return out_fail(&e);
-	if (r.auth_user.n && tty_secret(T("Password at the next hop: ", "下一跳的密码:"),
+	if (r.auth_user.n && tty_secret(T("Password at the next hop: ", "下一跳的密码："),
 				     cli_flag(c, "stdin"), &env.mem, &r.auth_secret, &e) < 0)
 		return out_fail(&e);
 	if (directory_route_add(db, &r, &e) < 0)
@@ -174,19 +174,19 @@ static void decision_text(slice address, const struct route_decision *d)
 	out_safe(address);
 	switch (d->kind) {
 	case ROUTE_LOCAL:
-		puts(T(": delivered here", ":在本机投递"));
+		puts(T(": delivered here", "：在本机投递"));
 		break;
 	case ROUTE_BACKEND:
-		printf(T(": route %.*s\n", ":经路由 %.*s\n"), SFMT(d->route));
+		printf(T(": route %.*s\n", "：经路由 %.*s\n"), SFMT(d->route));
 		break;
 	case ROUTE_SMTP:
-		puts(T(": direct, by SMTP", ":直接以 SMTP 投递"));
+		puts(T(": direct, by SMTP", "：直接以 SMTP 投递"));
 		break;
 	default:
-		printf(T(": refused: %u.%u.%u %.*s\n", ":拒绝:%u.%u.%u %.*s\n"), d->status.cls,
+		printf(T(": refused: %u.%u.%u %.*s\n", "：拒绝：%u.%u.%u %.*s\n"), d->status.cls,
 			d->status.subject, d->status.detail, SFMT(d->text));
 	}
-	printf(T("  destination key: %.*s\n", "  目的地标识:%.*s\n"), SFMT(d->dest));
+	printf(T("  destination key: %.*s\n", "  目的地标识：%.*s\n"), SFMT(d->dest));
 	for (unsigned i = 0; i < d->nwhy; i++) {
 		fputs("  - ", stdout);
 		out_safe(why_text(&d->why[i]));
@@ -272,14 +272,14 @@ static int route_test(struct cli_call *c)
 
 static const struct cli_option add_options[] = {
 	{"hosts", "LIST", "\"host[:port] ...\", tried in order, those that work first; required",
-		"\"主机[:端口] ...\",按顺序尝试,可用者优先;必填"},
+		"\"主机[:端口] ...\"，按顺序尝试，可用者优先；必填"},
 	{"match", "PATTERN", "recipients that take it: domain, .domain, user@domain, *",
-		"适用的收件人:域名、.域名(子域)、用户@域名、*"},
+		"适用的收件人：域名、.域名（子域）、用户@域名、*"},
 	{"protocol", "smtp|lmtp", "default smtp", "默认 smtp"},
 	{"tls", "MODE", "opportunistic (default), required, ca, host, none",
-		"opportunistic(默认)、required、ca、host、none"},
+		"opportunistic（默认）、required、ca、host、none"},
 	{"user", "NAME", "log in at the next hop; the password is asked",
-		"在下一跳登录的用户名;密码会询问"},
+		"在下一跳登录的用户名；密码会询问"},
 	{"stdin", NULL, "read that password from stdin", "从标准输入读取该密码"},
 	{"disabled", NULL, "keep it, but do not use it", "保存但不使用"},
 	{NULL, NULL, NULL, NULL},
@@ -288,7 +288,7 @@ static const struct cli_option add_options[] = {
 const struct cli_verb route_verbs[] = {
 	{"add", route_add, "NAME", 1, 1, false, add_options,
 		"Saves a way out; one of that name is replaced.",
-		"保存一条投递路由;同名的会被替换。",
+		"保存一条投递路由；同名的会被替换。",
 		"A route is used by domains that name it (domain add --backend NAME) and by "
 		"recipients in\n"
 		"foreign domains that match its pattern; the most exact pattern wins.\n\n"
@@ -296,8 +296,8 @@ const struct cli_verb route_verbs[] = {
 		"  posthouse route add smarthost --match \"*\" --hosts relay.example.net:587 --tls "
 		"host --user me\n"
 		"  posthouse route add store --protocol lmtp --hosts [192.0.2.7]:24",
-		"路由用于指定它的域(domain add --backend "
-		"名称),以及与其规则匹配的外部收件人;最精确的规则优先。\n\n"
+		"路由用于指定它的域（domain add --backend "
+		"名称），以及与其规则匹配的外部收件人；最精确的规则优先。\n\n"
 		"  posthouse route add exchange --hosts \"ex1.lan ex2.lan\" --tls ca\n"
 		"  posthouse route add smarthost --match \"*\" --hosts relay.example.net:587 --tls "
 		"host --user me\n"
@@ -308,9 +308,9 @@ const struct cli_verb route_verbs[] = {
 		"删除没有域在使用的路由。", NULL, NULL},
 	{"test", route_test, "ADDRESS", 1, 1, true, NULL,
 		"Tells which way mail for this recipient would take, and why.",
-		"说明发给此收件人的邮件会走哪条路,以及原因。",
+		"说明发给此收件人的邮件会走哪条路，以及原因。",
 		"Exit code 3 when the recipient would be refused.\n\n  posthouse route test "
 		"someone@example.com",
-		"若该收件人会被拒绝,退出码为 3。\n\n  posthouse route test someone@example.com"},
+		"若该收件人会被拒绝，退出码为 3。\n\n  posthouse route test someone@example.com"},
 	CLI_VERBS_END,
 };

@@ -52,7 +52,7 @@ static void on_problem(void *arg, const struct store_problem *p)
 	}
 	printf("%s: ", kind_name(p->kind));
 	out_safe(p->text);
-	puts(p->repaired ? T(" (mended)", "(已修复)") : "");
+	puts(p->repaired ? T(" (mended)", "（已修复）") : "");
 }
 
 static int look(struct cli_call *c, bool repair)
@@ -78,7 +78,7 @@ static int look(struct cli_call *c, bool repair)
 	if (!v.as_json && n == 0)
 		puts(T("The store is whole.", "存储完好。"));
 	else if (!v.as_json)
-		printf(T("%d problems, %llu mended.\n", "共 %d 个问题,已修复 %llu 个。\n"), n,
+		printf(T("%d problems, %llu mended.\n", "共 %d 个问题，已修复 %llu 个。\n"), n,
 			(unsigned long long)v.repaired);
 	return (uint64_t)n > v.repaired ? CLI_FAILED : CLI_OK;
 }
@@ -116,7 +116,7 @@ static int gc(struct cli_call *c)
 	}
 	printf(T("%s given back: %llu packs deleted, %llu rewritten; %llu messages are referred "
 		 "to.\n",
-		       "释放 %s:删除 %llu 个存储包,重写 %llu 个;被引用的邮件 %llu 封。\n"),
+		       "释放 %s：删除 %llu 个存储包，重写 %llu 个；被引用的邮件 %llu 封。\n"),
 		out_size(r.bytes_freed, freed), (unsigned long long)r.packs_deleted,
 		(unsigned long long)r.packs_rewritten, (unsigned long long)r.references);
 	return CLI_OK;
@@ -180,19 +180,19 @@ static int stat(struct cli_call *c)
 const struct cli_verb store_verbs[] = {
 	{"verify", verify, "", 0, 0, true, NULL,
 		"Reads everything and tells what is missing or damaged.",
-		"检查全部数据,报告缺失和损坏。",
+		"检查全部数据，报告缺失和损坏。",
 		"Changes nothing; may run beside the server. Exit code 1 when there is a problem.",
-		"不作任何更改,可与服务器同时运行。发现问题时退出码为 1。"},
+		"不作任何更改，可与服务器同时运行。发现问题时退出码为 1。"},
 	{"repair", repair, "", 0, 0, true, NULL, "The same, and mends what can be mended.",
 		"检查并修复可修复的问题。",
 		"Never destroys the only copy of anything: damaged packs are moved to "
 		"DATA/lost.\nExit code 1 when something could "
 		"not be mended.",
-		"绝不销毁任何内容的唯一副本:损坏的存储包移至 "
-		"数据目录/lost。若有无法修复的问题,退出码为 1。"},
+		"绝不销毁任何内容的唯一副本：损坏的存储包移至 "
+		"数据目录/lost。若有无法修复的问题，退出码为 1。"},
 	{"gc", gc, "", 0, 0, true, NULL, "Gives the space of deleted messages back.",
 		"回收已删除邮件占用的空间。", "The server does this by itself; this does it now.",
-		"服务器会自动进行;此命令立即执行。"},
+		"服务器会自动进行；此命令立即执行。"},
 	{"stat", stat, "", 0, 0, true, NULL, "Numbers about the store.", "存储的统计数字。", NULL,
 		NULL},
 	CLI_VERBS_END,

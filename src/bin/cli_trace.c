@@ -80,18 +80,18 @@ static void row_detailed(const struct trace_row *r, bool first)
 			status_text(r->status));
 	else /* refused before it had a number */
 		printf(T("Message %s: %s\n", "邮件 %s：%s\n"), id, status_text(r->status));
-	line(T("  From:     ", "  发件人:  "), r->sender.n ? r->sender : S("<>"));
-	line(T("  To:       ", "  收件人:  "), r->rcpt);
-	line(T("  Subject:  ", "  主题:    "), r->subject);
+	line(T("  From:     ", "  发件人： "), r->sender.n ? r->sender : S("<>"));
+	line(T("  To:       ", "  收件人： "), r->rcpt);
+	line(T("  Subject:  ", "  主题：   "), r->subject);
 	line("  Message-ID: ", r->message_id);
-	line(T("  Client:   ", "  来自:    "), r->client);
+	line(T("  Client:   ", "  来自：   "), r->client);
 	if (r->size)
-		printf(T("  Size:     %s\n", "  大小:    %s\n"), out_size(r->size, text));
+		printf(T("  Size:     %s\n", "  大小：   %s\n"), out_size(r->size, text));
 	if (r->ended_at)
-		printf(T("  Arrived:  %s, ended after %s\n", "  到达:    %s,历时 %s\n"),
+		printf(T("  Arrived:  %s, ended after %s\n", "  到达：   %s，历时 %s\n"),
 			out_time(r->arrived_at, text), out_age(r->ended_at - r->arrived_at, took));
 	else
-		printf(T("  Arrived:  %s, still queued\n", "  到达:    %s,仍在排队\n"),
+		printf(T("  Arrived:  %s, still queued\n", "  到达：   %s，仍在排队\n"),
 			out_time(r->arrived_at, text));
 	timeline_print(r->log, "  ");
 }
@@ -146,7 +146,7 @@ static int parse_time(struct cli_call *c, const char *option, int64_t *ret)
 		return CLI_OK;
 	return out_usage(
 		T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
-			"--%s:\"%s\" 既不是时长(90s、15m、2h、3d)也不是时间(2026-11-22T09:00)"),
+			"--%s：\"%s\" 既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
 		option, text);
 }
 
@@ -173,7 +173,7 @@ static int parse(struct cli_call *c, struct trace_filter *f, uint64_t *ret_most)
 	};
 	if (c->nargs && !msg_id_parse(cli_arg(c, 0), &f->id))
 		return out_usage(
-			T("not a message id: %.*s", "不是邮件编号:%.*s"), SFMT(cli_arg(c, 0)));
+			T("not a message id: %.*s", "不是邮件编号：%.*s"), SFMT(cli_arg(c, 0)));
 	if (cli_option(c, "status") &&
 		!trace_status_parse(cli_option_text(c, "status"), &f->status))
 		return out_usage(T("--status is queued, delivered, relayed, bounced, expired, "
@@ -197,7 +197,7 @@ static int finish(struct cli_call *c, struct traced *t)
 	listing_end(&t->l);
 	if (more && !c->cli->json)
 		printf(T("... more: the newest %llu are shown (--limit)\n",
-			       "……还有更多:只显示最新的 %llu 条(--limit)\n"),
+			       "……还有更多：只显示最新的 %llu 条（--limit）\n"),
 			(unsigned long long)t->most);
 	if (t->rows == 0)
 		fputs(T("posthouse: nothing in the trace matches\n",
@@ -239,10 +239,10 @@ static int trace(struct cli_call *c)
 
 static const struct cli_option options[] = {
 	{"from", "ADDRESS", "sender; \"*\" is a wildcard, a bare domain means all of it",
-		"发件人;\"*\" 为通配符,只写域名表示整个域"},
-	{"to", "ADDRESS", "recipient, likewise", "收件人,同上"},
+		"发件人；\"*\" 为通配符，只写域名表示整个域"},
+	{"to", "ADDRESS", "recipient, likewise", "收件人，同上"},
 	{"since", "WHEN", "arrived since: 2h, 3d, 2026-11-22, 2026-11-22T09:00",
-		"此后到达:2h、3d、2026-11-22、2026-11-22T09:00"},
+		"此后到达：2h、3d、2026-11-22、2026-11-22T09:00"},
 	{"until", "WHEN", "arrived before", "此前到达"},
 	{"status", "STATUS", "queued, delivered, relayed, bounced, expired, deleted or refused",
 		"queued、delivered、relayed、bounced、expired、deleted 或 refused"},
@@ -250,7 +250,7 @@ static const struct cli_option options[] = {
 	{"message-id", "ID", "the Message-ID header", "邮件头中的 Message-ID"},
 	{"client", "IP", "the host it came from", "来源主机"},
 	{"limit", "N", "at most so many, the newest (default 100)",
-		"最多显示多少条,最新优先(默认 100)"},
+		"最多显示多少条，最新优先（默认 100）"},
 	{"details", NULL, "timelines also when there are many", "条数较多时也显示经过"},
 	{NULL, NULL, NULL, NULL},
 };
@@ -258,7 +258,7 @@ static const struct cli_option options[] = {
 const struct cli_verb trace_verbs[] = {
 	{NULL, trace, "[ID]", 0, 1, true, options,
 		"Tells what happened to messages, recipient by recipient, newest first.",
-		"逐个收件人说明邮件的经过,最新的在前。",
+		"逐个收件人说明邮件的经过，最新的在前。",
 		"ID is the number that the server gave when it took the message (250 Kept as "
 		"ID) and that\n"
 		"stands in its Received line. Up to five rows are shown with their whole "
@@ -266,7 +266,7 @@ const struct cli_verb trace_verbs[] = {
 		"  posthouse trace 0G3K5N2M1P0QR\n"
 		"  posthouse trace --to bob@example.com --since 2h\n"
 		"  posthouse trace --from example.org --status bounced --json",
-		"ID 是服务器收下邮件时给出的编号(250 … Kept as ID),也写在邮件的 Received 行中。\n"
+		"ID 是服务器收下邮件时给出的编号（250 … Kept as ID），也写在邮件的 Received 行中。\n"
 		"不超过五条时显示完整经过。\n\n"
 		"  posthouse trace 0G3K5N2M1P0QR\n"
 		"  posthouse trace --to bob@example.com --since 2h\n"

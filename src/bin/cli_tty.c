@@ -20,7 +20,7 @@ static int open_tty(struct err *e)
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		err_set(e, ERR_PROTO, "%s",
-			T("no terminal to ask on; use --stdin", "没有可询问的终端;请使用 --stdin"));
+			T("no terminal to ask on; use --stdin", "没有可询问的终端；请使用 --stdin"));
 	return fd;
 }
 
@@ -111,13 +111,13 @@ int tty_secret(const char *prompt, bool from_stdin, struct arena *a, slice *ret,
 int tty_new_password(bool from_stdin, struct arena *a, slice *ret, struct err *e)
 {
 	slice first, again;
-	if (tty_secret(T("New password: ", "新密码:"), from_stdin, a, &first, e) < 0)
+	if (tty_secret(T("New password: ", "新密码："), from_stdin, a, &first, e) < 0)
 		return -1;
 	if (from_stdin) {
 		*ret = first;
 		return 0;
 	}
-	if (tty_secret(T("Again: ", "再输入一次:"), false, a, &again, e) < 0)
+	if (tty_secret(T("Again: ", "再输入一次："), false, a, &again, e) < 0)
 		return -1;
 	if (!slice_eq(first, again))
 		return err_set(

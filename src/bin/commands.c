@@ -13,22 +13,22 @@ const struct command commands[] = {
 		"configuration.\n"
 		"Started as root it binds low ports; everything that touches mail runs as [server] "
 		"user.\n",
-		"用法:posthouse serve\n\n"
-		"绑定端口,启动并看管其他进程。日志写到标准错误。\n"
-		"SIGTERM 停止(先完成正在收发的邮件),SIGHUP 重新加载配置。\n"
-		"以 root 启动可绑定低端口;所有处理邮件的进程以 [server] user 的身份运行。\n"},
+		"用法：posthouse serve\n\n"
+		"绑定端口，启动并看管其他进程。日志写到标准错误。\n"
+		"SIGTERM 停止（先完成正在收发的邮件），SIGHUP 重新加载配置。\n"
+		"以 root 启动可绑定低端口；所有处理邮件的进程以 [server] user 的身份运行。\n"},
 	{"reload", reload_command, "take a changed configuration into service",
 		"使修改后的配置生效", NULL,
 		"Usage: posthouse reload\n\n"
 		"The running server checks the configuration; with a mistake in it nothing "
 		"changes. Sessions that\n"
 		"are open go on with the old one. Exit code 3 when no server runs.\n",
-		"用法:posthouse reload\n\n"
-		"运行中的服务器检查配置,"
+		"用法：posthouse reload\n\n"
+		"运行中的服务器检查配置，"
 		"有错误则不作更改。已建立的会话继续使用旧配置。没有服务器运行时退出码为 3。\n"},
 	{"status", status_command, "processes of the running server", "运行中服务器的各进程", NULL,
 		"Usage: posthouse status\n\nExit code 3 when no server runs.\n",
-		"用法:posthouse status\n\n没有服务器运行时退出码为 3。\n"},
+		"用法：posthouse status\n\n没有服务器运行时退出码为 3。\n"},
 	{"check-config", NULL, "look for mistakes in the configuration", "检查配置文件",
 		check_config_verbs, NULL, NULL},
 	{"config", NULL, "show the configuration and its defaults", "显示配置及其默认值",
@@ -38,10 +38,10 @@ const struct command commands[] = {
 	{"account", NULL, "mailboxes and their passwords", "邮箱帐号与密码", account_verbs, NULL,
 		NULL},
 	{"alias", NULL, "addresses that stand for others", "别名地址", alias_verbs, NULL, NULL},
-	{"route", NULL, "ways out: backends, smarthosts, rules", "投递路由:后端、中继、规则",
+	{"route", NULL, "ways out: backends, smarthosts, rules", "投递路由：后端、中继、规则",
 		route_verbs, NULL, NULL},
 	{"queue", NULL, "mail that waits: list, retry, hold, return",
-		"等待投递的邮件:列出、重试、暂停、退回", queue_verbs, NULL, NULL},
+		"等待投递的邮件：列出、重试、暂停、退回", queue_verbs, NULL, NULL},
 	{"trace", NULL, "what happened to a message", "跟踪邮件的经过", trace_verbs, NULL, NULL},
 	{"mailbox", NULL, "messages in a mailbox", "邮箱中的邮件", mailbox_verbs, NULL, NULL},
 	{"store", NULL, "check, mend and clean the store", "检查、修复和清理存储", store_verbs,

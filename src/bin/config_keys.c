@@ -18,29 +18,29 @@ _Static_assert(LEVEL_ERROR == 0 && LEVEL_DEBUG == 3, "level_words");
 static const struct conf_key server_keys[] = {
 	CONF_KEY_STRING(T, hostname, "",
 		"The server's own name, in greetings and headers. Empty: the machine's name.",
-		"服务器自己的名字,用于欢迎行和邮件头。空:本机主机名。"),
+		"服务器自己的名字，用于欢迎行和邮件头。空：本机主机名。"),
 	CONF_KEY_PATH(T, data, "/var/lib/posthouse", "Directory of messages and databases.",
 		"存放邮件和数据库的目录。"),
 	CONF_KEY_PATH(T, run, "/run/posthouse", "Directory of the control socket and of counters.",
 		"存放控制套接字和计数器的目录。"),
 	CONF_KEY_STRING(T, user, "posthouse",
 		"When started as root, all processes that touch mail run as this user.",
-		"以 root 启动时,所有处理邮件的进程以此用户身份运行。"),
+		"以 root 启动时，所有处理邮件的进程以此用户身份运行。"),
 	CONF_KEY_INT(T, edges, "0", 0, 32, "SMTP server processes. 0: one a processor.",
-		"SMTP 服务进程数。0:每个处理器一个。"),
+		"SMTP 服务进程数。0：每个处理器一个。"),
 	CONF_KEY_ENUM(T, sandbox, "auto", sandbox_words,
 		"Confine processes by landlock and seccomp. auto: as far as the kernel can; "
 		"required: "
 		"completely or do not start; off: only run as another user.",
 		"用 landlock 和 seccomp "
-		"约束各进程。auto:内核支持多少用多少;required:必须完整,否则不启动;"
-		"off:只切换用户。"),
+		"约束各进程。auto：内核支持多少用多少；required：必须完整，否则不启动；"
+		"off：只切换用户。"),
 	CONF_KEY_DURATION(T, stop_time, "30s", SECOND, HOUR,
 		"When stopping, messages on their way in or out have this long to finish.",
-		"停止时,正在收发的邮件最多还有这么长时间完成。"),
+		"停止时，正在收发的邮件最多还有这么长时间完成。"),
 	CONF_KEY_DURATION(T, drain_time, "10m", SECOND, DAY,
 		"After a reload, sessions of the former processes have this long to finish.",
-		"重新加载后,原有进程的会话最多还有这么长时间完成。"),
+		"重新加载后，原有进程的会话最多还有这么长时间完成。"),
 	CONF_END};
 #undef T
 const struct conf_section server_section = {.name = "server",
@@ -65,14 +65,14 @@ static const struct conf_key tls_keys[] = {
 		"DATA/tls/certificate.pem, made "
 		"(self-signed) at the first start.",
 		"证书的 PEM "
-		"文件,证书链跟在后面。空:DATA/tls/certificate.pem,首次启动时自动生成(自签名)。"),
+		"文件，证书链跟在后面。空：DATA/tls/certificate.pem，首次启动时自动生成（自签名）。"),
 	CONF_KEY_PATH(T, key, "", "PEM file of its private key. Empty: DATA/tls/key.pem, likewise.",
-		"私钥的 PEM 文件。空:DATA/tls/key.pem,同上。"),
+		"私钥的 PEM 文件。空：DATA/tls/key.pem，同上。"),
 	CONF_KEY_STRING(T, ciphers, "", "OpenSSL cipher list for TLS 1.2. Empty: OpenSSL's own.",
-		"TLS 1.2 的 OpenSSL 密码套件列表。空:OpenSSL 默认。"),
+		"TLS 1.2 的 OpenSSL 密码套件列表。空：OpenSSL 默认。"),
 	CONF_KEY_PATH(T, ca, "",
 		"PEM file of authorities trusted when we connect to others. Empty: the system's.",
-		"我方连接其他系统时信任的根证书 PEM 文件。空:系统自带。"),
+		"我方连接其他系统时信任的根证书 PEM 文件。空：系统自带。"),
 	CONF_END};
 #undef T
 const struct conf_section tls_section = {.name = "tls",
@@ -85,7 +85,7 @@ const struct conf_section tls_section = {.name = "tls",
 #define T struct connections_conf
 static const struct conf_key connections_keys[] = {
 	CONF_KEY_INT(T, max, "10000", 1, 1000000, "Connections at a time, all listeners together.",
-		"同时的连接数,所有监听合计。"),
+		"同时的连接数，所有监听合计。"),
 	CONF_KEY_INT(T, max_per_ip, "100", 1, 1000000,
 		"Connections at a time from one IPv4 address or one IPv6 /64 network. Peers in a "
 		"listener's "
@@ -115,7 +115,7 @@ static const struct conf_key callout_keys[] = {
 		"When the backend cannot answer: try-later asks the sender to come again (451), "
 		"accept takes "
 		"the message without knowing.",
-		"后端无法回答时:try-later 让发件方稍后再试(451);accept 不确认就接收。"),
+		"后端无法回答时：try-later 让发件方稍后再试（451）；accept 不确认就接收。"),
 	CONF_END};
 #undef T
 const struct conf_section callout_section = {.name = "callout",
@@ -128,11 +128,11 @@ const struct conf_section callout_section = {.name = "callout",
 static const struct conf_key auth_keys[] = {
 	CONF_KEY_INT(T, hashes_at_once, "2", 1, 64,
 		"Passwords checked at a time; each takes 20 MiB of memory meanwhile.",
-		"同时核对的口令数;每个期间占用 20 MiB 内存。"),
+		"同时核对的口令数；每个期间占用 20 MiB 内存。"),
 	CONF_KEY_INT(T, failures_per_login, "20", 1, 1000000,
 		"Failed logins of one account within failure_window, then it is refused for a "
 		"while.",
-		"一个帐号在 failure_window 内登录失败的次数,超过则暂时拒绝。"),
+		"一个帐号在 failure_window 内登录失败的次数，超过则暂时拒绝。"),
 	CONF_KEY_INT(T, failures_per_ip, "50", 1, 1000000,
 		"Failed logins from one IPv4 address or IPv6 /64 network within failure_window.",
 		"同一 IPv4 地址或 IPv6 /64 网段在 failure_window 内登录失败的次数。"),
@@ -167,16 +167,16 @@ static const struct conf_key queue_keys[] = {
 		"无法投递的邮件多久后退回。"),
 	CONF_KEY_DURATION(T, delay_warning, "4h", 0, 365 * DAY,
 		"The sender is told about a delay after this time; 0: never.",
-		"延误多久后通知发件人;0:从不。"),
+		"延误多久后通知发件人；0：从不。"),
 	CONF_KEY_LIST(T, retry, "5m 10m 20m 30m 1h 2h 3h 4h",
 		"Waits between attempts; the last one repeats.",
-		"两次尝试之间的等待时间;最后一个重复使用。"),
+		"两次尝试之间的等待时间；最后一个重复使用。"),
 	CONF_KEY_INT(T, window, "20000", 100, 1000000,
 		"Messages held in memory for delivery; the rest waits in the database.",
-		"内存中等待投递的邮件数;其余在数据库中等待。"),
+		"内存中等待投递的邮件数；其余在数据库中等待。"),
 	CONF_KEY_STRING(T, postmaster, "",
 		"Sender shown in bounces and warnings. Empty: mailer-daemon@ our host name.",
-		"退信和警告中显示的发件人。空:mailer-daemon@ 本机主机名。"),
+		"退信和警告中显示的发件人。空：mailer-daemon@ 本机主机名。"),
 	CONF_KEY_STRING(T, double_bounces, "",
 		"Address that gets the bounces that cannot be delivered to the sender. Empty: they are dropped, "
 		"and the trace tells about them.",
@@ -184,7 +184,7 @@ static const struct conf_key queue_keys[] = {
 	CONF_KEY_SIZE(T, bounce_size, "100k", 0, 1LL << 30,
 		"Originals up to this size come back whole in bounces; of larger ones only the "
 		"header.",
-		"不超过此长度的原件在退信中完整附上;更长的只附邮件头。"),
+		"不超过此长度的原件在退信中完整附上；更长的只附邮件头。"),
 	CONF_END};
 #undef T
 const struct conf_section queue_section = {.name = "queue",
@@ -228,7 +228,7 @@ static const struct conf_key delivery_keys[] = {
 		"Wait for the reply to a command.", "等待命令应答的时间。"),
 	CONF_KEY_DURATION(T, data_timeout, "10m", SECOND, HOUR,
 		"Wait for the reply after the whole message (RFC 5321: 10 minutes).",
-		"整封邮件发出后等待应答的时间(RFC 5321:10 分钟)。"),
+		"整封邮件发出后等待应答的时间（RFC 5321：10 分钟）。"),
 	CONF_KEY_DURATION(T, reuse_time, "5s", 0, 5 * MINUTE,
 		"An idle connection is kept open for so long for the next message.",
 		"空闲连接为下一封邮件保持多久。"),
@@ -236,11 +236,11 @@ static const struct conf_key delivery_keys[] = {
 		"一个连接上最多发送的邮件数。"),
 	CONF_KEY_STRING(T, source_v4, "",
 		"Our address for outgoing IPv4. Empty: the system chooses.",
-		"外出 IPv4 连接的本机地址。空:系统选择。"),
+		"外出 IPv4 连接的本机地址。空：系统选择。"),
 	CONF_KEY_STRING(
 		T, source_v6, "", "Our address for outgoing IPv6.", "外出 IPv6 连接的本机地址。"),
 	CONF_KEY_STRING(T, helo, "", "Name given in EHLO. Empty: our host name.",
-		"EHLO 中使用的名字。空:本机主机名。"),
+		"EHLO 中使用的名字。空：本机主机名。"),
 	CONF_KEY_INT(
 		T, port, "25", 1, 65535, "Port of other mail servers.", "其他邮件服务器的端口。"),
 	CONF_KEY_ENUM(T, tls, "opportunistic", way_tls_words,
@@ -264,14 +264,14 @@ const struct conf_section delivery_section = {.name = "delivery",
 static const struct conf_key store_keys[] = {
 	CONF_KEY_SIZE(T, min_free, "1g", 0, 1LL << 50,
 		"With less free space than this no mail is accepted (452).",
-		"剩余空间少于此值时不再接收邮件(452)。"),
+		"剩余空间少于此值时不再接收邮件（452）。"),
 	CONF_KEY_DURATION(T, trace_keep, "180d", DAY, 36500 * DAY, "Traces are kept so long.",
 		"跟踪记录保留多久。"),
 	CONF_KEY_DURATION(T, gc_every, "1d", 0, 30 * DAY,
 		"How often old traces are removed and packs that are mostly dead rewritten; 0: "
 		"never. "
 		"Packs without live messages are deleted all the time.",
-		"多久清除一次过期的跟踪记录并重写大部分已失效的存储包;0:"
+		"多久清除一次过期的跟踪记录并重写大部分已失效的存储包；0:"
 		"不进行。不含有效邮件的存储包随时删除。"),
 	CONF_END};
 #undef T
@@ -284,7 +284,7 @@ const struct conf_section store_section = {.name = "store",
 #define T struct log_conf
 static const struct conf_key log_keys[] = {
 	CONF_KEY_ENUM(T, level, "info", level_words, "How much is logged (to standard error).",
-		"日志详细程度(写到标准错误)。"),
+		"日志详细程度（写到标准错误）。"),
 	CONF_END};
 #undef T
 const struct conf_section log_section = {.name = "log",

@@ -12,7 +12,7 @@
 static int usage(FILE *to)
 {
 	fputs(T("Usage: posthouse [--config FILE] COMMAND [ARGUMENTS]\n\nCommands:\n",
-		      "用法:posthouse [--config 文件] 命令 [参数]\n\n命令:\n"),
+		      "用法：posthouse [--config 文件] 命令 [参数]\n\n命令：\n"),
 		to);
 	for (const struct command *c = commands; c->name; c++)
 		if (c->help_en)
@@ -24,13 +24,13 @@ static int usage(FILE *to)
 		"  --help         about a command: posthouse COMMAND [VERB] --help\n"
 		"\nExit codes: 0 done; 1 failed; 2 mistake in the command line or configuration;\n"
 		"3 nothing found; 75 try again later.\n",
-		      "\n各命令通用的选项:\n"
-		      "  --config 文件  配置文件(默认 /etc/posthouse/posthouse.conf)\n"
-		      "  --lang zh|en   语言(默认取自 LC_ALL、LC_MESSAGES、LANG)\n"
-		      "  --json         输出为 JSON,供程序使用\n"
-		      "  --help         命令说明:posthouse 命令 [动作] --help\n"
-		      "\n退出码:0 成功;1 失败;2 命令行或配置有误;3 没有找到;75 "
-		      "暂时不行,稍后再试。\n"),
+		      "\n各命令通用的选项：\n"
+		      "  --config 文件  配置文件（默认 /etc/posthouse/posthouse.conf）\n"
+		      "  --lang zh|en   语言（默认取自 LC_ALL、LC_MESSAGES、LANG）\n"
+		      "  --json         输出为 JSON，供程序使用\n"
+		      "  --help         命令说明：posthouse 命令 [动作] --help\n"
+		      "\n退出码：0 成功；1 失败；2 命令行或配置有误；3 没有找到；75 "
+		      "暂时不行，稍后再试。\n"),
 		to);
 	return CLI_USAGE;
 }
@@ -97,7 +97,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	const struct command *c = find(argv[1]);
 	if (!c) {
 		out_usage(T("unknown command: %s (posthouse --help lists them)",
-				  "没有这个命令:%s(posthouse --help 列出所有命令)"),
+				  "没有这个命令：%s（posthouse --help 列出所有命令）"),
 			argv[1]);
 		return CLI_USAGE;
 	}

@@ -61,7 +61,7 @@ static int call(struct cli *cli, slice command, struct buf *reply, struct err *e
 			fprintf(stderr, "%.*s\n", SFMT(errors.v[i]));
 		return err_set(e, ERR_PROTO, "%s",
 			T("the configuration has mistakes; nothing was changed",
-				"配置有误,未作任何更改"));
+				"配置有误，未作任何更改"));
 	}
 	int r = control_call(c.server->run, command, reply, e);
 	config_done(&c);
@@ -80,7 +80,7 @@ int reload_command(struct cli *cli, int argc, char **argv)
 		puts(T("The new configuration is in service.", "新配置已生效。"));
 		return CLI_OK;
 	}
-	fprintf(stderr, T("not reloaded: %s\n", "未重新加载:%s\n"), e.text);
+	fprintf(stderr, T("not reloaded: %s\n", "未重新加载：%s\n"), e.text);
 	return e.kind == ERR_PROTO ? CLI_USAGE : exit_code(&e);
 }
 

@@ -82,7 +82,7 @@ static int decide_route(struct making *k, const struct route *r)
 	k->d.kind = ROUTE_BACKEND;
 	k->d.route = arena_dup(k->a, r->name);
 	k->d.dest = arena_printf(k->a, "backend:%.*s", SFMT(r->name));
-	because(k, "经路由 %.*s 投递(%.*s,主机 %.*s)", "goes by route %.*s (%.*s to %.*s)",
+	because(k, "经路由 %.*s 投递（%.*s，主机 %.*s）", "goes by route %.*s (%.*s to %.*s)",
 		SFMT(r->name), SFMT(r->protocol), SFMT(r->hosts));
 	return 0;
 }
@@ -96,7 +96,7 @@ static int decide_local(struct making *k, const struct rcpt_answer *r)
 	k->d.quota = r->quota;
 	because(k, "%.*s 是本机域", "%.*s is a domain of this server", SFMT(k->domain));
 	if (r->targets)
-		because(k, "该地址是别名,有 %zu 个目标", "the address is an alias with %zu targets",
+		because(k, "该地址是别名，有 %zu 个目标", "the address is an alias with %zu targets",
 			r->ntargets);
 	else
 		because(k, "存入 %.*s 的邮箱", "goes into the mailbox of %.*s", SFMT(k->address));
@@ -130,7 +130,7 @@ static int decide_elsewhere(struct making *k, struct err *e)
 		return -1;
 	k->d.kind = ROUTE_SMTP;
 	k->d.dest = arena_printf(k->a, "smtp:%.*s", SFMT(k->domain));
-	because(k, "没有匹配的路由规则:投递到该域的 MX 主机",
+	because(k, "没有匹配的路由规则：投递到该域的 MX 主机",
 		"no rule matches: goes to the domain's MX hosts");
 	return 0;
 }
@@ -139,7 +139,7 @@ static int decide_literal(struct making *k)
 {
 	k->d.kind = ROUTE_SMTP;
 	k->d.dest = arena_printf(k->a, "smtp:%.*s", SFMT(k->domain));
-	because(k, "%.*s 是 IP 地址:直接投递到该地址",
+	because(k, "%.*s 是 IP 地址：直接投递到该地址",
 		"%.*s is an address literal: goes to that address", SFMT(k->domain));
 	return 0;
 }

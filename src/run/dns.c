@@ -76,9 +76,12 @@ static const struct conf_key dns_keys[] = {
 		"recurse 模式的根服务器文件；留空则使用内置列表。"),
 	CONF_KEY_PATH(struct dns_config, trust_anchor, "",
 		"File with the DNSSEC trust anchor, on Debian /usr/share/dns/root.key of the "
-		"package dns-root-data. When empty, answers are not validated.",
+		"package dns-root-data. With it an answer that fails validation counts as none, and "
+		"the mail waits; certificates are not looked up in the DNS (DANE). When empty, "
+		"answers are not validated.",
 		"DNSSEC 信任锚文件，Debian 上为 dns-root-data 软件包的 "
-		"/usr/share/dns/root.key。留空则不验证应答。"),
+		"/usr/share/dns/root.key。设置后，未通过验证的应答视为没有应答，邮件等待；"
+		"不在 DNS 中查找证书（DANE）。留空则不验证应答。"),
 	CONF_KEY_ENUM(struct dns_config, order, "ipv6-first", order_words,
 		"Which addresses of a host to use, and in which order.",
 		"使用主机的哪类地址及其先后次序。"),
