@@ -113,12 +113,12 @@ TEST(errors_are_translated)
 	static const struct {
 		const char *en, *zh;
 	} cases[] = {
-		{"no such account: a@b", "没有这个帐号:a@b"},
-		{"no such route: x (add the route first)", "没有这个路由:x(请先添加路由)"},
-		{"no such route: x", "没有这个路由:x"},
-		{"no message 5 in INBOX", "没有编号为 5 的邮件,文件夹:INBOX"},
+		{"no such account: a@b", "没有这个帐号：a@b"},
+		{"no such route: x (add the route first)", "没有这个路由：x（请先添加路由）"},
+		{"no such route: x", "没有这个路由：x"},
+		{"no message 5 in INBOX", "没有编号为 5 的邮件，文件夹：INBOX"},
 		{"match is \"domain\", \".domain\", \"user@domain\" or \"*\", not a b",
-			"match 应为 \"域名\"、\".域名\"、\"用户@域名\" 或 \"*\",而不是 a b"},
+			"match 应为 \"域名\"、\".域名\"、\"用户@域名\" 或 \"*\"，而不是 a b"},
 		{"something nobody foresaw", "something nobody foresaw"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
