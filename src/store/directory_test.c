@@ -414,6 +414,17 @@ static void change_in_child(slice dir)
 	_exit(0);
 }
 
+/* A change must be seen a second later; the limit leaves room for a machine that is busy. */
+static void wait_for_answer(struct cached *c, slice want)
+{
+	struct err e;
+	instant limit = instant_in(5 * SECOND);
+	while (!slice_starts(describe(c, "new@here.test"), want)) {
+		CHECK(instant_now() < limit);
+		OK(co_sleep(instant_in(5 * MSEC), &e));
+	}
+}
+
 static void check_other_process(struct cached *c)
 {
 	struct err e;
@@ -423,18 +434,19 @@ static void check_other_process(struct cached *c)
 		change_in_child(c->dir);
 	int status;
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
-	instant changed = instant_now();
-	unsigned asked = 0;
-	while (!slice_starts(describe(c, "new@here.test"), S("local"))) {
-		asked++;
-		CHECK(instant_now() - changed < 1200 * MSEC);
-		OK(co_sleep(instant_in(5 * MSEC), &e));
-	}
-	CHECK(asked > 10); /* answered from memory meanwhile */
+	wait_for_answer(c, S("local"));
 	/* Nobody asked for long: the first answer is right nevertheless. */
-	OK(directory_account_disable(c->db, S("new@here.test"), true, &e));
 	OK(co_sleep(instant_in(1100 * MSEC), &e));
-	CHECK(slice_starts(describe(c, "new@here.test"), S("disabled")));
+	CHECK(slice_starts(describe(c, "new@here.test"), S("local")));
+	instant looked = instant_now();
+	OK(directory_account_disable(c->db, S("new@here.test"), true, &e));
+	/* Within the second the answer comes from memory, unless this machine was too slow to tell. */
+	bool from_memory = slice_starts(describe(c, "new@here.test"), S("local"));
+	CHECK(from_memory || instant_now() - looked >= SECOND);
+	wait_for_answer(c, S("disabled"));
+	OK(directory_account_disable(c->db, S("new@here.test"), false, &e));
+	OK(co_sleep(instant_in(1100 * MSEC), &e));
+	CHECK(slice_starts(describe(c, "new@here.test"), S("local")));
 }
 
 TEST(changes_of_other_processes_are_seen_within_a_second)
