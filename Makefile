@@ -4,7 +4,7 @@
 CC ?= gcc
 V ?= release
 B := build/$(V)
-PKGS := openssl sqlite3 libgsasl libseccomp libzstd libidn2
+PKGS := openssl sqlite3 libgsasl libseccomp libzstd libidn2 lmdb libpsl libcurl zlib libxml-2.0 libarchive jansson libmaxminddb
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-format-truncation -Wno-unknown-warning-option -Werror
 CFLAGS_release := -O2 -g -Wframe-larger-than=4096 -fno-plt -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -17,7 +17,7 @@ CFLAGS_all := -std=gnu17 -D_GNU_SOURCE -pthread -fPIE -Isrc $(WARN) $(shell pkg-
 LIBS := $(shell pkg-config --libs $(PKGS)) -lunbound -largon2 -lm
 
 # Folders from the highest floor to the lowest: the order in which they are linked.
-FOLDERS := bin proto/smtpd proto/smtpc mail store run codec base
+FOLDERS := bin proto/smtpd proto/smtpc defence mail senderauth store run codec base
 HELPER_MAINS := src/bin/main.c src/base/test_main.c src/base/fuzz_main.c
 lib_src = $(filter-out $(HELPER_MAINS) %_test.c %_fuzz.c,$(wildcard src/$(1)/*.c src/$(1)/*.S))
 objs = $(patsubst src/%,$(B)/%.o,$(1))
@@ -63,6 +63,16 @@ $(B)/bench/%: bench/%.c $(call lib,base)
 	$(CC) $(CFLAGS_all) $(LDFLAGS_$(V)) -o $@ $< $(call lib,base) $(LIBS)
 bench-tools: $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
+# Judges: small programs that answer the questions of independent suites, test/judge/NAME.c (with
+# what others beside them share, test/judge/lib_*.c).
+JUDGES := $(patsubst test/judge/%.c,%,$(filter-out test/judge/lib_%,$(wildcard test/judge/*.c)))
+$(B)/judge/%: test/judge/%.c $(wildcard test/judge/lib_*.[ch]) $(call libs_from,defence)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_all) $(LDFLAGS_$(V)) -o $@ $(filter %.c,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+judges:
+	@$(MAKE) --no-print-directory V=asan judges-made
+judges-made: $(addprefix $(B)/judge/,$(JUDGES))
+
 # Tests run with sanitizers: these goals go down one level with V=asan.
 unit:
 	@$(MAKE) --no-print-directory V=asan unit-run F='$(F)'
@@ -79,6 +89,6 @@ check:
 clean:
 	rm -rf build
 
-.PHONY: all bench-tools unit unit-run fuzz-corpora fuzz-run fuzzer check clean
+.PHONY: all bench-tools unit unit-run fuzz-corpora fuzz-run fuzzer judges judges-made check clean
 .SECONDARY:
 .DELETE_ON_ERROR:
