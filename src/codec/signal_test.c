@@ -1,3 +1,4 @@
+#include "base/mem.h"
 #include "base/test.h"
 #include "codec/signal.h"
 
