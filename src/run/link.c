@@ -129,8 +129,13 @@ static void read_answers(void *arg)
 	struct reader *r = arg;
 	struct link_frame f;
 	unsigned burst = 0;
-	while (link_frame_next(r->fd, &burst, &f) > 0 && r->link)
+	while (link_frame_next(r->fd, &burst, &f) > 0) {
+		if (f.fd >= 0)
+			close(f.fd); /* answers have none */
+		if (!r->link)
+			break;
 		answered(r->link, &f);
+	}
 	loop_forget_fd(r->fd);
 	close(r->fd);
 	if (r->link)
@@ -172,7 +177,7 @@ void link_free(struct link *l)
 bool link_send(struct link *l, slice message)
 {
 	struct err e;
-	const struct link_frame f = {.type = LINK_MESSAGE, .payload = message};
+	const struct link_frame f = {.type = LINK_MESSAGE, .payload = message, .fd = -1};
 	return l->fd >= 0 && link_frame_send(l->fd, &f, &e) == 0;
 }
 
@@ -208,11 +213,17 @@ static int call_wait(struct link *l, struct call *c, instant deadline, struct er
 int link_call(struct link *l, slice request, instant deadline, struct arena *a, slice *ret_reply,
 	struct err *e)
 {
+	return link_call_file(l, request, -1, deadline, a, ret_reply, e);
+}
+
+int link_call_file(struct link *l, slice request, int fd, instant deadline, struct arena *a,
+	slice *ret_reply, struct err *e)
+{
 	struct call c = {.mem = a};
 	cond_init(&c.woken);
 	if (!slot_take(l, &c))
 		return err_set(e, ERR_TEMP, "%s: too many calls", l->name);
-	const struct link_frame f = {.type = LINK_CALL, .seq = c.seq, .payload = request};
+	const struct link_frame f = {.type = LINK_CALL, .seq = c.seq, .payload = request, .fd = fd};
 	int r = call_send(l, &f, deadline, e);
 	if (r == 0)
 		r = call_wait(l, &c, deadline, e);

@@ -37,6 +37,9 @@ bool link_send(struct link *l, slice message);
  * large), or what the peer answered with link_refuse. */
 int link_call(struct link *l, slice request, instant deadline, struct arena *a, slice *ret_reply,
 	struct err *e);
+/* The same, with a file (borrowed) that the peer gets a descriptor of. */
+int link_call_file(struct link *l, slice request, int fd, instant deadline, struct arena *a,
+	slice *ret_reply, struct err *e);
 
 /* ---- the serving end ---- */
 
@@ -55,5 +58,7 @@ struct link_server;
 struct link_server *link_serve(const char *name, int fd, const struct link_service *service);
 /* Reads no more; requests under work still answer. The server frees itself after the last. */
 void link_server_close(struct link_server *s);
+/* The file that came with a request, or -1; what is not taken is closed with the request. */
+int link_request_take_file(struct link_request *r);
 void link_reply(struct link_request *r, slice reply);
 void link_refuse(struct link_request *r, const struct err *why);

@@ -26,6 +26,7 @@ struct link_request {
 	struct link_server *server;
 	uint32_t seq;
 	bool answered;
+	int fd;
 	size_t n;
 	char bytes[];
 };
@@ -45,6 +46,8 @@ static void request_run(void *arg)
 	struct link_server *s = r->server;
 	s->service.request(s->service.arg, r, slice_of(r->bytes, r->n));
 	must(r->answered);
+	if (r->fd >= 0)
+		close(r->fd);
 	free(r);
 	s->served--;
 	cond_wake_one(&s->fewer);
@@ -57,6 +60,7 @@ static void request_go(struct link_server *s, const struct link_frame *f)
 	r->server = s;
 	r->seq = f->seq;
 	r->n = f->payload.n;
+	r->fd = f->fd;
 	memcpy(r->bytes, f->payload.p, f->payload.n);
 	s->served++;
 	co_go("link.request", request_run, r);
@@ -70,10 +74,14 @@ static void serve(void *arg)
 	unsigned burst = 0;
 	bool cancelled = false;
 	while (!cancelled && link_frame_next(s->fd, &burst, &f) > 0) {
-		if (f.type == LINK_MESSAGE && s->service.message)
-			s->service.message(s->service.arg, f.payload);
-		else if (f.type == LINK_CALL && s->service.request)
+		if (f.type == LINK_CALL && s->service.request) {
 			request_go(s, &f);
+		} else {
+			if (f.type == LINK_MESSAGE && s->service.message)
+				s->service.message(s->service.arg, f.payload);
+			if (f.fd >= 0)
+				close(f.fd);
+		}
 		while (s->served >= LINK_SERVED_MAX && !cancelled)
 			cancelled = cond_wait(&s->fewer, INSTANT_NEVER, &e) < 0;
 	}
@@ -100,6 +108,13 @@ void link_server_close(struct link_server *s)
 		co_cancel(s->reader);
 }
 
+int link_request_take_file(struct link_request *r)
+{
+	int fd = r->fd;
+	r->fd = -1;
+	return fd;
+}
+
 static void answer(struct link_request *r, const struct link_frame *f)
 {
 	must(!r->answered);
@@ -118,7 +133,8 @@ static void answer(struct link_request *r, const struct link_frame *f)
 
 void link_reply(struct link_request *r, slice reply)
 {
-	answer(r, &(struct link_frame){.type = LINK_ANSWER, .seq = r->seq, .payload = reply});
+	answer(r, &(struct link_frame){
+			  .type = LINK_ANSWER, .seq = r->seq, .payload = reply, .fd = -1});
 }
 
 void link_refuse(struct link_request *r, const struct err *why)
@@ -128,5 +144,6 @@ void link_refuse(struct link_request *r, const struct err *why)
 			  .kind = why->kind,
 			  .seq = r->seq,
 			  .payload = slice_z(why->text),
+			  .fd = -1,
 		  });
 }

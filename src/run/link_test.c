@@ -6,6 +6,7 @@
 #include "run/co.h"
 #include "run/loop.h"
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct served {
@@ -30,6 +31,14 @@ static void on_request(void *arg, struct link_request *r, slice request)
 	s->requests++;
 	if (slice_starts(request, S("slow")))
 		co_sleep(instant_in(50 * MSEC), &e);
+	int file = slice_eq(request, S("file")) ? link_request_take_file(r) : -1;
+	if (file >= 0) {
+		char text[8];
+		ssize_t n = pread(file, text, sizeof text, 0);
+		close(file);
+		link_reply(r, slice_of(text, n > 0 ? (size_t)n : 0));
+		return;
+	}
 	while (s->hold && slice_eq(request, S("hold")))
 		if (cond_wait(&s->let_go, INSTANT_NEVER, &e) < 0)
 			break;
@@ -92,6 +101,37 @@ TEST(link_calls_and_messages)
 {
 	loop_init();
 	loop_main(calls_and_messages, NULL);
+}
+
+static void file_goes_along(void *arg)
+{
+	struct served s = {0};
+	struct arena a = {0};
+	struct err e;
+	slice reply;
+	(void)arg;
+	struct link *l = linked(&s);
+	AUTO(fd) int fd = memfd_create("test", MFD_CLOEXEC);
+	CHECK(write(fd, "letter", 6) == 6);
+	CHECK(link_call_file(l, S("file"), fd, instant_in(SECOND), &a, &reply, &e) == 0);
+	CHECK_STR(reply, S("letter"));
+	/* One that nobody takes is closed, and the next call is none the worse. */
+	int before = dup(fd);
+	close(before);
+	CHECK(link_call_file(l, S("echo 1"), fd, instant_in(SECOND), &a, &reply, &e) == 0);
+	CHECK_STR(reply, S("1"));
+	pause_ms(5);
+	int after = dup(fd);
+	close(after);
+	CHECK_INT(after, before);
+	arena_done(&a);
+	link_free(l);
+}
+
+TEST(link_file_goes_along)
+{
+	loop_init();
+	loop_main(file_goes_along, NULL);
 }
 
 struct caller {

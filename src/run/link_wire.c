@@ -9,6 +9,7 @@
 #include "run/link.h"
 #include "run/loop.h"
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -23,6 +24,34 @@ int link_pair(int ret_fds[2], struct err *e)
 	return 0;
 }
 
+/* Control space for one descriptor (cmsg(3)). */
+union file_space {
+	struct cmsghdr head;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static void put_file(struct msghdr *mh, union file_space *space, int fd)
+{
+	memset(space, 0, sizeof *space);
+	mh->msg_control = space->bytes;
+	mh->msg_controllen = sizeof space->bytes;
+	struct cmsghdr *c = CMSG_FIRSTHDR(mh);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(c), &fd, sizeof fd);
+}
+
+static int get_file(struct msghdr *mh)
+{
+	int fd = -1;
+	struct cmsghdr *c = mh->msg_controllen ? CMSG_FIRSTHDR(mh) : NULL;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+		c->cmsg_len == CMSG_LEN(sizeof fd))
+		memcpy(&fd, CMSG_DATA(c), sizeof fd);
+	return fd;
+}
+
 int link_frame_send(int fd, const struct link_frame *f, struct err *e)
 {
 	if (f->payload.n > LINK_MESSAGE_MAX)
@@ -32,6 +61,9 @@ int link_frame_send(int fd, const struct link_frame *f, struct err *e)
 	struct iovec iov[2] = {
 		{head, sizeof head}, {(void *)(uintptr_t)f->payload.p, f->payload.n}};
 	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = f->payload.n ? 2 : 1};
+	union file_space space;
+	if (f->fd >= 0)
+		put_file(&mh, &space, f->fd);
 	ssize_t n;
 	do {
 		n = sendmsg(fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -44,9 +76,15 @@ int link_frame_receive(int fd, struct link_frame *ret, struct err *e)
 	static char *bytes; /* one for all links: a frame is used or copied before anyone waits */
 	if (!bytes)
 		bytes = mem_alloc(LINK_HEAD + LINK_MESSAGE_MAX);
+	union file_space space;
+	struct iovec iov = {bytes, LINK_HEAD + LINK_MESSAGE_MAX};
+	struct msghdr mh = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = space.bytes,
+		.msg_controllen = sizeof space.bytes};
 	ssize_t n;
 	do {
-		n = recv(fd, bytes, LINK_HEAD + LINK_MESSAGE_MAX, MSG_DONTWAIT);
+		n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_sys(e, errno, "link");
@@ -58,6 +96,7 @@ int link_frame_receive(int fd, struct link_frame *ret, struct err *e)
 		.kind = h[1],
 		.seq = (uint32_t)h[2] << 24 | (uint32_t)h[3] << 16 | (uint32_t)h[4] << 8 | h[5],
 		.payload = slice_of(bytes + LINK_HEAD, (size_t)n - LINK_HEAD),
+		.fd = get_file(&mh),
 	};
 	return 1;
 }

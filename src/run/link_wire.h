@@ -16,6 +16,7 @@ struct link_frame {
 	enum err_kind kind;
 	uint32_t seq;
 	slice payload; /* borrowed until anything else is received on any link */
+	int fd; /* a file that goes along, or -1. Sent: borrowed; received: the receiver's own */
 };
 
 /* 0, or -1: ERR_TEMP (full), ERR_CLOSED, ERR_LIMIT. Never waits. */
