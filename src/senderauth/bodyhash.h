@@ -1,7 +1,7 @@
 /*
  * bodyhash: the digests of a message's body that DKIM and ARC compare or sign (RFC 6376 sections
  * 3.4.3, 3.4.4, 3.7), all made while the body passes once. Verifiers and signers say beforehand
- *what they want; equal wishes share one digest.
+ * what they want; equal wishes share one digest.
  *
  *	b = body_hashes_new(&arena);
  *	i = body_hashes_want(b, CANON_RELAXED, BODY_SHA256, -1);  ...
@@ -12,8 +12,8 @@
 #pragma once
 #include "base/arena.h"
 #include "base/slice.h"
+#include "codec/dkim_canon.h"
 
-enum dkim_canon { CANON_SIMPLE, CANON_RELAXED };
 enum body_digest { BODY_SHA1, BODY_SHA256 };
 enum { BODY_HASHES_MAX = 16 }; /* distinct digests of one message */
 

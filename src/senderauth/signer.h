@@ -7,10 +7,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/time.h"
+#include "codec/dkim_record.h"
 
 enum { SIGNER_KEYS_MAX = 8 }; /* keys that sign for one domain at a time */
-
-enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256, DKIM_RSA_SHA1 /* only to read */ };
 
 struct signer_key {
 	int64_t id;
