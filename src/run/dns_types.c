@@ -344,33 +344,40 @@ static bool read_raw(slice rdata, struct arena *a, slice *ret)
 	return true;
 }
 
-/* RFC 1035 3.5, RFC 3596 2.5 */
-static slice reverse_name(const struct net_addr *addr, struct arena *a)
+/* The IPv4 address in either form, or NULL. */
+static const uint8_t *ipv4_bytes(const struct net_addr *addr)
 {
-	const uint8_t *ip = (const uint8_t *)&((const struct sockaddr_in6 *)&addr->ss)->sin6_addr;
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	if (addr->ss.ss_family == AF_INET)
-		ip = (const uint8_t *)&((const struct sockaddr_in *)&addr->ss)->sin_addr;
-	else if (memcmp(ip, mapped, sizeof mapped) == 0)
-		ip += 12;
-	else {
-		char text[80];
-		for (int i = 0; i < 32; i++) {
-			unsigned nibble = ip[15 - i / 2] >> (i % 2 * 4) & 15;
-			text[2 * i] = "0123456789abcdef"[nibble];
-			text[2 * i + 1] = '.';
-		}
-		return arena_printf(a, "%.64sip6.arpa", text);
+		return (const uint8_t *)&((const struct sockaddr_in *)&addr->ss)->sin_addr;
+	const uint8_t *ip = (const uint8_t *)&((const struct sockaddr_in6 *)&addr->ss)->sin6_addr;
+	bool is_mapped = addr->ss.ss_family == AF_INET6 && memcmp(ip, mapped, sizeof mapped) == 0;
+	return is_mapped ? ip + 12 : NULL;
+}
+
+slice dns_reverse(const struct net_addr *addr, slice zone, struct arena *a)
+{
+	const uint8_t *ip = ipv4_bytes(addr);
+	if (ip)
+		return arena_printf(a, "%u.%u.%u.%u.%.*s", ip[3], ip[2], ip[1], ip[0], SFMT(zone));
+	if (addr->ss.ss_family != AF_INET6)
+		return (slice){0};
+	char text[64];
+	ip = (const uint8_t *)&((const struct sockaddr_in6 *)&addr->ss)->sin6_addr;
+	for (int i = 0; i < 32; i++) {
+		text[2 * i] = "0123456789abcdef"[ip[15 - i / 2] >> (i % 2 * 4) & 15];
+		text[2 * i + 1] = '.';
 	}
-	return arena_printf(a, "%u.%u.%u.%u.in-addr.arpa", ip[3], ip[2], ip[1], ip[0]);
+	return arena_printf(a, "%.64s%.*s", text, SFMT(zone));
 }
 
 int dns_ptr(struct dns *d, const struct net_addr *addr, instant deadline, struct arena *a,
 	struct dns_names_answer *ret, struct err *e)
 {
-	if (addr->ss.ss_family != AF_INET && addr->ss.ss_family != AF_INET6)
+	slice name = dns_reverse(addr, ipv4_bytes(addr) ? S("in-addr.arpa") : S("ip6.arpa"), a);
+	if (name.n == 0)
 		return err_set(e, ERR_PROTO, "dns: no IP address");
-	return ask_names(d, reverse_name(addr, a), DNS_TYPE_PTR, deadline, a, read_ptr, ret, e);
+	return ask_names(d, name, DNS_TYPE_PTR, deadline, a, read_ptr, ret, e);
 }
 
 int dns_txt(struct dns *d, slice name, instant deadline, struct arena *a,
