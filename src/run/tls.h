@@ -35,7 +35,28 @@ enum tls_verify {
 	TLS_OPPORTUNISTIC, /* any certificate */
 	TLS_VERIFY_CA, /* chain must verify */
 	TLS_VERIFY_HOST, /* chain and name must verify */
+	TLS_VERIFY_DANE, /* one of the TLSA records must match (RFC 7672 3); tls_connect_as only */
 };
+
+/* Why a connection did not become as safe as it had to be, in the words of TLS reports (RFC 8460
+ * 4.3). Here at the bottom, because those who look things up, connect, decide and count share it.
+ */
+enum tls_failure {
+	TLS_FAIL_NONE,
+	TLS_FAIL_STARTTLS, /* starttls-not-supported */
+	TLS_FAIL_HOST, /* certificate-host-mismatch */
+	TLS_FAIL_EXPIRED, /* certificate-expired: or not valid yet */
+	TLS_FAIL_TRUST, /* certificate-not-trusted */
+	TLS_FAIL_VALIDATION, /* validation-failure: anything else */
+	TLS_FAIL_TLSA, /* tlsa-invalid */
+	TLS_FAIL_DNSSEC, /* dnssec-invalid */
+	TLS_FAIL_DANE_REQUIRED, /* dane-required */
+	TLS_FAIL_STS_FETCH, /* sts-policy-fetch-error */
+	TLS_FAIL_STS_INVALID, /* sts-policy-invalid */
+	TLS_FAIL_STS_WEBPKI, /* sts-webpki-invalid */
+};
+enum { TLS_FAILURES = TLS_FAIL_STS_WEBPKI + 1 };
+const char *tls_failure_name(enum tls_failure f); /* "" for NONE */
 
 /* Turns the io into TLS in place, by a handshake (within the io's deadline). Unconsumed plain input
  * is an ERR_PROTO (STARTTLS injection). Without trust in the peer's certificate it is ERR_DENIED.
@@ -44,6 +65,26 @@ enum tls_verify {
 int tls_accept(struct io *io, struct tls_ctx *ctx, struct err *e);
 int tls_connect(struct io *io, struct tls_ctx *ctx, slice host, enum tls_verify v, struct err *e);
 
+struct dns_tlsa;
+enum { TLS_NAMES_MAX = 4 };
+struct tls_want {
+	slice host; /* SNI; for DANE the TLSA base domain */
+	enum tls_verify verify;
+	/* For TLS_VERIFY_DANE: all records of the host, unusable ones too, of which at least one
+	 * must be usable (tls_tlsa_usable); and the names beside `host` that a certificate may have
+	 * which is vouched for by an authority's record (RFC 7672 3.2.2: the next-hop domain). */
+	const struct dns_tlsa *tlsa;
+	size_t ntlsa;
+	slice names[TLS_NAMES_MAX];
+	size_t nnames;
+};
+/* The same; *ret_why tells what an ERR_DENIED or ERR_PROTO was about and is NONE for lost
+ * connections. */
+int tls_connect_as(struct io *io, struct tls_ctx *ctx, const struct tls_want *w,
+	enum tls_failure *ret_why, struct err *e);
+/* RFC 7672 3.1: usages 2 and 3 with known selector and matching, data of the right form. */
+bool tls_tlsa_usable(const struct dns_tlsa *t);
+
 bool tls_active(const struct io *io);
 struct tls_info {
 	const char *version, *cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
@@ -51,6 +92,7 @@ struct tls_info {
 	bool resumed;
 	bool verified; /* the peer's chain, and for a server its name: also found out when not asked
 			  for */
+	bool dane; /* verified by a TLSA record */
 	char peer_cn[128]; /* of a client certificate that verified; else empty */
 };
 void tls_get_info(const struct io *io, struct tls_info *ret);
