@@ -45,8 +45,13 @@ __attribute__((constructor)) static void make_table_key(void)
 
 uint64_t hash_keyed(slice in)
 {
-	struct sip s = {table_key[0] ^ 0x736f6d6570736575, table_key[1] ^ 0x646f72616e646f6d,
-		table_key[0] ^ 0x6c7967656e657261, table_key[1] ^ 0x7465646279746573};
+	return hash_with(table_key, in);
+}
+
+uint64_t hash_with(const uint64_t key[2], slice in)
+{
+	struct sip s = {key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
+		key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573};
 	uint64_t len = (uint64_t)in.n << 56;
 	while (in.n >= 8) {
 		uint64_t m = load_le(in.p, 8);

@@ -48,6 +48,7 @@ struct rates;
 /* Maps it; fd -1: a table of this process alone. kv may be NULL: days count nothing. */
 int rates_open(int fd, struct kv *kv, struct rates **ret, struct err *e);
 void rates_close(struct rates *r);
+void rates_set_kv(struct rates *r, struct kv *kv); /* when it is opened later */
 /* For tests: seconds, in place of the clock. NULL: the clock again. */
 void rates_set_clock(struct rates *r, int64_t (*now)(void));
 
