@@ -1,10 +1,9 @@
 /*
- * SPF records as text (RFC 7208 sections 4.5, 4.6, 5, 6, 7, 12): parsing and the expansion of
- * macros. What the terms mean, and the DNS, is senderauth/spf.
+ * SPF records as text (RFC 7208 sections 4.5, 4.6, 5, 6, 12). Their macros are spf_macro.h; what
+ * the terms mean, and the DNS, is senderauth/spf.
  */
 #pragma once
 #include "base/arena.h"
-#include "base/buf.h"
 
 enum {
 	SPF_RECORD_MAX = 65535, /* a TXT record's bytes */
@@ -65,21 +64,3 @@ bool spf_record_is(slice txt);
  * the term it is in. *ret is complete only when SPF_FINE. */
 enum spf_fault spf_record_parse(
 	slice txt, struct arena *a, struct spf_record *ret, slice *ret_where);
-
-/* ---- macros (7) ---- */
-
-/* Values of the macro letters. p is asked for only where spf_macro_uses says so. */
-struct spf_macro_values {
-	slice sender, local, sender_domain; /* s l o */
-	slice domain, helo, validated; /* d h p */
-	slice ip, ip_readable, family; /* i: dotted, c, v: "in-addr" or "ip6" */
-	slice receiver; /* r */
-	int64_t now; /* t: seconds */
-};
-
-/* The letter (lower case) occurs in s. */
-bool spf_macro_uses(slice s, char letter);
-/* Appends s with its macros replaced. s was accepted by spf_record_parse (or spf_explain_valid). */
-void spf_macro_expand(slice s, const struct spf_macro_values *v, struct buf *out);
-/* The text that an exp= leads to: macros (also c, r, t) and spaces, ASCII alone (6.2). */
-bool spf_explain_valid(slice s);

@@ -54,6 +54,32 @@ struct spf_query {
 	void *arg;
 };
 
+/* Why there is no better answer. */
+enum spf_reason {
+	SPF_REASON_NONE,
+	SPF_NO_DOMAIN, /* the identity has no domain that could have a record (4.3) */
+	SPF_NO_RECORD,
+	SPF_LOOKUP_FAILED,
+	SPF_TOO_LATE, /* the deadline, or SPF_TIME_MAX */
+	SPF_RECORDS_MANY, /* more than one record (4.5) */
+	SPF_RECORD_BROKEN, /* see fault and term */
+	SPF_TARGET_NONE, /* include or redirect to a domain without a record */
+	SPF_LOOKUPS_MANY, /* a limit above was passed */
+	SPF_VOIDS_MANY,
+	SPF_NAMES_MANY,
+	SPF_EXPANSION_LONG,
+	SPF_STEPS_MANY,
+};
+enum { SPF_REASONS = SPF_STEPS_MANY + 1 };
+const char *spf_reason_text(enum spf_reason r);
+
+struct spf_problem {
+	enum spf_reason reason;
+	enum spf_fault fault; /* with SPF_RECORD_BROKEN */
+	slice domain; /* whose record */
+	slice term; /* of it, as written; may be empty */
+};
+
 struct spf_result {
 	enum auth_result result;
 	enum spf_scope scope; /* the identity that was checked: SPF_HELO for a null sender, too */
@@ -61,7 +87,7 @@ struct spf_result {
 	slice identity; /* "user@example.com", "postmaster@host" */
 	slice mechanism; /* that matched, as written; empty: none did */
 	slice record_domain; /* whose record that stands in */
-	slice problem; /* why it is an error, or none; empty otherwise */
+	struct spf_problem problem; /* of none, temperror, permerror */
 	slice explanation; /* of the domain's owner, for a fail; printable ASCII; may be empty */
 	unsigned lookups, voids;
 };
@@ -70,5 +96,7 @@ struct spf_result {
 void spf_check(
 	const struct lookup *l, const struct spf_query *q, struct arena *a, struct spf_result *ret);
 
+/* "example.com: ip4:1.2.3: not an IP address": English, for logs and comments; may be empty. */
+slice spf_problem_text(const struct spf_problem *p, struct arena *a);
 /* "spf=pass smtp.mailfrom=..." (RFC 8601 section 2.7.2). */
 void spf_authres(const struct spf_result *r, struct arena *a, struct authres_method *ret);
