@@ -5,7 +5,7 @@
  *
  * Verifying, in the order in which a message passes:
  *
- *	x = arc_begin(header, &limits, hashes, &arena);	header as transmitted, at its end
+ *	x = arc_begin(header, limit, hashes, &arena);	header as transmitted, at its end
  *	... body_hashes_add, body_hashes_end ...
  *	arc_verify(x, hashes, &lookup, deadline, wall, &arena, &result);	may wait
  *
@@ -17,11 +17,10 @@
 #include "senderauth/lookup.h"
 #include "senderauth/signer.h"
 
-enum { ARC_SETS_MAX = 50 /* RFC 8617 section 4.2.1 */ };
-
-struct arc_limits {
-	unsigned sets; /* more: the chain fails; 0: ARC_SETS_MAX */
-	unsigned min_rsa_bits; /* 0: 1024 */
+enum {
+	ARC_SETS_MAX = 50, /* RFC 8617 section 4.2.1 */
+	ARC_CLOCK_SKEW = 600,
+	/* seconds that t= and x= may be off */
 };
 
 struct arc_hop {
@@ -42,9 +41,9 @@ struct arc_result {
 };
 
 struct arc;
-/* Never NULL. Adds the digests it needs to *b. header is kept by reference. */
-struct arc *arc_begin(
-	slice header, const struct arc_limits *l, struct body_hashes *b, struct arena *a);
+/* Never NULL. sets: a longer chain fails; 0: ARC_SETS_MAX. Adds the digests it needs to *b. header
+ * is kept by reference. */
+struct arc *arc_begin(slice header, unsigned sets, struct body_hashes *b, struct arena *a);
 bool arc_is_there(const struct arc *x); /* any ARC field: otherwise the result is AUTH_NONE */
 /* In a coroutine. At most one lookup for each key's name, all at the same time. */
 void arc_verify(struct arc *x, const struct body_hashes *b, const struct lookup *l,
