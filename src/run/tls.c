@@ -9,7 +9,6 @@
 #include "base/must.h"
 #include "run/tls_ctx.h"
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 
 struct tls {
 	SSL *ssl;
@@ -249,30 +248,6 @@ int tls_accept(struct io *io, struct tls_ctx *ctx, struct err *e)
 	return shake_hands(t, io_deadline(io), e);
 }
 
-/* Whom we expect: for the check of the certificate, and for SNI unless it is an IP (RFC 6066 3). */
-static int expect_host(struct tls *t, slice host, enum tls_verify v, struct err *e)
-{
-	char name[TLS_CACHE_KEY_MAX];
-	X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
-	if (host.n > 0 && host.p[host.n - 1] == '.')
-		host.n--;
-	if (host.n == 0 && v != TLS_VERIFY_HOST)
-		return 0;
-	if (host.n == 0 || host.n >= sizeof name || memchr(host.p, 0, host.n))
-		return err_set(e, ERR_PERM, "bad host name for TLS");
-	memcpy(name, host.p, host.n);
-	name[host.n] = 0;
-	ASN1_OCTET_STRING *ip = a2i_IPADDRESS(name);
-	ASN1_OCTET_STRING_free(ip);
-	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	int r = 1;
-	if (!ip)
-		r = SSL_set_tlsext_host_name(t->ssl, name) == 1;
-	if (r == 1 && v != TLS_VERIFY_CA) /* opportunistic, too: tls_get_info tells the result */
-		r = ip ? X509_VERIFY_PARAM_set1_ip_asc(param, name) : SSL_set1_host(t->ssl, name);
-	return r == 1 ? 0 : tls_err(e, ERR_PERM, "host name for TLS");
-}
-
 static void offer_session(struct tls *t)
 {
 	if (t->n_key == 0)
@@ -292,25 +267,51 @@ int tls_on_new_session(SSL *ssl, SSL_SESSION *session)
 	return 1; /* the reference is taken */
 }
 
-int tls_connect(struct io *io, struct tls_ctx *ctx, slice host, enum tls_verify v, struct err *e)
+/* The verification is part of the key: resuming checks nothing again. By TLSA records nothing is
+ * resumed: they may have changed meanwhile. */
+static size_t cache_key(const struct tls_want *w, char key[TLS_CACHE_KEY_MAX])
 {
-	char key[TLS_CACHE_KEY_MAX]; /* the verification is part of it: resuming checks nothing
-					again */
-	size_t n = 0;
-	if (host.n > 0 && host.n < sizeof key) {
-		key[n++] = (char)('0' + v);
-		for (size_t i = 0; i < host.n; i++)
-			key[n++] = ascii_lower(host.p[i]);
-	}
-	struct tls *t = wrap(io, ctx, slice_of(key, n), e);
-	if (!t || expect_host(t, host, v, e) < 0)
+	if (w->host.n == 0 || w->host.n >= TLS_CACHE_KEY_MAX || w->verify == TLS_VERIFY_DANE)
+		return 0;
+	key[0] = (char)('0' + w->verify);
+	for (size_t i = 0; i < w->host.n; i++)
+		key[i + 1] = ascii_lower(w->host.p[i]);
+	return w->host.n + 1;
+}
+
+static int connect_as(struct io *io, struct tls_ctx *ctx, const struct tls_want *w,
+	struct tls **ret, struct err *e)
+{
+	char key[TLS_CACHE_KEY_MAX];
+	struct tls *t = wrap(io, ctx, slice_of(key, cache_key(w, key)), e);
+	if (!t || tls_expect(t->ssl, w, e) < 0)
 		return -1;
-	SSL_set_verify(t->ssl, v == TLS_OPPORTUNISTIC ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
-	if (v == TLS_OPPORTUNISTIC)
+	*ret = t;
+	SSL_set_verify(
+		t->ssl, w->verify == TLS_OPPORTUNISTIC ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	if (w->verify == TLS_OPPORTUNISTIC)
 		SSL_set_security_level(t->ssl, 0); /* weak is better than plain text */
 	SSL_set_connect_state(t->ssl);
 	offer_session(t);
 	return shake_hands(t, io_deadline(io), e);
+}
+
+int tls_connect_as(struct io *io, struct tls_ctx *ctx, const struct tls_want *w,
+	enum tls_failure *ret_why, struct err *e)
+{
+	struct tls *t = NULL;
+	if (connect_as(io, ctx, w, &t, e) == 0)
+		return 0;
+	*ret_why = t && e->kind == ERR_DENIED ? tls_verdict(t->ssl) : TLS_FAIL_VALIDATION;
+	return -1;
+}
+
+int tls_connect(struct io *io, struct tls_ctx *ctx, slice host, enum tls_verify v, struct err *e)
+{
+	const struct tls_want w = {.host = host, .verify = v};
+	struct tls *t;
+	must(v != TLS_VERIFY_DANE);
+	return connect_as(io, ctx, &w, &t, e);
 }
 
 /* ---- what came of it */
@@ -333,6 +334,8 @@ void tls_get_info(const struct io *io, struct tls_info *ret)
 	ret->bits = SSL_get_cipher_bits(t->ssl, NULL);
 	ret->resumed = SSL_session_reused(t->ssl);
 	ret->verified = peer && SSL_get_verify_result(t->ssl) == X509_V_OK;
+	ret->dane = ret->verified && SSL_get0_dane_authority(t->ssl, NULL, NULL) >= 0;
+	ret->failure = ret->verified ? TLS_FAIL_NONE : tls_verdict(t->ssl);
 	if (ret->verified && SSL_is_server(t->ssl))
 		copy_peer_cn(peer, ret->peer_cn);
 }

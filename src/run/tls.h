@@ -78,8 +78,7 @@ struct tls_want {
 	slice names[TLS_NAMES_MAX];
 	size_t nnames;
 };
-/* The same; *ret_why tells what an ERR_DENIED or ERR_PROTO was about and is NONE for lost
- * connections. */
+/* The same; on -1 *ret_why tells what it was about, VALIDATION where no other word fits. */
 int tls_connect_as(struct io *io, struct tls_ctx *ctx, const struct tls_want *w,
 	enum tls_failure *ret_why, struct err *e);
 /* RFC 7672 3.1: usages 2 and 3 with known selector and matching, data of the right form. */
@@ -93,6 +92,7 @@ struct tls_info {
 	bool verified; /* the peer's chain, and for a server its name: also found out when not asked
 			  for */
 	bool dane; /* verified by a TLSA record */
+	enum tls_failure failure; /* of a client that did not verify: why it would have failed */
 	char peer_cn[128]; /* of a client certificate that verified; else empty */
 };
 void tls_get_info(const struct io *io, struct tls_info *ret);

@@ -246,6 +246,7 @@ int tls_client_ctx(const struct tls_client_config *cfg, struct tls_ctx **ret, st
 {
 	struct tls_ctx *ctx = new_ctx(TLS_client_method());
 	tls_cache_init(ctx);
+	must(SSL_CTX_dane_enable(ctx->ssl) == 1);
 	if (fill_client(ctx, cfg, e) < 0) {
 		tls_ctx_unref(ctx);
 		return -1;

@@ -41,3 +41,9 @@ void tls_cache_put(struct tls_ctx *ctx, slice key, SSL_SESSION *session); /* tak
 size_t tls_cache_size(const struct tls_ctx *ctx);
 /* tls.c: where a client's new session goes. */
 int tls_on_new_session(SSL *ssl, SSL_SESSION *session);
+
+/* tls_verify.c: whom a client expects: SNI, names and TLSA records for the check of the
+ * certificate. */
+int tls_expect(SSL *ssl, const struct tls_want *w, struct err *e);
+/* What the check of the peer's certificate found. */
+enum tls_failure tls_verdict(const SSL *ssl);
