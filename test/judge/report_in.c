@@ -18,5 +18,7 @@ int main(int argc, char **argv)
 	json_t *report = report_in_read(buf_slice(&in));
 	json_dumpf(report, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
 	puts("");
+	json_decref(report);
+	fclose(f);
 	return 0;
 }
