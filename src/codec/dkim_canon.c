@@ -162,7 +162,7 @@ struct relax {
 /* Runs of blanks become one space, line ends and outer blanks vanish. */
 static void relax_value(struct buf *out, struct relax *r, slice value)
 {
-	char *start = buf_room(out, 2 * value.n + 1), *to = start;
+	char *start = buf_room(out, value.n + 1), *to = start; /* one may be owed from before */
 	if (!to)
 		return;
 	for (size_t i = 0; i < value.n; i++) {

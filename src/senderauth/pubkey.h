@@ -20,8 +20,8 @@ enum pubkey_fault {
 };
 
 struct pubkey;
-/* *ret is borrowed until the next call of this function. *ret_bits is set for SMALL and LARGE,
- * too. */
+/* *ret is borrowed until the next call of this function; it is set for SMALL, too, *ret_bits for
+ * SMALL and LARGE. */
 enum pubkey_fault pubkey_get(
 	const struct dkim_record *r, const struct pubkey **ret, unsigned *ret_bits);
 /* The text of the fault, for traces. */
