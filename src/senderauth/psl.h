@@ -12,4 +12,4 @@ void psl_warm_up(void);
 /* The part of a host name that was registered: "a.b.example.co.uk" -> "example.co.uk". A public
  * suffix itself, a name of one label and an empty one come back unchanged. Borrowed from `host`. */
 slice psl_org_domain(slice host);
-bool psl_is_public_suffix(slice host);
+bool psl_is_suffix(slice host);
