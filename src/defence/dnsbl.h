@@ -48,11 +48,12 @@ struct mirrors;
 /* l and m must outlive it; m may be NULL. ERR_PERM with a sentence. */
 int dnsbls_open(const struct conf *conf, const struct lookup *l, struct mirrors *m,
 	struct dnsbls **ret, struct err *e);
+/* Nothing may be under way (the loop has ended). NULL is fine. */
 void dnsbls_close(struct dnsbls *d);
 /* Whether any list of that type is configured. */
 bool dnsbls_any(const struct dnsbls *d, enum dnsbl_type type);
 
-/* One list's word. The signal's detail: "192.0.2.1 in zen (127.0.0.4)". */
+/* One list's word. */
 struct dnsbl_hit {
 	slice list; /* section */
 	uint32_t code; /* the answer that weighed most, host order */
@@ -65,11 +66,14 @@ struct dnsbl_result {
 	unsigned unknown; /* lists that did not answer */
 };
 /* Asks all lists for addresses (DNSBL_IP and DNSBL_WHITE), all at once. In a coroutine. */
-void dnsbls_ask_ip(struct dnsbls *d, const struct net_addr *ip, instant deadline, struct arena *a,
-	struct dnsbl_result *ret);
+void dnsbls_ask_ip(
+	struct dnsbls *d, const struct net_addr *ip, instant deadline, struct dnsbl_result *ret);
 /* Lists of that type (DOMAIN, URI) about a domain name in A-label form. For URI lists also
  * dnsbls_ask_uri_ip with the host of a link that is an address. */
 void dnsbls_ask_domain(struct dnsbls *d, enum dnsbl_type type, slice domain, instant deadline,
-	struct arena *a, struct dnsbl_result *ret);
-void dnsbls_ask_uri_ip(struct dnsbls *d, const struct net_addr *ip, instant deadline,
-	struct arena *a, struct dnsbl_result *ret);
+	struct dnsbl_result *ret);
+void dnsbls_ask_uri_ip(
+	struct dnsbls *d, const struct net_addr *ip, instant deadline, struct dnsbl_result *ret);
+/* "zen (127.0.0.4), other (127.0.0.2)" of the black or the white ones; returns their weights added
+ * up. */
+float dnsbl_result_print(const struct dnsbl_result *r, bool white, struct buf *out);

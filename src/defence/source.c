@@ -12,8 +12,7 @@ static void put_limits(const struct source_conf *v, struct source *s)
 #define X(key, id)                                                                                 \
 	if (v->key.n)                                                                              \
 		source_rule_parse(&v->key,                                                         \
-			s->limits[id].action ? s->limits[id].action : DOOR_DEFER,                  \
-			&s->limits[id]);
+			s->limits[id].action ? s->limits[id].action : DOOR_DEFER, &s->limits[id]);
 	SOURCE_LIMIT_KEYS(X)
 #undef X
 #define X(key, id, kind)                                                                           \

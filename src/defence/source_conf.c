@@ -104,8 +104,8 @@ static void check_numbers(const struct source_conf *v, struct conf_check *c)
 			kind == WRITTEN_TIME   ? "is a duration up to 1d"                          \
 			: kind == WRITTEN_SIZE ? "is a size"                                       \
 					       : "is a number",                                    \
-			kind == WRITTEN_TIME   ? "是不超过 1d 的时长"                              \
-			: kind == WRITTEN_SIZE ? "是一个大小"                                      \
+			kind == WRITTEN_TIME   ? "是不超过 1d 的时长"                       \
+			: kind == WRITTEN_SIZE ? "是一个大小"                                 \
 					       : "是一个数字");
 	SOURCE_NUMBER_KEYS(X)
 	X(error_minimum, 0, WRITTEN_COUNT)
@@ -119,8 +119,8 @@ static void check_scores(const struct source_conf *v, struct conf_check *c)
 	float f;
 #define X(key, id)                                                                                 \
 	if (v->key.n && !source_score_parse(v->key, &f))                                           \
-		conf_complain(c, #key, "is a number such as 4.5, or off",                          \
-			"是 4.5 这样的数字，或 off");
+		conf_complain(                                                                     \
+			c, #key, "is a number such as 4.5, or off", "是 4.5 这样的数字，或 off");
 	SOURCE_SCORE_KEYS(X)
 #undef X
 }
@@ -156,25 +156,31 @@ static void check(const void *value, slice instance, struct conf_check *c)
 
 static const struct conf_key keys[] = {
 	CONF_KEY_ENUM(struct source_conf, class, "auto", class_words,
-		"What callers of this section are. auto: the section's name says it. All that is left "
+		"What callers of this section are. auto: the section's name says it. All that is "
+		"left "
 		"empty below is as the section of the class has it, or built in (see the manual, "
 		"connection rules).",
-		"本小节的来访者属于哪一类。auto：由小节名决定。下面留空的项取该类别小节的值，或内置默认值（见手册“连接规则”）。"),
+		"本小节的来访者属于哪一类。auto：由小节名决定。下面留空的项取该类别小节的值，或内置"
+		"默认值（见手册“连接规则”）。"),
 	CONF_KEY_NETS(struct source_conf, networks, "",
 		"Addresses that this section is about; the longest prefix wins over all sections.",
 		"本小节所指的地址；在所有小节中前缀最长者优先。"),
 	CONF_KEY_LIST(struct source_conf, hosts, "",
 		"Host names that this section is about, verified by the DNS in both directions: "
 		"\"mx.example.net\", or \".example.net\" for all below it.",
-		"本小节所指的主机名，须经 DNS 正反向核实：“mx.example.net”，或以“.example.net”表示其下所有主机。"),
+		"本小节所指的主机名，须经 DNS "
+		"正反向核实：“mx.example.net”，或以“.example.net”表示其下所有主机。"),
 	CONF_KEY_NETS(struct source_conf, exceptions, "",
 		"Addresses spared the limits, checks and scores of this section.",
 		"不受本小节的限制、检查和评分约束的地址。"),
 	LIMIT(connections,
-		"\"NUMBER ACTION\"; 0 is no limit. Actions: slow, defer, reject, drop. Connections at a "
+		"\"NUMBER ACTION\"; 0 is no limit. Actions: slow, defer, reject, drop. Connections "
+		"at a "
 		"time from one IPv4 address or IPv6 /64.",
-		"“数字 动作”；0 为不限。动作有 slow、defer、reject、drop。同一 IPv4 地址或 IPv6 /64 同时的连接数。"),
-	LIMIT(connections_per_minute, "Connections in a minute from there.", "上述来源每分钟的连接数。"),
+		"“数字 动作”；0 为不限。动作有 slow、defer、reject、drop。同一 IPv4 地址或 IPv6 "
+		"/64 同时的连接数。"),
+	LIMIT(connections_per_minute, "Connections in a minute from there.",
+		"上述来源每分钟的连接数。"),
 	LIMIT(network_connections_per_minute,
 		"Connections in a minute from its IPv4 /24 or IPv6 /48.",
 		"其 IPv4 /24 或 IPv6 /48 每分钟的连接数。"),
@@ -188,19 +194,23 @@ static const struct conf_key keys[] = {
 	LIMIT(sender_messages_day, "Messages in a day, likewise.", "同上，一天内的邮件数。"),
 	LIMIT(sender_rcpts_day, "Recipients in a day, likewise.", "同上，一天内的收件人数。"),
 	LIMIT(error_ratio,
-		"Percent of the commands of the last hour that failed, from error_minimum commands on.",
+		"Percent of the commands of the last hour that failed, from error_minimum commands "
+		"on.",
 		"最近一小时失败命令的百分比，命令数达到 error_minimum 起计。"),
 	NUMBER(error_minimum, "See error_ratio.", "见 error_ratio。"),
 	LIMIT(auth_failures_per_hour, "Failed logins in the last hour from one address.",
 		"同一地址最近一小时登录失败的次数。"),
 	LIMIT(unknown_rcpts_per_hour,
-		"Unknown recipients in the last hour from one address, above twice the number of good "
+		"Unknown recipients in the last hour from one address, above twice the number of "
+		"good "
 		"ones (address harvesting).",
 		"同一地址最近一小时不存在的收件人数减去有效收件人数的两倍后的上限（探测地址）。"),
 	LIMIT(offences_per_hour,
-		"Connections in the last hour that were no mail traffic or broke its order: HTTP and "
+		"Connections in the last hour that were no mail traffic or broke its order: HTTP "
+		"and "
 		"other protocols, talking before the greeting, not waiting, harvesting.",
-		"最近一小时中非邮件或违反次序的连接数：HTTP 等其他协议、抢先说话、不等应答、探测地址。"),
+		"最近一小时中非邮件或违反次序的连接数：HTTP "
+		"等其他协议、抢先说话、不等应答、探测地址。"),
 	NUMBER(messages_per_connection,
 		"A number; 0: as the listener has it. Messages in one connection.",
 		"数字；0：同监听的设置。一个连接中的邮件数。"),
@@ -225,8 +235,10 @@ static const struct conf_key keys[] = {
 	NUMBER(slow_score, "From this sum on replies are delayed.", "从此值起：延迟应答。"),
 	NUMBER(greylist_score, "From this sum on the caller has to come again (450).",
 		"从此值起：要求稍后再来（灰名单，450）。"),
-	NUMBER(defer_score, "From this sum on: refused for now (451).", "从此值起：暂时拒绝（451）。"),
-	NUMBER(reject_score, "From this sum on: refused for good (554).", "从此值起：拒收（554）。"),
+	NUMBER(defer_score, "From this sum on: refused for now (451).",
+		"从此值起：暂时拒绝（451）。"),
+	NUMBER(reject_score, "From this sum on: refused for good (554).",
+		"从此值起：拒收（554）。"),
 	NUMBER(delay, "How long the action slow waits; it grows with each time.",
 		"动作 slow 等待的时间；每次递增。"),
 	NUMBER(delay_max, "Longest such wait.", "上述等待的上限。"),
@@ -238,8 +250,7 @@ static const struct conf_key keys[] = {
 	TOGGLE(dmarc, "Count and obey DMARC.", "计入并执行 DMARC。"),
 	TOGGLE(reputation, "Count what is remembered about callers and senders.", "计入信誉记录。"),
 	TOGGLE(greylist, "Greylisting.", "灰名单。"),
-	TOGGLE(content, "Examine contents.", "检查内容。"),
-	CONF_END};
+	TOGGLE(content, "Examine contents.", "检查内容。"), CONF_END};
 
 const struct conf_section source_section = {
 	.name = "source",
@@ -247,7 +258,8 @@ const struct conf_section source_section = {
 	.size = sizeof(struct source_conf),
 	.named = true,
 	.doc_en = "Rules for callers of one class (trusted, known, unknown, bad), or of a range of "
-		  "addresses or hosts. [source \"local\"] is built in: private and loopback networks, "
+		  "addresses or hosts. [source \"local\"] is built in: private and loopback "
+		  "networks, "
 		  "known, without limits.",
 	.doc_zh = "对一类来访者（trusted、known、unknown、bad）或一段地址、一组主机的规则。"
 		  "[source \"local\"] 是内置的：私有和回环网段，属于 known，不受限制。",

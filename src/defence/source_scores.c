@@ -31,11 +31,13 @@ const struct conf_section scores_section = {
 	.name = "scores",
 	.keys = keys,
 	.size = sizeof(slice) * SIGNALS_KNOWN,
-	.doc_en = "What each finding weighs: positive numbers speak against a message, negative ones "
-		  "for it. The sum is compared with mark_score ... reject_score of the caller's "
-		  "[source].",
-	.doc_zh = "每项发现的分值：正数不利于邮件，负数有利。总和与来访者 [source] 的 mark_score 至 "
-		  "reject_score 比较。",
+	.doc_en =
+		"What each finding weighs: positive numbers speak against a message, negative ones "
+		"for it. The sum is compared with mark_score ... reject_score of the caller's "
+		"[source].",
+	.doc_zh =
+		"每项发现的分值：正数不利于邮件，负数有利。总和与来访者 [source] 的 mark_score 至 "
+		"reject_score 比较。",
 	.check = check,
 };
 
@@ -50,7 +52,7 @@ static const struct {
 	{"dkim-", CHECK_DKIM},
 	{"arc-", CHECK_DKIM},
 	{"dmarc-", CHECK_DMARC},
-	{"reputation-", CHECK_REPUTATION},
+	{"rep-", CHECK_REPUTATION},
 };
 
 unsigned source_check_of(enum signal_id id)

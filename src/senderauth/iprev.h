@@ -17,3 +17,7 @@ struct iprev {
 /* In a coroutine. Strings from *a. */
 struct iprev iprev_check(
 	const struct lookup *l, const struct net_addr *ip, instant deadline, struct arena *a);
+
+/* Does the name have this address? In *ret; the status tells how the lookup went. */
+enum lookup_status iprev_leads_to(const struct lookup *l, slice name, const struct net_addr *ip,
+	instant deadline, struct arena *a, bool *ret);
