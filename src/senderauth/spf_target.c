@@ -94,7 +94,8 @@ static slice best_name(const struct spf_run *r, slice domain)
 
 /* ---- macros ---- */
 
-/* %{i}: dotted, IPv6 by nibbles. */
+/* %{i}: dotted, IPv6 by nibbles. In capitals, as other implementations and their common test suite
+ * have it; RFC 7208's examples use small letters, and the DNS knows no difference. */
 static slice dotted_ip(const struct net_addr *ip, struct arena *a)
 {
 	char text[64];
@@ -104,7 +105,7 @@ static slice dotted_ip(const struct net_addr *ip, struct arena *a)
 	}
 	const uint8_t *b = (const uint8_t *)&((const struct sockaddr_in6 *)&ip->ss)->sin6_addr;
 	for (int i = 0; i < 32; i++) {
-		text[2 * i] = "0123456789abcdef"[b[i / 2] >> (i % 2 ? 0 : 4) & 15];
+		text[2 * i] = "0123456789ABCDEF"[b[i / 2] >> (i % 2 ? 0 : 4) & 15];
 		text[2 * i + 1] = '.';
 	}
 	return arena_dup(a, slice_of(text, sizeof text - 1));
