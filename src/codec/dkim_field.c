@@ -222,12 +222,15 @@ static enum dkim_fault read_names(const struct reading *r)
 	if (n > DKIM_NAMES_MAX)
 		return DKIM_FIELD_NAMES;
 	r->f->names = ARENA_ARRAY(r->mem, slice, n);
+	bool may_be_empty = r->f->kind == ARC_MESSAGE_SIGNATURE; /* the ARC suite has such that pass */
 	while (tags_item(&list, ':', &name)) {
+		if (name.n == 0 && may_be_empty)
+			continue;
 		if (!field_name_valid(name))
 			return DKIM_FIELD_NAMES;
 		r->f->names[r->f->nnames++] = name;
 	}
-	return r->f->nnames ? DKIM_FIELD_FINE : DKIM_FIELD_NAMES;
+	return r->f->nnames || may_be_empty ? DKIM_FIELD_FINE : DKIM_FIELD_NAMES;
 }
 
 static enum dkim_fault read_base64(const struct reading *r)
