@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "bin/callout.h"
+#include "bin/keys_client.h"
 #include "codec/charset.h"
 #include "run/link.h"
 #include "run/loop.h"
@@ -232,6 +233,7 @@ static int edge_prepare(struct role_env *env, struct err *err)
 	smtpd_hub_init(&e->hub);
 	e->queue_link = link_new("queue");
 	e->auth_link = link_new("auth");
+	e->keys_link = link_new("keys");
 	int census = proc_start_take(&env->start, "census");
 	int r = census_open(census, env->start.instance, &e->census, err);
 	if (census >= 0)
@@ -285,6 +287,8 @@ static void edge_link(void *arg, const char *role, unsigned instance, int fd)
 		link_attach(e->queue_link, fd);
 	else if (strcmp(role, "auth") == 0)
 		link_attach(e->auth_link, fd);
+	else if (strcmp(role, "keys") == 0)
+		link_attach(e->keys_link, fd);
 	else
 		close(fd);
 }
@@ -349,6 +353,8 @@ static void edge_close(struct role_env *env)
 	blobs_close(e->blobs);
 	link_free(e->queue_link);
 	link_free(e->auth_link);
+	keys_client_free(e->keys);
+	link_free(e->keys_link);
 	tls_ctx_unref(e->tls);
 	tls_ctx_unref(e->client_tls);
 	census_close(e->census);

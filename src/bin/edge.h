@@ -16,6 +16,7 @@
 struct link;
 struct callout;
 struct edge_quota;
+struct keys_client;
 
 struct edge {
 	struct role_env *env;
@@ -26,7 +27,8 @@ struct edge {
 	struct tls_ctx *tls;
 	struct tls_ctx *client_tls; /* for callouts */
 	struct census *census;
-	struct link *queue_link, *auth_link;
+	struct link *queue_link, *auth_link, *keys_link;
+	struct keys_client *keys;
 	/* The store. */
 	struct blobs *blobs;
 	struct sql *queue_db, *trace_db;

@@ -7,11 +7,14 @@
 
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/time.h"
 #include "bin/sasl.h"
+#include "mail/srs.h"
 #include "run/log.h"
 #include "run/loop.h"
 #include "run/pool.h"
 #include "run/tls.h"
+#include "store/keyring.h"
 #include "store/store.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -55,9 +58,20 @@ static int make_secret(const struct config *c, struct err *e)
 	return -1;
 }
 
+/* What rewritten senders are made with (mail/srs.h). */
+static int make_secrets(const struct config *c, struct err *e)
+{
+	struct sql *keyring;
+	if (keyring_open(c->server->data, &keyring, e) < 0)
+		return -1;
+	int r = keyring_secret_make(keyring, S(SRS_SECRET), wall_now(), e);
+	sql_close(keyring);
+	return r;
+}
+
 int prepare_store(const struct config *c, struct err *e)
 {
-	if (store_prepare(c->server->data, e) < 0)
+	if (store_prepare(c->server->data, e) < 0 || make_secrets(c, e) < 0)
 		return -1;
 	return make_secret(c, e) < 0 ? -1 : make_certificate(c, e);
 }

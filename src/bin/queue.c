@@ -6,6 +6,7 @@
 #include "bin/queue.h"
 
 #include "base/mem.h"
+#include "bin/keys_client.h"
 #include "run/log.h"
 #include "run/loop.h"
 #include "run/metrics.h"
@@ -76,6 +77,7 @@ static int queue_prepare(struct role_env *env, struct err *e)
 	struct queue *q = NEW(struct queue);
 	env->self = q;
 	q->env = env;
+	q->keys_link = link_new("keys");
 	list_init(&q->links);
 	list_init(&q->loads);
 	cond_init(&q->sweep_wake);
@@ -202,6 +204,8 @@ static void queue_link(void *arg, const char *role, unsigned instance, int fd)
 	struct queue *q = ((struct role_env *)arg)->self;
 	if (strcmp(role, "edge") == 0 && !q->stopping)
 		queue_feed_link(q, instance, fd);
+	else if (strcmp(role, "keys") == 0)
+		link_attach(q->keys_link, fd);
 	else
 		close(fd);
 }
@@ -306,6 +310,8 @@ static void queue_close(struct role_env *env)
 	sql_close(q->sweep_db);
 	directory_close(q->directory);
 	blobs_close(q->blobs);
+	keys_client_free(q->keys);
+	link_free(q->keys_link);
 	queue_settings_unref(q->settings);
 	arena_done(&q->mem);
 	free(q);

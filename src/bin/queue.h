@@ -55,6 +55,7 @@ int queue_settings_new(struct config *c, const struct net_addr *interfaces, size
 	struct queue_settings **ret, struct err *e);
 void queue_settings_unref(struct queue_settings *s);
 
+struct keys_client;
 struct queue {
 	struct role_env *env;
 	struct arena mem;
@@ -68,6 +69,8 @@ struct queue {
 	struct commit *queue_commit, *trace_commit, *shard_commit[MAILBOX_SHARDS];
 	struct directory *directory;
 	struct route_lookup routes;
+	struct link *keys_link;
+	struct keys_client *keys;
 	struct dns *dns;
 	struct hosts_health *health;
 

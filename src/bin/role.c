@@ -22,6 +22,7 @@ enum role_path {
 	MAY_CREDENTIALS = 4, /* write DATA/auth */
 	MAY_DATA = 8, /* write all of DATA */
 	MAY_RESOLVE = 16, /* read what a resolver reads in /etc */
+	MAY_KEYS = 64, /* write DATA/keys: readers of a database write beside it, too */
 	MAY_VERIFY = 32, /* read the system's certificates of authorities */
 };
 
@@ -37,6 +38,7 @@ static const struct role_limits {
 	{&queue_role, MAY_BLOBS | MAY_DB | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_BIND | SANDBOX_MAY_UDP, 12, 1 << 15},
 	{&auth_role, MAY_CREDENTIALS | MAY_DB, SANDBOX_NO_DUMP, 12, 1 << 12},
+	{&keys_role, MAY_KEYS, SANDBOX_NO_DUMP, 4, 1 << 10},
 	{&keeper_role, MAY_BLOBS | MAY_DB, 0, 2, 1 << 12},
 	{&prepare_role, MAY_DATA, 0, 2, 1 << 10},
 };
@@ -71,6 +73,8 @@ static void add_paths(
 		add_path(s, arena_printf(a, "%.*s/db", SFMT(data)), true);
 	if (l->paths & MAY_CREDENTIALS)
 		add_path(s, arena_printf(a, "%.*s/auth", SFMT(data)), true);
+	if (l->paths & MAY_KEYS)
+		add_path(s, arena_printf(a, "%.*s/keys", SFMT(data)), true);
 	if (l->paths & MAY_RESOLVE) {
 		add_path(s, S("/etc/resolv.conf"), false);
 		add_path(s, S("/etc/hosts"), false);

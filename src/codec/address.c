@@ -14,7 +14,7 @@ const char *address_fault_text(enum address_fault f)
 	static const char *const texts[] = {
 		[ADDRESS_FINE] = "fine",
 		[ADDRESS_SYNTAX] = "not a mail address",
-		[ADDRESS_LOCAL_LONG] = "local part is longer than 64 octets",
+		[ADDRESS_LOCAL_LONG] = "local part is longer than 200 octets",
 		[ADDRESS_DOMAIN_LONG] = "domain is longer than 255 octets",
 		[ADDRESS_LONG] = "address is longer than 254 octets",
 		[ADDRESS_DOMAIN_BAD] = "not a valid domain or address literal",

@@ -8,7 +8,9 @@
 #include "base/slice.h"
 
 enum {
-	ADDRESS_LOCAL_MAX = 64, /* RFC 5321 4.5.3.1.1 */
+	/* RFC 5321 4.5.3.1.1 says 64, and to take more where it can be: rewritten senders (VERP,
+	 * SRS) are longer. */
+	ADDRESS_LOCAL_MAX = 200,
 	ADDRESS_DOMAIN_MAX = 255, /* 4.5.3.1.2 */
 	ADDRESS_LABEL_MAX = 63, /* RFC 1035 2.3.4 */
 	ADDRESS_MAX = 254, /* mailbox: a path is 256 with its brackets (4.5.3.1.3) */
@@ -25,7 +27,7 @@ enum address_fault {
 	ADDRESS_NEEDS_UTF8, /* non-ASCII without SMTPUTF8 */
 	ADDRESS_UTF8_BAD, /* not UTF-8, or a domain IDNA2008 does not allow */
 };
-/* "local part is longer than 64 octets" ... for replies and the command line. */
+/* "local part is longer than 200 octets" ... for replies and the command line. */
 const char *address_fault_text(enum address_fault f);
 
 /* A mailbox, all slices borrowed from the input. */

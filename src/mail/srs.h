@@ -13,12 +13,12 @@
 #include "base/err.h"
 
 enum {
-	SRS_HASH_MIN = 4, /* characters of the hash that are accepted; we write SRS_HASH_WRITE */
-	SRS_HASH_WRITE = 6,
-	SRS_HASH_MAX = 24,
+	SRS_HASH_WRITE = 6, /* characters of the hash: 30 bits */
 	SRS_DAYS = 1024, /* the timestamp's period: base32, two characters */
-	SRS_LOCAL_MAX = 1000, /* bytes of a local part that is read; longer than RFC 5321's 64 */
+	SRS_LOCAL_MAX = 500, /* bytes of a local part that is read */
 };
+
+#define SRS_SECRET "srs" /* its name in the keyring */
 
 struct srs {
 	/* HMAC-SHA-256 by the secret; old: by the one before (ERR_NOTFOUND: none). May wait. */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "store/credential.h"
 #include "store/directory.h"
+#include "store/keyring.h"
 #include "store/mailbox.h"
 #include "store/queue.h"
 #include "store/store_testing.h"
@@ -143,6 +144,7 @@ TEST(schemas_can_be_undone_and_made_again)
 		{"trace", trace_migrations, &trace_migrations_n},
 		{"directory", directory_migrations, &directory_migrations_n},
 		{CREDENTIAL_DB, credential_migrations, &credential_migrations_n},
+		{KEYRING_DB, keyring_migrations, &keyring_migrations_n},
 		{"mail-00", mailbox_migrations, &mailbox_migrations_n},
 	};
 	AUTO(testdir) struct testdir d = testdir_make();

@@ -9,6 +9,7 @@
 #include "store/credential.h"
 #include "store/directory.h"
 #include "store/gc.h"
+#include "store/keyring.h"
 #include "store/queue.h"
 #include "store/snapshot.h"
 #include "store/trace.h"
@@ -56,7 +57,8 @@ static void thin(slice dir)
 int store_prepare(slice dir, struct err *e)
 {
 	static const char *const subs[] = {
-		"", "/db", "/blob", "/snapshot", "/auth", "/auth/snapshot"};
+		"", "/db", "/blob", "/snapshot", "/auth", "/auth/snapshot", "/keys",
+		"/keys/snapshot"};
 	for (size_t i = 0; i < sizeof subs / sizeof *subs; i++)
 		if (make_dir(dir, subs[i], e) < 0)
 			return -1;
@@ -68,12 +70,16 @@ int store_prepare(slice dir, struct err *e)
 	if (migrate(credential_dir(dir, &a), CREDENTIAL_DB, credential_migrations,
 		    credential_migrations_n, e) < 0)
 		return -1;
+	if (migrate(keyring_dir(dir, &a), KEYRING_DB, keyring_migrations, keyring_migrations_n, e) <
+		0)
+		return -1;
 	for (int i = 0; i < MAILBOX_SHARDS; i++)
 		if (migrate(dir, mailbox_db_name(i), mailbox_migrations, mailbox_migrations_n, e) <
 			0)
 			return -1;
 	thin(dir);
 	thin(credential_dir(dir, &a));
+	thin(keyring_dir(dir, &a));
 	return 0;
 }
 

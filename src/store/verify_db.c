@@ -53,14 +53,21 @@ static void check_database(struct verify *v, slice dir, const char *name)
 			verify_report(v, "sqlite", mended, "%s: %.*s", name, SFMT(line));
 }
 
+/* A database in a directory of its own. */
+static void check_below(struct verify *v, slice sub, const char *name)
+{
+	AUTO(buf) struct buf dir = BUF(4000);
+	buf_put(&dir, v->dir);
+	buf_put(&dir, sub);
+	check_database(v, buf_slice(&dir), name);
+}
+
 void verify_databases(struct verify *v)
 {
 	for (size_t i = 0; i < sizeof databases / sizeof *databases; i++)
 		check_database(v, v->dir, databases[i]);
-	AUTO(buf) struct buf auth = BUF(4000);
-	buf_put(&auth, v->dir);
-	buf_put(&auth, S("/auth"));
-	check_database(v, buf_slice(&auth), "credential");
+	check_below(v, S("/auth"), "credential");
+	check_below(v, S("/keys"), "keyring");
 }
 
 static int count(struct sql *db, const char *sql, int64_t *ret, struct err *e)
