@@ -8,6 +8,7 @@
 #pragma once
 #include "base/arena.h"
 #include "proto/smtpd/smtpd.h"
+#include "bin/scan.h"
 #include "run/conf.h"
 #include "run/dns.h"
 
@@ -59,6 +60,8 @@ struct delivery_conf {
 	slice source_v4, source_v6, helo;
 	int64_t port;
 	int tls; /* enum smtpc_tls */
+	bool dane, mta_sts;
+	struct conf_list tls_exceptions; /* domains, ".domain" for all below */
 };
 
 struct store_conf {
@@ -89,6 +92,7 @@ struct config {
 	const struct dns_config *dns;
 	const struct store_conf *store;
 	const struct log_conf *log;
+	const struct scan_conf *scan;
 	/* Worked out from the above. */
 	slice hostname; /* never empty */
 	slice certificate, key; /* files; the default ones may not exist yet */

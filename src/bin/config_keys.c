@@ -65,7 +65,8 @@ static const struct conf_key tls_keys[] = {
 		"DATA/tls/certificate.pem, made "
 		"(self-signed) at the first start.",
 		"证书的 PEM "
-		"文件，证书链跟在后面。空：DATA/tls/certificate.pem，首次启动时自动生成（自签名）。"),
+		"文件，证书链跟在后面。空：DATA/tls/"
+		"certificate.pem，首次启动时自动生成（自签名）。"),
 	CONF_KEY_PATH(T, key, "", "PEM file of its private key. Empty: DATA/tls/key.pem, likewise.",
 		"私钥的 PEM 文件。空：DATA/tls/key.pem，同上。"),
 	CONF_KEY_STRING(T, ciphers, "", "OpenSSL cipher list for TLS 1.2. Empty: OpenSSL's own.",
@@ -178,7 +179,8 @@ static const struct conf_key queue_keys[] = {
 		"Sender shown in bounces and warnings. Empty: mailer-daemon@ our host name.",
 		"退信和警告中显示的发件人。空：mailer-daemon@ 本机主机名。"),
 	CONF_KEY_STRING(T, double_bounces, "",
-		"Address that gets the bounces that cannot be delivered to the sender. Empty: they are dropped, "
+		"Address that gets the bounces that cannot be delivered to the sender. Empty: they "
+		"are dropped, "
 		"and the trace tells about them.",
 		"收取无法送达发件人的退信的地址。空：丢弃这些退信，在跟踪记录中可查。"),
 	CONF_KEY_SIZE(T, bounce_size, "100k", 0, 1LL << 30,
@@ -244,13 +246,30 @@ static const struct conf_key delivery_keys[] = {
 	CONF_KEY_INT(
 		T, port, "25", 1, 65535, "Port of other mail servers.", "其他邮件服务器的端口。"),
 	CONF_KEY_ENUM(T, tls, "opportunistic", way_tls_words,
-		"Encryption towards the internet. none: never; opportunistic: when offered, any "
-		"certificate; required: always, any certificate; ca: always, with a valid "
-		"certificate of any name; host: always, with a valid certificate of the host's "
-		"name. Routes have their own (--tls), with the same words.",
-		"发往互联网时的加密。none：不加密；opportunistic：对方提供就用，不验证证书；"
+		"Encryption towards the internet, at least. none: never; opportunistic: when "
+		"offered, any certificate; required: always, any certificate; ca: always, with a "
+		"valid certificate of any name; host: always, with a valid certificate of the "
+		"host's name; dane: only to hosts whose certificate the DNS vouches for (DANE). "
+		"Routes have their own (--tls), with the same words.",
+		"发往互联网时对加密的最低要求。none：不加密；opportunistic：对方提供就用，不验证证"
+		"书；"
 		"required：必须加密，不验证证书；ca：必须加密且证书链有效；"
-		"host：必须加密，且证书链和主机名都有效。路由有各自的设置（--tls），取值相同。"),
+		"host：必须加密，且证书链和主机名都有效；dane：只发往证书经 DNS "
+		"证实的主机（DANE）。"
+		"路由有各自的设置（--tls），取值相同。"),
+	CONF_KEY_BOOL(T, dane, "yes",
+		"Verify hosts by their TLSA records (RFC 7672) where the destination's DNS is "
+		"signed and has them. Needs [dns] trust_anchor; not with tls = none.",
+		"目的域的 DNS 已签名且有 TLSA 记录时，据此验证其主机（RFC 7672）。需要 [dns] "
+		"trust_anchor；tls = none 时不起作用。"),
+	CONF_KEY_BOOL(T, mta_sts, "yes",
+		"Follow the MTA-STS policies of other domains (RFC 8461). Not with tls = none.",
+		"遵守其他域的 MTA-STS 策略（RFC 8461）。tls = none 时不起作用。"),
+	CONF_KEY_LIST(T, tls_exceptions, "",
+		"Domains whose DANE records and MTA-STS policies are not followed, because they "
+		"are broken and mail must get there; \".example.com\" means all below it.",
+		"不按其 DANE 记录和 MTA-STS 策略执行的域（因其设置有误而邮件又必须送达）；"
+		"“.example.com”表示其所有下级域。"),
 	CONF_END};
 #undef T
 const struct conf_section delivery_section = {.name = "delivery",
@@ -295,4 +314,4 @@ const struct conf_section log_section = {.name = "log",
 
 const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
-	&dns_section, &store_section, &log_section, NULL};
+	&dns_section, &store_section, &log_section, &scan_section, NULL};

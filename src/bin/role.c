@@ -34,11 +34,13 @@ static const struct role_limits {
 	unsigned files; /* open descriptors */
 } table[] = {
 	{&edge_role, MAY_BLOBS | MAY_DB | MAY_RESOLVE | MAY_VERIFY,
-		SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP, 6, 1 << 17},
+		SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE, 6, 1 << 17},
 	{&queue_role, MAY_BLOBS | MAY_DB | MAY_RESOLVE | MAY_VERIFY,
-		SANDBOX_MAY_CONNECT | SANDBOX_MAY_BIND | SANDBOX_MAY_UDP, 12, 1 << 15},
+		SANDBOX_MAY_CONNECT | SANDBOX_MAY_BIND | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE,
+		12, 1 << 15},
 	{&auth_role, MAY_CREDENTIALS | MAY_DB, SANDBOX_NO_DUMP, 12, 1 << 12},
 	{&keys_role, MAY_KEYS, SANDBOX_NO_DUMP, 4, 1 << 10},
+	{&scan_role, 0, SANDBOX_NO_DUMP, 1, 1 << 8},
 	{&keeper_role, MAY_BLOBS | MAY_DB, 0, 2, 1 << 12},
 	{&prepare_role, MAY_DATA, 0, 2, 1 << 10},
 };
@@ -100,6 +102,8 @@ static int enter(const struct role_limits *l, const struct config *c, struct err
 		.may = l->may,
 		.user = c->server->user,
 		.open_files = l->files,
+		/* The one process whose input decides how much it takes. */
+		.memory = l->role == &scan_role ? (uint64_t)c->scan->memory : 0,
 	};
 	add_paths(&s, l, c, &a);
 	return sandbox_enter(&s, e);

@@ -99,13 +99,27 @@ static bool guarded(void *arg, slice name, slice bytes)
 	return !g->plain && g->file(g->arg, name, bytes);
 }
 
+/* Those that libarchive undoes itself; for the others it would start programs. */
+static void know_filters(struct archive *a)
+{
+	archive_read_support_filter_gzip(a);
+	archive_read_support_filter_bzip2(a);
+	archive_read_support_filter_xz(a);
+	archive_read_support_filter_lzma(a);
+	archive_read_support_filter_lzip(a);
+	archive_read_support_filter_lz4(a);
+	archive_read_support_filter_zstd(a);
+	archive_read_support_filter_compress(a);
+	archive_read_support_filter_uu(a);
+}
+
 enum unpack_result unpack(slice in, const struct unpack_limits *l, unpack_file file, void *arg)
 {
 	struct unpacking u = {.limits = l, .archive = archive_read_new()};
 	u.bytes = BUF(l->total + STEP);
 	enum unpack_result r = UNPACK_NO_ARCHIVE;
 	struct guard g = {file, arg, u.archive, false};
-	archive_read_support_filter_all(u.archive);
+	know_filters(u.archive);
 	archive_read_support_format_all(u.archive);
 	archive_read_support_format_raw(u.archive);
 	if (in.n && archive_read_open_memory(u.archive, in.p, in.n) == ARCHIVE_OK)

@@ -5,6 +5,7 @@
  */
 #include "run/sandbox.h"
 
+#include "run/arch_san.h"
 #include "run/log.h"
 #include "run/sandbox_parts.h"
 #include <errno.h>
@@ -87,7 +88,9 @@ static int limits(const struct sandbox *s, struct err *e)
 	/* A core has mail and keys in it. */
 	if (s->mode != SANDBOX_OFF && limit(RLIMIT_CORE, 0, "RLIMIT_CORE", e) < 0)
 		return -1;
-	return s->open_files ? limit(RLIMIT_NOFILE, s->open_files, "RLIMIT_NOFILE", e) : 0;
+	if (s->open_files && limit(RLIMIT_NOFILE, s->open_files, "RLIMIT_NOFILE", e) < 0)
+		return -1;
+	return s->memory && !SAN_ON ? limit(RLIMIT_AS, s->memory, "RLIMIT_AS", e) : 0;
 }
 
 static int missing(const struct sandbox *s, slice what, struct err *e)

@@ -17,6 +17,7 @@ enum sandbox_may {
 	SANDBOX_MAY_CONNECT = 1, /* connect to TCP ports */
 	SANDBOX_MAY_BIND = 2, /* bind TCP ports (listening needs it) */
 	SANDBOX_MAY_UDP = 4, /* open UDP sockets (a resolver) */
+	SANDBOX_MAY_MEMORY_FILE = 16, /* memfd_create */
 	SANDBOX_NO_DUMP = 8, /* not traceable, no core, memory not readable by its own user */
 };
 
@@ -31,6 +32,7 @@ struct sandbox {
 	unsigned may;
 	slice user; /* taken on when started as root */
 	uint64_t open_files; /* RLIMIT_NOFILE wanted; the hard limit caps it */
+	uint64_t memory; /* bytes of address space; 0 no limit. Not under sanitizers, which need all */
 	struct sandbox_path paths[SANDBOX_PATHS_MAX];
 	size_t npaths;
 };

@@ -48,7 +48,7 @@ static const char *const alarming_calls[] = {"execve", "execveat", "fork", "vfor
 	"kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "keyctl",
 	"add_key", "request_key", "reboot", "swapon", "swapoff", "perf_event_open", "userfaultfd",
 	"open_by_handle_at", "name_to_handle_at", "kcmp", "personality", "io_uring_setup",
-	"memfd_create", "memfd_secret", "kill", "tkill", "setuid", "setgid", "setresuid",
+	"memfd_secret", "kill", "tkill", "setuid", "setgid", "setresuid",
 	"setresgid", "setgroups", "capset", "acct", "quotactl", "syslog", "iopl", "ioperm"};
 
 static int rule(scmp_filter_ctx f, uint32_t action, const char *name, unsigned n,
@@ -141,6 +141,9 @@ static int build(scmp_filter_ctx f, const struct sandbox *s)
 	enum { NALARM = sizeof alarming_calls / sizeof *alarming_calls };
 	int r = rule_list(f, SCMP_ACT_ALLOW, base_calls, NBASE);
 	r = r < 0 ? r : rule_list(f, SCMP_ACT_TRAP, alarming_calls, NALARM);
+	/* Nobody can run what is in one: no exec, no executable mappings. */
+	r = r < 0 ? r : rule(f, s->may & SANDBOX_MAY_MEMORY_FILE ? SCMP_ACT_ALLOW : SCMP_ACT_TRAP,
+				"memfd_create", 0, NULL);
 	r = r < 0 ? r : rule_args(f);
 	r = r < 0 ? r : rule_net(f, s->may);
 	/* The kernel's audit log has what is neither allowed nor alarming. */

@@ -1,0 +1,105 @@
+/*
+ * Asking a scan process (scan.h): the message goes into a memory file, the answer comes back in it.
+ * A process that dies over a message gets it once more, in its successor; then it is given up.
+ */
+#include "bin/scan.h"
+
+#include "base/mem.h"
+#include "mail/letter.h"
+#include "run/link.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TRIES = 2 };
+
+#define T struct scan_conf
+static const struct conf_key scan_keys[] = {
+	CONF_KEY_INT(T, processes, "0", 0, SCAN_PROCESSES_MAX,
+		"Processes that take messages apart. 0: half as many as SMTP server processes.",
+		"解析邮件的进程数。0：SMTP 服务进程数的一半。"),
+	CONF_KEY_SIZE(T, memory, "1g", 64 << 20, 1LL << 40, "Memory that each of them may have.",
+		"每个解析进程最多占用的内存。"),
+	CONF_KEY_DURATION(T, time, "30s", SECOND, 10 * MINUTE,
+		"Time for one message; a process that takes longer is replaced.",
+		"解析一封邮件的时间上限，超时的进程会被替换。"),
+	CONF_KEY_SIZE(T, max_size, "100m", 1 << 20, 1 << 30, "Larger messages are not taken apart.",
+		"超过此大小的邮件不解析。"),
+	CONF_END};
+#undef T
+const struct conf_section scan_section = {.name = "scan",
+	.keys = scan_keys,
+	.size = sizeof(struct scan_conf),
+	.doc_en = "The processes in which messages are taken apart.",
+	.doc_zh = "解析邮件内容的进程。"};
+
+static int message_file(slice message, struct err *e)
+{
+	AUTO(fd) int fd = memfd_create("message", MFD_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "memfd_create");
+	for (size_t done = 0; done < message.n;) {
+		ssize_t n = write(fd, message.p + done, message.n - done);
+		if (n < 0)
+			return err_sys(e, errno, "memory file");
+		done += (size_t)n;
+	}
+	int give = fd;
+	fd = -1;
+	return give;
+}
+
+static json_t *read_answer(int fd, struct err *e)
+{
+	struct stat st;
+	json_error_t bad;
+	if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > SCAN_ANSWER_MAX) {
+		err_set(e, ERR_PERM, "scan: no answer");
+		return NULL;
+	}
+	AUTO(free) char *text = mem_alloc((size_t)st.st_size);
+	ssize_t n = pread(fd, text, (size_t)st.st_size, 0);
+	json_t *answer = n > 0 ? json_loadb(text, (size_t)n, 0, &bad) : NULL;
+	if (!answer)
+		err_set(e, ERR_PERM, "scan: a damaged answer");
+	return answer;
+}
+
+/* One try. ERR_TEMP: the process went away meanwhile, or there was none. */
+static int try_once(struct link *scan, enum scan_job job, instant deadline, slice message,
+	json_t **ret, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	const char what = (char)job;
+	slice reply;
+	AUTO(fd) int fd = message_file(message, e);
+	if (fd < 0 || link_call_file(scan, slice_of(&what, 1), fd, deadline, &a, &reply, e) < 0)
+		return -1;
+	json_t *answer = read_answer(fd, e);
+	if (!answer)
+		return -1;
+	*ret = answer;
+	return 0;
+}
+
+int scan_ask(struct link *scan, enum scan_job job, const struct scan_conf *c, struct blobs *blobs,
+	const struct queue_msg *m, json_t **ret, struct err *e)
+{
+	AUTO(buf) struct buf message = BUF((size_t)c->max_size);
+	if (m->size + m->prefix.n > (uint64_t)c->max_size)
+		return err_set(e, ERR_LIMIT, "larger than %" PRId64 " bytes", c->max_size);
+	if (letter_read(blobs, m, SIZE_MAX, true, &message, e) < 0)
+		return -1;
+	for (int i = 0; i < TRIES; i++) {
+		bool was_up = link_up(scan);
+		instant deadline = instant_in(2 * c->time);
+		if (try_once(scan, job, deadline, buf_slice(&message), ret, e) == 0)
+			return 0;
+		if (e->kind != ERR_TEMP || !was_up)
+			return -1;
+	}
+	return err_set(e, ERR_PERM, "could not be examined");
+}
