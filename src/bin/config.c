@@ -140,6 +140,7 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->dns = conf_get(conf, &dns_section);
 	c->store = conf_get(conf, &store_section);
 	c->log = conf_get(conf, &log_section);
+	c->kv = conf_get(conf, &kv_section);
 	c->scan = conf_get(conf, &scan_section);
 	c->edges = edges_wanted(c->server);
 	c->certificate = file_or(&c->mem, c->tls->certificate, c->server->data, "certificate.pem");

@@ -11,6 +11,7 @@
 #include "bin/scan.h"
 #include "run/conf.h"
 #include "run/dns.h"
+#include "store/kv.h"
 
 #define CONFIG_PATH "/etc/posthouse/posthouse.conf"
 
@@ -92,6 +93,7 @@ struct config {
 	const struct dns_config *dns;
 	const struct store_conf *store;
 	const struct log_conf *log;
+	const struct kv_conf *kv;
 	const struct scan_conf *scan;
 	/* Worked out from the above. */
 	slice hostname; /* never empty */

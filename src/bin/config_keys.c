@@ -314,4 +314,4 @@ const struct conf_section log_section = {.name = "log",
 
 const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
-	&dns_section, &store_section, &log_section, &scan_section, NULL};
+	&dns_section, &store_section, &log_section, &scan_section, &kv_section, NULL};

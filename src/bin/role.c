@@ -24,6 +24,7 @@ enum role_path {
 	MAY_RESOLVE = 16, /* read what a resolver reads in /etc */
 	MAY_KEYS = 64, /* write DATA/keys: readers of a database write beside it, too */
 	MAY_VERIFY = 32, /* read the system's certificates of authorities */
+	MAY_KV = 128, /* write DATA/kv */
 };
 
 static const struct role_limits {
@@ -33,16 +34,16 @@ static const struct role_limits {
 	unsigned threads; /* of the blocking pool */
 	unsigned files; /* open descriptors */
 } table[] = {
-	{&edge_role, MAY_BLOBS | MAY_DB | MAY_RESOLVE | MAY_VERIFY,
+	{&edge_role, MAY_BLOBS | MAY_DB | MAY_KV | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE, 6, 1 << 17},
-	{&queue_role, MAY_BLOBS | MAY_DB | MAY_RESOLVE | MAY_VERIFY,
+	{&queue_role, MAY_BLOBS | MAY_DB | MAY_KV | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_BIND | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE,
 		12, 1 << 15},
 	{&auth_role, MAY_CREDENTIALS | MAY_DB, SANDBOX_NO_DUMP, 12, 1 << 12},
 	{&keys_role, MAY_KEYS, SANDBOX_NO_DUMP, 4, 1 << 10},
 	{&scan_role, 0, SANDBOX_NO_DUMP, 1, 1 << 8},
 	{&keeper_role, MAY_BLOBS | MAY_DB, 0, 2, 1 << 12},
-	{&prepare_role, MAY_DATA, 0, 2, 1 << 10},
+	{&prepare_role, MAY_DATA, SANDBOX_MAY_FORK, 2, 1 << 10},
 };
 
 static const struct role_limits *find(const char *name)
@@ -69,6 +70,10 @@ static void add_paths(
 	add_path(s, S("/dev/urandom"), false);
 	if (l->paths & MAY_DATA)
 		add_path(s, data, true);
+	if (l->paths & MAY_DATA)
+		add_path(s, S("/proc/sys/kernel/random/boot_id"), false);
+	if (l->paths & MAY_KV)
+		add_path(s, arena_printf(a, "%.*s/kv", SFMT(data)), true);
 	if (l->paths & MAY_BLOBS)
 		add_path(s, arena_printf(a, "%.*s/blob", SFMT(data)), true);
 	if (l->paths & MAY_DB)

@@ -18,6 +18,7 @@ enum sandbox_may {
 	SANDBOX_MAY_BIND = 2, /* bind TCP ports (listening needs it) */
 	SANDBOX_MAY_UDP = 4, /* open UDP sockets (a resolver) */
 	SANDBOX_MAY_MEMORY_FILE = 16, /* memfd_create */
+	SANDBOX_MAY_FORK = 32, /* children, which may do no more than it */
 	SANDBOX_NO_DUMP = 8, /* not traceable, no core, memory not readable by its own user */
 };
 

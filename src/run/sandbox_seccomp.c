@@ -91,6 +91,15 @@ static int rule_args(scmp_filter_ctx f)
 	return r < 0 ? r : rule(f, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, NULL);
 }
 
+/* Plain fork: no namespaces, nothing shared. */
+static int rule_fork(scmp_filter_ctx f)
+{
+	enum { EXIT_SIGNAL = 0xff };
+	const uint64_t harmless = EXIT_SIGNAL | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+	const struct scmp_arg_cmp plain = SCMP_A0(SCMP_CMP_MASKED_EQ, ~harmless & 0xffffffff, 0);
+	return rule(f, SCMP_ACT_ALLOW, "clone", 1, &plain);
+}
+
 static int rule_socket(scmp_filter_ctx f, int family, int type)
 {
 	enum { TYPE_MASK = 0xf };
@@ -146,6 +155,8 @@ static int build(scmp_filter_ctx f, const struct sandbox *s)
 				"memfd_create", 0, NULL);
 	r = r < 0 ? r : rule_args(f);
 	r = r < 0 ? r : rule_net(f, s->may);
+	if (s->may & SANDBOX_MAY_FORK)
+		r = r < 0 ? r : rule_fork(f);
 	/* The kernel's audit log has what is neither allowed nor alarming. */
 	r = r < 0 ? r : seccomp_attr_set(f, SCMP_FLTATR_CTL_LOG, 1);
 	r = r < 0 ? r : seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);

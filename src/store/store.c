@@ -9,9 +9,11 @@
 #include "store/credential.h"
 #include "store/directory.h"
 #include "store/gc.h"
+#include "store/kv.h"
 #include "store/keyring.h"
 #include "store/queue.h"
 #include "store/snapshot.h"
+#include "store/tlspolicy.h"
 #include "store/trace.h"
 
 #include <dirent.h>
@@ -64,7 +66,8 @@ int store_prepare(slice dir, struct err *e)
 			return -1;
 	if (migrate(dir, "directory", directory_migrations, directory_migrations_n, e) < 0 ||
 		migrate(dir, "queue", queue_migrations, queue_migrations_n, e) < 0 ||
-		migrate(dir, "trace", trace_migrations, trace_migrations_n, e) < 0)
+		migrate(dir, "trace", trace_migrations, trace_migrations_n, e) < 0 ||
+		migrate(dir, TLSPOLICY_DB, tlspolicy_migrations, tlspolicy_migrations_n, e) < 0)
 		return -1;
 	AUTO(arena) struct arena a = {0};
 	if (migrate(credential_dir(dir, &a), CREDENTIAL_DB, credential_migrations,
@@ -77,6 +80,8 @@ int store_prepare(slice dir, struct err *e)
 		if (migrate(dir, mailbox_db_name(i), mailbox_migrations, mailbox_migrations_n, e) <
 			0)
 			return -1;
+	if (kv_prepare(dir, e) < 0)
+		return -1;
 	thin(dir);
 	thin(credential_dir(dir, &a));
 	thin(keyring_dir(dir, &a));

@@ -4,7 +4,7 @@
  *
  *	DIR/db/{directory,queue,trace,mail-NN}.sqlite  DIR/blob/NNNNNNNNN.pack  DIR/snapshot/
  *	DIR/auth/db/credential.sqlite (for the eyes of the auth process alone)
- *	DIR/keys/db/keyring.sqlite (for those of the keys process alone)
+ *	DIR/keys/db/keyring.sqlite (for those of the keys process alone)  DIR/kv (kv.h)
  */
 #pragma once
 #include "store/blob.h"
