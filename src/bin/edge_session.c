@@ -112,9 +112,10 @@ static int op_body_begin(void *arg, const struct queue_msg *m, struct smtpd_refu
 	return 0;
 }
 
-static int op_body_add(void *arg, slice bytes, struct err *e)
+static int op_body_add(void *arg, slice bytes, bool behind, struct err *e)
 {
 	struct edge_session *s = arg;
+	(void)behind;
 	return blob_add(s->body, bytes, e);
 }
 

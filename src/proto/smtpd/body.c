@@ -31,12 +31,12 @@ void smtpd_fail_with(struct smtpd_session *s, int code, const char *status, cons
 	smtpd_fail(s, &no);
 }
 
-void smtpd_store(struct smtpd_session *s, slice bytes)
+void smtpd_store(struct smtpd_session *s, slice bytes, bool behind)
 {
 	struct smtpd_refusal no = {0};
 	if (!bytes.n)
 		return;
-	if (s->ops->body_add(s->arg, bytes, &no.err) < 0) {
+	if (s->ops->body_add(s->arg, bytes, behind, &no.err) < 0) {
 		smtpd_fail(s, &no);
 		return;
 	}
@@ -60,7 +60,7 @@ static void take_run(struct smtpd_session *s, slice run)
 	if (t->failed)
 		t->thrown += run.n;
 	else if (t->head_done)
-		smtpd_store(s, run);
+		smtpd_store(s, run, true);
 	else
 		smtpd_head_feed(s, run);
 }
@@ -82,6 +82,8 @@ static int begin_body(struct smtpd_session *s, const char *by, struct smtpd_refu
 	smtp_data_init(&t->scan);
 	t->head = BUF((size_t)s->conf->max_header);
 	t->added = BUF(4096);
+	t->top = BUF(TOP_MAX);
+	t->events = BUF(EVENTS_MAX);
 	t->by = by;
 	t->began = instant_now();
 	t->deadline = instant_in(s->conf->timeout_message);

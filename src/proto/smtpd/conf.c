@@ -30,21 +30,26 @@ static const struct conf_key keys[] = {
 		"users, "
 		"after login. lmtp: our other systems, by LMTP. internal: trusted networks (and "
 		"logged-in users when auth = yes).",
-		"谁连到这里。mx：任何人，发往本系统的域。submission、submissions：登录后的本系统用户。"
-		"lmtp：本单位其他系统，用 LMTP。internal：受信网络（auth = yes 时还有已登录用户）。"),
+		"谁连到这里。mx：任何人，发往本系统的域。submission、submissions：登录后的本系统用"
+		"户。"
+		"lmtp：本单位其他系统，用 LMTP。internal：受信网络（auth = yes "
+		"时还有已登录用户）。"),
 	KEY_ENUM(tls, "auto", tls_modes,
 		"auto: implicit for submissions, offer for the others (no for lmtp). require: "
 		"nothing but STARTTLS before TLS.",
-		"auto：submissions 为 implicit，其余为 offer（lmtp 为 no）。require：TLS 之前只接受 STARTTLS。"),
+		"auto：submissions 为 implicit，其余为 offer（lmtp 为 no）。require：TLS "
+		"之前只接受 STARTTLS。"),
 	KEY_ENUM(auth, "auto", autos, "Offer AUTH. auto: yes for submission and submissions.",
 		"是否提供 AUTH。auto：submission 和 submissions 提供。"),
 	KEY_LIST(auth_mechs, "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN",
 		"SASL mechanisms to offer, best first.", "提供的 SASL 机制，优先的在前。"),
 	KEY_BOOL(auth_plaintext, "no", "Allow AUTH without TLS.", "允许在没有 TLS 时使用 AUTH。"),
 	KEY_NETS(trusted, "",
-		"Networks whose clients may send to foreign domains without login; Unix sockets are "
-"trusted, too. Not obeyed where login is required, nor by lmtp.",
-		"其中的客户端不登录也可以向外域发信的网络；Unix 套接字视为受信。对要求登录的服务和 lmtp 无效。"),
+		"Networks whose clients may send to foreign domains without login; Unix sockets "
+		"are "
+		"trusted, too. Not obeyed where login is required, nor by lmtp.",
+		"其中的客户端不登录也可以向外域发信的网络；Unix 套接字视为受信。对要求登录的服务和 "
+		"lmtp 无效。"),
 	KEY_NETS(proxy_from, "",
 		"Load balancers that send a PROXY protocol header (v1 or v2) first. When set, all "
 		"other peers are turned away.",
@@ -67,7 +72,9 @@ static const struct conf_key keys[] = {
 		"CR or LF that stand alone (RFC 5321 forbids them; they are used to smuggle "
 		"messages). trusted: "
 		"kept from trusted networks and logged-in users. keep: kept from everyone.",
-		"单独出现的 CR 或 LF（RFC 5321 禁止，可被用来夹带邮件）。trusted：来自受信网络和已登录用户的保留。keep：一律保留。"),
+		"单独出现的 CR 或 LF（RFC 5321 "
+		"禁止，可被用来夹带邮件）。trusted：来自受信网络和已登录用户的保留。keep：一律保留"
+		"。"),
 	KEY_BOOL(refuse_nul, "yes", "Refuse messages with NUL bytes unless sent as BINARYMIME.",
 		"拒绝含有 NUL 字节的邮件（以 BINARYMIME 发送的除外）。"),
 	KEY_ENUM(bind_sender, "auto", autos,
@@ -77,19 +84,30 @@ static const struct conf_key keys[] = {
 	KEY_ENUM(header_from, "match", froms,
 		"From: of a logged-in user that is not his address. any: left alone. add-sender: a "
 		"Sender: with the login is added (RFC 6409 8.1). match: refused.",
-		"已登录用户的 From: 不是其本人地址时。any：不管。add-sender：加上写有登录帐号的 Sender:（RFC 6409 "
+		"已登录用户的 From: 不是其本人地址时。any：不管。add-sender：加上写有登录帐号的 "
+		"Sender:（RFC 6409 "
 		"8.1）。match：拒绝。"),
 	KEY_ENUM(fix_headers, "auto", autos,
 		"Add missing Date:, Message-ID: and From:, remove Bcc: from mail of users and "
 		"trusted networks (RFC 6409 8). auto: yes for submission and submissions.",
-		"为用户和受信网络的邮件补上缺少的 Date:、Message-ID: 和 From:，去掉 Bcc:（RFC 6409 8）。"
+		"为用户和受信网络的邮件补上缺少的 Date:、Message-ID: 和 From:，去掉 Bcc:（RFC 6409 "
+		"8）。"
 		"auto:submission 和 submissions 为 yes。"),
+	KEY_ENUM(verify, "auto", autos,
+		"Verify the authentication of messages from strangers (SPF, DKIM, ARC, DMARC: "
+		"section "
+		"[verify]). Logged-in users and trusted networks are never asked. auto: yes for "
+		"mx.",
+		"验证外来邮件的发件认证（SPF、DKIM、ARC、DMARC，见 "
+		"[verify]）。已登录用户和受信网络从不验证。"
+		"auto：mx 为 yes。"),
 	KEY_STR(banner, "ESMTP Posthouse", "Text of the greeting behind the host name.",
 		"欢迎行中主机名之后的文字。"),
 	KEY_STR(postmaster, "",
 		"Address that gets mail for <postmaster>, and for postmaster@ of our domains where "
 		"no such address exists. Empty: postmaster@ our host name.",
-		"接收发给 <postmaster> 以及本系统各域中不存在的 postmaster@ 的邮件的地址。空：postmaster@ 本机主机名。"),
+		"接收发给 <postmaster> 以及本系统各域中不存在的 postmaster@ "
+		"的邮件的地址。空：postmaster@ 本机主机名。"),
 
 	KEY_SIZE(max_size, "50m", 64 << 10, 1LL << 40, "Largest message.", "邮件的最大长度。"),
 	KEY_SIZE(max_header, "1m", 16 << 10, 64 << 20,
@@ -215,6 +233,7 @@ int smtpd_service_init(struct smtpd_service *s, const struct smtpd_conf *conf, s
 		.sync = decide(conf->sync, conf->kind == SMTPD_MX),
 		.fix_headers = decide(conf->fix_headers, submission),
 		.bind_sender = decide(conf->bind_sender, submission),
+		.verify = decide(conf->verify, conf->kind == SMTPD_MX),
 		.require_auth = submission,
 		.require_trust = conf->kind == SMTPD_INTERNAL,
 		.postmaster = conf->postmaster.n

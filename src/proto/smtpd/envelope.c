@@ -27,6 +27,8 @@ void smtpd_tx_reset(struct smtpd_session *s)
 		s->ops->body_cancel(s->arg);
 	buf_done(&t->head);
 	buf_done(&t->added);
+	buf_done(&t->top);
+	buf_done(&t->events);
 	struct arena mem = t->mem;
 	if (mem.total > TX_KEEP)
 		arena_done(&mem);

@@ -41,6 +41,17 @@ static void judge(struct smtpd_session *s)
 		smtpd_fail_with(s, 554, "5.6.0", "Message has a line that is too long");
 }
 
+/* The last word before acceptance: what the message as a whole is found to be. */
+static void ask_verdict(struct smtpd_session *s)
+{
+	struct smtpd_tx *t = &s->tx;
+	struct smtpd_refusal no = {0};
+	t->msg.size = t->stored;
+	struct smtpd_verdict v = {.msg = &t->msg, .top = &t->top, .log = &t->events};
+	if (s->ops->verdict && s->ops->verdict(s->arg, &v, &no) < 0)
+		smtpd_fail(s, &no);
+}
+
 static void build_prefix(struct smtpd_session *s, struct buf *out)
 {
 	const struct smtpd_tx *t = &s->tx;
@@ -48,6 +59,7 @@ static void build_prefix(struct smtpd_session *s, struct buf *out)
 	char id[MSG_ID_TEXT];
 	msg_id_print(t->msg.id, id);
 	struct tls_info tls = {0};
+	buf_put(out, buf_slice(&t->top));
 	if (s->tls)
 		tls_get_info(s->io, &tls);
 	received_build(
@@ -92,6 +104,7 @@ static void build_log(struct smtpd_session *s, struct buf *log)
 			arena_printf(a, "%" PRIu64, t->scan.bytes), "body", slice_z(body_name(t)),
 			"took",
 			arena_printf(a, "%.3f", (double)(instant_now() - t->began) / SECOND), NULL);
+	buf_put(log, buf_slice(&t->events));
 }
 
 /* Every recipient of an LMTP message hears the same: they were stored together. */
@@ -117,7 +130,7 @@ static void answer_refused(struct smtpd_session *s, const struct smtpd_refusal *
 static void accept_message(struct smtpd_session *s)
 {
 	struct smtpd_tx *t = &s->tx;
-	AUTO(buf) struct buf prefix = BUF(64 * 1024);
+	AUTO(buf) struct buf prefix = BUF(TOP_MAX + 64 * 1024);
 	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
 	struct smtpd_refusal no = {0};
 	char id[MSG_ID_TEXT];
@@ -165,6 +178,8 @@ void smtpd_finish(struct smtpd_session *s)
 		smtpd_head_end(s);
 	if (!t->failed)
 		judge(s);
+	if (!t->failed)
+		ask_verdict(s);
 	if (!t->failed)
 		accept_message(s);
 	if (t->failed)

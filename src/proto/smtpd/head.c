@@ -1,13 +1,14 @@
 /*
  * The header of a message as it passes: it is looked at once (loops, Message-ID and Subject for the
  * trace), and for messages from our own users mended as RFC 6409 section 8 allows: what is missing
- * is added to the prefix, Bcc: is left out. Messages of others are never changed.
+ * is added to the prefix, Bcc: is left out. Of other messages only what header() names is left out.
  *
  * The header is gathered only when it comes in more than one piece, up to max_header bytes.
  */
 #include "proto/smtpd/session.h"
 
 #include "base/mem.h"
+#include "base/must.h"
 #include "base/rand.h"
 #include "base/utf8.h"
 #include <inttypes.h>
@@ -111,18 +112,24 @@ static bool left_out(slice name, bool bcc, bool sender)
 	return sender && slice_ieq(name, S("Sender"));
 }
 
-static void store_without(struct smtpd_session *s, slice block, bool bcc, bool sender)
+/* h->left_out has its fields in the order of the block. */
+static void store_without(
+	struct smtpd_session *s, const struct smtpd_header *h, bool bcc, bool sender)
 {
-	slice rest = block, from = block;
+	slice rest = h->block, from = h->block;
+	size_t next = 0;
 	struct header_field f;
 	while (!s->tx.failed && header_next(&rest, &f)) {
-		if (!left_out(f.name, bcc, sender))
+		bool marked = next < h->nleft_out && h->left_out[next].p == f.raw.p;
+		next += marked;
+		if (!marked && !left_out(f.name, bcc, sender))
 			continue;
-		smtpd_store(s, slice_of(from.p, (size_t)(f.raw.p - from.p)));
+		smtpd_store(s, slice_of(from.p, (size_t)(f.raw.p - from.p)), false);
 		from = slice_skip(from, (size_t)(f.raw.p + f.raw.n - from.p));
 	}
+	must(s->tx.failed || next == h->nleft_out);
 	if (!s->tx.failed)
-		smtpd_store(s, from);
+		smtpd_store(s, from, false);
 }
 
 static bool may_fix(const struct smtpd_session *s)
@@ -146,6 +153,13 @@ static bool starts_without_header(slice block)
 	       !slice_starts(f.raw, S(">From "));
 }
 
+static void ask_header(struct smtpd_session *s, struct smtpd_header *h)
+{
+	struct smtpd_refusal no = {0};
+	if (s->ops->header && s->ops->header(s->arg, h, &s->tx.mem, &no) < 0)
+		smtpd_fail(s, &no);
+}
+
 static void header_complete(struct smtpd_session *s, slice block)
 {
 	struct smtpd_tx *t = &s->tx;
@@ -158,17 +172,20 @@ static void header_complete(struct smtpd_session *s, slice block)
 		smtpd_fail_with(s, 554, "5.4.6", "Too many hops: this message is going in circles");
 		return;
 	}
+	struct smtpd_header h = {.block = block, .summary = &t->summary};
 	bool sender = bind_from(s, block);
+	if (!t->failed)
+		ask_header(s, &h);
 	if (t->failed)
 		return;
 	if (sender)
 		buf_printf(&t->added, "Sender: <%.*s>\r\n", SFMT(s->client.login));
 	if (may_fix(s))
 		add_missing(s, block);
-	if (may_fix(s) || sender)
-		store_without(s, block, may_fix(s), sender);
+	if (may_fix(s) || sender || h.nleft_out)
+		store_without(s, &h, may_fix(s), sender);
 	else
-		smtpd_store(s, block);
+		smtpd_store(s, block, false);
 }
 
 void smtpd_head_feed(struct smtpd_session *s, slice run)
@@ -189,7 +206,7 @@ void smtpd_head_feed(struct smtpd_session *s, slice run)
 		return;
 	header_complete(s, block);
 	if (!t->failed)
-		smtpd_store(s, slice_skip(run, mine));
+		smtpd_store(s, slice_skip(run, mine), true);
 	buf_done(&t->head);
 }
 

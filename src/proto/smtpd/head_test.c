@@ -238,3 +238,45 @@ TEST(timeline_tells_the_facts)
 	arena_done(&a);
 	fake_done(&f);
 }
+
+static void check_judged(const char *from, const char *text, const char *kept, const char *behind,
+	slice answer, bool judged)
+{
+	AUTO(arena) struct arena a = {0};
+	slice in = arena_printf(&a,
+		"EHLO c.test\r\nMAIL FROM:<%s>\r\n" RCPT_ALICE "DATA\r\n%s.\r\n" QUIT, from, text);
+	struct transcript t = {"judged", MX, NULL, arena_strz(&a, in), 0, "", NULL, NULL};
+	for (size_t step = 1; step; step = step == 1 ? 7 : step == 7 ? SIZE_MAX : 0) {
+		struct fake f;
+		fake_init(&f, 1 << 20);
+		loop_init();
+		loop_main(run_one, &(struct run){&t, step, &f});
+		loop_done();
+		CHECK(slice_find(buf_slice(&f.out), answer) < f.out.n);
+		CHECK_STR(buf_slice(&f.body), slice_z(kept));
+		CHECK_STR(buf_slice(&f.behind), slice_z(behind));
+		CHECK_INT(slice_starts(buf_slice(&f.last_prefix), S("X-Judged: yes\r\nReceived: ")),
+			judged && f.accepts);
+		CHECK_INT(
+			slice_find(buf_slice(&f.last_log), S("\n1 judged")) < f.last_log.n, judged);
+		fake_done(&f);
+	}
+}
+
+TEST(what_the_owner_finds)
+{
+	slice kept = S("250 2.0.0 Kept as ");
+	check_judged("a@x.test", "A: 1\r\n\r\nbody\r\n..dot\r\n", "A: 1\r\n\r\nbody\r\n.dot\r\n",
+		"body\r\n.dot\r\n", kept, false);
+	check_judged("a@x.test",
+		"X-Forged: 1\r\nA: 1\r\nx-forged :\r\n 2\r\nX-FORGED: 3\r\nB: 2\r\n\r\nX-Forged: "
+		"4\r\n",
+		"A: 1\r\nB: 2\r\n\r\nX-Forged: 4\r\n", "X-Forged: 4\r\n", kept, false);
+	check_judged("a@x.test", "X-Forged: 1\r\n\r\n", "\r\n", "", kept, false);
+	check_judged("a@x.test", "X-Forged: 1\r\n", "", "", kept, false);
+	check_judged(
+		"judged@x.test", "A: 1\r\n\r\nb\r\n", "A: 1\r\n\r\nb\r\n", "b\r\n", kept, true);
+	check_judged("a@x.test", "A: 1\r\n\r\nREFUSE ME\r\n", "A: 1\r\n\r\nREFUSE ME\r\n",
+		"REFUSE ME\r\n", S("550 5.7.1 Judged"), true);
+	check_judged("a@x.test", "X-Header: 1\r\n\r\nb\r\n", "", "", S("550 5.7.1"), false);
+}

@@ -199,7 +199,7 @@ void smtpd_xclient(struct smtpd_session *s, const struct smtp_command *c)
 	cl->xclient = true;
 	cl->local = local;
 	cl->name = keep(s, &x.name, new_addr ? S("") : cl->name);
-	cl->login = keep(s, &x.login, cl->login);
+	cl->login = keep(s, &x.login, new_addr ? S("") : cl->login);
 	cl->helo = keep(s, &x.helo, S(""));
 	cl->helo_odd = cl->helo.n && !smtpd_helo_proper(cl->helo);
 	cl->esmtp = x.proto.has == XCLIENT_VALUE && x.esmtp;

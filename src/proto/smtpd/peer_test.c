@@ -313,6 +313,13 @@ TEST(xclient)
 			HELO "XCLIENT LOGIN=alice@example.com\r\n" HELO MAIL_A
 			     "RCPT TO:<a@foreign.test>\r\n" QUIT,
 			0, G HELO_OK G HELO_OK MAIL_OK RCPT_OK BYE, NULL, "end quit\n"},
+		{"another client has another login", XC, NULL,
+			"XCLIENT ADDR=198.51.100.7 LOGIN=alice@example.com\r\n"
+			"XCLIENT ADDR=198.51.100.8\r\n" HELO MAIL_A
+			"RCPT TO:<a@foreign.test>\r\n" QUIT,
+			0, G G G HELO_OK MAIL_OK "554 5.7.1 Relay access denied\r\n" BYE, NULL,
+			"rcpt 554 5.7.1 Relay access denied -1 <a@x.test> <a@foreign.test>\n"
+			"end quit\n"},
 		{"trust does not go with it", XC "trusted = 192.0.2.1\n", NULL,
 			"XCLIENT ADDR=[UNAVAILABLE]\r\n" HELO MAIL_A
 			"RCPT TO:<a@foreign.test>\r\n" QUIT,

@@ -33,6 +33,8 @@ enum {
 	SUBJECT_MAX = 250, /* kept for the trace */
 	MESSAGE_ID_MAX = 250,
 	THROWN_MAX = 64 << 20, /* of a refused message that we still read, above max_size */
+	TOP_MAX = 32 * 1024, /* of header fields by verdict() */
+	EVENTS_MAX = 8 * 1024, /* of its events in the timeline */
 	FROM_CHECKED_MAX = 20, /* addresses of From: looked at; more are refused where it matters */
 };
 
@@ -49,7 +51,9 @@ struct smtpd_tx {
 	/* The message itself. */
 	struct smtp_data scan;
 	struct buf head; /* header, while it comes in more than one piece */
-	struct buf added; /* header fields that we add */
+	struct buf added; /* header fields that we add below Received: */
+	struct buf top; /* and above it: by verdict() */
+	struct buf events; /* of the timeline, likewise */
 	struct smtpd_refusal *failed; /* set: the rest is thrown away and this is answered */
 	struct header_summary summary; /* valid when head_done */
 	uint64_t stored; /* bytes given to body_add */
@@ -156,7 +160,8 @@ void smtpd_report(
 /* The message cannot be taken: frees what it holds; the rest of it is read and thrown away. */
 void smtpd_fail(struct smtpd_session *s, const struct smtpd_refusal *no);
 void smtpd_fail_with(struct smtpd_session *s, int code, const char *status, const char *text);
-void smtpd_store(struct smtpd_session *s, slice bytes);
+/* behind: behind the header, as transmitted. */
+void smtpd_store(struct smtpd_session *s, slice bytes, bool behind);
 
 /* ---- head.c ---- */
 /* A run of the message while the header is not complete. */

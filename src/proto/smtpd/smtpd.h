@@ -15,6 +15,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/list.h"
+#include "codec/header.h"
 #include "run/conf.h"
 #include "run/io.h"
 #include "run/net.h"
@@ -53,7 +54,7 @@ struct smtpd_conf {
 	int kind; /* enum smtpd_kind */
 	int tls; /* enum smtpd_tls */
 	bool auth_plaintext;
-	int auth, sync, fix_headers, bind_sender; /* enum smtpd_auto */
+	int auth, sync, fix_headers, bind_sender, verify; /* enum smtpd_auto */
 	int header_from; /* enum smtpd_from */
 	struct conf_list auth_mechs;
 	int bare_newline; /* enum smtpd_bare */
@@ -78,7 +79,7 @@ struct smtpd_service {
 	struct tls_ctx *tls; /* NULL: no TLS; needed for offer, require, implicit */
 	/* What smtpd_service_init made of the configuration's "auto". */
 	enum smtpd_tls tls_mode;
-	bool auth, sync, fix_headers, bind_sender, require_auth, require_trust;
+	bool auth, sync, fix_headers, bind_sender, verify, require_auth, require_trust;
 	slice postmaster; /* where mail to a bare <postmaster> goes */
 };
 /* ERR_PERM with a sentence for the administrator when the parts do not fit, e.g. TLS without
@@ -163,6 +164,23 @@ struct smtpd_refused {
 		*msg; /* id, sender, recipients accepted so far, log, size; not stored */
 };
 
+/* The header of a message, whole, as it was transmitted. */
+struct smtpd_header {
+	slice block; /* with its empty line, if one came; valid during the call */
+	const struct header_summary *summary; /* valid until the message ends */
+	/* Set by header(): whole fields (struct header_field.raw) of the block, in its order, that
+	 * are not stored. */
+	const slice *left_out;
+	size_t nleft_out;
+};
+
+/* What there is to say about a message at its end. */
+struct smtpd_verdict {
+	const struct queue_msg *msg; /* as for accept() */
+	struct buf *top; /* header fields to stand above our Received:, each ended by CRLF */
+	struct buf *log; /* events for the trace */
+};
+
 /* One step of a SASL exchange, in raw bytes (smtpd does the base64). */
 enum smtpd_auth {
 	SMTPD_AUTH_MORE,
@@ -217,11 +235,16 @@ struct smtpd_ops {
 	int (*rcpt)(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a,
 		struct smtpd_rcpt *ret, struct smtpd_refusal *no);
 
-	/* The message: begin, add..., then accept or cancel, always. LIMIT: 452 4.3.1, storage is
-	 * full. */
+	/* The message: begin, header, add..., verdict, then accept or cancel, always. LIMIT: 452
+	 * 4.3.1, storage is full. */
 	int (*body_begin)(void *arg, const struct queue_msg *m, struct smtpd_refusal *no);
-	int (*body_add)(void *arg, slice bytes, struct err *e);
+	/* Before any of the header is added; left_out from the arena given. May be NULL. */
+	int (*header)(void *arg, struct smtpd_header *h, struct arena *a, struct smtpd_refusal *no);
+	/* behind: bytes behind the header, as transmitted; else of the header, as stored. */
+	int (*body_add)(void *arg, slice bytes, bool behind, struct err *e);
 	void (*body_cancel)(void *arg);
+	/* The message is whole and nothing is wrong with its form. May be NULL. */
+	int (*verdict)(void *arg, struct smtpd_verdict *v, struct smtpd_refusal *no);
 	/* Ends the body and makes message and recipients durable. m is whole except blob, size
 	 * (given: bytes added), priority and expires_at, which this sets. 0 means: on stable
 	 * storage. */

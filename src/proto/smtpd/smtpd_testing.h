@@ -25,7 +25,7 @@ struct fake {
 	struct buf out; /* what the server said */
 	struct buf kept; /* the messages accepted, see fake_accept */
 	struct buf told; /* refusals reported, and the end */
-	struct buf body;
+	struct buf body, behind; /* all of it; what came behind the header */
 	struct buf last_prefix, last_log;
 	const struct smtpd_client *client;
 	struct smtpd_summary sum;
@@ -188,10 +188,30 @@ static int fake_begin(void *arg, const struct queue_msg *m, struct smtpd_refusal
 	return 0;
 }
 
-static int fake_add(void *arg, slice bytes, struct err *e)
+/* Of this sender X-Forged: is left out, and X-Header: refuses. */
+static int fake_header(void *arg, struct smtpd_header *h, struct arena *a, struct smtpd_refusal *no)
+{
+	struct fake *f = arg;
+	struct header_field field;
+	slice rest = h->block, *out = ARENA_ARRAY(a, slice, header_count(h->block, S("X-Forged")));
+	must(f->open && f->body.n == 0 && h->summary);
+	buf_reset(&f->behind);
+	if (header_count(h->block, S("X-Header")))
+		return err_set(&no->err, ERR_DENIED, "by its header");
+	h->left_out = out;
+	while (!f->what && header_next(&rest, &field))
+		if (slice_ieq(field.name, S("X-Forged")))
+			out[h->nleft_out++] = field.raw;
+	return 0;
+}
+
+static int fake_add(void *arg, slice bytes, bool behind, struct err *e)
 {
 	struct fake *f = arg;
 	must(f->open && bytes.n > 0);
+	must(behind || f->behind.n == 0);
+	if (behind)
+		buf_put(&f->behind, bytes);
 	buf_put(&f->body, bytes);
 	if (slice_find(buf_slice(&f->body), S("DISK IS FULL")) < f->body.n)
 		return err_set(e, ERR_LIMIT, "no space left");
@@ -206,6 +226,22 @@ static void fake_cancel(void *arg)
 	must(f->open);
 	f->open = false;
 	f->cancels++;
+}
+
+/* Refuses bodies that say so; of one sender it adds a field and an event. */
+static int fake_judge(void *arg, struct smtpd_verdict *v, struct smtpd_refusal *no)
+{
+	struct fake *f = arg;
+	must(f->open && v->msg->size == f->body.n);
+	if (slice_find(buf_slice(&f->behind), S("REFUSE ME")) < f->behind.n) {
+		buf_put(v->log, S("1 judged because=body\n"));
+		return smtpd_refuse(no, 550, "5.7.1", "Judged");
+	}
+	if (slice_eq(v->msg->sender, S("judged@x.test"))) {
+		buf_put(v->top, S("X-Judged: yes\r\n"));
+		buf_put(v->log, S("1 judged\n"));
+	}
+	return 0;
 }
 
 /* "FLAGS from -> to(dest) to(dest)|body" and a newline. */
@@ -276,7 +312,9 @@ static const struct smtpd_ops fake_ops = {
 	.mail = fake_mail,
 	.rcpt = fake_rcpt,
 	.body_begin = fake_begin,
+	.header = fake_header,
 	.body_add = fake_add,
+	.verdict = fake_judge,
 	.body_cancel = fake_cancel,
 	.accept = fake_accept,
 	.refused = fake_refused,
@@ -287,7 +325,7 @@ static inline void fake_init(struct fake *f, size_t limit)
 {
 	*f = (struct fake){
 		.out = BUF(limit), .kept = BUF(limit), .told = BUF(limit), .body = BUF(limit)};
-	f->last_prefix = f->last_log = BUF(limit);
+	f->last_prefix = f->last_log = f->behind = BUF(limit);
 	smtpd_hub_init(&f->hub);
 }
 
@@ -298,6 +336,7 @@ static inline void fake_done(struct fake *f)
 	buf_done(&f->kept);
 	buf_done(&f->told);
 	buf_done(&f->body);
+	buf_done(&f->behind);
 	buf_done(&f->last_prefix);
 	buf_done(&f->last_log);
 	arena_done(&f->mem);
