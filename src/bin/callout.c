@@ -127,11 +127,11 @@ struct question {
 	instant deadline; /* of all hosts together */
 };
 
-static struct smtpc_config session_config(
-	const struct callout *c, const struct question *q, const struct host *h, enum smtpc_tls tls)
+static struct smtpc_config session_config(const struct callout *c, const struct question *q,
+	const struct host *h, const struct tls_policy *p)
 {
 	int64_t t = c->cfg.conf->timeout;
-	struct smtpc_config cfg = way_config(&q->way, h, tls);
+	struct smtpc_config cfg = way_config(&q->way, h, p);
 	cfg.helo = c->cfg.helo;
 	cfg.ctx = c->cfg.tls;
 	cfg.timeouts = (struct smtpc_timeouts){
@@ -150,20 +150,21 @@ static enum callout_kind judge(const struct smtpc_result *r)
 }
 
 /* True: this host gave an answer, maybe that it does not know. */
-static bool ask_host(struct callout *c, const struct question *q, const struct host *h,
-	enum smtpc_tls tls, struct arena *a, struct callout_answer *ret)
+static bool ask_by(struct callout *c, const struct question *q, const struct host *h,
+	struct tls_policy *p, struct arena *a, struct callout_answer *ret)
 {
 	AUTO(smtpc) struct smtpc *s = NULL;
 	struct smtpc_result result = {0};
 	struct smtpc_info info;
 	struct err e;
-	const struct smtpc_config cfg = session_config(c, q, h, tls);
+	const struct smtpc_config cfg = session_config(c, q, h, p);
 	if (smtpc_connect(&h->addr, NULL, &cfg, &s, &e) < 0) {
 		*ret = (struct callout_answer){CALLOUT_UNKNOWN, arena_dup(a, slice_z(e.text))};
 		smtpc_info(s, &info);
-		if (info.tls_failed && tls == SMTPC_TLS_MAYBE) {
+		if (info.tls_failed && p->level == TLS_LEVEL_MAYBE) {
 			smtpc_close(take(&s));
-			return ask_host(c, q, h, SMTPC_TLS_NEVER, a, ret);
+			p->level = TLS_LEVEL_NEVER;
+			return ask_by(c, q, h, p, a, ret);
 		}
 		hosts_health_failed(c->health, &h->addr, instant_now());
 		return false;
@@ -173,6 +174,20 @@ static bool ask_host(struct callout *c, const struct question *q, const struct h
 	*ret = (struct callout_answer){judge(&result), result.text};
 	smtpc_quit(take(&s));
 	return true;
+}
+
+static bool ask_host(struct callout *c, const struct question *q, const struct host *h,
+	struct arena *a, struct callout_answer *ret)
+{
+	const struct tls_rules rules = way_rules(&q->way, c->cfg.dns);
+	const struct tls_domain domain = {.rules = &rules};
+	enum tls_failure failure;
+	struct tls_policy p;
+	struct result why;
+	if (tls_policy_host(&domain, h, q->deadline, a, &p, &why, &failure) == 0)
+		return ask_by(c, q, h, &p, a, ret);
+	*ret = (struct callout_answer){CALLOUT_UNKNOWN, why.text};
+	return false;
 }
 
 static void ask_route(
@@ -196,7 +211,7 @@ static void ask_route(
 		return;
 	}
 	for (size_t i = 0; i < n && instant_now() < want.deadline; i++)
-		if (ask_host(c, q, &hosts[i], q->way.tls, a, ret))
+		if (ask_host(c, q, &hosts[i], a, ret))
 			return;
 	set_down(c, q->route->name);
 }

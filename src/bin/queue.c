@@ -7,9 +7,12 @@
 
 #include "base/mem.h"
 #include "bin/keys_client.h"
+#include "mail/sts.h"
 #include "run/log.h"
 #include "run/loop.h"
 #include "run/metrics.h"
+#include "store/report.h"
+#include "store/tlspolicy.h"
 
 METRIC_GAUGE(in_memory, "posthouse_queue_window", "", "Groups in memory.");
 METRIC_GAUGE(waiting, "posthouse_queue_window_waiting", "", "Of these waiting.");
@@ -182,11 +185,35 @@ static void report_metrics(void *arg)
 	} while (co_sleep(instant_in(SECOND), &e) == 0);
 }
 
+/* Said once, where somebody looks for the reason why nothing is verified. */
+static void tell_about_dane(const struct queue *q)
+{
+	const struct delivery_conf *c = q->settings->config.delivery;
+	if (!dns_validates(q->dns) && (c->dane || c->tls == SMTPC_TLS_DANE))
+		log_info(NULL, "queue.dane_off",
+			F("reason", S("[dns] trust_anchor is not set: answers are not validated")));
+}
+
+/* A database that cannot be read costs no mail: policies are fetched again, and remembered until
+ * the process ends. */
+static void open_policies(struct queue *q)
+{
+	const struct config *c = &q->settings->config;
+	struct err e;
+	tell_about_dane(q);
+	if (sql_open(c->server->data, TLSPOLICY_DB, &q->tlspolicy_db, &e) < 0)
+		log_error(NULL, "mta-sts.database", F("error", &e));
+	q->sts = sts_new(q->dns, c->tls->ca, q->tlspolicy_db);
+	if (sts_load(q->sts, &e) < 0)
+		log_error(NULL, "mta-sts.database", F("error", &e));
+}
+
 static int queue_open(struct role_env *env, struct err *e)
 {
 	struct queue *q = env->self;
 	if (open_store(q, e) < 0 || dns_open(q->settings->config.dns, &q->dns, e) < 0)
 		return -1;
+	open_policies(q);
 	directory_set_postmaster(q->directory, q->settings->config.postmaster);
 	q->health = hosts_health_new();
 	make_flow(q);
@@ -194,6 +221,7 @@ static int queue_open(struct role_env *env, struct err *e)
 	q->ready = true;
 	group_go(&q->workers, "queue.sweep", queue_feed_sweeper, q);
 	group_go(&q->workers, "queue.metrics", report_metrics, q);
+	group_go(&q->workers, "queue.mta-sts", sts_refresher, q->sts);
 	return 0;
 }
 
@@ -238,6 +266,7 @@ static void queue_reload(void *arg, slice path, slice text)
 	q->settings = s;
 	log_set_level((enum log_level)s->config.log->level);
 	if (q->ready) {
+		sts_set_ca(q->sts, s->config.tls->ca);
 		settle_configure(q->settle, &s->bounce, &s->retry);
 		q->flow_config = flow_of(&s->config);
 		flow_configure(q->flow, &q->flow_config);
@@ -285,6 +314,7 @@ static void queue_stop(void *arg, enum proc_stop how, instant deadline)
 	}
 	group_cancel(&q->workers);
 	group_join(&q->workers);
+	sts_drain(q->sts);
 	loop_stop();
 }
 
@@ -297,6 +327,7 @@ static void queue_close(struct role_env *env)
 		flow_free(q->flow);
 		hosts_health_free(q->health);
 	}
+	sts_free(q->sts);
 	dns_close(q->dns);
 	commit_free(q->queue_commit);
 	commit_free(q->trace_commit);
@@ -308,6 +339,7 @@ static void queue_close(struct role_env *env)
 	sql_close(q->trace_db);
 	sql_close(q->load_db);
 	sql_close(q->sweep_db);
+	sql_close(q->tlspolicy_db);
 	directory_close(q->directory);
 	blobs_close(q->blobs);
 	keys_client_free(q->keys);

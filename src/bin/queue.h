@@ -8,6 +8,7 @@
  *	queue_feed.c	datagrams, sweeping, loading
  *	queue_session.c	a session of flow: group after group of one destination
  *	queue_smtp.c	connecting and sending
+ *	queue_tls.c	how safe connections must be, and what is counted of it
  *	queue_settings.c what comes from the configuration
  */
 #pragma once
@@ -36,6 +37,8 @@ enum {
 	QUEUE_ATTEMPT_MOST_S = 600, /* no further host is tried after that */
 	QUEUE_FLUSH_S = 20, /* for results still to be written when the process ends */
 	QUEUE_GATHER_MS = 4, /* ends of messages wait that long to reach the disk together */
+	QUEUE_POLICY_AGE_S =
+		300, /* of a connection to a domain; then its TLS policy is asked again */
 	QUEUE_REROUTE_AGE_S = 10, /* routes of younger messages are not decided again */
 };
 
@@ -56,6 +59,8 @@ int queue_settings_new(struct config *c, const struct net_addr *interfaces, size
 void queue_settings_unref(struct queue_settings *s);
 
 struct keys_client;
+struct report_counter;
+struct sts;
 struct queue {
 	struct role_env *env;
 	struct arena mem;
@@ -72,6 +77,9 @@ struct queue {
 	struct link *keys_link;
 	struct keys_client *keys;
 	struct dns *dns;
+	struct sql *tlspolicy_db;
+	struct sts *sts;
+	struct report_counter *reports;
 	struct hosts_health *health;
 
 	struct flow *flow;
@@ -136,8 +144,9 @@ struct queue_session {
 	struct host host;
 	struct arena host_mem;
 	char tls_text[128];
-	bool lmtp, verified;
+	bool lmtp;
 	unsigned sent;
+	instant opened;
 
 	/* of the present group */
 	struct arena mem;

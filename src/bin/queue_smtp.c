@@ -6,7 +6,7 @@
  */
 #include "base/mem.h"
 #include "bin/queue.h"
-#include "bin/way.h"
+#include "bin/queue_tls.h"
 #include "run/log.h"
 #include "run/metrics.h"
 #include "run/pool.h"
@@ -50,9 +50,6 @@ static int find_way(struct queue_session *s, struct way *ret, struct result *ret
 		}
 		*ret = way_by_route(&r, c);
 	}
-	/* RFC 8689 4.2: only over TLS whose certificate verifies. */
-	if (s->letter->m.flags & MSG_REQUIRETLS)
-		ret->tls = SMTPC_TLS_HOST;
 	return 0;
 }
 
@@ -75,11 +72,11 @@ static int find_hosts(struct queue_session *s, const struct way *w, struct host 
 
 /* ---- connecting ---- */
 
-static struct smtpc_config client_config(
-	struct queue_session *s, const struct way *w, const struct host *h, enum smtpc_tls tls)
+static struct smtpc_config client_config(struct queue_session *s, const struct way *w,
+	const struct host *h, const struct tls_policy *p)
 {
 	const struct delivery_conf *c = s->settings->config.delivery;
-	struct smtpc_config cfg = way_config(w, h, tls);
+	struct smtpc_config cfg = way_config(w, h, p);
 	cfg.helo = s->settings->helo;
 	cfg.ctx = s->settings->tls;
 	cfg.timeouts = (struct smtpc_timeouts){.connect = c->connect_timeout,
@@ -96,32 +93,6 @@ static const struct net_addr *source_for(const struct queue_session *s, const st
 	return h->addr.ss.ss_family != AF_UNIX && source->len ? source : NULL;
 }
 
-static int connect_once(
-	struct queue_session *s, const struct way *w, const struct host *h, enum smtpc_tls tls)
-{
-	struct smtpc_config cfg = client_config(s, w, h, tls);
-	struct err e;
-	metric_add(&connects, 1);
-	return smtpc_connect(&h->addr, source_for(s, h), &cfg, &s->smtp, &e);
-}
-
-/* One host; after a handshake that failed, and nobody asked for TLS, once more in clear. */
-static int connect_host(struct queue_session *s, const struct way *w, const struct host *h)
-{
-	s->tls_text[0] = 0;
-	if (connect_once(s, w, h, w->tls) == 0)
-		return 0;
-	struct smtpc_info info;
-	smtpc_info(s->smtp, &info);
-	if (!info.tls_failed || w->tls != SMTPC_TLS_MAYBE || co_cancelled())
-		return -1;
-	slice why = smtpc_failure(s->smtp)->text; /* for the trace: this mail went in clear */
-	snprintf(s->tls_text, sizeof s->tls_text, "none: %.*s", SFMT(why));
-	smtpc_close(take(&s->smtp));
-	metric_add(&tls_fallbacks, 1);
-	return connect_once(s, w, h, SMTPC_TLS_NEVER);
-}
-
 static slice reply_of(struct arena *a, const struct smtpc_result *r)
 {
 	if (r->code)
@@ -131,16 +102,11 @@ static slice reply_of(struct arena *a, const struct smtpc_result *r)
 
 static void note_connection(struct queue_session *s, const struct way *w, const struct host *h)
 {
-	struct smtpc_info info;
-	smtpc_info(s->smtp, &info);
 	arena_reset(&s->host_mem);
-	s->host = (struct host){arena_dup(&s->host_mem, h->name), h->addr};
+	s->host = (struct host){.name = arena_dup(&s->host_mem, h->name), .addr = h->addr};
 	s->lmtp = w->lmtp;
 	s->sent = 0;
-	s->verified = info.tls && info.tls_info.verified;
-	if (info.tls)
-		snprintf(s->tls_text, sizeof s->tls_text, "%s %s%s", info.tls_info.version,
-			info.tls_info.cipher, s->verified ? " verified" : "");
+	s->opened = instant_now();
 }
 
 static void note_attempt(
@@ -156,16 +122,92 @@ static void note_attempt(
 	};
 }
 
+/* One try; what came of TLS is told. */
+static int connect_once(struct queue_session *s, const struct way *w, const struct tls_domain *d,
+	const struct host *h, const struct tls_policy *p)
+{
+	struct smtpc_config cfg = client_config(s, w, h, p);
+	struct smtpc_info info;
+	struct err e;
+	metric_add(&connects, 1);
+	int r = smtpc_connect(&h->addr, source_for(s, h), &cfg, &s->smtp, &e);
+	smtpc_info(s->smtp, &info);
+	if (r < 0)
+		queue_tls_failed(s, d, h, p, &info);
+	else
+		queue_tls_connected(s, d, h, p, &info);
+	return r;
+}
+
+/* After a handshake that failed, and nobody asked for TLS, once more in clear. */
+static int connect_by(struct queue_session *s, const struct way *w, const struct tls_domain *d,
+	const struct host *h, struct tls_policy *p)
+{
+	struct smtpc_info info;
+	if (connect_once(s, w, d, h, p) == 0)
+		return 0;
+	smtpc_info(s->smtp, &info);
+	if (!info.tls_failed || p->level != TLS_LEVEL_MAYBE || co_cancelled())
+		return -1;
+	slice why = smtpc_failure(s->smtp)->text; /* for the trace: this mail went in clear */
+	snprintf(s->tls_text, sizeof s->tls_text, "none: %.*s", SFMT(why));
+	smtpc_close(take(&s->smtp));
+	metric_add(&tls_fallbacks, 1);
+	p->level = TLS_LEVEL_NEVER;
+	return connect_once(s, w, d, h, p);
+}
+
 /* What the last host that failed said, kept when the session is closed. */
-static struct result failure_of(struct queue_session *s, const struct host *h)
+static struct result failure_of(
+	struct queue_session *s, const struct host *h, const struct tls_policy *p)
 {
 	const struct smtpc_result *f = smtpc_failure(s->smtp);
+	bool about_tls = f->stage == SMTPC_AT_TLS;
+	slice reply = reply_of(&s->mem, f);
 	return (struct result){
 		.kind = RESULT_DEFERRED,
 		.status = f->status,
 		.mta = f->code ? h->name : (slice){0},
-		.text = reply_of(&s->mem, f),
+		.text = about_tls ? queue_tls_reason(&s->mem, p, reply) : reply,
 	};
+}
+
+/* RFC 8689 4.2.1: then the next host is tried; 5.7.30 when there is none. */
+static bool lacks_requiretls(const struct queue_session *s)
+{
+	return (s->letter->m.flags & MSG_REQUIRETLS) && !smtpc_can_require_tls(s->smtp);
+}
+
+static int refuse_unfit(struct queue_session *s, const struct host *h, struct result *ret_why)
+{
+	*ret_why = (struct result){.kind = RESULT_FAILED,
+		.status = STATUS(5, 7, 30),
+		.text = arena_printf(&s->mem,
+			"the message requires TLS, and %.*s does not offer REQUIRETLS",
+			SFMT(h->name))};
+	smtpc_quit(take(&s->smtp));
+	return -1;
+}
+
+/* One host. -1: *ret_why is RESULT_FAILED when this host's answer is a last word. */
+static int connect_host(struct queue_session *s, const struct way *w, const struct tls_domain *d,
+	const struct host *h, struct result *ret_why)
+{
+	struct tls_policy p;
+	enum tls_failure failure;
+	s->tls_text[0] = 0;
+	if (tls_policy_host(d, h, instant_in(MINUTE), &s->mem, &p, ret_why, &failure) < 0) {
+		queue_tls_refused(s, d, h, &p, failure);
+		return -1;
+	}
+	if (connect_by(s, w, d, h, &p) == 0)
+		return lacks_requiretls(s) ? refuse_unfit(s, h, ret_why) : 0;
+	const struct smtpc_result *f = smtpc_failure(s->smtp);
+	*ret_why = failure_of(s, h, &p);
+	if (s->kind == ROUTE_SMTP && f->kind == SMTPC_PERM && f->code)
+		ret_why->kind = RESULT_FAILED;
+	smtpc_close(take(&s->smtp));
+	return -1;
 }
 
 /*
@@ -178,21 +220,18 @@ static int connect_any(struct queue_session *s, const struct way *w, const struc
 {
 	instant start = instant_now();
 	int64_t started_at = wall_now();
-	bool all_refuse = s->kind == ROUTE_SMTP;
+	const struct tls_domain *d = queue_tls_domain(s, w);
+	bool all_refuse = true;
 	for (size_t i = 0; i < n; i++) {
-		if (connect_host(s, w, &v[i]) == 0) {
+		if (connect_host(s, w, d, &v[i], ret_why) == 0) {
 			hosts_health_ok(s->q->health, &v[i].addr);
 			note_connection(s, w, &v[i]);
 			note_attempt(s, &s->host, started_at, false);
 			return 0;
 		}
 		metric_add(&connect_failures, 1);
-		all_refuse = all_refuse && smtpc_failure(s->smtp)->kind == SMTPC_PERM &&
-			     smtpc_failure(s->smtp)->code;
-		*ret_why = failure_of(s, &v[i]);
-		s->tls_text[0] = 0;
+		all_refuse = all_refuse && ret_why->kind == RESULT_FAILED;
 		note_attempt(s, &v[i], started_at, false);
-		smtpc_close(take(&s->smtp));
 		if (co_cancelled())
 			return -1;
 		hosts_health_failed(s->q->health, &v[i].addr, instant_now());
@@ -201,9 +240,8 @@ static int connect_any(struct queue_session *s, const struct way *w, const struc
 		if (instant_now() - start > QUEUE_ATTEMPT_MOST_S * SECOND)
 			break;
 	}
-	if (all_refuse)
-		ret_why->kind = RESULT_FAILED;
-	else if (ret_why->status.cls == 5) /* we try again: towards the sender it is a delay */
+	ret_why->kind = all_refuse ? RESULT_FAILED : RESULT_DEFERRED;
+	if (!all_refuse && ret_why->status.cls == 5) /* a delay, towards the sender */
 		ret_why->status.cls = 4;
 	return -1;
 }
@@ -368,16 +406,29 @@ static bool send_all(struct queue_session *s, struct queue_smtp_outcome *ret)
 
 /* ---- one group ---- */
 
+/* Not for mail that demands more than the connection gives, nor when its policy may be out of date.
+ */
+static bool is_safe_enough(const struct queue_session *s)
+{
+	return !lacks_requiretls(s) &&
+	       (s->kind != ROUTE_SMTP || instant_now() - s->opened < QUEUE_POLICY_AGE_S * SECOND);
+}
+
 static bool can_reuse(struct queue_session *s)
 {
 	if (!s->smtp)
 		return false;
-	bool wrong_tls = (s->letter->m.flags & MSG_REQUIRETLS) && !s->verified;
-	if (!wrong_tls && s->sent < (unsigned)s->settings->config.delivery->reuse_messages &&
+	if (is_safe_enough(s) && s->sent < (unsigned)s->settings->config.delivery->reuse_messages &&
 		smtpc_usable(s->smtp))
 		return true;
 	queue_smtp_close(s);
 	return false;
+}
+
+/* The message asked for more than others do: nothing is said about the destination. */
+static bool is_particular(const struct queue_session *s, const struct result *why)
+{
+	return (s->letter->m.flags & MSG_REQUIRETLS) && why->status.subject == 7;
 }
 
 /* Opens a connection; false with the outcome when that is the end of it. */
@@ -396,7 +447,10 @@ static bool open_connection(struct queue_session *s, struct queue_smtp_outcome *
 	}
 	if (connect_any(s, &way, hosts, n, &why) == 0)
 		return true;
-	*ret = all_get(s, why, FLOW_UNREACHABLE, why.kind != RESULT_FAILED);
+	if (is_particular(s, &why))
+		*ret = all_get(s, why, FLOW_OK, false);
+	else
+		*ret = all_get(s, why, FLOW_UNREACHABLE, why.kind != RESULT_FAILED);
 	return false;
 }
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 #include "bin/config.h"
-#include "mail/hosts.h"
+#include "mail/tls_policy.h"
 #include "proto/smtpc/smtpc.h"
 #include "store/directory.h"
 
@@ -23,6 +23,8 @@ extern const char *const way_tls_words[];
 struct way way_to_domain(const struct delivery_conf *c);
 /* Borrows the route's strings. */
 struct way way_by_route(const struct route *r, const struct delivery_conf *c);
-/* One connection; `tls` is the way's, or NEVER after a handshake that failed. Timeouts are the
- * caller's to fill in. */
-struct smtpc_config way_config(const struct way *w, const struct host *h, enum smtpc_tls tls);
+/* What its hosts must offer, for tls_policy_host. To a domain the caller adds DANE and MTA-STS. */
+struct tls_rules way_rules(const struct way *w, struct dns *d);
+/* One connection under that policy. Timeouts are the caller's to fill in. */
+struct smtpc_config way_config(
+	const struct way *w, const struct host *h, const struct tls_policy *p);

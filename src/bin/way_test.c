@@ -31,7 +31,8 @@ TEST(way_tls_of_a_route)
 		enum smtpc_tls tls;
 	} cases[] = {{S_INIT("none"), SMTPC_TLS_NEVER}, {S_INIT("opportunistic"), SMTPC_TLS_MAYBE},
 		{S_INIT("required"), SMTPC_TLS_ALWAYS}, {S_INIT("ca"), SMTPC_TLS_CA},
-		{S_INIT("host"), SMTPC_TLS_HOST}, {S_INIT("nonsense"), SMTPC_TLS_HOST}};
+		{S_INIT("host"), SMTPC_TLS_HOST}, {S_INIT("dane"), SMTPC_TLS_DANE},
+		{S_INIT("nonsense"), SMTPC_TLS_HOST}};
 	const struct delivery_conf c = {.port = 25, .tls = SMTPC_TLS_NEVER};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const struct route r = {.protocol = S("smtp"), .tls = cases[i].word};
@@ -45,7 +46,8 @@ TEST(way_implicit_tls_on_465)
 	const struct route r = {.protocol = S("smtp"), .tls = S("opportunistic")};
 	const struct way w = way_by_route(&r, &c);
 	struct host submissions = at_port(465), mx = at_port(25);
-	CHECK(way_config(&w, &submissions, w.tls).tls_implicit);
-	CHECK(!way_config(&w, &submissions, SMTPC_TLS_NEVER).tls_implicit);
-	CHECK(!way_config(&w, &mx, w.tls).tls_implicit);
+	const struct tls_policy maybe = {.level = TLS_LEVEL_MAYBE}, never = {0};
+	CHECK(way_config(&w, &submissions, &maybe).tls_implicit);
+	CHECK(!way_config(&w, &submissions, &never).tls_implicit);
+	CHECK(!way_config(&w, &mx, &maybe).tls_implicit);
 }

@@ -125,6 +125,8 @@ struct gather {
 	size_t n;
 	bool unsure; /* a lookup failed for now */
 	bool self; /* an address was ours */
+	bool mx_secure;
+	slice domain_canon;
 	char text[200];
 };
 
@@ -151,12 +153,18 @@ static bool have_addr(const struct gather *g, const struct net_addr *addr)
 	return false;
 }
 
-static void add_addr(struct gather *g, slice name, const struct net_addr *addr)
+static void add_addr(
+	struct gather *g, slice name, const struct net_addr *addr, const struct dns_answer *dns)
 {
 	if (hosts_is_self_addr(g->w->self, addr))
 		g->self = true;
 	else if (g->n < HOSTS_MAX && !have_addr(g, addr))
-		g->v[g->n++] = (struct host){name, *addr};
+		g->v[g->n++] = (struct host){.name = name,
+			.addr = *addr,
+			.canon = dns ? dns->canon : (slice){0},
+			.secure = dns && dns->secure,
+			.mx_secure = g->mx_secure,
+			.domain_canon = g->domain_canon};
 }
 
 static void add_name(struct gather *g, slice name, uint16_t port)
@@ -170,7 +178,7 @@ static void add_name(struct gather *g, slice name, uint16_t port)
 	}
 	for (size_t i = 0; i < answer.n; i++) {
 		set_port(&answer.v[i], port);
-		add_addr(g, name, &answer.v[i]);
+		add_addr(g, name, &answer.v[i], &answer.dns);
 	}
 }
 
@@ -230,7 +238,7 @@ static int for_literal(
 		addr.len = sizeof *s;
 	}
 	set_port(&addr, g->w->port);
-	add_addr(g, literal, &addr);
+	add_addr(g, literal, &addr, NULL);
 	if (g->self)
 		return loops(g->a, literal, ret_why);
 	return gathered(g, literal, ret, ret_n, ret_why);
@@ -273,6 +281,8 @@ int hosts_for_domain(const struct hosts_want *w, slice domain, struct arena *a, 
 		return why(ret_why, RESULT_FAILED, STATUS(5, 1, 10),
 			arena_printf(
 				a, "domain %.*s does not accept mail (null MX)", SFMT(domain)));
+	g.mx_secure = mx.dns.secure;
+	g.domain_canon = mx.dns.canon;
 	bool loop;
 	size_t n = hosts_prune_self(w->self, mx.v, mx.n, &loop);
 	if (loop)
@@ -295,7 +305,7 @@ static void add_listed(struct gather *g, slice word)
 		char ip[NET_TEXT_MAX];
 		bool is_ip = addr.ss.ss_family != AF_UNIX;
 		add_addr(g, is_ip ? arena_dup(g->a, slice_of(ip, net_print_ip(&addr, ip))) : word,
-			&addr);
+			&addr, NULL);
 		return;
 	}
 	uint64_t port = g->w->port;

@@ -34,6 +34,11 @@ void hosts_add_listening(const struct net_addr *listen, const struct net_addr *i
 struct host {
 	slice name; /* for TLS and the trace; "[192.0.2.1]" of a literal */
 	struct net_addr addr;
+	/* What DNSSEC says of them, for DANE (tls_policy.h). */
+	slice canon; /* the name after CNAMEs; empty: not looked up */
+	bool secure; /* the addresses are validated */
+	bool mx_secure; /* and so are the domain's MX records, or that it has none */
+	slice domain_canon; /* of the domain, after CNAMEs; empty for a route's hosts */
 };
 
 /* Which hosts work. One table a process. */

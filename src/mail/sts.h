@@ -51,7 +51,7 @@ void sts_set_ca(struct sts *s, slice ca_file); /* after a reload */
 struct sts_answer {
 	bool found; /* a policy is in force, of any mode */
 	struct mta_sts_policy policy; /* lives in the arena */
-	slice id;
+	slice id, text; /* of the policy in force */
 	enum tls_failure failure; /* the last fetch failed (an older policy may be in force) */
 	slice why;
 };
@@ -61,4 +61,6 @@ void sts_get(
 	struct sts *s, slice domain, instant deadline, struct arena *a, struct sts_answer *ret);
 
 void sts_refresher(void *sts); /* coroutine: refreshes until cancelled */
-void sts_free(struct sts *s); /* nobody asks any more; what was to be written is */
+/* In a coroutine, when nobody asks any more: all is written. */
+void sts_drain(struct sts *s);
+void sts_free(struct sts *s); /* drained; NULL is fine */

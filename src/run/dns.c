@@ -22,6 +22,7 @@ struct dns {
 	int fd;
 	enum dns_order order;
 	int64_t timeout;
+	bool validates;
 	unsigned in_flight;
 	struct co *pump; /* the one that reads; a cancelled one may still be on its way out */
 	unsigned pumps;
@@ -76,12 +77,13 @@ static const struct conf_key dns_keys[] = {
 		"recurse 模式的根服务器文件；留空则使用内置列表。"),
 	CONF_KEY_PATH(struct dns_config, trust_anchor, "",
 		"File with the DNSSEC trust anchor, on Debian /usr/share/dns/root.key of the "
-		"package dns-root-data. With it an answer that fails validation counts as none, and "
-		"the mail waits; certificates are not looked up in the DNS (DANE). When empty, "
-		"answers are not validated.",
+		"package dns-root-data. With it an answer that fails validation counts as none, "
+		"and "
+		"the mail waits; only with it are certificates looked up in the DNS (DANE). When "
+		"empty, answers are not validated.",
 		"DNSSEC 信任锚文件，Debian 上为 dns-root-data 软件包的 "
 		"/usr/share/dns/root.key。设置后，未通过验证的应答视为没有应答，邮件等待；"
-		"不在 DNS 中查找证书（DANE）。留空则不验证应答。"),
+		"仅在设置后才通过 DNS 查证对方证书（DANE）。留空则不验证应答。"),
 	CONF_KEY_ENUM(struct dns_config, order, "ipv6-first", order_words,
 		"Which addresses of a host to use, and in which order.",
 		"使用主机的哪类地址及其先后次序。"),
@@ -227,6 +229,7 @@ int dns_open(const struct dns_config *cfg, struct dns **ret, struct err *e)
 	must(d->ub != NULL);
 	d->order = (enum dns_order)cfg->order;
 	d->timeout = cfg->timeout;
+	d->validates = cfg->trust_anchor.n > 0;
 	pool_call(opening_run, &opening);
 	if (opening.result < 0) {
 		ub_ctx_delete(d->ub);
@@ -249,6 +252,11 @@ void dns_close(struct dns *d)
 	loop_forget_fd(d->fd);
 	ub_ctx_delete(d->ub);
 	free(d);
+}
+
+bool dns_validates(const struct dns *d)
+{
+	return d->validates;
 }
 
 enum dns_order dns_order_of(const struct dns *d)

@@ -41,9 +41,11 @@ struct dns_config {
 extern const struct conf_section dns_section;
 
 struct dns;
-/* In the process that uses it, after loop_init (in a coroutine: and pool_init); starts a thread at the
- * first lookup. ERR_PERM with a reason. */
+/* In the process that uses it, after loop_init (in a coroutine: and pool_init); starts a thread at
+ * the first lookup. ERR_PERM with a reason. */
 int dns_open(const struct dns_config *cfg, struct dns **ret, struct err *e);
+/* A trust anchor is configured: `secure` can be believed. */
+bool dns_validates(const struct dns *d);
 void dns_close(struct dns *d); /* no lookup may be under way */
 
 /* ---- lookups ---- */

@@ -54,7 +54,8 @@ struct route {
 			it; may be empty (then only domains name it) */
 	slice protocol; /* "smtp" or "lmtp" */
 	slice hosts; /* "host[:port] ..." tried by health, in order; "[192.0.2.1]:25" */
-	slice tls; /* "opportunistic", "required" (any certificate), "ca", "host", "none" */
+	slice tls; /* "opportunistic", "required" (any certificate), "ca", "host", "dane",
+		      "none" */
 	slice auth_user, auth_secret; /* SASL at the next hop; may be empty */
 	bool disabled;
 };

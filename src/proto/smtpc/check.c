@@ -22,12 +22,13 @@ static struct smtpc_result perm(enum smtpc_stage at, struct status_code status, 
 	return smtpc_result_own(SMTPC_PERM, at, status, text);
 }
 
-/* RFC 8689 4.2.1: the peer must offer it, over TLS whose certificate verified for its name. */
-static bool can_require_tls(const struct smtpc *s)
+/* RFC 8689 4.2.1: the peer must offer it, over TLS whose certificate verified for a name that
+ * nobody on the way could have made up. */
+bool smtpc_can_require_tls(const struct smtpc *s)
 {
 	struct tls_info info;
-	if (!(s->caps.caps & SMTP_CAP_REQUIRETLS) || !tls_active(s->io) ||
-		s->cfg.tls != SMTPC_TLS_HOST)
+	if (!(s->caps.caps & SMTP_CAP_REQUIRETLS) || !s->io || !tls_active(s->io) ||
+		s->cfg.tls < SMTPC_TLS_HOST || !s->cfg.authentic)
 		return false;
 	tls_get_info(s->io, &info);
 	return info.verified;
@@ -58,7 +59,7 @@ static bool mail_fits(const struct tx *t, struct smtpc_result *ret_why)
 		 !(c->caps & SMTP_CAP_SMTPUTF8))
 		*ret_why = perm(SMTPC_AT_MAIL, STATUS(5, 6, 7),
 			S("the message is internationalized, the peer does not offer SMTPUTF8"));
-	else if ((m->flags & SMTPC_REQUIRETLS) && !can_require_tls(t->s))
+	else if ((m->flags & SMTPC_REQUIRETLS) && !smtpc_can_require_tls(t->s))
 		*ret_why = perm(SMTPC_AT_MAIL, STATUS(5, 7, 30),
 			S("the message requires TLS, the peer does not offer REQUIRETLS over a "
 			  "verified connection"));

@@ -26,6 +26,8 @@ static struct smtpc *session_new(const struct smtpc_config *cfg)
 	s->cfg = *cfg;
 	s->cfg.helo = arena_dup(&s->mem, cfg->helo);
 	s->cfg.host = arena_dup(&s->mem, cfg->host);
+	for (size_t i = 0; i < cfg->nnames; i++)
+		s->cfg.names[i] = arena_dup(&s->mem, cfg->names[i]);
 	s->cfg.auth_user = arena_dup(&s->mem, cfg->auth_user);
 	s->cfg.auth_password.value = arena_dup(&s->mem, cfg->auth_password.value);
 	struct smtpc_timeouts *t = &s->cfg.timeouts;
@@ -90,23 +92,44 @@ static int hello(struct smtpc *s)
 }
 
 /* RFC 3463 X.7.5: cryptographic failure. */
-static int tls_failure(struct smtpc *s, const char *what, const struct err *e)
+static int tls_failure(
+	struct smtpc *s, enum tls_failure failure, const char *what, const struct err *e)
 {
 	slice text = arena_printf(&s->mem, "tls: %s%s%s", what, e ? ": " : "", e ? e->text : "");
 	s->tls_failed = true;
+	s->tls_failure = failure;
 	s->lost |= e != NULL; /* a handshake went wrong; without one we may still say goodbye */
 	return smtpc_refused(s, smtpc_result_own(SMTPC_TEMP, SMTPC_AT_TLS, STATUS(4, 7, 5), text));
 }
 
+static enum tls_verify verification(enum smtpc_tls tls)
+{
+	switch (tls) {
+	case SMTPC_TLS_CA:
+		return TLS_VERIFY_CA;
+	case SMTPC_TLS_HOST:
+		return TLS_VERIFY_HOST;
+	case SMTPC_TLS_DANE:
+		return TLS_VERIFY_DANE;
+	default:
+		return TLS_OPPORTUNISTIC;
+	}
+}
+
 static int handshake(struct smtpc *s)
 {
-	enum tls_verify v = s->cfg.tls == SMTPC_TLS_HOST ? TLS_VERIFY_HOST
-			    : s->cfg.tls == SMTPC_TLS_CA ? TLS_VERIFY_CA
-							 : TLS_OPPORTUNISTIC;
+	const struct smtpc_config *c = &s->cfg;
+	struct tls_want want = {.host = c->host,
+		.verify = verification(c->tls),
+		.tlsa = c->tlsa,
+		.ntlsa = c->ntlsa,
+		.nnames = c->nnames};
+	enum tls_failure why;
 	struct err e;
-	io_set_deadline(s->io, smtpc_in(s, s->cfg.timeouts.command));
-	if (tls_connect(s->io, s->cfg.ctx, s->cfg.host, v, &e) < 0)
-		return tls_failure(s,
+	memcpy(want.names, c->names, sizeof want.names);
+	io_set_deadline(s->io, smtpc_in(s, c->timeouts.command));
+	if (tls_connect_as(s->io, c->ctx, &want, &why, &e) < 0)
+		return tls_failure(s, why,
 			e.kind == ERR_DENIED ? "the certificate is not trusted"
 					     : "handshake failed",
 			&e);
@@ -121,15 +144,18 @@ static int starttls(struct smtpc *s)
 	if (s->cfg.tls == SMTPC_TLS_NEVER || tls_active(s->io))
 		return 0;
 	if (!s->cfg.ctx)
-		return must_have ? tls_failure(s, "required, but not configured here", NULL) : 0;
+		return must_have ? tls_failure(s, TLS_FAIL_NONE,
+					   "required, but not configured here", NULL)
+				 : 0;
 	if (!(s->caps.caps & SMTP_CAP_STARTTLS))
-		return must_have ? tls_failure(s, "required, but the peer does not offer STARTTLS",
-					   NULL)
+		return must_have ? tls_failure(s, TLS_FAIL_STARTTLS,
+					   "required, but the peer does not offer STARTTLS", NULL)
 				 : 0;
 	if (ask(s, SMTPC_AT_TLS, "STARTTLS", (slice){0}) < 0)
 		return -1;
 	if (s->reply.code != 220) {
 		s->tls_failed = true;
+		s->tls_failure = TLS_FAIL_STARTTLS;
 		return must_have ? refused(s, SMTPC_AT_TLS) : 0;
 	}
 	return handshake(s) < 0 ? -1 : 1;
@@ -139,7 +165,8 @@ static int introduce(struct smtpc *s)
 {
 	if (s->cfg.tls_implicit) {
 		if (!s->cfg.ctx)
-			return tls_failure(s, "required, but not configured here", NULL);
+			return tls_failure(
+				s, TLS_FAIL_NONE, "required, but not configured here", NULL);
 		if (handshake(s) < 0)
 			return -1;
 	}
@@ -189,13 +216,15 @@ const struct smtpc_result *smtpc_failure(const struct smtpc *s)
 	return &s->failure;
 }
 
-static void peer_ip(const struct smtpc *s, char to[NET_TEXT_MAX])
+static void both_ips(const struct smtpc *s, struct smtpc_info *ret)
 {
-	struct net_addr a = {.len = sizeof a.ss};
-	to[0] = 0;
-	if (s->io && io_fd(s->io) >= 0 &&
-		getpeername(io_fd(s->io), (struct sockaddr *)&a.ss, &a.len) == 0)
-		to[net_print_ip(&a, to)] = 0;
+	int fd = s->io ? io_fd(s->io) : -1;
+	struct net_addr a = {.len = sizeof a.ss}, own;
+	struct err e;
+	if (fd >= 0 && getpeername(fd, (struct sockaddr *)&a.ss, &a.len) == 0)
+		ret->ip[net_print_ip(&a, ret->ip)] = 0;
+	if (fd >= 0 && net_local_addr(fd, &own, &e) == 0)
+		ret->local_ip[net_print_ip(&own, ret->local_ip)] = 0;
 }
 
 void smtpc_info(const struct smtpc *s, struct smtpc_info *ret)
@@ -211,9 +240,10 @@ void smtpc_info(const struct smtpc *s, struct smtpc_info *ret)
 		.mails = s->mails,
 		.tls = s->io && tls_active(s->io),
 		.tls_failed = s->tls_failed,
+		.tls_failure = s->tls_failure,
 		.auth = s->auth,
 	};
-	peer_ip(s, ret->ip);
+	both_ips(s, ret);
 	if (ret->tls)
 		tls_get_info(s->io, &ret->tls_info);
 }

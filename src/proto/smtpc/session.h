@@ -13,6 +13,7 @@ struct smtpc {
 	bool lost; /* not even for QUIT */
 	bool needs_rset; /* the peer may still hold a transaction */
 	bool tls_failed, auth;
+	enum tls_failure tls_failure;
 	unsigned mails;
 	slice banner, ehlo;
 };

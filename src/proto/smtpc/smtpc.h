@@ -32,6 +32,7 @@ enum smtpc_tls {
 	SMTPC_TLS_ALWAYS, /* any certificate */
 	SMTPC_TLS_CA, /* the chain must verify */
 	SMTPC_TLS_HOST, /* the chain and cfg.host must verify */
+	SMTPC_TLS_DANE, /* one of cfg.tlsa must match */
 };
 
 /* Microseconds; zero takes the default of RFC 5321 4.5.3.2. */
@@ -45,13 +46,21 @@ struct smtpc_timeouts {
 	int64_t quit; /* 5s: QUIT, RSET before reuse takes `command` */
 };
 
-/* Everything is copied but ctx, which must outlive the session. */
+/* Everything is copied but ctx, which must outlive the session, and tlsa, which must outlive its
+ * opening. */
 struct smtpc_config {
 	slice helo; /* our name, or an address literal */
 	bool lmtp;
 	enum smtpc_tls tls;
 	bool tls_implicit; /* TLS from the first byte (port 465) */
 	slice host; /* the peer's name: SNI, verification, reports */
+	const struct dns_tlsa *tlsa; /* SMTPC_TLS_DANE: as in struct tls_want (run/tls.h) */
+	size_t ntlsa;
+	slice names[TLS_NAMES_MAX];
+	size_t nnames;
+	/* RFC 8689: a verified host may be sent mail that requires TLS, because its name is
+	 * authentic (DNSSEC, MTA-STS, or set by the administrator). */
+	bool authentic;
 	struct tls_ctx *ctx; /* NULL: TLS is impossible */
 	slice auth_user; /* empty: no AUTH. Else AUTH is required: no mechanism is a failure */
 	struct secret auth_password;
@@ -108,12 +117,13 @@ struct smtpc_info {
 	slice host; /* as configured */
 	slice banner; /* the greeting's text */
 	slice ehlo; /* the name the peer gave itself, or empty */
-	char ip[NET_TEXT_MAX]; /* "" in memory */
+	char ip[NET_TEXT_MAX], local_ip[NET_TEXT_MAX]; /* "" in memory */
 	unsigned caps; /* enum smtp_cap */
 	uint64_t size_max; /* SIZE, 0: none stated */
 	unsigned rcpt_max, mail_max; /* LIMITS, 0: none stated */
 	unsigned mails; /* transactions so far */
 	bool tls, tls_failed; /* failed: STARTTLS or the handshake went wrong */
+	enum tls_failure tls_failure; /* when failed: what a report would call it */
 	bool auth;
 	struct tls_info tls_info; /* when tls */
 };
@@ -124,7 +134,7 @@ enum smtpc_mail_flags {
 	SMTPC_8BIT = 1, /* bytes above 127 in the body: needs 8BITMIME, else PERM 5.6.3 */
 	SMTPC_BINARY = 2, /* any bytes, any line length: needs BINARYMIME, else PERM 5.6.3 */
 	SMTPC_UTF8 = 4, /* needs SMTPUTF8, else PERM 5.6.7 */
-	SMTPC_REQUIRETLS = 8, /* needs verified TLS and REQUIRETLS, else PERM 5.7.30 (RFC 8689) */
+	SMTPC_REQUIRETLS = 8, /* needs smtpc_can_require_tls, else PERM 5.7.30 (RFC 8689) */
 	SMTPC_RET_HDRS = 16,
 	SMTPC_RET_FULL = 32,
 };
@@ -172,6 +182,10 @@ void smtpc_probe(
 /* Another smtpc_send may be tried: open, not told to go (421, MAILMAX), and silent while it was
  * idle. */
 bool smtpc_usable(struct smtpc *s);
+
+/* Whether mail with SMTPC_REQUIRETLS may go over it: the host is verified, its name authentic, and
+ * it offers REQUIRETLS. */
+bool smtpc_can_require_tls(const struct smtpc *s);
 
 /* Polite end: QUIT, waits shortly for the answer; frees. NULL is fine. */
 void smtpc_quit(struct smtpc *s);
