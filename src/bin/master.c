@@ -151,9 +151,16 @@ static int start_prepare(struct master *m, struct err *e)
 	return 0;
 }
 
+static unsigned scan_processes(const struct config *c)
+{
+	unsigned wanted = (unsigned)c->scan->processes;
+	return wanted ? wanted : (c->edges + 1) / 2;
+}
+
 static int start_all(struct master *m, struct err *e)
 {
-	struct slot *all[3 + MASTER_EDGES_MAX] = {&m->auth, &m->keys, &m->queue};
+	struct slot *all[3 + SCAN_PROCESSES_MAX + MASTER_EDGES_MAX] = {
+		&m->auth, &m->keys, &m->queue};
 	size_t n = 3;
 	if (start_prepare(m, e) < 0)
 		return -1;
@@ -161,6 +168,11 @@ static int start_all(struct master *m, struct err *e)
 	slot_start(&m->keys);
 	slot_start(&m->queue);
 	slot_start(&m->keeper);
+	m->nscans = scan_processes(&m->config);
+	for (unsigned i = 0; i < m->nscans; i++) {
+		all[n] = &m->scans[i];
+		slot_start(all[n++]);
+	}
 	for (unsigned i = 0; i < m->config.edges; i++) {
 		all[n] = &m->edges[i];
 		slot_start(all[n++]);
@@ -202,6 +214,12 @@ static void stop_all(struct master *m)
 	slot_retire(&m->keys, PROC_STOP_SOON, within); /* the queue's last reports were signed */
 	slot_wait_ended(&m->keys, instant_in(2 * SECOND));
 	kill_rest(&m->keys);
+	for (unsigned i = 0; i < m->nscans; i++)
+		slot_retire(&m->scans[i], PROC_STOP_SOON, within);
+	for (unsigned i = 0; i < m->nscans; i++) {
+		slot_wait_ended(&m->scans[i], instant_in(SECOND));
+		kill_rest(&m->scans[i]);
+	}
 	kill_rest(&m->keeper);
 	kill_rest(&m->prepare);
 }

@@ -40,7 +40,9 @@ struct master {
 	int census; /* shared table of connections, bin/census.h */
 	struct census *census_table;
 	int tickets; /* secret that TLS session tickets of all edges are made with */
-	struct slot prepare, keeper, queue, auth, keys, edges[MASTER_EDGES_MAX];
+	struct slot prepare, keeper, queue, auth, keys, scans[SCAN_PROCESSES_MAX],
+		edges[MASTER_EDGES_MAX];
+	unsigned nscans; /* that run; fixed at start */
 	struct cond changed; /* a process became ready or ended, or a signal came */
 	bool stop_wanted, force_wanted, reload_wanted, reloading;
 	int control;

@@ -23,6 +23,8 @@ METRIC_COUNTER(crashes_keeper, "posthouse_process_crashes_total", "role=\"keeper
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_auth, "posthouse_process_crashes_total", "role=\"auth\"",
 	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_scan, "posthouse_process_crashes_total", "role=\"scan\"",
+	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_keys, "posthouse_process_crashes_total", "role=\"keys\"",
 	"Processes that ended unasked.");
 
@@ -39,6 +41,8 @@ void slots_init(struct master *m)
 	slot_init(m, &m->keys, "keys", 0);
 	slot_init(m, &m->keeper, "keeper", 0);
 	m->prepare.once = true;
+	for (unsigned i = 0; i < SCAN_PROCESSES_MAX; i++)
+		slot_init(m, &m->scans[i], "scan", i);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_init(m, &m->edges[i], "edge", i);
 }
@@ -46,6 +50,11 @@ void slots_init(struct master *m)
 static bool is_edge(const struct slot *s)
 {
 	return s >= s->master->edges && s < s->master->edges + MASTER_EDGES_MAX;
+}
+
+static bool is_scan(const struct slot *s)
+{
+	return s >= s->master->scans && s < s->master->scans + SCAN_PROCESSES_MAX;
 }
 
 bool slot_ready(const struct slot *s)
@@ -92,6 +101,8 @@ static void connect_neighbours(struct slot *s)
 	}
 	if (s == &m->queue || s == &m->keys)
 		connect_slots(&m->queue, &m->keys);
+	if (s == &m->queue || s == &m->scans[0])
+		connect_slots(&m->queue, &m->scans[0]);
 	bool serves_edges = s == &m->queue || s == &m->auth || s == &m->keys;
 	for (unsigned i = 0; i < MASTER_EDGES_MAX && serves_edges; i++)
 		connect_slots(&m->edges[i], s);
@@ -137,6 +148,8 @@ static void count_crash(const struct slot *s)
 		metric_add(&crashes_auth, 1);
 	else if (s == &s->master->keys)
 		metric_add(&crashes_keys, 1);
+	else if (is_scan(s))
+		metric_add(&crashes_scan, 1);
 	else if (s == &s->master->keeper)
 		metric_add(&crashes_keeper, 1);
 	else if (is_edge(s))
@@ -281,6 +294,8 @@ void master_status(struct master *m, struct buf *out)
 	print_slot(&m->queue, out);
 	print_slot(&m->auth, out);
 	print_slot(&m->keys, out);
+	for (unsigned i = 0; i < SCAN_PROCESSES_MAX; i++)
+		print_slot(&m->scans[i], out);
 	print_slot(&m->keeper, out);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		print_slot(&m->edges[i], out);
