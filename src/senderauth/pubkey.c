@@ -59,6 +59,11 @@ void pubkeys_forget(void)
 	map_done(&by_name);
 }
 
+size_t pubkeys_kept(void)
+{
+	return by_name.n;
+}
+
 static EVP_PKEY *read_rsa(slice bytes)
 {
 	const unsigned char *p = (const unsigned char *)bytes.p;

@@ -30,6 +30,7 @@ const char *pubkey_fault_text(enum pubkey_fault f);
 /* data: what was signed (the canonical header). False also when the key is of another type. */
 bool pubkey_verify(
 	const struct pubkey *k, enum dkim_algorithm algorithm, slice data, slice signature);
+size_t pubkeys_kept(void);
 void pubkeys_forget(void); /* all of them: at the end, and for tests */
 
 /* SHA-256 of data: what a signer signs. */
