@@ -12,6 +12,7 @@
 #include "store/directory.h"
 #include "store/mailbox.h"
 #include "store/queue.h"
+#include "store/report.h"
 #include "store/trace.h"
 
 #include <errno.h>
@@ -220,6 +221,7 @@ struct sql *cli_env_db(struct cli_env *env, enum cli_db which, struct err *e)
 		[DB_DIRECTORY] = {"directory", directory_migrations, &directory_migrations_n},
 		[DB_QUEUE] = {"queue", queue_migrations, &queue_migrations_n},
 		[DB_TRACE] = {"trace", trace_migrations, &trace_migrations_n},
+		[DB_REPORT] = {REPORT_DB, report_migrations, &report_migrations_n},
 	};
 	if (!env->db[which])
 		env->db[which] = open_checked(

@@ -8,7 +8,7 @@
 #include "bin/config.h"
 #include "store/sql.h"
 
-enum cli_db { DB_DIRECTORY, DB_QUEUE, DB_TRACE, DB_COUNT };
+enum cli_db { DB_DIRECTORY, DB_QUEUE, DB_TRACE, DB_REPORT, DB_COUNT };
 
 struct cli_env {
 	struct config config;

@@ -8,6 +8,7 @@
  */
 #include "codec/dmarc_record.h"
 
+#include "base/hex.h"
 #include "codec/address.h"
 #include "codec/tags.h"
 
@@ -31,14 +32,6 @@ bool dmarc_policy_parse(slice s, enum dmarc_policy *ret)
 }
 
 /* ---- report addresses ---- */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Percent-decoding (RFC 3986 2.1). False: a percent sign without two digits, or a control
  * character. */

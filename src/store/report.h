@@ -3,9 +3,11 @@
  * what others told us. Database DIR/db/report.sqlite.
  *
  *	report_count.c	counting in memory, flushed every REPORT_FLUSH_S: called by edges and queue
- *	report.c	tables; counted windows into the database
- *	report_due.c	what is due, reading a window, marking it sent
- *	report_in.c	received reports
+ *	report_row.c	rows as bytes
+ *	report.c	tables; counted rows into the database
+ *	report_read.c	reading windows and rows
+ *	report_due.c	closing, what is due, marking it sent, removing old ones
+ *	report_received.h	received reports
  *
  * A window is what is reported at once: one UTC day (or a part of it, when somebody closes it
  *early) of one policy domain with one published record. While it is open counts are added; the
@@ -20,7 +22,8 @@
 #define REPORT_DB "report"
 
 enum {
-	REPORT_FLUSH_S = 5,
+	REPORT_FLUSH_S = 15,
+	REPORT_GRACE_MIN = 10, /* counts of a day may come so late */
 	REPORT_PENDING_MAX = 20000, /* distinct rows in memory; beyond that counts are dropped */
 	REPORT_ROWS_MAX =
 		20000, /* distinct rows of one window; the others are counted in `dropped` */
@@ -37,7 +40,7 @@ extern const size_t report_migrations_n;
 
 /* ---- counting ---- */
 
-enum report_override { /* why the owner's policy was not applied (RFC 9990 section 3.1.1.7) */
+enum report_override { /* why the owner's policy was not applied (RFC 9990) */
 	REPORT_TRUSTED_FORWARDER,
 	REPORT_MAILING_LIST,
 	REPORT_LOCAL_POLICY,
@@ -58,7 +61,7 @@ struct report_dkim {
 /* One message whose From domain has a DMARC record. Domains are lower-case A-labels. */
 struct dmarc_stat {
 	int64_t at; /* wall */
-	slice policy_domain; /* where the record stands */
+	slice policy_domain; /* where the record stands; empty: there is none, nothing is counted */
 	slice record; /* its text */
 	bool by_suffix; /* found by the list of public suffixes, not by walking */
 	slice client_ip; /* text */
@@ -125,7 +128,7 @@ struct report_window {
 	slice outcome; /* of the last try, in words; may be empty */
 };
 
-/* The same as counting one, at once: for tests and for whoever has a transaction. */
+/* The same as counting one (or several alike), at once: for tests and tools. */
 int report_add_dmarc_tx(struct sql *db, const struct dmarc_stat *s, int64_t count, struct err *e);
 int report_add_tls_tx(struct sql *db, const struct tls_stat *s, int64_t count, struct err *e);
 
@@ -159,10 +162,12 @@ int report_tls_rows(struct sql *db, int64_t window, bool (*row)(void *arg, const
 
 /* ---- sending, by the queue process ---- */
 
-/* Windows of days before `wall` are closed; at most `most`. Returns how many, -1. */
-int64_t report_close_tx(struct sql *db, int64_t wall, int64_t most, struct err *e);
-/* Asked for on the command line: closes and makes due now what the filter names (kind, domain).
- * Returns how many. */
+/* Windows of days that ended REPORT_GRACE_MIN before `wall` are closed; at most `most`. They become
+ * due within `spread` (usec) after the end of their day, each domain at a time of its own. Returns
+ * how many, -1. */
+int64_t report_close_tx(struct sql *db, int64_t wall, int64_t spread, int64_t most, struct err *e);
+/* Asked for on the command line: closes what the filter names (kind, domain, id) and is not sent,
+ * and makes it due now. Returns how many. */
 int64_t report_hurry_tx(struct sql *db, const struct report_filter *f, int64_t wall, struct err *e);
 /* The next closed window that is due at `wall` and not sent; behind *cursor (an id, 0 at first).
  * ERR_NOTFOUND: none. Strings in *a. */

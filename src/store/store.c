@@ -12,6 +12,7 @@
 #include "store/kv.h"
 #include "store/keyring.h"
 #include "store/queue.h"
+#include "store/report.h"
 #include "store/snapshot.h"
 #include "store/tlspolicy.h"
 #include "store/trace.h"
@@ -67,6 +68,7 @@ int store_prepare(slice dir, struct err *e)
 	if (migrate(dir, "directory", directory_migrations, directory_migrations_n, e) < 0 ||
 		migrate(dir, "queue", queue_migrations, queue_migrations_n, e) < 0 ||
 		migrate(dir, "trace", trace_migrations, trace_migrations_n, e) < 0 ||
+		migrate(dir, REPORT_DB, report_migrations, report_migrations_n, e) < 0 ||
 		migrate(dir, TLSPOLICY_DB, tlspolicy_migrations, tlspolicy_migrations_n, e) < 0)
 		return -1;
 	AUTO(arena) struct arena a = {0};

@@ -7,13 +7,14 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "store/report.h"
 #include "store/tlspolicy.h"
 
 #include <inttypes.h>
 
 static const char *const databases[] = {
 	"directory", "queue", "trace", "mail-00", "mail-01", "mail-02", "mail-03", "segment",
-	TLSPOLICY_DB};
+	REPORT_DB, TLSPOLICY_DB};
 
 static bool repair_database(struct verify *v, slice dir, const char *name)
 {
