@@ -144,6 +144,8 @@ static enum spf_verdict match_include(
 	if (!spf_count_lookup(r))
 		return spf_give_up(r, p, t->text, SPF_PERM, SPF_LOOKUPS_MANY);
 	enum spf_verdict v = spf_target(r, p, t->text, t->domain, ret_target);
+	if (v == SPF_NO && !spf_needs_utf8(r, t->domain))
+		return spf_give_up(r, p, t->text, SPF_PERM, SPF_TARGET_NONE);
 	if (v != SPF_YES)
 		return v;
 	bool outer = r->in_include;
@@ -207,6 +209,8 @@ static enum auth_result redirect(
 	enum spf_verdict v = spf_target(r, p, term, record->redirect, &target);
 	if (v == SPF_TEMP || v == SPF_PERM)
 		return v == SPF_TEMP ? AUTH_TEMPERROR : AUTH_PERMERROR;
+	if (v == SPF_NO && spf_needs_utf8(r, record->redirect))
+		return AUTH_NEUTRAL;
 	enum auth_result result = v == SPF_YES ? descend(r, p, term, target) : AUTH_NONE;
 	if (result != AUTH_NONE)
 		return result;

@@ -46,6 +46,9 @@ enum spf_verdict spf_match(
  * the DNS could hold; SPF_TEMP, SPF_PERM: the problem is noted. */
 enum spf_verdict spf_target(
 	struct spf_run *r, const struct spf_place *p, slice term, slice spec, slice *ret);
+/* RFC 8616 4: a local part beyond ASCII cannot be part of a name; a term that needs it matches
+ * nothing, and is no error. */
+bool spf_needs_utf8(const struct spf_run *r, slice spec);
 /* Labels of 1 to 63 bytes, SPF_DOMAIN_MAX together. */
 bool spf_name_valid(slice name);
 /* The text of exp= with its macros replaced; empty when there is none. */

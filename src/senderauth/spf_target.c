@@ -142,8 +142,7 @@ static slice shorten(slice name)
 	return name;
 }
 
-/* RFC 8616 4: a local part beyond ASCII cannot be part of a name, and matches nothing. */
-static bool needs_utf8(const struct spf_run *r, slice spec)
+bool spf_needs_utf8(const struct spf_run *r, slice spec)
 {
 	return !utf8_is_ascii(r->local) && (spf_macro_uses(spec, 's') || spf_macro_uses(spec, 'l'));
 }
@@ -156,7 +155,7 @@ enum spf_verdict spf_target(
 		*ret = p->domain;
 		return SPF_YES;
 	}
-	if (needs_utf8(r, spec))
+	if (spf_needs_utf8(r, spec))
 		return SPF_NO;
 	/* %{p} asks the DNS and counts as a term that does (4.6.4), the first time. */
 	if (!r->names_known && spf_macro_uses(spec, 'p') && !spf_count_lookup(r))
@@ -191,7 +190,7 @@ slice spf_explain(struct spf_run *r, const struct spf_place *p, slice spec)
 	AUTO(arena) struct arena scratch = {0};
 	slice *v;
 	size_t n;
-	if (needs_utf8(r, spec))
+	if (spf_needs_utf8(r, spec))
 		return (slice){0};
 	expand(r, p, spec, &name);
 	slice target = buf_slice(&name);

@@ -254,6 +254,12 @@ TEST(spf_names_the_dns_cannot_hold_match_nothing)
 	CHECK_RESULT(r, AUTH_FAIL);
 	CHECK_INT(zone.asked, 1);
 	CHECK_INT(r.voids, 0);
+	/* 4.3, 5.2: a domain that cannot be has no record, and include needs one. */
+	txt("inc.test", "v=spf1 include:%{l}.bad.test -all");
+	r = check("192.0.2.1", "a..b@inc.test");
+	CHECK_INT(r.problem.reason, SPF_TARGET_NONE);
+	r = check("192.0.2.1", "\xc3\xa9@inc.test");
+	CHECK_RESULT(r, AUTH_FAIL);
 	fresh();
 }
 
