@@ -78,8 +78,10 @@ struct door_caller {
 void door_knock(struct door *d, const struct door_caller *c, struct door_verdict *ret);
 
 struct door_visit;
-/* Starts the lookups that its class needs. In a coroutine; never NULL. */
-struct door_visit *door_enter(struct door *d, const struct door_caller *c);
+/* Asks the lists about the address and starts the lookups that its class needs. In a coroutine;
+ * never NULL, whatever the verdict. */
+struct door_visit *door_enter(
+	struct door *d, const struct door_caller *c, struct door_verdict *ret);
 /* Ends the lookups, keeps what was learnt. NULL is fine. */
 struct door_end {
 	unsigned commands, errors, auth_failures;
@@ -93,9 +95,14 @@ void door_leave(struct door_visit *v, const struct door_end *end);
 const struct source *door_source(const struct door_visit *v);
 /* The name its address has, confirmed; valid after door_mail (result NONE: not asked). */
 const struct iprev *door_iprev(const struct door_visit *v);
-/* The signals of the connection and of the message at hand. Checks add theirs here. The details'
- * memory is the message's, as long as it is at hand. */
+/* The signals of the connection and of the message at hand: checks add theirs here. Until the next
+ * door_mail. */
 struct signals *door_signals(struct door_visit *v);
+/* "class=unknown source=unknown score=3.2 signals=..." for the trace: pairs for trace_event. */
+struct door_words {
+	slice cls, source, score, signals;
+};
+struct door_words door_words(struct door_visit *v, struct arena *a);
 
 struct door_helo {
 	slice name;
@@ -121,12 +128,12 @@ struct door_evidence {
 	const slice *dkim; /* domains whose signatures passed */
 	size_t ndkim;
 	enum auth_result dmarc;
-	slice from_domain; /* of From: */
-	slice list_id; /* or empty */
+	slice from; /* address in From: */
+	slice in_reply_to, references; /* header fields, or empty */
 };
 struct door_rcpt {
 	slice address;
-	bool postmaster; /* always reachable for complaints: only classes and rates judge */
+	bool postmaster; /* reachable for complaints: no scores, no greylisting */
 	const struct door_evidence *evidence; /* SPF, or NULL */
 };
 void door_rcpt(struct door_visit *v, const struct door_rcpt *r, struct door_verdict *ret);
@@ -134,5 +141,6 @@ enum door_fate { DOOR_GOOD, DOOR_NO_SUCH_USER, DOOR_OTHER };
 void door_rcpt_was(struct door_visit *v, enum door_fate fate);
 
 void door_data(struct door_visit *v, const struct door_evidence *ev, struct door_verdict *ret);
-/* Afterwards: it was accepted, or refused for what it contains. */
-void door_message_was(struct door_visit *v, bool accepted, bool spam);
+/* What became of the message: stored, refused (not its fault), refused for what it is. */
+enum door_end_of { DOOR_STORED, DOOR_NOT_STORED, DOOR_REFUSED_BAD };
+void door_message_was(struct door_visit *v, enum door_end_of what);
