@@ -206,6 +206,7 @@ static void open_policies(struct queue *q)
 	q->sts = sts_new(q->dns, c->tls->ca, q->tlspolicy_db);
 	if (sts_load(q->sts, &e) < 0)
 		log_error(NULL, "mta-sts.database", F("error", &e));
+	q->reports = report_counter_new(c->server->data);
 }
 
 static int queue_open(struct role_env *env, struct err *e)
@@ -314,6 +315,7 @@ static void queue_stop(void *arg, enum proc_stop how, instant deadline)
 	}
 	group_cancel(&q->workers);
 	group_join(&q->workers);
+	report_counter_stop(q->reports);
 	sts_drain(q->sts);
 	loop_stop();
 }
@@ -328,6 +330,7 @@ static void queue_close(struct role_env *env)
 		hosts_health_free(q->health);
 	}
 	sts_free(q->sts);
+	report_counter_free(q->reports);
 	dns_close(q->dns);
 	commit_free(q->queue_commit);
 	commit_free(q->trace_commit);

@@ -150,6 +150,7 @@ static void count(struct queue_session *s, const struct tls_domain *d, const str
 		t->sending_ip = slice_z(info->local_ip);
 		t->receiving_helo = info->ehlo;
 	}
+	report_count_tls(s->q->reports, t);
 }
 
 /* ---- what queue_smtp.c tells */
