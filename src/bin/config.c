@@ -4,6 +4,7 @@
  * here.
  */
 #include "bin/config.h"
+#include "bin/edge_verify.h"
 
 #include "base/mem.h"
 #include "bin/config_keys.h"
@@ -142,6 +143,7 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->log = conf_get(conf, &log_section);
 	c->kv = conf_get(conf, &kv_section);
 	c->scan = conf_get(conf, &scan_section);
+	c->verify = conf_get(conf, &verify_section);
 	c->edges = edges_wanted(c->server);
 	c->certificate = file_or(&c->mem, c->tls->certificate, c->server->data, "certificate.pem");
 	c->key = file_or(&c->mem, c->tls->key, c->server->data, "key.pem");

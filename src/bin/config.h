@@ -13,6 +13,8 @@
 #include "run/dns.h"
 #include "store/kv.h"
 
+struct verify_conf;
+
 #define CONFIG_PATH "/etc/posthouse/posthouse.conf"
 
 struct server_conf {
@@ -95,6 +97,7 @@ struct config {
 	const struct log_conf *log;
 	const struct kv_conf *kv;
 	const struct scan_conf *scan;
+	const struct verify_conf *verify; /* edge_verify.h */
 	/* Worked out from the above. */
 	slice hostname; /* never empty */
 	slice certificate, key; /* files; the default ones may not exist yet */

@@ -5,6 +5,7 @@
  */
 #include "bin/config_keys.h"
 
+#include "bin/edge_verify.h"
 #include "bin/way.h"
 #include "run/sandbox.h"
 
@@ -314,4 +315,4 @@ const struct conf_section log_section = {.name = "log",
 
 const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
-	&dns_section, &store_section, &log_section, &scan_section, &kv_section, NULL};
+	&dns_section, &verify_section, &store_section, &log_section, &scan_section, &kv_section, NULL};

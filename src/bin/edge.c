@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "bin/callout.h"
+#include "bin/edge_verify.h"
 #include "bin/keys_client.h"
 #include "codec/charset.h"
 #include "run/link.h"
@@ -271,6 +272,9 @@ static int edge_open(struct role_env *env, struct err *err)
 		.directory = e->directory,
 	};
 	e->callout = callout_new(&callout);
+	e->lookup = lookup_dns(e->dns);
+	e->authserv_id = e->config->verify->authserv_id.n ? e->config->verify->authserv_id
+							  : e->config->hostname;
 	e->quota = edge_quota_new(e->config->server->data);
 	co_go("edge.disk", watch_space, e);
 	start_accepting(e);

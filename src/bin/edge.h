@@ -1,5 +1,6 @@
 /* edge: what the files of the edge role share: edge.c (the process), edge_session.c (a session's
- * answers to proto/smtpd), edge_rcpt.c, edge_quota.c, edge_auth.c, edge_trace.c, callout.c. */
+ * answers to proto/smtpd), edge_rcpt.c, edge_quota.c, edge_auth.c, edge_trace.c, callout.c,
+ * edge_verify*.c (who stands behind a message). */
 #pragma once
 #include "base/map.h"
 #include "bin/census.h"
@@ -9,6 +10,7 @@
 #include "run/co.h"
 #include "run/log.h"
 #include "run/tls.h"
+#include "senderauth/lookup.h"
 #include "store/blob.h"
 #include "store/commit.h"
 #include "store/directory.h"
@@ -16,6 +18,7 @@
 struct link;
 struct callout;
 struct edge_quota;
+struct edge_verify;
 struct keys_client;
 
 struct edge {
@@ -37,6 +40,8 @@ struct edge {
 	struct directory *directory;
 	struct route_lookup routes;
 	struct dns *dns;
+	struct lookup lookup; /* by dns */
+	slice authserv_id; /* our name in Authentication-Results */
 	struct callout *callout;
 	struct edge_quota *quota;
 	/* Free space, looked at now and then. */
@@ -61,6 +66,8 @@ struct edge_session {
 	uint64_t login; /* handle of an unfinished SASL exchange, or 0 */
 	char ip[NET_TEXT_MAX];
 	struct blob_writer *body;
+	struct smtpd_client *client; /* from connect() to end() */
+	struct edge_verify *verify; /* edge_verify.h; NULL: nothing to verify so far */
 };
 
 extern const struct smtpd_ops edge_ops; /* arg: struct edge_session */

@@ -9,9 +9,11 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "bin/edge_verify.h"
 #include "mail/handoff.h"
 #include "run/link.h"
 #include "run/metrics.h"
+#include "store/trace.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -48,6 +50,8 @@ static int op_connect(void *arg, struct smtpd_client *c, struct smtpd_refusal *n
 	struct edge_session *s = arg;
 	struct edge *e = s->edge;
 	edge_log_client(s, c->ip);
+	s->client = c;
+	edge_verify_connect(s);
 	if (!c->proxied && !c->xclient)
 		return 0;
 	bool limited = !c->trusted;
@@ -68,6 +72,8 @@ static int op_connect(void *arg, struct smtpd_client *c, struct smtpd_refusal *n
 static void op_end(void *arg, const struct smtpd_client *c, const struct smtpd_summary *sum)
 {
 	struct edge_session *s = arg;
+	edge_verify_end(s);
+	s->client = NULL;
 	log_info(&s->log, "smtp.end", F("helo", c->helo), F("login", c->login),
 		F("tls", c->tls_version ? c->tls_version : "none"), F("accepted", sum->accepted),
 		F("refused", sum->refused), F("rcpts", sum->rcpts), F("bytes", sum->bytes_in),
@@ -92,11 +98,21 @@ static int refuse_for_space(struct smtpd_refusal *no)
 /* A message that would not fit is told so before it is sent (RFC 1870 section 6.1). */
 static int op_mail(void *arg, const struct smtpd_ask_mail *m, struct smtpd_refusal *no)
 {
-	struct edge *e = ((struct edge_session *)arg)->edge;
+	struct edge_session *s = arg;
+	struct edge *e = s->edge;
 	uint64_t keep = (uint64_t)e->config->store->min_free;
 	if (e->disk_low || (m->size && e->free_bytes < keep + m->size))
 		return refuse_for_space(no);
+	edge_verify_mail(s, m->sender, NULL);
 	return 0;
+}
+
+static int op_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a,
+	struct smtpd_rcpt *ret, struct smtpd_refusal *no)
+{
+	if (edge_verify_rcpt(arg, r->address, no) < 0)
+		return -1;
+	return edge_rcpt(arg, r, a, ret, no);
 }
 
 /* ---- the message ---- */
@@ -112,10 +128,16 @@ static int op_body_begin(void *arg, const struct queue_msg *m, struct smtpd_refu
 	return 0;
 }
 
+static int op_header(void *arg, struct smtpd_header *h, struct arena *a, struct smtpd_refusal *no)
+{
+	return edge_verify_header(arg, h, a, no);
+}
+
 static int op_body_add(void *arg, slice bytes, bool behind, struct err *e)
 {
 	struct edge_session *s = arg;
-	(void)behind;
+	if (behind)
+		edge_verify_body(s, bytes);
 	return blob_add(s->body, bytes, e);
 }
 
@@ -123,6 +145,26 @@ static void op_body_cancel(void *arg)
 {
 	struct edge_session *s = arg;
 	blob_cancel(take(&s->body));
+}
+
+static void tell_signals(const struct edge_session *s, struct buf *log)
+{
+	AUTO(buf) struct buf text = BUF(TRACE_VALUE_MAX);
+	AUTO(arena) struct arena a = {0};
+	const struct signals *signals = edge_verify_signals(s);
+	if (!signals || !signals->n)
+		return;
+	signals_print(&text, signals);
+	trace_event(log, wall_now(), "signals", "score",
+		arena_printf(&a, "%.1f", signals_score(signals)), "list", buf_slice(&text), NULL);
+}
+
+static int op_verdict(void *arg, struct smtpd_verdict *v, struct smtpd_refusal *no)
+{
+	struct edge_session *s = arg;
+	int r = edge_verify_verdict(s, v, no);
+	tell_signals(s, v->log);
+	return r;
 }
 
 static int add_message(struct sql *db, void *arg, struct err *e)
@@ -171,9 +213,11 @@ const struct smtpd_ops edge_ops = {
 	.auth_cancel = edge_auth_cancel,
 	.may_send_as = op_may_send_as,
 	.mail = op_mail,
-	.rcpt = edge_rcpt,
+	.rcpt = op_rcpt,
 	.body_begin = op_body_begin,
+	.header = op_header,
 	.body_add = op_body_add,
+	.verdict = op_verdict,
 	.body_cancel = op_body_cancel,
 	.accept = op_accept,
 	.refused = edge_refused,

@@ -9,9 +9,9 @@
  *	verdict	keys are looked up, signatures verified, DMARC evaluated; the policy is applied;
  *		Authentication-Results, events and signals are written
  *
- *	edge_verify.c		the above in order, waiting		edge_verify_tell.c  what it writes
- *	edge_verify_policy.c	what follows from it			edge_verify_conf.c  section [verify]
- *	edge_verify_forged.c	results that claim to be ours
+ *	edge_verify.c		the above in order, waiting		edge_verify_tell.c  what it
+ *writes edge_verify_policy.c	what follows from it			edge_verify_conf.c section
+ *[verify] edge_verify_forged.c	results that claim to be ours
  *
  * What the DNS does not answer in time is a temperror and never keeps mail from being taken.
  */
@@ -59,7 +59,8 @@ struct edge_verified {
 	struct dmarc_result dmarc;
 	slice from_domain; /* the one that DMARC judged, else the first of From:; may be empty */
 	slice list_id; /* List-Id: as text, may be empty */
-	enum dmarc_policy disposition; /* what was done for DMARC: NONE, QUARANTINE (marked), REJECT */
+	enum dmarc_policy
+		disposition; /* what was done for DMARC: NONE, QUARANTINE (marked), REJECT */
 	enum verify_override override;
 	struct arc_word forwarder; /* with OVERRIDE_TRUSTED_FORWARDER */
 	unsigned forged; /* Authentication-Results fields of others in our name */
@@ -81,8 +82,7 @@ int edge_verify_header(
 	struct edge_session *s, struct smtpd_header *h, struct arena *a, struct smtpd_refusal *no);
 void edge_verify_body(struct edge_session *s, slice bytes);
 /* -1: refused by DMARC's policy, or to be tried later. */
-int edge_verify_verdict(
-	struct edge_session *s, struct smtpd_verdict *v, struct smtpd_refusal *no);
+int edge_verify_verdict(struct edge_session *s, struct smtpd_verdict *v, struct smtpd_refusal *no);
 /* The message at hand, after the verdict (also when that was a refusal); NULL: not verified. */
 const struct edge_verified *edge_verify_found(const struct edge_session *s);
 /* The signals of the message at hand; NULL: not verified. */

@@ -1,0 +1,39 @@
+/* What the files of verification at the edge share (edge_verify.h). */
+#pragma once
+#include "bin/config.h"
+#include "bin/edge_verify.h"
+
+enum { VERIFY_KEEP = 16 * 1024 /* memory that a message may leave to the next one */ };
+
+struct edge_verify {
+	struct edge_session *session;
+	const struct verify_conf *conf;
+	/* Of the connection. */
+	struct arena mem;
+	struct group client; /* lookups about it */
+	bool iprev_begun;
+	struct iprev iprev;
+	struct spf_query helo_query;
+	struct spf_result helo; /* of helo_query.helo */
+	/* Of the message; `active` from MAIL on. */
+	bool active, judged;
+	struct arena msg;
+	struct group message; /* SPF; at the end ARC */
+	struct spf_query query;
+	struct body_hashes *hashes;
+	struct dkim_verifier *dkim;
+	struct arc *arc;
+	instant deadline; /* of the lookups at the end */
+	struct signals *signals;
+	struct edge_verified found;
+};
+
+/* Whether a domain is in a list; ".example.com" stands for all below example.com. */
+bool edge_verify_listed(const struct conf_list *list, slice domain);
+
+/* edge_verify_forged.c: fields that claim to be ours, for h->left_out. */
+unsigned edge_verify_forged(const struct edge_session *s, struct smtpd_header *h, struct arena *a);
+/* edge_verify_policy.c: found.disposition, override, forwarder; -1: refused. */
+int edge_verify_decide(struct edge_verify *v, struct smtpd_refusal *no);
+/* edge_verify_tell.c */
+void edge_verify_tell(struct edge_verify *v, struct smtpd_verdict *out);
