@@ -108,7 +108,7 @@ static const char *claims_unfit(
 		return "the signature does not cover From";
 	if (f->body_hash.n != (f->algorithm == DKIM_RSA_SHA1 ? 20 : 32))
 		return "the body hash has the wrong length";
-	*ret = AUTH_FAIL;
+	*ret = AUTH_NEUTRAL;
 	if (f->expires_at >= 0 && v->now - skew > f->expires_at)
 		return "the signature has expired";
 	*ret = AUTH_POLICY;
