@@ -33,6 +33,16 @@ const struct sql_migration directory_migrations[] = {
 		"CREATE INDEX route_pattern ON route (pattern);",
 		"DROP TABLE route; DROP TABLE alias; DROP TABLE account;"
 		"DROP TABLE domain; DROP TABLE meta;"},
+	{2, "lists", /* list.c; meta 2 is the version of this table alone */
+		"CREATE TABLE list_entry ("
+		"id {{AUTO_KEY}}, level BIGINT NOT NULL, scope TEXT NOT NULL, kind BIGINT NOT "
+		"NULL, what TEXT NOT NULL, allow BIGINT NOT NULL, insist BIGINT NOT NULL, "
+		"expires_at BIGINT NOT NULL, created_at BIGINT NOT NULL, created_by TEXT NOT NULL,"
+		"comment TEXT NOT NULL);"
+		"CREATE UNIQUE INDEX list_entry_what ON list_entry (level, scope, kind, what);"
+		"CREATE INDEX list_entry_expires ON list_entry (expires_at);"
+		"INSERT INTO meta (id, version) VALUES (2, 1);",
+		"DROP TABLE list_entry; DELETE FROM meta WHERE id = 2;"},
 };
 const size_t directory_migrations_n = sizeof directory_migrations / sizeof directory_migrations[0];
 

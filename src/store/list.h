@@ -29,14 +29,15 @@
 #include "run/net.h"
 #include "store/sql.h"
 
-enum lists_level { LISTS_SYSTEM, LISTS_ORG, LISTS_USER, LISTS_LEVELS };
+/* The numbers are stored. */
+enum lists_level { LISTS_SYSTEM = 0, LISTS_ORG = 1, LISTS_USER = 2, LISTS_LEVELS };
 enum lists_kind {
-	LISTS_IP, /* "192.0.2.0/24", "2001:db8::/32" */
-	LISTS_PTR, /* host name, verified forward and back, and all below it */
-	LISTS_HELO, /* name in HELO or EHLO, and all below it */
-	LISTS_DOMAIN, /* of the sender, and all below it */
-	LISTS_PATTERN, /* of the sender's address: "*" stands for anything */
-	LISTS_ADDRESS, /* of the sender */
+	LISTS_IP = 0, /* "192.0.2.0/24", "2001:db8::/32" */
+	LISTS_PTR = 1, /* host name, verified forward and back, and all below it */
+	LISTS_HELO = 2, /* name in HELO or EHLO, and all below it */
+	LISTS_DOMAIN = 3, /* of the sender, and all below it */
+	LISTS_PATTERN = 4, /* of the sender's address: "*" stands for anything */
+	LISTS_ADDRESS = 5, /* of the sender */
 	LISTS_KINDS
 };
 enum {
@@ -96,8 +97,9 @@ int lists_each(struct sql *db, const struct lists_filter *f,
  *	allow domain partner.example insist by=alice at=2026-11-22
  *	192.0.2.7		with defaults for everything else, the kind guessed
  */
-/* False: no entry: the line is empty or a comment (then e->kind is ERR_NONE), or *e says why not.
- * `defaults` is for what the line does not say. Not canonical yet. Strings from *a. */
+/* defaults->created_at stands for now ("expires=30d"). False: no entry: the line is empty or a
+ * comment (then e->kind is ERR_NONE), or *e says why not. `defaults` is for what the line does not
+ * say. Not canonical yet. Strings from *a. */
 bool lists_line_parse(slice line, const struct lists_entry *defaults, struct arena *a,
 	struct lists_entry *ret, bool *ret_guess, struct err *e);
 void lists_line_print(struct buf *out, const struct lists_entry *entry); /* with LF */
