@@ -6,6 +6,7 @@
         p.cli('queue', 'list', '--json')
 """
 import json, os, shlex, shutil, signal, socket, subprocess, sys, tempfile, time
+from zone import Zone
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.environ.get('POSTHOUSE', os.path.join(ROOT, 'build/release/posthouse'))
@@ -49,6 +50,10 @@ class Instance:
         self.master = None
         self.log = open(os.path.join(self.dir, 'log'), 'ab')
         self.cert()
+        # Nothing of a test asks the machine's resolver: without a zone of the test's own all names do not exist.
+        self.nowhere = None if '[dns]' in config else Zone([])
+        if self.nowhere:
+            config = [*config, '[dns]', 'mode = forward', f'servers = 127.0.0.1@{self.nowhere.port}']
         self.write_config(config)
 
     def cert(self):
@@ -183,5 +188,7 @@ class Instance:
             self.stop()
         finally:
             self.log.close()
+            if self.nowhere:
+                self.nowhere.stop()
             if not os.environ.get('KEEP'):
                 shutil.rmtree(self.dir, ignore_errors=True)
