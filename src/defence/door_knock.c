@@ -161,15 +161,8 @@ void door_helo(struct door_visit *v, const struct door_helo *h, struct door_verd
 	}
 	if (!visit_checks(v, CHECK_HELO) || again)
 		return;
-	const struct helo_facts f = {.helo = name,
-		.odd = h->odd,
-		.peer = &v->caller.ip,
-		.hostname = v->door->c.hostname,
-		.ours = v->door->c.ours,
-		.arg = v->door->c.arg};
 	if (changed)
 		signals_add(door_signals(v), SIGNAL_HELO_CHANGED, 1, name);
-	helo_judge_form(&f, door_signals(v));
 	lookups_helo(v);
 }
 

@@ -48,9 +48,27 @@ void lookups_start(struct door_visit *v)
 	group_go(&v->lookups, "door.dnsbl", dnsbl_run, v);
 }
 
+/* By its form; behind the lookups, because a customer's own server may have the name of a domain
+ * of ours. */
+static void judge_helo(struct door_visit *v)
+{
+	const struct helo_facts f = {.helo = visit_helo(v),
+		.odd = v->helo_odd,
+		.peer = &v->caller.ip,
+		.hostname = v->door->c.hostname,
+		.ours = v->door->c.ours,
+		.arg = v->door->c.arg,
+		.iprev = &v->iprev};
+	helo_judge_form(&f, door_signals(v));
+}
+
 void lookups_helo(struct door_visit *v)
 {
-	if (!v->looking || v->settled)
+	if (v->settled) { /* a new name, later: its form alone */
+		judge_helo(v);
+		return;
+	}
+	if (!v->looking)
 		return;
 	door_signals(v);
 	group_go(&v->lookups, "door.helo", helo_run, v);
@@ -110,7 +128,11 @@ void lookups_settle(struct door_visit *v)
 		return;
 	group_join(&v->lookups);
 	v->settled = true;
-	if (!v->looking || find_host(v) || v->excepted)
+	if (v->caller.service != DOOR_MX || find_host(v) || v->excepted)
+		return;
+	if (v->helo_n && visit_checks(v, CHECK_HELO))
+		judge_helo(v);
+	if (!v->looking)
 		return;
 	if (visit_checks(v, CHECK_IPREV))
 		judge_name(v);

@@ -178,6 +178,23 @@ static void ask_autowhite(struct door_visit *v, const struct door_rcpt *r)
 	m->waiting |= answer.waiting != AUTOWHITE_NO;
 }
 
+/* SPF is known already; the rest of what is proven comes with the message. */
+static void judge_spf(struct door_visit *v, const struct door_evidence *ev)
+{
+	static const enum signal_id of[] = {
+		[AUTH_NONE] = SIGNAL_SPF_NONE,
+		[AUTH_PASS] = SIGNAL_SPF_PASS,
+		[AUTH_FAIL] = SIGNAL_SPF_FAIL,
+		[AUTH_SOFTFAIL] = SIGNAL_SPF_SOFTFAIL,
+		[AUTH_NEUTRAL] = SIGNAL_SPF_NEUTRAL,
+		[AUTH_POLICY] = SIGNAL_SPF_NEUTRAL,
+		[AUTH_TEMPERROR] = SIGNAL_SPF_TEMPERROR,
+		[AUTH_PERMERROR] = SIGNAL_SPF_PERMERROR,
+	};
+	if (ev && ev->spf_domain.n)
+		signals_add(door_signals(v), of[ev->spf], 1, ev->spf_domain);
+}
+
 static void ask_repute(struct door_visit *v, const struct door_evidence *ev)
 {
 	struct reputation *r = v->door->c.reputation;
@@ -282,8 +299,10 @@ void door_rcpt(struct door_visit *v, const struct door_rcpt *r, struct door_verd
 		return;
 	if (!m->known)
 		ask_autowhite(v, r);
-	if (m->asked++ == 0)
+	if (m->asked++ == 0) {
+		judge_spf(v, r->evidence);
 		ask_repute(v, r->evidence);
+	}
 	/* What an allow entry waits for may come with the message. */
 	if (!m->known && !m->waiting && !r->postmaster)
 		judge_score(v, STAGE_AT_RCPT, ret);

@@ -34,6 +34,8 @@ static bool is_ours(const struct helo_facts *f, slice name)
 {
 	if (slice_ieq(name, f->hostname))
 		return true;
+	if (f->iprev && f->iprev->name.n && slice_ieq(f->iprev->name, name))
+		return false;
 	return f->ours && slice_index(name, '.') < name.n && f->ours(f->arg, name);
 }
 

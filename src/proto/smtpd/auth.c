@@ -48,8 +48,8 @@ static enum got_response ask(struct smtpd_session *s, slice challenge, struct bu
 	}
 	slice answer;
 	bool crlf;
-	enum smtpd_got got =
-		smtpd_read_line(s, SMTP_AUTH_LINE_MAX, s->conf->timeout_command, &answer, &crlf);
+	enum smtpd_got got = smtpd_read_line(
+		s, SMTP_AUTH_LINE_MAX, s->client.limits.timeout_command, &answer, &crlf);
 	if (got == GOT_TOO_LONG)
 		smtpd_complain(s, 500, "5.5.6", "Authentication exchange line is too long");
 	else if (got == GOT_LINE && slice_eq(answer, S("*")))

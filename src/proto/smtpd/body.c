@@ -46,8 +46,8 @@ void smtpd_store(struct smtpd_session *s, slice bytes, bool behind)
 static void too_large(struct smtpd_session *s)
 {
 	struct smtpd_refusal no = {0};
-	smtpd_refuse(
-		&no, 552, "5.3.4", "Message is larger than %" PRId64 " bytes", s->conf->max_size);
+	smtpd_refuse(&no, 552, "5.3.4", "Message is larger than %" PRId64 " bytes",
+		s->client.limits.max_size);
 	smtpd_fail(s, &no);
 }
 
@@ -55,7 +55,7 @@ static void too_large(struct smtpd_session *s)
 static void take_run(struct smtpd_session *s, slice run)
 {
 	struct smtpd_tx *t = &s->tx;
-	if (!t->failed && t->scan.bytes > (uint64_t)s->conf->max_size)
+	if (!t->failed && t->scan.bytes > (uint64_t)s->client.limits.max_size)
 		too_large(s);
 	if (t->failed)
 		t->thrown += run.n;
@@ -68,9 +68,10 @@ static void take_run(struct smtpd_session *s, slice run)
 /* Of a message that is refused anyway: enough is enough. */
 static bool endless(struct smtpd_session *s)
 {
-	if (s->tx.thrown <= (uint64_t)s->conf->max_size + THROWN_MAX)
+	if (s->tx.thrown <= (uint64_t)s->client.limits.max_size + THROWN_MAX)
 		return false;
-	smtpd_say(s, 552, "5.3.4", "Message is larger than %" PRId64 " bytes", s->conf->max_size);
+	smtpd_say(s, 552, "5.3.4", "Message is larger than %" PRId64 " bytes",
+		s->client.limits.max_size);
 	smtpd_end(s, "endless", "kept sending a refused message");
 	return true;
 }
@@ -80,7 +81,7 @@ static int begin_body(struct smtpd_session *s, const char *by, struct smtpd_refu
 {
 	struct smtpd_tx *t = &s->tx;
 	smtp_data_init(&t->scan);
-	t->head = BUF((size_t)s->conf->max_header);
+	t->head = BUF((size_t)s->client.limits.max_header);
 	t->added = BUF(4096);
 	t->top = BUF(TOP_MAX);
 	t->events = BUF(EVENTS_MAX);

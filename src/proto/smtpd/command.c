@@ -134,7 +134,7 @@ static bool ready_for(struct smtpd_session *s, enum smtp_verb verb, const struct
 static void http(struct smtpd_session *s)
 {
 	smtpd_say(s, 554, "5.5.1", "This is a mail server");
-	smtpd_end(s, "http", NULL);
+	smtpd_end(s, "nonsense", "http");
 }
 
 /* RFC 2920 3.1. Who talks on regardless does not listen; what it sends may come from somebody else.

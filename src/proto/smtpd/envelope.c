@@ -141,7 +141,7 @@ void smtpd_mail(struct smtpd_session *s, const struct smtp_command *c)
 	struct smtpd_ask_mail ask = {
 		m->from.text, m->has_size ? m->size : 0, mail_flags(s, m), m->envid, m->auth};
 	bool ok = false;
-	if (s->sum.transactions >= s->conf->max_transactions) {
+	if (s->sum.transactions >= s->client.limits.max_transactions) {
 		smtpd_hang_up(s, "transactions", "4.5.3", "Enough messages for one connection");
 		return;
 	}
@@ -149,9 +149,9 @@ void smtpd_mail(struct smtpd_session *s, const struct smtp_command *c)
 	s->chunks_lost = false;
 	if (m->from.text.n && !m->from.domain.n)
 		smtpd_refuse(&no, 553, "5.1.7", "A sender address needs a domain");
-	else if (m->has_size && m->size > (uint64_t)s->conf->max_size)
+	else if (m->has_size && m->size > (uint64_t)s->client.limits.max_size)
 		smtpd_refuse(&no, 552, "5.3.4", "Message is larger than %" PRId64 " bytes",
-			s->conf->max_size);
+			s->client.limits.max_size);
 	else
 		ok = sender_is_bound(s, m->from.text, &no) &&
 		     (!s->ops->mail || s->ops->mail(s->arg, &ask, &no) == 0);
@@ -299,7 +299,7 @@ static bool too_many(struct smtpd_session *s)
 	const struct smtpd_conf *c = s->conf;
 	const struct smtpd_tx *t = &s->tx;
 	bool stranger = !smtpd_is_known(s) && c->kind != SMTPD_LMTP;
-	if (stranger && s->sum.unknown_rcpts >= c->max_unknown) {
+	if (stranger && s->sum.unknown_rcpts >= s->client.limits.max_unknown) {
 		s->suspicious = true;
 		if (t->ngiven)
 			smtpd_say(
@@ -309,7 +309,8 @@ static bool too_many(struct smtpd_session *s)
 				"Too many unknown recipients, closing connection");
 		return true;
 	}
-	if (t->ngiven >= (size_t)c->max_rcpts || t->msg.nrcpts >= (size_t)c->max_expanded) {
+	if (t->ngiven >= (size_t)s->client.limits.max_rcpts ||
+		t->msg.nrcpts >= (size_t)c->max_expanded) {
 		smtpd_say(
 			s, 452, "4.5.3", "Too many recipients, send the others in another message");
 		return true;

@@ -198,7 +198,7 @@ void smtpd_head_feed(struct smtpd_session *s, slice run)
 		buf_put(&t->head, block);
 		block = buf_slice(&t->head);
 	}
-	if (!buf_ok(&t->head) || block.n > (size_t)s->conf->max_header) {
+	if (!buf_ok(&t->head) || block.n > (size_t)s->client.limits.max_header) {
 		smtpd_fail_with(s, 552, "5.3.4", "The header of the message is too large");
 		return;
 	}

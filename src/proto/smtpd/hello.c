@@ -55,7 +55,7 @@ static void keyword(struct buf *out, const char *fmt, ...)
 
 static void keywords(struct smtpd_session *s, struct buf *out)
 {
-	const struct smtpd_conf *c = s->conf;
+	const struct smtpd_limits *c = &s->client.limits;
 	keyword(out, "%.*s", SFMT(s->service->hostname));
 	keyword(out, "PIPELINING");
 	keyword(out, "SIZE %" PRId64, c->max_size);
@@ -94,6 +94,19 @@ bool smtpd_helo_proper(slice name)
 	return domain_valid(name, true) || domain_literal_parse(name, &family, ip);
 }
 
+static bool helo_welcome(struct smtpd_session *s)
+{
+	struct smtpd_refusal no = {0};
+	if (!s->ops->helo || s->ops->helo(s->arg, &no) == 0)
+		return true;
+	smtpd_resolve(STAGE_CONNECT, &no);
+	s->state = ST_CONNECTED;
+	s->sum.refused++;
+	smtpd_report(s, "helo", &no, S(""));
+	smtpd_say_refusal(s, &no, true);
+	return false;
+}
+
 void smtpd_hello(struct smtpd_session *s, const struct smtp_command *c)
 {
 	bool odd = c->fault == SMTP_FAULT_HELO || !smtpd_helo_proper(c->arg);
@@ -107,6 +120,8 @@ void smtpd_hello(struct smtpd_session *s, const struct smtp_command *c)
 	s->client.helo = slice_of(s->helo, c->arg.n);
 	s->client.helo_odd = odd;
 	s->client.esmtp = c->verb != SMTP_HELO;
+	if (!helo_welcome(s))
+		return;
 	if (s->client.esmtp)
 		write_keywords(s);
 	else

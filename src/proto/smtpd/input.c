@@ -70,13 +70,42 @@ enum smtpd_got smtpd_read_line(
 
 bool smtpd_read_more(struct smtpd_session *s)
 {
-	instant wait = instant_in(s->conf->timeout_data);
+	instant wait = instant_in(s->client.limits.timeout_data);
 	io_set_deadline(s->io, wait < s->tx.deadline ? wait : s->tx.deadline);
 	struct err e = {0};
 	int got = io_fill(s->io, READ_MAX, &e);
 	if (got <= 0)
 		end_of_input(s, got, &e);
 	return got > 0;
+}
+
+/* TLS, remote desktops, SOCKS and the like begin with bytes that no command has; waiting for the
+ * end of their line would take until the timeout. */
+bool smtpd_speaks_mail(struct smtpd_session *s)
+{
+	struct err e = {0};
+	bool drained = s->hub->draining;
+	while (io_peek(s->io).n == 0) {
+		io_set_deadline(s->io, instant_in(s->client.limits.timeout_hello));
+		s->waiting = true;
+		int got = drained ? -1 : io_fill(s->io, READ_MAX, &e);
+		s->waiting = false;
+		if (drained)
+			smtpd_hang_up(
+				s, "drain", "4.3.2", "Service is going down, please try again");
+		else if (got <= 0)
+			end_of_input(s, got, &e);
+		if (s->over)
+			return false;
+	}
+	unsigned char first = (unsigned char)io_peek(s->io).p[0];
+	if (first >= ' ' && first < 127)
+		return true;
+	if (first == '\r' || first == '\n' || first == '\t')
+		return true;
+	smtpd_say(s, 554, "5.5.1", "This is a mail server");
+	smtpd_end(s, "nonsense", NULL);
+	return false;
 }
 
 bool smtpd_talks_early(struct smtpd_session *s)

@@ -52,14 +52,15 @@ static bool refuse_peer(struct smtpd_session *s, const struct smtpd_refusal *no)
 	return false;
 }
 
-bool smtpd_admit(struct smtpd_session *s)
+bool smtpd_admit(struct smtpd_session *s, bool first)
 {
 	struct smtpd_client *c = &s->client;
 	struct smtpd_refusal no = {0};
 	bool serves = !s->service->require_trust || c->trusted || s->service->auth;
 	int r = serves ? s->ops->connect(s->arg, c, &no)
 		       : smtpd_refuse(&no, 554, "5.7.1", "Only known networks are served here");
-	/* After connect(): it may have found the name. */
+	if (r == 0 && first && !smtpd_watch_early(s))
+		return false;
 	trace_event(&s->log, wall_now(), "connect", "service", s->service->name, "ip",
 		slice_z(c->ip), "name", c->name, "via",
 		c->xclient   ? S("xclient")
@@ -206,6 +207,6 @@ void smtpd_xclient(struct smtpd_session *s, const struct smtp_command *c)
 	smtpd_set_peer(s, &peer);
 	s->state = cl->helo.n ? ST_READY : ST_CONNECTED;
 	buf_reset(&s->log);
-	if (smtpd_admit(s))
+	if (smtpd_admit(s, false))
 		smtpd_greet(s);
 }

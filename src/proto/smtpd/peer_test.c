@@ -73,10 +73,14 @@ TEST(abuse)
 	"TO:<4@example.com>\r\nRCPT TO:<5@example.com>\r\n"
 	static const struct transcript table[] = {
 		{"browser", MX, NULL, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 0,
-			G "554 5.5.1 This is a mail server\r\n", NULL, "end http\n"},
+			G "554 5.5.1 This is a mail server\r\n", NULL, "end nonsense\n"},
 		{"browser with a message", MX, NULL,
 			"POST / HTTP/1.1\r\nContent-Length: 99\r\n\r\n" HELO MAIL_A RCPT_ALICE, 0,
-			G "554 5.5.1 This is a mail server\r\n", NULL, "end http\n"},
+			G "554 5.5.1 This is a mail server\r\n", NULL, "end nonsense\n"},
+		{"TLS without asking", MX, NULL, "\026\003\001\002", 0,
+			G "554 5.5.1 This is a mail server\r\n", NULL, "end nonsense\n"},
+		{"an empty line first", MX, NULL, "\r\n" HELO "QUIT\r\n", 0,
+			G "500 5.5.1 No such command here\r\n" HELO_OK BYE, NULL, "end quit\n"},
 		{"errors", MX, NULL, HELO BAD5 BAD5 BAD5 BAD5 "NOOP\r\n", 0,
 			GH "500 5.5.1 No such command here\r\n"
 			   "500 5.5.1 No such command here\r\n"

@@ -78,7 +78,7 @@ void smtpd_complain(struct smtpd_session *s, int code, const char *status, const
 	smtpd_tarpit(s, s->sum.errors + s->sum.unknown_rcpts);
 	if (s->over)
 		return;
-	if (s->sum.errors >= s->conf->max_errors) {
+	if (s->sum.errors >= s->client.limits.max_errors) {
 		smtpd_hang_up(s, "errors", "4.7.0", "Too many errors, closing connection");
 		return;
 	}

@@ -62,21 +62,21 @@ void smtpd_greet(struct smtpd_session *s)
 	smtpd_say(s, 220, NULL, "%.*s %.*s", SFMT(s->service->hostname), SFMT(s->conf->banner));
 }
 
-/* Watches for clients that talk before they are greeted (RFC 5321 4.3.1). False: over. */
-static bool watch_early(struct smtpd_session *s)
+bool smtpd_watch_early(struct smtpd_session *s)
 {
 	struct err e = {0};
+	int64_t delay = s->client.limits.greet_delay;
 	if (s->conf->kind == SMTPD_LMTP)
 		return true;
-	if (s->conf->greet_delay && !smtpd_talks_early(s)) {
-		io_set_deadline(s->io, instant_in(s->conf->greet_delay));
+	if (delay && !smtpd_talks_early(s)) {
+		io_set_deadline(s->io, instant_in(delay));
 		int got = io_fill(s->io, READ_MAX, &e);
 		if (got == 0 || (got < 0 && e.kind != ERR_TIMEOUT)) {
 			smtpd_end(s, "closed", got ? e.text : "before the greeting");
 			return false;
 		}
 	}
-	bool look = s->service->sync || s->conf->refuse_early || s->conf->greet_delay;
+	bool look = s->service->sync || s->conf->refuse_early || delay;
 	s->client.early = look && smtpd_talks_early(s);
 	if (!s->client.early || !s->conf->refuse_early)
 		return true;
@@ -92,7 +92,7 @@ static bool watch_early(struct smtpd_session *s)
 static bool may_go_on(struct smtpd_session *s, bool idle)
 {
 	const struct smtpd_conf *c = s->conf;
-	uint64_t most = (uint64_t)c->max_rcpts * RCPT_TRIES + COMMANDS_BESIDE;
+	uint64_t most = (uint64_t)s->client.limits.max_rcpts * RCPT_TRIES + COMMANDS_BESIDE;
 	if (s->idle_commands >= c->max_idle_commands)
 		smtpd_hang_up(s, "commands", "4.7.0",
 			"Too many commands without effect, closing connection");
@@ -107,7 +107,7 @@ static bool may_go_on(struct smtpd_session *s, bool idle)
 	else if (s->suspicious)
 		smtpd_hang_up(
 			s, "harvest", "4.7.0", "Too many unknown recipients, closing connection");
-	else if (s->sum.commands >= c->max_commands)
+	else if (s->sum.commands >= s->client.limits.max_commands)
 		smtpd_hang_up(s, "commands", "4.7.0", "Too many commands, closing connection");
 	return !s->over;
 }
@@ -134,8 +134,8 @@ static void command_loop(struct smtpd_session *s)
 		slice line;
 		bool crlf;
 		s->waiting = idle;
-		enum smtpd_got got =
-			smtpd_read_line(s, SMTP_LINE_MAX, s->conf->timeout_command, &line, &crlf);
+		enum smtpd_got got = smtpd_read_line(
+			s, SMTP_LINE_MAX, s->client.limits.timeout_command, &line, &crlf);
 		s->waiting = false;
 		if (got == GOT_NOTHING)
 			break;
@@ -155,9 +155,11 @@ static void run(struct smtpd_session *s)
 		smtpd_hang_up(s, "drain", "4.3.2", "Service is going down, please try again");
 		return;
 	}
-	if (!watch_early(s) || !smtpd_admit(s))
+	if (!smtpd_admit(s, true))
 		return;
 	smtpd_greet(s);
+	if (!smtpd_speaks_mail(s))
+		return;
 	command_loop(s);
 }
 
@@ -185,6 +187,23 @@ static void finish_session(struct smtpd_session *s)
 	free(s);
 }
 
+static void set_limits(struct smtpd_limits *l, const struct smtpd_conf *c)
+{
+	*l = (struct smtpd_limits){
+		.max_size = c->max_size,
+		.max_header = c->max_header,
+		.max_rcpts = c->max_rcpts,
+		.max_transactions = c->max_transactions,
+		.max_commands = c->max_commands,
+		.max_errors = c->max_errors,
+		.max_unknown = c->max_unknown,
+		.timeout_hello = c->timeout_command,
+		.timeout_command = c->timeout_command,
+		.timeout_data = c->timeout_data,
+		.greet_delay = c->greet_delay,
+	};
+}
+
 void smtpd_serve(struct smtpd_hub *hub, struct io *io, const struct smtpd_service *service,
 	const struct smtpd_ops *ops, void *arg, const struct net_addr *peer,
 	const struct net_addr *local)
@@ -202,6 +221,7 @@ void smtpd_serve(struct smtpd_hub *hub, struct io *io, const struct smtpd_servic
 	s->sum.end = "";
 	s->client.connected_at = wall_now();
 	s->client.local = *local;
+	set_limits(&s->client.limits, service->conf);
 	smtpd_set_peer(s, peer);
 	list_append(&hub->sessions, &s->node);
 	hub->n++;

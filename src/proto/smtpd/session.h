@@ -118,6 +118,8 @@ enum smtpd_got smtpd_read_line(
 bool smtpd_read_more(struct smtpd_session *s);
 /* Whether the client has sent on where it has to wait for us. */
 bool smtpd_talks_early(struct smtpd_session *s);
+/* Waits for the first byte. False: over; what begins like this is no mail client. */
+bool smtpd_speaks_mail(struct smtpd_session *s);
 
 /* ---- peer.c ---- */
 bool smtpd_in_nets(const struct conf_nets *nets, const struct net_addr *a);
@@ -125,8 +127,9 @@ bool smtpd_in_nets(const struct conf_nets *nets, const struct net_addr *a);
 bool smtpd_proxy(struct smtpd_session *s);
 void smtpd_set_peer(struct smtpd_session *s, const struct net_addr *peer);
 void smtpd_xclient(struct smtpd_session *s, const struct smtp_command *c);
-/* Asks connect(); false: refused, said so, over. Adds the event. */
-bool smtpd_admit(struct smtpd_session *s);
+/* Asks connect(), and with `first` waits for the time to greet; false: refused, said so, over. Adds
+ * the event. */
+bool smtpd_admit(struct smtpd_session *s, bool first);
 /* Logged in or from a trusted network: spared what is meant for strangers. */
 bool smtpd_is_known(const struct smtpd_session *s);
 /* May it send to foreign domains? */
@@ -134,6 +137,8 @@ bool smtpd_may_relay(const struct smtpd_session *s);
 
 /* ---- session.c ---- */
 void smtpd_greet(struct smtpd_session *s);
+/* Watches for clients that talk before they are greeted (RFC 5321 4.3.1). False: over. */
+bool smtpd_watch_early(struct smtpd_session *s);
 bool smtpd_start_tls(struct smtpd_session *s);
 
 /* ---- command.c ---- */

@@ -98,8 +98,18 @@ void smtpd_hub_init(struct smtpd_hub *h);
  * transaction; new ones are not greeted. For reload and shutdown; returns at once. */
 void smtpd_drain(struct smtpd_hub *h);
 
+/* What this session may do: at first as the listener is configured, then as the callbacks say,
+ * which may change it at any time (for a stranger, a partner ...). See conf.c for their meaning. */
+struct smtpd_limits {
+	int64_t max_size, max_header; /* bytes */
+	int64_t max_rcpts, max_transactions, max_commands, max_errors, max_unknown;
+	int64_t timeout_hello; /* usec: wait for the first command */
+	int64_t timeout_command, timeout_data, greet_delay; /* usec */
+};
+
 /* What is known about the other side; the pointer given to connect() stays valid until end(). */
 struct smtpd_client {
+	struct smtpd_limits limits;
 	struct net_addr peer, local; /* as PROXY and XCLIENT told, where they may */
 	char ip[NET_TEXT_MAX]; /* of peer, without port */
 	slice name; /* host name verified by connect() or given by XCLIENT; may be empty */
@@ -206,7 +216,8 @@ struct smtpd_summary {
 	uint64_t bytes_in; /* of message bodies accepted */
 	unsigned commands, errors, transactions, accepted, refused, rcpts, unknown_rcpts,
 		auth_failures;
-	const char *end; /* "quit", "closed", "timeout", "errors", "tls", "drain", "refused", ... */
+	const char *end; /* "quit", "closed", "timeout", "errors", "tls", "drain", "refused",
+			    "early", "sync", "harvest", "nonsense" (no mail spoken) ... */
 	slice why; /* more about the end, or empty */
 };
 
@@ -215,9 +226,12 @@ struct smtpd_summary {
  * *e) filled. Slices given are valid during the call; slices returned live in the arena given.
  */
 struct smtpd_ops {
-	/* Before the greeting (and after XCLIENT): limits per address, block lists. May set
-	 * c->name. */
+	/* Before the greeting and its delay (and after XCLIENT): limits per address, block lists.
+	 * This and all others may set c->name and c->limits. */
 	int (*connect)(void *arg, struct smtpd_client *c, struct smtpd_refusal *no);
+	/* The client has named itself: helo, helo_odd, esmtp, early of the client are set. May be
+	 * NULL. */
+	int (*helo)(void *arg, struct smtpd_refusal *no);
 
 	/* A SASL exchange. cancel ends one that did not come to OK, FAILED or TEMP. NULL where no
 	 * service offers AUTH. WEAK: the mechanism is too weak for this account (534 5.7.9). */
