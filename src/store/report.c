@@ -24,7 +24,7 @@ const struct sql_migration report_migrations[] = {
 		"begin_at BIGINT NOT NULL, end_at BIGINT NOT NULL, messages BIGINT NOT NULL,"
 		"failed BIGINT NOT NULL, row_count BIGINT NOT NULL, dropped BIGINT NOT NULL,"
 		"due_at BIGINT NOT NULL, sent_at BIGINT NOT NULL, sent BIGINT NOT NULL,"
-		"outcome TEXT NOT NULL);"
+		"claim BIGINT NOT NULL, outcome TEXT NOT NULL);"
 		"CREATE UNIQUE INDEX report_window_open ON report_window"
 		" (day, kind, domain, policy_key) WHERE end_at = 0;"
 		"CREATE INDEX report_window_due ON report_window (due_at, id)"
@@ -135,9 +135,9 @@ static int insert(
 	struct sql_stmt *s = sql_prepare(db,
 		"INSERT INTO report_window (kind, domain, policy, policy_key, by_suffix, day,"
 		" begin_at, end_at, messages, failed, row_count, dropped, due_at, sent_at, sent,"
-		" outcome) VALUES ($1, $2, $3, $4, $5, $6, (SELECT COALESCE(MAX(end_at), $7)"
+		" claim, outcome) VALUES ($1, $2, $3, $4, $5, $6, (SELECT COALESCE(MAX(end_at), $7)"
 		" FROM report_window WHERE domain = $2 AND kind = $1 AND day = $6"
-		" AND policy_key = $4), 0, 0, 0, 0, 0, 0, 0, 0, '') RETURNING id, row_count",
+		" AND policy_key = $4), 0, 0, 0, 0, 0, 0, 0, 0, 0, '') RETURNING id, row_count",
 		e);
 	if (!s)
 		return -1;

@@ -125,6 +125,7 @@ struct report_window {
 	int64_t rows, dropped; /* distinct; counts that found no room */
 	int64_t sent_at; /* 0: not yet */
 	int64_t sent; /* reports queued so far */
+	int64_t claim; /* id of the message that carries the next one, if it was made; 0 */
 	slice outcome; /* of the last try, in words; may be empty */
 };
 
@@ -173,6 +174,9 @@ int64_t report_hurry_tx(struct sql *db, const struct report_filter *f, int64_t w
  * ERR_NOTFOUND: none. Strings in *a. */
 int report_due(struct sql *db, int64_t wall, int64_t cursor, struct arena *a,
 	struct report_window *ret, struct err *e);
+/* The next report of it will be this message: written before it is queued, so that after a crash
+ * the queue and the trace can be asked whether it was. */
+int report_claim_tx(struct sql *db, int64_t window, int64_t id, struct err *e);
 /* `sent` reports of it are queued so far; done: nothing is left to do for it. */
 int report_progress_tx(struct sql *db, int64_t window, int64_t sent, bool done, slice outcome,
 	int64_t wall, struct err *e);

@@ -113,9 +113,18 @@ int report_progress_tx(struct sql *db, int64_t window, int64_t sent, bool done, 
 	int64_t wall, struct err *e)
 {
 	return sql_run(db, e,
-		       "UPDATE report_window SET sent = $2, sent_at = $3, outcome = $4 WHERE id = "
+		       "UPDATE report_window SET sent = $2, claim = 0, sent_at = $3, outcome = $4 "
+		       "WHERE id = "
 		       "$1",
 		       "iiit", window, sent, done ? wall : 0, outcome) < 0
+		       ? -1
+		       : 0;
+}
+
+int report_claim_tx(struct sql *db, int64_t window, int64_t id, struct err *e)
+{
+	return sql_run(db, e, "UPDATE report_window SET claim = $2 WHERE id = $1", "ii", window,
+		       id) < 0
 		       ? -1
 		       : 0;
 }

@@ -36,5 +36,5 @@ int report_write_tx(struct sql *db, const struct report_place *p, const struct r
 /* The columns of report_window that report_read_window reads, in its order. */
 #define REPORT_WINDOW_COLUMNS                                                                      \
 	"id, kind, domain, policy, by_suffix, day, begin_at, end_at, messages, failed, row_count," \
-	" dropped, sent_at, sent, outcome"
+	" dropped, sent_at, sent, claim, outcome"
 struct report_window report_read_window(struct sql_stmt *s); /* borrows */

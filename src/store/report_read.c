@@ -23,7 +23,8 @@ struct report_window report_read_window(struct sql_stmt *s)
 		.dropped = sql_int(s, 11),
 		.sent_at = sql_int(s, 12),
 		.sent = sql_int(s, 13),
-		.outcome = sql_text(s, 14),
+		.claim = sql_int(s, 14),
+		.outcome = sql_text(s, 15),
 	};
 }
 

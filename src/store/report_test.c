@@ -131,7 +131,8 @@ TEST(report_windows_have_limits)
 		OK(report_add_dmarc_tx(db, &s, 1, &e));
 	}
 	slice got = windows(db, &(struct report_filter){.kind = -1, .sent = -1}, &out);
-	CHECK_STR(slice_first(got, slice_index(got, 10) + 1), S("example.com n=4 failed=0 rows=1 dropped=3 0--1\n"));
+	CHECK_STR(slice_first(got, slice_index(got, 10) + 1),
+		S("example.com n=4 failed=0 rows=1 dropped=3 0--1\n"));
 	unsigned n = 0;
 	for (size_t i = 0; i < got.n; i++)
 		n += got.p[i] == '\n';
@@ -184,9 +185,13 @@ TEST(report_window_lives)
 	CHECK(report_due(db, midnight + HOUR, 0, &a, &w, &e) < 0);
 	OK(report_due(db, midnight + 2 * HOUR, 0, &a, &w, &e));
 	CHECK_STR(w.outcome, S("later"));
+	OK(report_claim_tx(db, 1, 77, &e));
+	OK(report_due(db, midnight + 2 * HOUR, 0, &a, &w, &e));
+	CHECK_INT(w.claim, 77);
 	OK(report_progress_tx(db, 1, 1, false, S("one"), midnight, &e));
 	OK(report_due(db, midnight + 2 * HOUR, 0, &a, &w, &e));
 	CHECK_INT(w.sent, 1);
+	CHECK_INT(w.claim, 0);
 	OK(report_progress_tx(db, 1, 2, true, S("all"), midnight, &e));
 	CHECK(report_due(db, midnight + 2 * HOUR, 0, &a, &w, &e) < 0);
 	/* A late count for that day opens another window, behind the first. */
