@@ -46,6 +46,8 @@ const struct command commands[] = {
 	{"mailbox", NULL, "messages in a mailbox", "邮箱中的邮件", mailbox_verbs, NULL, NULL},
 	{"store", NULL, "check, mend and clean the store", "检查、修复和清理存储", store_verbs,
 		NULL, NULL},
+	{"lookup", NULL, "ask the DNS: block lists, MX, PTR, SPF, DKIM, DMARC, TLS ...",
+		"查询 DNS：黑名单、MX、PTR、SPF、DKIM、DMARC、TLS 等", lookup_verbs, NULL, NULL},
 	{"metrics", NULL, "counters, for monitoring", "计数器，供监控使用", metrics_verbs, NULL,
 		NULL},
 	{"version", NULL, "the version", "版本", version_verbs, NULL, NULL},
