@@ -101,7 +101,7 @@ struct rep_answer {
 };
 /* False: nothing known. name as reputation_name writes it. */
 bool reputation_ask(struct reputation *r, enum rep_kind kind, slice name, struct rep_answer *ret);
-/* The name of a subject's record, e.g. "192.0.2.0/24", "example.org", "example.org@192.0.2.0/24"
+/* The name of a subject's record, e.g. "192.0.2.0/24", "example.org", "example.org|192.0.2.0/24"
  * (not proven). Empty when there is none of that kind. i: which DKIM domain. */
 slice reputation_name(struct reputation *r, const struct rep_subjects *s, enum rep_kind kind,
 	size_t i, struct arena *a);
