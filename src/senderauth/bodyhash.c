@@ -177,12 +177,40 @@ static bool plain_at(slice s, size_t i)
 	return i < s.n && class_of[(unsigned char)s.p[i]] == PLAIN;
 }
 
+typedef uint8_t block __attribute__((vector_size(16)));
+
+static block load(const char *p)
+{
+	block b;
+	memcpy(&b, p, sizeof b);
+	return b;
+}
+
+/* From i on, blocks in which every byte stays as it is: no tab, no CR, no space before a blank or a
+ * line end. Lines of text pass here; stops anywhere in front of what is not so, or near the end. */
+static size_t skip_plain(slice s, size_t i)
+{
+	for (; i + sizeof(block) < s.n; i += sizeof(block)) {
+		block now = load(s.p + i), next = load(s.p + i + 1);
+		block odd = (block)((now == '\t') | (now == '\r'));
+		odd |= (block)((now == ' ') & ((next == ' ') | (next == '\t') | (next == '\r')));
+		uint64_t half[2];
+		memcpy(half, &odd, sizeof half);
+		if (half[0])
+			return i + (size_t)__builtin_ctzll(half[0]) / 8;
+		if (half[1])
+			return i + 8 + (size_t)__builtin_ctzll(half[1]) / 8;
+	}
+	return i;
+}
+
 /* How much of s, which begins with a plain character, is its own relaxed form and ends with a plain
  * character: single spaces inside lines and line ends between characters included. */
 static size_t relaxed_run(slice s)
 {
 	size_t i = 1;
 	for (;;) {
+		i = skip_plain(s, i);
 		while (plain_at(s, i))
 			i++;
 		if (i < s.n && s.p[i] == ' ' && plain_at(s, i + 1))
