@@ -81,21 +81,13 @@ static bool gather_results(const struct arc_seal *q, struct arena *a, struct aut
 	return found;
 }
 
-/* Our word on the chain: none, or more than one that differ, is no word. */
+/* Our word on the chain; the newest, which stands on top, where there are several. */
 static bool chain_state(const struct authres *r, enum auth_result *ret)
 {
-	bool found = false;
-	for (size_t i = 0; i < r->n; i++) {
-		enum auth_result one;
-		if (!slice_ieq(r->v[i].method, S("arc")) ||
-			!auth_result_parse(r->v[i].result, &one))
-			continue;
-		if (found && one != *ret)
-			return false;
-		*ret = one;
-		found = true;
-	}
-	return found;
+	for (size_t i = 0; i < r->n; i++)
+		if (slice_ieq(r->v[i].method, S("arc")))
+			return auth_result_parse(r->v[i].result, ret);
+	return false;
 }
 
 /* Whether a set can be added, and which. Otherwise the reason, in words. */
@@ -127,21 +119,24 @@ static void build_results(struct sealing *s, const struct authres *results)
 	buf_put(&s->aar, S("\r\n"));
 }
 
-/* Names of the default list as often as the message has them. */
+/* Names of the default list as often as the message has them; From: always. */
 static void choose_names(const struct sealing *s, struct dkim_header *h, struct dkim_field *f)
 {
 	size_t n = 0;
-	if (s->q->sign) {
+	if (s->q->nsign) {
 		f->names = ARENA_ARRAY(s->a, slice, s->q->nsign);
 		memcpy(f->names, s->q->sign, s->q->nsign * sizeof *f->names);
 		f->nnames = s->q->nsign;
 		return;
 	}
 	f->names = ARENA_ARRAY(s->a, slice, DKIM_NAMES_MAX);
-	for (size_t i = 0; i < arc_seal_fields_n; i++)
-		for (size_t k = dkim_header_count(h, arc_seal_fields[i]);
-			k > 0 && n < DKIM_NAMES_MAX; k--)
+	for (size_t i = 0; i < arc_seal_fields_n; i++) {
+		size_t times = dkim_header_count(h, arc_seal_fields[i]);
+		if (i == 0 && times == 0)
+			times = 1;
+		for (; times > 0 && n < DKIM_NAMES_MAX; times--)
 			f->names[n++] = arc_seal_fields[i];
+	}
 	f->nnames = n;
 }
 
