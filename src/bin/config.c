@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "bin/config_keys.h"
 #include "codec/address.h"
+#include "mail/report_conf.h"
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -141,6 +142,7 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->dns = conf_get(conf, &dns_section);
 	c->store = conf_get(conf, &store_section);
 	c->log = conf_get(conf, &log_section);
+	c->reports = conf_get(conf, &reports_section);
 	c->kv = conf_get(conf, &kv_section);
 	c->scan = conf_get(conf, &scan_section);
 	c->verify = conf_get(conf, &verify_section);

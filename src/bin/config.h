@@ -14,6 +14,7 @@
 #include "store/kv.h"
 
 struct verify_conf;
+struct reports_conf;
 
 #define CONFIG_PATH "/etc/posthouse/posthouse.conf"
 
@@ -98,6 +99,7 @@ struct config {
 	const struct kv_conf *kv;
 	const struct scan_conf *scan;
 	const struct verify_conf *verify; /* edge_verify.h */
+	const struct reports_conf *reports; /* mail/report_conf.h */
 	/* Worked out from the above. */
 	slice hostname; /* never empty */
 	slice certificate, key; /* files; the default ones may not exist yet */

@@ -7,6 +7,7 @@
 
 #include "bin/edge_verify.h"
 #include "bin/way.h"
+#include "mail/report_conf.h"
 #include "run/sandbox.h"
 
 static const char *const sandbox_words[] = {"auto", "required", "off", NULL};
@@ -315,4 +316,4 @@ const struct conf_section log_section = {.name = "log",
 
 const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
-	&dns_section, &verify_section, &store_section, &log_section, &scan_section, &kv_section, NULL};
+	&dns_section, &verify_section, &reports_section, &store_section, &log_section, &scan_section, &kv_section, NULL};

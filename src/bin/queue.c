@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "bin/keys_client.h"
+#include "bin/queue_reports.h"
 #include "mail/sts.h"
 #include "run/log.h"
 #include "run/loop.h"
@@ -212,7 +213,8 @@ static void open_policies(struct queue *q)
 static int queue_open(struct role_env *env, struct err *e)
 {
 	struct queue *q = env->self;
-	if (open_store(q, e) < 0 || dns_open(q->settings->config.dns, &q->dns, e) < 0)
+	if (open_store(q, e) < 0 || dns_open(q->settings->config.dns, &q->dns, e) < 0 ||
+		queue_reports_open(q, &q->reporter, e) < 0)
 		return -1;
 	open_policies(q);
 	directory_set_postmaster(q->directory, q->settings->config.postmaster);
@@ -223,6 +225,7 @@ static int queue_open(struct role_env *env, struct err *e)
 	group_go(&q->workers, "queue.sweep", queue_feed_sweeper, q);
 	group_go(&q->workers, "queue.metrics", report_metrics, q);
 	group_go(&q->workers, "queue.mta-sts", sts_refresher, q->sts);
+	group_go(&q->workers, "queue.reports", queue_reports_run, q->reporter);
 	return 0;
 }
 
@@ -245,6 +248,7 @@ static void queue_wake(void *arg)
 	if (!q->ready || q->stopping)
 		return;
 	queue_feed_changed(q);
+	queue_reports_wake(q->reporter);
 }
 
 /* [dns] needs a new process and keeps its value. */
@@ -331,6 +335,7 @@ static void queue_close(struct role_env *env)
 	}
 	sts_free(q->sts);
 	report_counter_free(q->reports);
+	queue_reports_close(q->reporter);
 	dns_close(q->dns);
 	commit_free(q->queue_commit);
 	commit_free(q->trace_commit);

@@ -59,6 +59,7 @@ int queue_settings_new(struct config *c, const struct net_addr *interfaces, size
 void queue_settings_unref(struct queue_settings *s);
 
 struct keys_client;
+struct queue_reports;
 struct report_counter;
 struct sts;
 struct queue {
@@ -80,6 +81,7 @@ struct queue {
 	struct sql *tlspolicy_db;
 	struct sts *sts;
 	struct report_counter *reports;
+	struct queue_reports *reporter;
 	struct hosts_health *health;
 
 	struct flow *flow;

@@ -1,0 +1,64 @@
+/*
+ * The section [reports] (report_conf.h). Used by the queue process (bin/queue_reports.c), the edges
+ * (failure reports) and the command line.
+ */
+#include "mail/report_conf.h"
+
+#include "base/time.h"
+#include "codec/address.h"
+
+static void check(const void *value, slice instance, struct conf_check *c)
+{
+	const struct reports_conf *v = value;
+	struct address parsed;
+	(void)instance;
+	if (v->from.n && (address_parse(v->from, false, &parsed) != ADDRESS_FINE || parsed.family))
+		conf_complain(c, "from", "is no mail address", "不是邮件地址");
+}
+
+#define T struct reports_conf
+static const struct conf_key keys[] = {
+	CONF_KEY_BOOL(T, dmarc, "yes",
+		"Send DMARC aggregate reports, once a day, to domains that ask for them. A host "
+		"name "
+		"without a dot (a test machine) sends none.",
+		"每天向要求的域发送 DMARC 汇总报告。主机名不含点（测试机）时不发送。"),
+	CONF_KEY_BOOL(T, tls, "yes",
+		"Send TLS reports (RFC 8460), once a day, to domains that ask for them.",
+		"每天向要求的域发送 TLS 报告（RFC 8460）。"),
+	CONF_KEY_BOOL(T, failure, "no",
+		"Send DMARC failure reports: headers of single messages that failed, to domains "
+		"that "
+		"ask for them. They tell others about your users' mail; know your law before.",
+		"发送 DMARC 失败报告：把未通过的单封邮件的邮件头发给要求的域。"
+		"这会向他人透露用户的邮件信息，启用前请确认法律允许。"),
+	CONF_KEY_STRING(T, from, "",
+		"Author and envelope sender of reports; should be of a domain whose mail is "
+		"signed. "
+		"Empty: noreply-reports@ our host name.",
+		"报告的发件人和信封发件人；其域的邮件应当有签名。空：noreply-reports@ "
+		"本机主机名。"),
+	CONF_KEY_STRING(T, org_name, "",
+		"Name of the organisation, as reports show it. Empty: our host name.",
+		"报告中显示的单位名称。空：本机主机名。"),
+	CONF_KEY_STRING(T, contact, "",
+		"Mail address or URL for questions about reports, shown in them. Empty: none.",
+		"报告中给出的联系方式（邮件地址或网址）。空：不给出。"),
+	CONF_KEY_DURATION(T, window, "4h", 0, 20 * HOUR,
+		"Reports of a day leave within this time after its end (midnight UTC), each domain "
+		"at "
+		"a time of its own.",
+		"一天结束（UTC 零点）后多久之内发完当天的报告，各域的时间错开。"),
+	CONF_KEY_DURATION(T, keep, "90d", DAY, 3650 * DAY,
+		"Counts behind reports, and reports that others sent us, are kept so long.",
+		"统计数据以及收到的报告保留多久。"),
+	CONF_KEY_INT(T, failures_per_hour, "10", 1, 10000,
+		"Failure reports about one domain, at most.", "每个域每小时最多发送的失败报告数。"),
+	CONF_END};
+#undef T
+const struct conf_section reports_section = {.name = "reports",
+	.keys = keys,
+	.size = sizeof(struct reports_conf),
+	.doc_en = "Reports to other domains about their mail.",
+	.doc_zh = "发给其他域的报告。",
+	.check = check};
