@@ -148,7 +148,9 @@ static void skip(struct queue_session *s, struct flow_item *it)
 {
 	metric_add(&skipped, 1);
 	slice reason = flow_reason(s->fs->dest);
-	struct result r = own_result(RESULT_DEFERRED, STATUS(4, 4, 1),
+	struct status_code status = STATUS(4, 4, 1);
+	status_parse(&reason, &status);
+	struct result r = own_result(RESULT_DEFERRED, status,
 		arena_printf(&s->mem, "destination is down: %.*s", SFMT(reason)));
 	r.skipped = true;
 	all_results(s, r);

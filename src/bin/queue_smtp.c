@@ -29,7 +29,10 @@ static struct queue_smtp_outcome all_get(
 {
 	for (size_t i = 0; i < s->n; i++)
 		s->v[i].result = r;
-	return outcome(verdict, r.text, untried);
+	const struct status_code c = r.status;
+	return outcome(verdict,
+		arena_printf(&s->mem, "%u.%u.%u %.*s", c.cls, c.subject, c.detail, SFMT(r.text)),
+		untried);
 }
 
 /* ---- how ---- */

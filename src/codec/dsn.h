@@ -22,6 +22,7 @@ struct dsn_rcpt {
 	slice address; /* final recipient, without <> */
 	slice orcpt; /* "rfc822;a@b" decoded, or empty */
 	struct status_code status;
+	struct status_code cause; /* what kept it when its time ran out; class 0: none */
 	slice remote_mta; /* host that answered, or empty: the fault was found here */
 	slice diagnostic; /* its reply "550 5.1.1 ...", or our own reason when remote_mta is empty
 			   */

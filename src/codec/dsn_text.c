@@ -91,6 +91,10 @@ static void put_cause(struct buf *out, const struct language *lang, const struct
 	struct status_text t = status_explain(r->status, r->action == DSN_DELAYED);
 	buf_printf(out, "    %s\n    %s\n", lang->zh ? t.what_zh : t.what_en,
 		lang->zh ? t.todo_zh : t.todo_en);
+	if (r->cause.cls) {
+		t = status_explain(r->cause, false);
+		buf_printf(out, "    %s\n", lang->zh ? t.what_zh : t.what_en);
+	}
 	if (r->diagnostic.n == 0)
 		return;
 	struct buf said = BUF(4 * TEXT_DIAGNOSTIC_MAX), host = BUF(4 * TEXT_ADDRESS_MAX);

@@ -134,7 +134,8 @@ void flow_release(struct flow *s, struct flow_item *item, instant now);
 void flow_session_end(struct flow *s, struct flow_session *session, instant now);
 
 slice flow_key(const struct flow_dest *d);
-slice flow_reason(const struct flow_dest *d); /* why it cannot be reached */
+slice flow_reason(const struct flow_dest
+		*d); /* why it cannot be reached: as was reported, with its status in front */
 /* Takes this destination no more groups for now? For the sweep's skip list. */
 bool flow_dest_full(const struct flow *s, const struct flow_dest *d);
 /* Each destination in memory; *i starts at 0. No additions meanwhile. */

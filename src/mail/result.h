@@ -18,6 +18,7 @@ enum result_kind {
 struct result {
 	enum result_kind kind;
 	struct status_code status;
+	struct status_code cause; /* of one whose time ran out: what kept it; class 0: none */
 	slice mta; /* name of the host that said so; empty: we did */
 	slice text; /* its reply on one line, "550 5.1.1 no such user", or our reason */
 	slice dest; /* RESULT_REROUTED */

@@ -60,6 +60,7 @@ static void tell(struct plan *p, const struct queue_rcpt *r, const struct result
 		.address = r->address,
 		.orcpt = r->orcpt,
 		.status = res->status,
+		.cause = res->cause,
 		.remote_mta = arena_dup(&k->mem, res->mta),
 		.diagnostic = arena_dup(&k->mem, res->text),
 		.last_attempt =
@@ -133,6 +134,7 @@ static void settle_expired(struct plan *p, const struct queue_rcpt *r, const str
 {
 	struct result final = *res;
 	final.status = STATUS(5, 4, 7);
+	final.cause = res->status;
 	int at = end(p, r, &final, TRACE_EXPIRED, "expired");
 	tell(p, r, &final, DSN_FAILED, at);
 	metric_add(&expired, 1);

@@ -162,17 +162,19 @@ def prepare(root, cert, key):
     root.write('/etc/peer-key.pem', open(key).read(), 0o600)
 
 
-def postfix(cert, key, port, extra):
-    """Postfix with `extra` main.cf lines; its queue starts empty."""
+def postfix(cert, key, port, extra, services='', files={}):
+    """Postfix with `extra` main.cf lines, further `services` in master.cf and `files`; its queue starts empty."""
     root = Root('postfix', 'postfix')
     prepare(root, cert, key)
+    for path, text in files.items():
+        root.write(path, text, 0o600)
     root.write('/etc/postfix/main.cf', POSTFIX + extra)
     dist = root.path + '/etc/postfix/master.cf.dist'
     if not os.path.exists(dist):
         shutil.copy(root.path + '/etc/postfix/master.cf', dist)
     master = open(dist).read()
     master = master.replace('\nsmtp      inet  n       -       y       -       -       smtpd', f'\n127.0.0.1:{port} inet  n  -  y  -  -  smtpd')
-    root.write('/etc/postfix/master.cf', master)
+    root.write('/etc/postfix/master.cf', master + services)
     shutil.rmtree(root.path + '/var/spool/postfix', ignore_errors=True)
     os.makedirs(root.path + '/var/spool/postfix/etc')
     for name in ('hosts', 'nsswitch.conf', 'services', 'protocols', 'localtime'):
