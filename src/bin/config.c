@@ -144,6 +144,9 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->log = conf_get(conf, &log_section);
 	c->reports = conf_get(conf, &reports_section);
 	c->kv = conf_get(conf, &kv_section);
+	c->reputation = conf_get(conf, &reputation_section);
+	c->greylist = conf_get(conf, &greylist_section);
+	c->autowhite = conf_get(conf, &autowhite_section);
 	c->scan = conf_get(conf, &scan_section);
 	c->verify = conf_get(conf, &verify_section);
 	c->edges = edges_wanted(c->server);

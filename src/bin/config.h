@@ -9,6 +9,9 @@
 #include "base/arena.h"
 #include "proto/smtpd/smtpd.h"
 #include "bin/scan.h"
+#include "defence/autowhite.h"
+#include "defence/greylist.h"
+#include "defence/reputation.h"
 #include "run/conf.h"
 #include "run/dns.h"
 #include "store/kv.h"
@@ -97,6 +100,9 @@ struct config {
 	const struct store_conf *store;
 	const struct log_conf *log;
 	const struct kv_conf *kv;
+	const struct reputation_conf *reputation;
+	const struct greylist_conf *greylist;
+	const struct autowhite_conf *autowhite;
 	const struct scan_conf *scan;
 	const struct verify_conf *verify; /* edge_verify.h */
 	const struct reports_conf *reports; /* mail/report_conf.h */

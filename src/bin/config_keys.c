@@ -7,6 +7,8 @@
 
 #include "bin/edge_verify.h"
 #include "bin/way.h"
+#include "defence/dnsbl.h"
+#include "defence/mirror.h"
 #include "mail/report_conf.h"
 #include "run/sandbox.h"
 
@@ -316,4 +318,5 @@ const struct conf_section log_section = {.name = "log",
 
 const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
-	&dns_section, &verify_section, &reports_section, &store_section, &log_section, &scan_section, &kv_section, NULL};
+	&dns_section, &dnsbl_section, &mirror_section, &verify_section, &reports_section, &store_section, &log_section, &scan_section, &kv_section,
+	&reputation_section, &greylist_section, &autowhite_section, NULL};

@@ -74,6 +74,8 @@ static void add_paths(
 		add_path(s, S("/proc/sys/kernel/random/boot_id"), false);
 	if (l->paths & MAY_KV)
 		add_path(s, arena_printf(a, "%.*s/kv", SFMT(data)), true);
+	if (l->paths & MAY_KV)
+		add_path(s, c->reputation->asn_database, false);
 	if (l->paths & MAY_BLOBS)
 		add_path(s, arena_printf(a, "%.*s/blob", SFMT(data)), true);
 	if (l->paths & MAY_DB)
