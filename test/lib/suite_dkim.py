@@ -1,9 +1,9 @@
 """DKIM: a corpus of signed messages, good and bad, and other implementations beside ours: python3-dkim,
 opendkim-testmsg and Mail::DKIM verify what we sign, we verify what python3-dkim signs, and the body hashes of
 real mail fit for us exactly when they fit for python3-dkim."""
-import base64, os, subprocess, tempfile
+import base64, os, re, subprocess, tempfile
 import dkim_peers
-from judge import Judge, conformance, suite
+from judge import SHARED, Judge, Skip, conformance, suite
 
 NOW = 1700000000
 
@@ -155,3 +155,71 @@ def verify_opendkim(score):
                     message = f.read()
                 got = judge.ask(do='verify', zone=keys.zone, message=b64(message), now=1 << 40)['signatures']
                 score.check(os.path.basename(path), [s['result'] for s in got] == ['pass'], f'{got}: {message[:3000]!r}')
+
+
+def corpus_messages(name):
+    """Raw messages of ../shared/corpora/NAME.tar.zst with a DKIM-Signature, as they go over the wire."""
+    archive = os.path.join(SHARED, 'corpora', name + '.tar.zst')
+    if not os.path.exists(archive):
+        raise Skip(f'../shared/corpora/{name}.tar.zst is not here')
+    with tempfile.TemporaryDirectory() as d:
+        subprocess.run(['tar', '-x', '-f', archive, '-C', d], check=True)
+        for base, _, names in sorted(os.walk(d)):
+            for file in sorted(names):
+                with open(os.path.join(base, file), 'rb') as f:
+                    data = f.read()
+                if re.search(rb'(?im)^dkim-signature\s*:', data.replace(b'\r\n', b'\n').partition(b'\n\n')[0]):
+                    yield f'{name}/{file}', crlf(data)
+
+
+def fits_for_dkimpy(dkim, d, index):
+    """Whether bh= of that signature is the digest that python3-dkim makes of the body; a text: it does not take
+    the field."""
+    from dkim.canonicalization import CanonicalizationPolicy
+    from dkim.util import parse_tag_value
+    try:
+        sig = parse_tag_value([v for k, v in d.headers if k.lower() == b'dkim-signature'][index])
+        if sig.get(b'x', b'').isdigit():
+            del sig[b'x']  # long past, which is not asked here
+        dkim.validate_signature_fields(sig)
+        body = CanonicalizationPolicy.from_c_value(sig.get(b'c', b'simple/simple')).canonicalize_body(d.body)
+        length = int(sig[b'l']) if b'l' in sig else len(body)
+        h = dkim.HASH_ALGORITHMS[sig[b'a']](body[:length])
+        return length <= len(body) and h.digest() == base64.b64decode(re.sub(rb'\s+', b'', sig[b'bh']))
+    except Exception as e:  # whatever it raises for fields that it does not take
+        return f'{type(e).__name__}: {e}'
+
+
+def other_reading(fault, theirs):
+    """Why only one of us may take a field, or None."""
+    if 'h= is not valid' in fault and not isinstance(theirs, str):
+        return 'names were cut out of h= when the mail was made anonymous; python3-dkim does not look at the form of h='
+    if not fault and isinstance(theirs, str) and 'b= value is not valid base64' in theirs:
+        return 'b= was cut short: not refused as base64 without padding, but no signature of any key has that length'
+    if not fault and isinstance(theirs, str) and 'i= domain' in theirs and '\\r\\n' in theirs:
+        return 'i= is folded, which RFC 6376 2.11 allows; python3-dkim compares it with the fold'
+
+
+@suite('dkim-real-bodies')
+def real_bodies(score):
+    """Real mail: the keys are gone, but bh= fits the body or not, for us exactly when for python3-dkim."""
+    dkim = dkim_peers.import_dkim()
+    signatures = fitting = unreadable = 0
+    with Judge('dkim') as judge:
+        for corpus in ('dev-mlist', 'dev-foff', 'dev-pp', 'dev-glitchy', 'dev-trans'):
+            for name, message in corpus_messages(corpus):
+                d = dkim.DKIM(message)
+                for index, ours in enumerate(judge.ask(do='body', message=b64(message))['signatures']):
+                    theirs = fits_for_dkimpy(dkim, d, index)
+                    signatures += 1
+                    fitting += ours['fits']
+                    if other_reading(ours['fault'], theirs):
+                        unreadable += 1
+                        score.differs(f'{name} {index}', other_reading(ours['fault'], theirs))
+                    elif isinstance(theirs, str) or ours['fault']:
+                        unreadable += 1
+                        why = f'ours: {ours["fault"] or "readable"}; theirs: {theirs}'
+                        score.check(f'{name} {index}', bool(ours['fault']) == isinstance(theirs, str), why)
+                    else:
+                        score.check(f'{name} {index}', ours['fits'] == theirs, f'we say {ours["fits"]}, python3-dkim {theirs}')
+    print(f'dkim-real-bodies: of {signatures} signatures {fitting} fit the body, {unreadable} are unreadable')
