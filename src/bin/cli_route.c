@@ -6,6 +6,7 @@
 #include "bin/cli_verbs.h"
 
 #include "base/mem.h"
+#include "mail/report_conf.h"
 #include "mail/route.h"
 #include "store/directory.h"
 
@@ -145,6 +146,7 @@ static const char *kind_name(enum route_kind kind)
 		[ROUTE_SMTP] = "smtp",
 		[ROUTE_ERROR] = "error",
 		[ROUTE_BOUNCE] = "bounce",
+		[ROUTE_REPORT] = "report",
 	};
 	return names[kind];
 }
@@ -179,6 +181,9 @@ static void decision_text(slice address, const struct route_decision *d)
 	case ROUTE_BACKEND:
 		printf(T(": route %.*s\n", "：经路由 %.*s\n"), SFMT(d->route));
 		break;
+	case ROUTE_REPORT:
+		puts(T(": read as a report", "：作为报告读取"));
+		break;
 	case ROUTE_SMTP:
 		puts(T(": direct, by SMTP", "：直接以 SMTP 投递"));
 		break;
@@ -198,11 +203,10 @@ static void decision_text(slice address, const struct route_decision *d)
 }
 
 /* One address: what is decided. */
-static int decide(struct directory *dir, slice address, struct arena *a, struct json *j,
+static int decide(const struct route_lookup *l, slice address, struct arena *a, struct json *j,
 	struct route_decision *ret, struct err *e)
 {
-	struct route_lookup l = route_lookup_directory(dir);
-	if (route_decide(&l, address, true, a, ret, e) < 0)
+	if (route_decide(l, address, true, a, ret, e) < 0)
 		return -1;
 	if (j)
 		decision_json(j, address, ret);
@@ -213,11 +217,11 @@ static int decide(struct directory *dir, slice address, struct arena *a, struct 
 
 /* An alias: where each of its targets goes. */
 static int decide_targets(
-	struct directory *dir, slice address, struct arena *a, struct json *j, struct err *e)
+	const struct route_lookup *l, slice address, struct arena *a, struct json *j, struct err *e)
 {
 	struct rcpt_answer answer;
 	struct route_decision d;
-	if (directory_rcpt(dir, address, a, &answer, e) < 0)
+	if (l->rcpt(l->arg, address, a, &answer, e) < 0)
 		return -1;
 	if (j)
 		json_array(j, "targets");
@@ -225,7 +229,7 @@ static int decide_targets(
 	for (size_t i = 0; i < answer.ntargets && r == 0; i++) {
 		if (j)
 			json_object(j, NULL);
-		r = decide(dir, answer.targets[i], a, j, &d, e);
+		r = decide(l, answer.targets[i], a, j, &d, e);
 		if (j)
 			json_close(j, '}');
 	}
@@ -234,14 +238,14 @@ static int decide_targets(
 	return r;
 }
 
-static int decide_all(struct directory *dir, slice address, struct arena *a, struct json *j,
+static int decide_all(const struct route_lookup *l, slice address, struct arena *a, struct json *j,
 	struct route_decision *d, struct err *e)
 {
 	if (j)
 		json_begin(j);
-	int r = decide(dir, address, a, j, d, e);
+	int r = decide(l, address, a, j, d, e);
 	if (r == 0 && d->kind == ROUTE_LOCAL)
-		r = decide_targets(dir, address, a, j, e);
+		r = decide_targets(l, address, a, j, e);
 	if (j)
 		json_end(j);
 	return r;
@@ -261,7 +265,9 @@ static int route_test(struct cli_call *c)
 		directory_open(env.config.server->data, &dir, &e) < 0)
 		return out_fail(&e);
 	directory_set_postmaster(dir, env.config.postmaster);
-	int r = decide_all(dir, cli_arg(c, 0), &env.mem, c->cli->json ? &j : NULL, &d, &e);
+	struct route_lookup l = route_lookup_directory(dir);
+	l.reports = &env.config.reports->addresses;
+	int r = decide_all(&l, cli_arg(c, 0), &env.mem, c->cli->json ? &j : NULL, &d, &e);
 	directory_close(dir);
 	if (r < 0)
 		return out_fail(&e);

@@ -10,6 +10,7 @@
 #include "bin/edge_verify.h"
 #include "bin/keys_client.h"
 #include "codec/charset.h"
+#include "mail/report_conf.h"
 #include "run/link.h"
 #include "run/loop.h"
 #include "run/metrics.h"
@@ -254,6 +255,7 @@ static int open_store(struct edge *e, struct err *err)
 	e->queue = commit_new(e->queue_db, e->blobs);
 	e->trace = commit_new(e->trace_db, NULL);
 	e->routes = route_lookup_directory(e->directory);
+	e->routes.reports = &e->config->reports->addresses;
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "bin/keys_client.h"
 #include "bin/queue_reports.h"
+#include "mail/report_conf.h"
 #include "mail/sts.h"
 #include "run/log.h"
 #include "run/loop.h"
@@ -82,6 +83,7 @@ static int queue_prepare(struct role_env *env, struct err *e)
 	env->self = q;
 	q->env = env;
 	q->keys_link = link_new("keys");
+	q->report_in = queue_report_in_new();
 	list_init(&q->links);
 	list_init(&q->loads);
 	cond_init(&q->sweep_wake);
@@ -120,6 +122,7 @@ static int open_store(struct queue *q, struct err *e)
 	q->trace_commit = commit_new(q->trace_db, NULL);
 	commit_set_gather(q->trace_commit, QUEUE_GATHER_MS * MSEC);
 	q->routes = route_lookup_directory(q->directory);
+	q->routes.reports = &q->settings->config.reports->addresses;
 	return 0;
 }
 
@@ -214,7 +217,8 @@ static int queue_open(struct role_env *env, struct err *e)
 {
 	struct queue *q = env->self;
 	if (open_store(q, e) < 0 || dns_open(q->settings->config.dns, &q->dns, e) < 0 ||
-		queue_reports_open(q, &q->reporter, e) < 0)
+		queue_reports_open(q, &q->reporter, e) < 0 ||
+		queue_report_in_open(q->report_in, q->settings->config.server->data, e) < 0)
 		return -1;
 	open_policies(q);
 	directory_set_postmaster(q->directory, q->settings->config.postmaster);
@@ -238,6 +242,8 @@ static void queue_link(void *arg, const char *role, unsigned instance, int fd)
 		queue_feed_link(q, instance, fd);
 	else if (strcmp(role, "keys") == 0)
 		link_attach(q->keys_link, fd);
+	else if (strcmp(role, "scan") == 0)
+		queue_report_in_link(q->report_in, fd);
 	else
 		close(fd);
 }
@@ -275,6 +281,7 @@ static void queue_reload(void *arg, slice path, slice text)
 		settle_configure(q->settle, &s->bounce, &s->retry);
 		q->flow_config = flow_of(&s->config);
 		flow_configure(q->flow, &q->flow_config);
+		q->routes.reports = &s->config.reports->addresses;
 	}
 	queue_settings_unref(old);
 	log_info(NULL, "queue.reloaded");
@@ -352,6 +359,7 @@ static void queue_close(struct role_env *env)
 	blobs_close(q->blobs);
 	keys_client_free(q->keys);
 	link_free(q->keys_link);
+	queue_report_in_free(q->report_in);
 	queue_settings_unref(q->settings);
 	arena_done(&q->mem);
 	free(q);

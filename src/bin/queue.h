@@ -9,6 +9,7 @@
  *	queue_session.c	a session of flow: group after group of one destination
  *	queue_smtp.c	connecting and sending
  *	queue_tls.c	how safe connections must be, and what is counted of it
+ *	queue_report_in.c reports of others about our mail
  *	queue_settings.c what comes from the configuration
  */
 #pragma once
@@ -62,6 +63,7 @@ struct keys_client;
 struct queue_reports;
 struct report_counter;
 struct sts;
+struct queue_report_in;
 struct queue {
 	struct role_env *env;
 	struct arena mem;
@@ -75,6 +77,7 @@ struct queue {
 	struct commit *queue_commit, *trace_commit, *shard_commit[MAILBOX_SHARDS];
 	struct directory *directory;
 	struct route_lookup routes;
+	struct queue_report_in *report_in;
 	struct link *keys_link;
 	struct keys_client *keys;
 	struct dns *dns;
@@ -169,3 +172,11 @@ struct queue_smtp_outcome {
 /* Tries to deliver to all recipients in s->v[0..n), whose results are filled in. */
 struct queue_smtp_outcome queue_smtp_deliver(struct queue_session *s);
 void queue_smtp_close(struct queue_session *s); /* QUIT */
+
+/* ---- queue_report_in.c ---- */
+struct queue_report_in *queue_report_in_new(void);
+int queue_report_in_open(struct queue_report_in *r, slice data, struct err *e);
+void queue_report_in_link(struct queue_report_in *r, int fd); /* to a scan process */
+void queue_report_in_free(struct queue_report_in *r);
+/* Reads the message of the present group and fills in the results. */
+void queue_report_in_deliver(struct queue_session *s);

@@ -172,6 +172,14 @@ static bool deliver_remotely(struct queue_session *s, struct flow_item *it, size
 	return !o.untried;
 }
 
+static void read_report(struct queue_session *s, struct flow_item *it, size_t all)
+{
+	if (s->n > 0)
+		queue_report_in_deliver(s);
+	flow_report(s->q->flow, s->fs, FLOW_OK, 0, (slice){0}, instant_now());
+	settle(s, it, all);
+}
+
 /* An attempt that an administrator's bounce met under way ends first: it may have delivered. */
 static void bounce(struct queue_session *s, struct flow_item *it)
 {
@@ -200,6 +208,10 @@ static bool deliver(struct queue_session *s, struct flow_item *it)
 		return true;
 	}
 	size_t all = decide_again(s);
+	if (s->kind == ROUTE_REPORT) {
+		read_report(s, it, all);
+		return true;
+	}
 	if (s->kind == ROUTE_ERROR)
 		refuse(s);
 	if (s->kind == ROUTE_ERROR || s->n == 0) {

@@ -12,6 +12,11 @@ static void check(const void *value, slice instance, struct conf_check *c)
 	const struct reports_conf *v = value;
 	struct address parsed;
 	(void)instance;
+	for (size_t i = 0; i < v->addresses.n; i++)
+		if (slice_index(v->addresses.v[i], '@') < v->addresses.v[i].n &&
+			address_parse(v->addresses.v[i], false, &parsed) != ADDRESS_FINE)
+			conf_complain(c, "addresses", "has what is no mail address",
+				"其中有不是邮件地址的内容");
 	if (v->from.n && (address_parse(v->from, false, &parsed) != ADDRESS_FINE || parsed.family))
 		conf_complain(c, "from", "is no mail address", "不是邮件地址");
 }
@@ -44,6 +49,13 @@ static const struct conf_key keys[] = {
 	CONF_KEY_STRING(T, contact, "",
 		"Mail address or URL for questions about reports, shown in them. Empty: none.",
 		"报告中给出的联系方式（邮件地址或网址）。空：不给出。"),
+	CONF_KEY_LIST(T, addresses, "posthouse-reports",
+		"Addresses at which reports of others about our mail arrive: they are read and "
+		"kept "
+		"for `posthouse report` instead of being delivered. A local part alone stands for "
+		"every domain of ours.",
+		"接收外部报告的地址：发到这里的报告不投递，而是被读取并保存，供 posthouse report "
+		"查看。只写 @ 前的部分表示本系统的所有域。"),
 	CONF_KEY_DURATION(T, window, "4h", 0, 20 * HOUR,
 		"Reports of a day leave within this time after its end (midnight UTC), each domain "
 		"at "

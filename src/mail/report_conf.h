@@ -7,6 +7,7 @@ struct reports_conf {
 	slice from; /* empty: noreply-reports@ our host name */
 	slice org_name; /* empty: our host name */
 	slice contact;
+	struct conf_list addresses; /* to which others send theirs */
 	int64_t window; /* usec after the end of a day in which its reports are sent */
 	int64_t keep; /* usec counts and received reports are kept */
 	int64_t failures_per_hour; /* failure reports about one domain */

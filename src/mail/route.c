@@ -1,7 +1,8 @@
 /*
  * Routing decisions. The order of the rules:
  *	1. an address literal goes to that address
- *	2. a domain of ours: its mailboxes and aliases, or its backend's route
+ *	2. a domain of ours: the addresses to which reports come, its mailboxes and aliases, or its
+ *	   backend's route
  *	3. an explicit route: address, domain, parent domains, "*" (directory_route_for)
  *	4. the MX of the domain (asked at delivery, mail/hosts.h, which also keeps us from loops)
  * An explicit route for one of our own local domains is not followed: what is here stays here.
@@ -10,6 +11,7 @@
 #include "mail/route.h"
 
 #include "codec/address.h"
+#include "store/queue.h"
 #include <stdio.h>
 
 static int lookup_rcpt(
@@ -31,7 +33,7 @@ static int lookup_route(void *arg, slice name, struct arena *a, struct route *re
 
 struct route_lookup route_lookup_directory(struct directory *d)
 {
-	return (struct route_lookup){lookup_rcpt, lookup_route_for, lookup_route, d};
+	return (struct route_lookup){lookup_rcpt, lookup_route_for, lookup_route, d, NULL};
 }
 
 /* One decision in the making. */
@@ -96,8 +98,8 @@ static int decide_local(struct making *k, const struct rcpt_answer *r)
 	k->d.quota = r->quota;
 	because(k, "%.*s 是本机域", "%.*s is a domain of this server", SFMT(k->domain));
 	if (r->targets)
-		because(k, "该地址是别名，有 %zu 个目标", "the address is an alias with %zu targets",
-			r->ntargets);
+		because(k, "该地址是别名，有 %zu 个目标",
+			"the address is an alias with %zu targets", r->ntargets);
 	else
 		because(k, "存入 %.*s 的邮箱", "goes into the mailbox of %.*s", SFMT(k->address));
 	return 0;
@@ -144,8 +146,33 @@ static int decide_literal(struct making *k)
 	return 0;
 }
 
+static bool takes_reports(const struct making *k)
+{
+	slice local, domain;
+	if (!k->l->reports || !address_split(k->address, &local, &domain))
+		return false;
+	for (size_t i = 0; i < k->l->reports->n; i++) {
+		slice entry = k->l->reports->v[i];
+		if (slice_ieq(entry, k->address) || slice_ieq(entry, local))
+			return true;
+	}
+	return false;
+}
+
+static int decide_report(struct making *k)
+{
+	k->d.kind = ROUTE_REPORT;
+	k->d.dest = S("report");
+	k->d.ours = k->d.verified = true;
+	because(k, "发到这个地址的报告会被读取和保存（[reports] addresses）",
+		"reports to this address are read and kept ([reports] addresses)");
+	return 0;
+}
+
 static int decide_by_answer(struct making *k, const struct rcpt_answer *r, struct err *e)
 {
+	if (r->kind != RCPT_UNKNOWN_DOMAIN && takes_reports(k))
+		return decide_report(k);
 	switch (r->kind) {
 	case RCPT_LOCAL:
 		return decide_local(k, r);
@@ -207,11 +234,17 @@ bool route_parse(slice dest, enum route_kind *ret_kind, slice *ret_name)
 		enum route_kind kind;
 	} kinds[] = {{S_INIT("backend:"), ROUTE_BACKEND}, {S_INIT("smtp:"), ROUTE_SMTP},
 		{S_INIT("error:"), ROUTE_ERROR}};
-	if (slice_eq(dest, S("local")) || slice_eq(dest, S("bounce"))) {
-		*ret_kind = dest.p[0] == 'l' ? ROUTE_LOCAL : ROUTE_BOUNCE;
-		*ret_name = (slice){0};
-		return true;
-	}
+	static const struct {
+		slice word;
+		enum route_kind kind;
+	} words[] = {{S_INIT("local"), ROUTE_LOCAL}, {S_INIT(QUEUE_DEST_BOUNCE), ROUTE_BOUNCE},
+		{S_INIT("report"), ROUTE_REPORT}};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (slice_eq(dest, words[i].word)) {
+			*ret_kind = words[i].kind;
+			*ret_name = (slice){0};
+			return true;
+		}
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (slice_starts(dest, kinds[i].word) && dest.n > kinds[i].word.n) {
 			*ret_kind = kinds[i].kind;

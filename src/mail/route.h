@@ -4,6 +4,7 @@
  *
  * The answer is a destination key, the unit of scheduling and connection reuse:
  *	local			mailboxes here
+ *	report			nowhere: reports of others about our mail, which are read
  *	backend:NAME		the route NAME of the directory (a backend, a smarthost)
  *	smtp:example.com	the domain's MX hosts; smtp:[192.0.2.1] and smtp:[IPv6:...] that
  *address error:5.1.1 text	nowhere: refused at RCPT, or bounced when it is queued already
@@ -11,11 +12,12 @@
  */
 #pragma once
 #include "codec/status.h"
+#include "run/conf.h"
 #include "store/directory.h"
 
 enum { ROUTE_WHY_MAX = 8, ROUTE_DEST_MAX = 512 };
 
-enum route_kind { ROUTE_LOCAL, ROUTE_BACKEND, ROUTE_SMTP, ROUTE_ERROR, ROUTE_BOUNCE };
+enum route_kind { ROUTE_LOCAL, ROUTE_BACKEND, ROUTE_SMTP, ROUTE_ERROR, ROUTE_BOUNCE, ROUTE_REPORT };
 
 struct route_why {
 	slice en, zh;
@@ -44,6 +46,8 @@ struct route_lookup {
 		void *arg, slice address, struct arena *a, struct route *ret, struct err *e);
 	int (*route)(void *arg, slice name, struct arena *a, struct route *ret, struct err *e);
 	void *arg;
+	/* Addresses, or local parts in every domain of ours, to which reports come; NULL: none. */
+	const struct conf_list *reports;
 };
 struct route_lookup route_lookup_directory(struct directory *d);
 

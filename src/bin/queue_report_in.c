@@ -1,0 +1,216 @@
+/*
+ * Mail to the addresses that take reports ([reports] addresses): it is read by a scan process and
+ * kept in the database of reports instead of being delivered. Called by queue_session.c for groups
+ * with the destination "report".
+ *
+ * What is no report is returned to its sender, unless it has none: nobody writes there by hand
+ * without wondering where it went.
+ */
+#include "bin/queue.h"
+
+#include "base/mem.h"
+#include "bin/scan.h"
+#include "codec/authres.h"
+#include "codec/header.h"
+#include "codec/report_in.h"
+#include "run/link.h"
+#include "run/log.h"
+#include "run/metrics.h"
+#include "store/report.h"
+#include "store/report_received.h"
+#include <inttypes.h>
+
+METRIC_COUNTER(reports_dmarc, "posthouse_reports_received_total", "kind=\"dmarc\"",
+	"Reports of others about our mail.");
+METRIC_COUNTER(reports_tls, "posthouse_reports_received_total", "kind=\"tls\"",
+	"Reports of others about our mail.");
+METRIC_COUNTER(reports_feedback, "posthouse_reports_received_total", "kind=\"feedback\"",
+	"Reports of others about our mail.");
+METRIC_COUNTER(reports_unread, "posthouse_reports_received_total", "kind=\"unreadable\"",
+	"Reports of others about our mail.");
+
+struct queue_report_in {
+	struct link *scan;
+	struct sql *db;
+	struct commit *commit;
+};
+
+struct queue_report_in *queue_report_in_new(void)
+{
+	struct queue_report_in *r = NEW(struct queue_report_in);
+	r->scan = link_new("scan");
+	return r;
+}
+
+int queue_report_in_open(struct queue_report_in *r, slice data, struct err *e)
+{
+	if (sql_open(data, REPORT_DB, &r->db, e) < 0)
+		return -1;
+	r->commit = commit_new(r->db, NULL);
+	return 0;
+}
+
+void queue_report_in_link(struct queue_report_in *r, int fd)
+{
+	link_attach(r->scan, fd);
+}
+
+void queue_report_in_free(struct queue_report_in *r)
+{
+	if (r->commit)
+		commit_drain(r->commit);
+	commit_free(r->commit);
+	sql_close(r->db);
+	link_free(r->scan);
+	free(r);
+}
+
+/* ---- who sent it ---- */
+
+static slice prop(const struct authres_method *m, slice ptype, slice property)
+{
+	for (unsigned i = 0; i < m->nprops; i++)
+		if (slice_ieq(m->props[i].ptype, ptype) &&
+			slice_ieq(m->props[i].property, property))
+			return m->props[i].value;
+	return S("");
+}
+
+/* The domain that proved to have sent the message, as our own results in its prefix say: of DMARC,
+ * else of a signature. */
+static slice proven_sender(const struct queue_msg *m, struct arena *a)
+{
+	struct header_field f;
+	struct authres results;
+	slice signer = S("");
+	if (!header_find(m->prefix, S("Authentication-Results"), 0, &f) ||
+		!authres_parse(f.value, a, &results))
+		return S("");
+	for (size_t i = 0; i < results.n; i++) {
+		const struct authres_method *v = &results.v[i];
+		if (!slice_ieq(v->result, S("pass")))
+			continue;
+		if (slice_ieq(v->method, S("dmarc")))
+			return prop(v, S("header"), S("from"));
+		if (slice_ieq(v->method, S("dkim")) && !signer.n)
+			signer = prop(v, S("header"), S("d"));
+	}
+	return signer;
+}
+
+/* ---- keeping it ---- */
+
+static slice text_of(const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+	return v && json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v))
+				      : S("");
+}
+
+static int64_t number_of(const json_t *o, const char *key)
+{
+	int64_t v = json_integer_value(json_object_get(o, key));
+	return v > 0 ? v : 0;
+}
+
+static int64_t wall_of(const json_t *o, const char *key)
+{
+	int64_t v = number_of(o, key);
+	return v < INT64_MAX / SECOND ? v * SECOND : 0;
+}
+
+static int add(struct sql *db, void *arg, struct err *e)
+{
+	struct report_received *r = arg;
+	return report_received_add_tx(db, r, &r->id, e);
+}
+
+static struct result outcome(enum result_kind kind, struct status_code status, slice text)
+{
+	return (struct result){.kind = kind, .status = status, .text = text};
+}
+
+static void count(slice kind)
+{
+	bool dmarc = slice_eq(kind, S("dmarc")), tls = slice_eq(kind, S("tls"));
+	metric_add(dmarc ? &reports_dmarc : tls ? &reports_tls : &reports_feedback, 1);
+}
+
+static struct result keep(struct queue_report_in *in, const struct queue_msg *m,
+	const json_t *report, struct arena *a)
+{
+	AUTO(free) char *body = json_dumps(report, JSON_COMPACT);
+	bool complaint = slice_eq(text_of(report, "kind"), S("feedback"));
+	struct report_received r = {
+		.kind = text_of(report, "kind"),
+		.received_at = m->arrived_at,
+		.org = complaint ? text_of(report, "agent") : text_of(report, "org"),
+		.contact = text_of(report, "contact"),
+		.report_id = text_of(report, "id"),
+		.domain = text_of(report, "domain"),
+		.begin_at = wall_of(report, "begin"),
+		.end_at = wall_of(report, "end"),
+		.messages =
+			complaint ? number_of(report, "incidents") : number_of(report, "messages"),
+		.failed = number_of(report, "failed"),
+		.sender = proven_sender(m, a),
+		.body = slice_z(body),
+	};
+	struct err e;
+	if (commit_run(in->commit, add, &r, &e) == 0) {
+		count(r.kind);
+		return outcome(RESULT_DELIVERED, STATUS(2, 0, 0),
+			arena_printf(a, "kept as %.*s report %" PRId64, SFMT(r.kind), r.id));
+	}
+	if (e.kind == ERR_EXISTS)
+		return outcome(
+			RESULT_DELIVERED, STATUS(2, 0, 0), S("the same report was kept before"));
+	if (e.kind == ERR_LIMIT)
+		return outcome(RESULT_FAILED, STATUS(5, 3, 4), arena_dup(a, slice_z(e.text)));
+	return outcome(RESULT_DEFERRED, STATUS(4, 3, 0), arena_dup(a, slice_z(e.text)));
+}
+
+/* ---- one group ---- */
+
+static struct result unread(const struct err *e, struct arena *a)
+{
+	slice text = arena_dup(a, slice_z(e->text));
+	if (e->kind == ERR_TEMP || e->kind == ERR_TIMEOUT || e->kind == ERR_CLOSED)
+		return outcome(RESULT_DEFERRED, STATUS(4, 3, 0), text);
+	metric_add(&reports_unread, 1);
+	return outcome(RESULT_FAILED, STATUS(5, 6, 0), text);
+}
+
+static struct result read_report(struct queue_session *s)
+{
+	struct queue_report_in *in = s->q->report_in;
+	struct result r;
+	json_t *report;
+	struct err e;
+	if (scan_ask(in->scan, SCAN_REPORT, s->settings->config.scan, s->q->blobs, &s->letter->m,
+		    &report, &e) < 0)
+		return unread(&e, &s->mem);
+	slice kind = text_of(report, "kind");
+	if (slice_eq(kind, S("none"))) {
+		metric_add(&reports_unread, 1);
+		r = outcome(RESULT_FAILED, STATUS(5, 6, 0),
+			S("this address takes DMARC, TLS and feedback reports only, and there is "
+			  "none in the message"));
+	} else if (slice_eq(kind, S("unreadable"))) {
+		metric_add(&reports_unread, 1);
+		r = outcome(RESULT_FAILED, STATUS(5, 6, 0),
+			arena_printf(&s->mem, "the report cannot be read: %.*s",
+				SFMT(text_of(report, "error"))));
+	} else {
+		r = keep(in, &s->letter->m, report, &s->mem);
+	}
+	json_decref(report);
+	return r;
+}
+
+void queue_report_in_deliver(struct queue_session *s)
+{
+	struct result r = read_report(s);
+	for (size_t i = 0; i < s->n; i++)
+		s->v[i].result = r;
+}
