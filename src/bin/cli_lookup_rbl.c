@@ -26,6 +26,8 @@ struct row {
 	slice query; /* what stands before the zone */
 	slice yes, no; /* test points, likewise; empty: none */
 	const struct conf_list *weights;
+	struct mirrors *mirrors; /* with a mirror: looked up here */
+	int mirror; /* index */
 	bool white;
 	enum state state;
 	enum tested tested;
@@ -94,9 +96,32 @@ static void test(struct row *r)
 	r->tested = no == LISTED ? TEST_WILD : yes != LISTED ? TEST_BLIND : TEST_GOOD;
 }
 
+/* A list that is held here (defence/mirror.h). */
+static enum state ask_mirror(struct row *r)
+{
+	struct net_addr ip;
+	struct err e;
+	struct dnsbl_weights w;
+	float weight;
+	slice name = cli_arg(r->l->call, 0);
+	if (r->mirror < 0)
+		return UNKNOWN; /* no such [mirror] */
+	dnsbl_weights_parse(r->weights, &w);
+	enum mirror_answer a = net_from_ip(name, 0, &ip, &e) == 0
+				       ? mirrors_ip(r->mirrors, r->mirror, &ip, &r->code)
+				       : mirrors_name(r->mirrors, r->mirror, r->query, &r->code);
+	if (a != MIRROR_LISTED)
+		return a == MIRROR_NOT ? CLEAR : UNKNOWN;
+	return dnsbl_code_judge(&w, r->code, &weight) == DNSBL_LISTED ? LISTED : CLEAR;
+}
+
 static void ask_row(void *arg)
 {
 	struct row *r = arg;
+	if (r->mirrors) {
+		r->state = ask_mirror(r);
+		return;
+	}
 	if (cli_flag(r->l->call, "test"))
 		test(r);
 	r->state = ask(r, r->query, &r->code);
@@ -139,34 +164,36 @@ static void add_row(
 	v[(*n)++] = row;
 }
 
-static void add_configured(struct looking *l, const struct subject *s, struct row *v, size_t *n)
+static void add_configured(struct looking *l, const struct subject *s, struct mirrors *mirrors,
+	struct row *v, size_t *n)
 {
-#if 0 /* XXX until mirror.c */
 	const struct conf *conf = l->env->config.conf;
 	for (size_t i = 0; i < conf_count(conf, &dnsbl_section) && *n < ZONES_MAX; i++) {
 		slice name;
 		const struct dnsbl_conf *c = conf_nth(conf, &dnsbl_section, i, &name);
 		bool for_ip = c->type == DNSBL_IP || c->type == DNSBL_WHITE;
-		if (!c->enabled || c->zone.n == 0 || for_ip != s->is_ip)
+		if (!c->enabled || for_ip != s->is_ip)
 			continue;
+		bool mirrored = c->mirror.n > 0;
 		add_row(l, s, v, n,
-			(struct row){.zone = c->zone,
+			(struct row){.zone = mirrored ? c->mirror : c->zone,
 				.section = name,
+				.mirrors = mirrored ? mirrors : NULL,
+				.mirror = mirrored ? mirrors_index(mirrors, c->mirror) : -1,
 				.weights = &c->weights,
 				.white = c->type == DNSBL_WHITE,
 				.yes = c->test_points.n ? c->test_points.v[0] : S(""),
 				.no = c->test_points.n > 1 ? c->test_points.v[1] : S("")});
 	}
-#endif
-	(void)l, (void)s, (void)v, (void)n;
 }
 
-static size_t choose_lists(struct looking *l, const struct subject *s, struct row *v)
+static size_t choose_lists(
+	struct looking *l, const struct subject *s, struct mirrors *mirrors, struct row *v)
 {
 	size_t n = 0;
 	slice zones = cli_option_text(l->call, "zone"), zone;
 	if (!cli_option(l->call, "zone")) {
-		add_configured(l, s, v, &n);
+		add_configured(l, s, mirrors, v, &n);
 		return n;
 	}
 	char *z = arena_strz(l->mem, zones);
@@ -235,12 +262,11 @@ static const char *test_words(enum tested t)
 	case TEST_GOOD:
 		return T("test points as they should be", "测试点正常");
 	case TEST_BLIND:
-		return T("does not list its test point 127.0.0.2: it finds nothing, do not believe "
-			 "it",
-			"未列入测试点 127.0.0.2：它什么也查不到，不可信");
+		return T("does not list its own test point: it finds nothing, do not believe it",
+			"未列入自己的测试点：它什么也查不到，不可信");
 	case TEST_WILD:
-		return T("lists even 127.0.0.1: it lists everything, do not believe it",
-			"连 127.0.0.1 也列入：它列入一切，不可信");
+		return T("lists what must not be listed: it lists everything, do not believe it",
+			"列入了不该列入的测试点：它列入一切，不可信");
 	default:
 		return T("its test points could not be asked", "无法查询测试点");
 	}
@@ -292,7 +318,7 @@ static void row_text(const struct row *r)
 	}
 	if (r->state == ERROR_CODE)
 		printf("    %s\n", error_words(r->code));
-	if (cli_flag(r->l->call, "test"))
+	if (cli_flag(r->l->call, "test") && !r->mirrors)
 		printf("    %s\n", test_words(r->tested));
 }
 
@@ -337,36 +363,54 @@ static bool read_subject(struct looking *l, struct subject *ret)
 	return true;
 }
 
-int lookup_rbl(struct looking *l)
+static int no_lists(const struct subject *s)
 {
-	struct subject s = {0};
-	struct row *v = ARENA_ARRAY(l->mem, struct row, ZONES_MAX);
+	if (s->is_ip)
+		return out_usage(T("no lists for addresses are configured ([dnsbl]); name some by "
+				   "--zone",
+			"没有配置地址名单（[dnsbl]）；请用 --zone 指定"));
+	return out_usage(T("no lists for domains are configured ([dnsbl]); name some by --zone",
+		"没有配置域名名单（[dnsbl]）；请用 --zone 指定"));
+}
+
+static void ask_all(struct row *v, size_t n)
+{
 	struct group asking;
-	if (!read_subject(l, &s))
-		return CLI_USAGE;
-	size_t n = choose_lists(l, &s, v);
-	if (n == 0)
-		return out_usage(
-			s.is_ip ? T("no lists for addresses are configured ([dnsbl]); name some by "
-				    "--zone",
-					  "没有配置地址名单（[dnsbl]）；请用 --zone 指定")
-				: T("no lists for domains are configured ([dnsbl]); name some by "
-				    "--zone",
-					  "没有配置域名名单（[dnsbl]）；请用 --zone 指定"));
 	group_init(&asking);
 	for (size_t i = 0; i < n; i++)
 		group_go(&asking, "rbl", ask_row, &v[i]);
 	group_join(&asking);
-	if (l->j) {
-		json_text(l->j, "subject", s.name);
+}
+
+static void show_rows(struct looking *l, const struct row *v, size_t n)
+{
+	if (l->j)
 		json_array(l->j, "lists");
-	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		if (l->j)
 			row_json(&v[i]);
 		else
 			row_text(&v[i]);
+	}
 	if (l->j)
 		json_close(l->j, ']');
+}
+
+int lookup_rbl(struct looking *l)
+{
+	struct subject s = {0};
+	struct row *v = ARENA_ARRAY(l->mem, struct row, ZONES_MAX);
+	const struct config *c = &l->env->config;
+	if (!read_subject(l, &s))
+		return CLI_USAGE;
+	struct mirrors *mirrors = mirrors_open(c->conf, c->server->data);
+	size_t n = choose_lists(l, &s, mirrors, v);
+	ask_all(v, n);
+	mirrors_close(mirrors);
+	if (n == 0)
+		return no_lists(&s);
+	if (l->j)
+		json_text(l->j, "subject", s.name);
+	show_rows(l, v, n);
 	return summary(l, &s, v, n);
 }
