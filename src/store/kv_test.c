@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "run/loop.h"
 #include "run/pool.h"
+#include "run/sandbox.h"
 #include "store/kv_impl.h"
 #include "store/store_testing.h"
 
@@ -652,4 +653,66 @@ TEST(kv_flush_in_a_coroutine)
 	kv_close(kv);
 	pool_done();
 	loop_done();
+}
+
+/* ---- confined as the server's processes are ---- */
+
+static void confine(const struct testdir *d)
+{
+	AUTO(arena) struct arena a = {0};
+	struct sandbox s = {.mode = SANDBOX_AUTO, .user = S("nobody")};
+	struct err e;
+	s.paths[s.npaths++] = (struct sandbox_path){arena_printf(&a, "%s/kv", d->path), true};
+	if (sandbox_enter(&s, &e) < 0)
+		test_fail(__FILE__, __LINE__, "%s", e.text);
+}
+
+static pid_t confined_child(const struct testdir *d, void (*fn)(struct kv *kv, int n), int n)
+{
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (pid)
+		return pid;
+	confine(d);
+	struct kv *kv = open_kv(d);
+	CHECK(kv_works(kv));
+	fn(kv, n);
+	kv_close(kv);
+	_exit(0);
+}
+
+static void write_with_lock_held(struct kv *kv, int n)
+{
+	MDB_txn *txn;
+	(void)n;
+	CHECK(mdb_txn_begin(kv->db->env, NULL, 0, &txn) == 0);
+	raise(SIGSTOP);
+}
+
+static void count_to(struct kv *kv, int n)
+{
+	for (int i = 0; i < n; i++)
+		kv_add(kv, S("n"), 1, 100);
+	kv_flush(kv);
+	CHECK_INT(count(kv, "n"), n);
+}
+
+TEST(kv_works_in_the_sandbox)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	struct err e;
+	unsigned uid, gid;
+	int status;
+	CHECK(kv_prepare(testdir_slice(&d), &e) == 0);
+	if (geteuid() == 0) {
+		AUTO(arena) struct arena a = {0};
+		CHECK(sandbox_user_ids(S("nobody"), &uid, &gid, &e) == 0);
+		CHECK(chmod(d.path, 0755) == 0 && chown(path_in(&d, "", &a), uid, gid) == 0 &&
+			chown(path_in(&d, "boot", &a), uid, gid) == 0);
+	}
+	pid_t pid = confined_child(&d, write_with_lock_held, 0);
+	CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+	kill(pid, SIGKILL); /* with the lock: the next one takes it over */
+	CHECK(waitpid(pid, &status, 0) == pid);
+	wait_for(confined_child(&d, count_to, 1000));
 }
