@@ -192,8 +192,8 @@ static enum dkim_fault read_identity(const struct reading *r)
 	}
 	if (!i)
 		return DKIM_FIELD_FINE;
-	bool ok = i->value.n <= IDENTITY_MAX &&
-		  qp_decode(tags_compact(i->value, r->mem), r->mem, &identity) &&
+	bool ok = qp_decode(tags_compact(i->value, r->mem), r->mem, &identity) &&
+		  identity.n <= IDENTITY_MAX &&
 		  address_split(identity, &local, &domain) &&
 		  domain_to_ascii(domain, r->mem, &ascii) && at_or_below(ascii, r->f->domain);
 	if (!ok)
