@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
 """Mail to real Postfix and Exim receivers by DANE and MTA-STS, with right, wrong and missing records.
 
-    test/safe_transport.py [--only WORDS_IN_NAMES]
+    test/safe_transport.py [--only WORDS_IN_NAMES | --part memory|requiretls|off|required|bounce]
 
 A root zone of its own, signed, with signed, unsigned and broken zones below (test/lib/signed_dns.py); receivers on several
 loopback addresses with good, foreign, expired and no certificates; a web server of policies on port 443 of another one.
 Each case: delivered or deferred, what the trace says, and what is counted for TLS reports. Needs root, overlayfs, nsd and
 ldnsutils, and says so otherwise.
 """
-import argparse, base64, http.server, os, smtplib, sqlite3, ssl, sys, tempfile, threading
+import argparse, base64, http.server, os, smtplib, socket, sqlite3, ssl, sys, tempfile, threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 import peers
 from posthouse import Instance, free_port, wait_until
 from signed_dns import SignedDns
 from testca import Authority
 
-GOOD, SELF, CLEAR, EXPIRED, EXIM, OTHER, WEB, NOWHERE = (f'127.0.77.{n}' for n in (1, 2, 3, 4, 5, 6, 100, 101))
+GOOD, SELF, CLEAR, EXPIRED, EXIM, OTHER, STRICT, WEB, NOWHERE = (f'127.0.77.{n}' for n in (1, 2, 3, 4, 5, 6, 7, 100, 101))
 
 POSTFIX = 'default_transport = discard:\nsmtpd_peername_lookup = no\n'
 SERVICE = '''{ip}:{port} inet n  -  y  -  -  smtpd
@@ -187,6 +187,65 @@ class PolicyServer:
         self.server.server_close()
 
 
+class StrictServer:
+    """A receiver that offers REQUIRETLS (neither Postfix nor Exim of Debian 12 does): notes each connection's MAIL commands."""
+
+    def __init__(self, ip, port, cert):
+        self.connections = []
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(cert.cert, cert.key)
+        self.sock = socket.create_server((ip, port))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.sock.accept()
+            except OSError:
+                return
+            self.connections.append([])
+            threading.Thread(target=self.serve, args=(sock, self.connections[-1]), daemon=True).start()
+
+    def serve(self, sock, mails):
+        sock.sendall(b'220 strict.test\r\n')
+        f, secure = sock.makefile('rb'), False
+        for line in f:
+            word = line.split()[0].upper() if line.split() else b''
+            if word == b'EHLO':
+                sock.sendall(b'250-strict.test\r\n' + (b'250 REQUIRETLS\r\n' if secure else b'250 STARTTLS\r\n'))
+            elif word == b'STARTTLS':
+                sock.sendall(b'220 go\r\n')
+                sock = self.context.wrap_socket(sock, server_side=True)
+                f, secure = sock.makefile('rb'), True
+                self.serve_secure(sock, f, mails)
+                return
+            elif word == b'QUIT':
+                return
+            else:
+                sock.sendall(b'530 STARTTLS first\r\n')
+
+    def serve_secure(self, sock, f, mails):
+        for line in f:
+            word = line.split()[0].upper() if line.split() else b''
+            if word == b'MAIL':
+                mails.append(b'REQUIRETLS' in line.upper())
+            if word == b'EHLO':
+                sock.sendall(b'250-strict.test\r\n250 REQUIRETLS\r\n')
+            elif word == b'DATA':
+                sock.sendall(b'354 go\r\n')
+                while f.readline() not in (b'.\r\n', b''):
+                    pass
+                sock.sendall(b'250 taken\r\n')
+            elif word == b'QUIT':
+                sock.sendall(b'221 bye\r\n')
+                return
+            else:
+                sock.sendall(b'250 fine\r\n')
+
+    def stop(self):
+        self.sock.close()
+
+
 class Bench:
     """Everything that stands around the instance under test."""
 
@@ -197,7 +256,7 @@ class Bench:
                       'other': ca.new('other', ['other.invalid', 'nexthop.test']), 'web': ca.new('web', ['*.plain.test', *(f'mta-sts.{c.domain}' for c in (*sts_cases(), *later_cases()))]),
                       'self': ca.new('self', ['self.invalid'], signed=False)}
         self.cases = [*dane_cases(self.certs, self.port), *sts_cases()]
-        self.later = later_cases()
+        self.later = [*later_cases(), *requiretls_cases()]
 
     def start_receivers(self):
         c, files, services = self.certs, {}, ''
@@ -214,6 +273,8 @@ class Bench:
         root.run('sh', '-c', 'mkdir -p /var/log/exim4; chown -R Debian-exim /var/log/exim4 /var/spool/exim4')
         self.exim = peers.Server(root, ['exim4', '-bdf'], own)
         self.stops.append(self.exim.stop)
+        self.strict = StrictServer(STRICT, self.port, c['good'])
+        self.stops.append(self.strict.stop)
 
     def start_dns(self):
         self.dns = SignedDns(self.dir + '/dns')
@@ -324,10 +385,10 @@ def later_cases():
 def run_memory(b, results):
     """The policy is kept through a restart, the web server's death and the record's disappearance; a new id brings the new policy;
     one that has ended and cannot be fetched holds nobody up."""
-    kept, changed, short = b.later
+    kept, changed, short = later = b.later[:3]
     with Instance(config=b.config(), listeners=('mx',)) as p:
         p.start()
-        send(p, [c.rcpt for c in b.later])
+        send(p, [c.rcpt for c in later])
         for c in (kept, changed, short):
             results.say(c.name, judge(c, events(p, c.rcpt)))
         asked = b.web.asked.count('mta-sts.' + changed.domain)
@@ -354,6 +415,44 @@ def run_memory(b, results):
         p.cli('queue', 'retry', '--domain', changed.domain, '--yes')
         text = events(p, changed.rcpt, 3)
         results.say('changed', None if ' delivered' in text and 'verified mta-sts' in text else text)
+
+
+def requiretls_cases():
+    return [Case('require', [('require.mx.test', STRICT, [])], 'delivered', '', {}),
+            Case('nobody', [('nobody.mx.plain.test', STRICT, [])], 'delivered', '', {}, zone='plain.test'),
+            Case('unable', [('unable.mx.test', GOOD, [])], 'delivered', '', {})]
+
+
+def send_requiretls(p, rcpt):
+    with smtplib.SMTP('127.0.0.1', p.ports['mx'], 'client.test', timeout=30) as s:
+        s.starttls(context=ssl._create_unverified_context())
+        s.sendmail('alice@local.test', [rcpt], 'Subject: secret\r\n\r\nhello\r\n', mail_options=['REQUIRETLS'])
+
+
+def run_requiretls(b, results):
+    """RFC 8689: a verified host with an authentic name, over a connection of its own where the open one was made for less; ordinary
+    mail is not held up by what a message demands for itself."""
+    require, nobody, unable = b.later[3:]
+    with Instance(config=[*b.config(), '[delivery]', 'reuse_time = 60s', 'per_destination = 1', 'per_destination_start = 1'], listeners=('mx',)) as p:
+        p.setup_command('domain add local.test')
+        p.setup_command('account add alice@local.test')
+        p.start()
+        send(p, [require.rcpt])
+        events(p, require.rcpt)
+        send_requiretls(p, 'second@' + require.domain)
+        text = events(p, 'second@' + require.domain)
+        results.say('requiretls over a new connection', None if ' delivered' in text and b.strict.connections == [[False], [True]] else (text, b.strict.connections))
+        send(p, ['third@' + require.domain])
+        text = events(p, 'third@' + require.domain)
+        results.say('ordinary mail over the strict connection',
+                    None if ' delivered' in text and b.strict.connections == [[False], [True, False]] else (text, b.strict.connections))
+        for case, code in ((nobody, '5.7.10'), (unable, '5.7.30')):
+            send_requiretls(p, case.rcpt)
+            text = events(p, case.rcpt)
+            results.say(f'requiretls {case.name}', None if ' failed ' in text and f'status={code}' in text else text)
+            send(p, ['other@' + case.domain])
+            text = events(p, 'other@' + case.domain)
+            results.say(f'ordinary mail to {case.name}', None if ' delivered' in text else text)
 
 
 def run_off(b, results):
@@ -411,7 +510,8 @@ def decode(part):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--only', default='')
-    only = parser.parse_args().only
+    parser.add_argument('--part', default='')
+    only, part_name = parser.parse_args().only, parser.parse_args().part
     results = Results()
     with tempfile.TemporaryDirectory(prefix='posthouse-transport-') as directory:
         os.chmod(directory, 0o755)
@@ -421,10 +521,12 @@ def main():
                 b.start_dns()
                 b.start_receivers()
                 b.start_web()
-                run_matrix(b, results, only)
+                if not part_name:
+                    run_matrix(b, results, only)
                 if not only:
-                    for part in (run_memory, run_off, run_required, run_bounce):
-                        part(b, results)
+                    for part in (run_memory, run_requiretls, run_off, run_required, run_bounce):
+                        if part_name in part.__name__:
+                            part(b, results)
             finally:
                 b.stop()
         except peers.Unavailable as e:

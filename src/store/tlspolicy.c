@@ -27,11 +27,6 @@ int sts_put_tx(struct sql *db, const struct sts_row *r, struct err *e)
 		       : 0;
 }
 
-int sts_remove_tx(struct sql *db, slice domain, struct err *e)
-{
-	return sql_run(db, e, "DELETE FROM sts WHERE domain = $1", "t", domain) < 0 ? -1 : 0;
-}
-
 int sts_expire_tx(struct sql *db, int64_t wall, struct err *e)
 {
 	return sql_run(db, e, "DELETE FROM sts WHERE expires_at <= $1", "i", wall) < 0 ? -1 : 0;

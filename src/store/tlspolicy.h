@@ -17,7 +17,6 @@ struct sts_row {
 	int64_t fetched_at, expires_at, used_at; /* wall */
 };
 int sts_put_tx(struct sql *db, const struct sts_row *r, struct err *e);
-int sts_remove_tx(struct sql *db, slice domain, struct err *e);
 /* Those that have ended by then. */
 int sts_expire_tx(struct sql *db, int64_t wall, struct err *e);
 /* Those used last come first, at most `most`. */

@@ -317,15 +317,13 @@ TEST(smtpc_implicit_tls)
 	run(implicit_tls_test);
 }
 
-static void requiretls_test(void)
+static const char *try_requiretls(enum smtpc_tls tls, bool authentic, const char *script)
 {
-	struct peer peer = {.ctx = server_tls,
-		.script = "!tls\n>220 hi\n<EHLO\n>250-x\n>250 REQUIRETLS\n<MAIL FROM:<s@a.test> "
-			  "REQUIRETLS\n>250 ok\n<RCPT\n>250 ok\n"
-			  "<DATA\n>354 go\n!body\n>250 done\n<QUIT\n"};
+	struct peer peer = {.ctx = server_tls, .script = script};
 	struct smtpc_config cfg = {.helo = S("me.test"),
 		.ctx = client_tls,
-		.tls = SMTPC_TLS_HOST,
+		.tls = tls,
+		.authentic = authentic,
 		.tls_implicit = true,
 		.host = S("mx.test")};
 	struct smtpc_rcpt to = {.address = S("r@b.test")};
@@ -343,9 +341,24 @@ static void requiretls_test(void)
 	group_go(&g, "peer", play_peer, &peer);
 	CHECK(smtpc_open(mine, &cfg, &s, &e) == 0);
 	smtpc_send(s, &m, (struct smtpc_body){next_piece, &blocks}, &a, &r, &sent);
-	CHECK_STR(result_text(&r), S("ok end 2.0.0 250 done"));
 	smtpc_quit(s);
 	group_join(&g);
+	return arena_strz(&a, result_text(&r));
+}
+
+/* RFC 8689 4.2.1: offered, verified, and the host's name is authentic. */
+static void requiretls_test(void)
+{
+	const char *sends =
+		"!tls\n>220 hi\n<EHLO\n>250-x\n>250 REQUIRETLS\n<MAIL FROM:<s@a.test> "
+		"REQUIRETLS\n>250 ok\n<RCPT\n>250 ok\n<DATA\n>354 go\n!body\n>250 done\n<QUIT\n";
+	const char *refuses = "!tls\n>220 hi\n<EHLO\n>250-x\n>250 REQUIRETLS\n<QUIT\n>221 bye\n";
+	const char *lacks = "!tls\n>220 hi\n<EHLO\n>250 x\n<QUIT\n>221 bye\n";
+	const slice no = S("perm mail 5.7.30 ");
+	CHECK_STR(slice_z(try_requiretls(SMTPC_TLS_HOST, true, sends)), S("ok end 2.0.0 250 done"));
+	CHECK(slice_starts(slice_z(try_requiretls(SMTPC_TLS_HOST, false, refuses)), no));
+	CHECK(slice_starts(slice_z(try_requiretls(SMTPC_TLS_ALWAYS, true, refuses)), no));
+	CHECK(slice_starts(slice_z(try_requiretls(SMTPC_TLS_HOST, true, lacks)), no));
 }
 
 TEST(smtpc_requiretls)
