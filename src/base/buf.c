@@ -34,8 +34,10 @@ char *buf_room(struct buf *b, size_t n)
 
 void buf_put(struct buf *b, slice s)
 {
+	if (s.n == 0)
+		return; /* no room is asked for: an untouched buf has no memory to point into */
 	char *to = buf_room(b, s.n);
-	if (to && s.n) {
+	if (to) {
 		memcpy(to, s.p, s.n);
 		b->n += s.n;
 	}

@@ -30,7 +30,7 @@ static void emit(struct buf *out, slice s)
 {
 	if (out)
 		buf_put(out, s);
-	else
+	else if (s.n)
 		fwrite(s.p, 1, s.n, stdout);
 }
 
@@ -52,7 +52,7 @@ void out_safe(slice text)
 {
 	AUTO(buf) struct buf clean = BUF(4 * text.n + 16);
 	put_safe(&clean, text);
-	fwrite(clean.p, 1, clean.n, stdout);
+	emit(NULL, buf_slice(&clean));
 }
 
 struct table *table_new(const char *const *headers, size_t ncolumns)

@@ -9,6 +9,8 @@
 #include "codec/spf_macro.h"
 #include <arpa/inet.h>
 
+_Static_assert(SPF_TERMS_MAX == 4000, "the text of SPF_TERMS_MANY");
+
 const char *spf_fault_text(enum spf_fault f)
 {
 	static const char *const texts[] = {

@@ -13,6 +13,8 @@
 
 /* ---- telling ---- */
 
+_Static_assert(SPF_LOOKUPS_MAX == 10 && SPF_VOID_MAX == 2 && SPF_NAMES_MAX == 10, "texts below");
+
 const char *spf_reason_text(enum spf_reason r)
 {
 	static const char *const texts[SPF_REASONS] = {
