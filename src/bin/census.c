@@ -151,6 +151,12 @@ void census_leave(struct census *c, const struct net_addr *from)
 	count(c, place(from), -1);
 }
 
+unsigned census_from(const struct census *c, const struct net_addr *from)
+{
+	int64_t total;
+	return (unsigned)sum(c, place(from), &total);
+}
+
 unsigned census_mine(const struct census *c)
 {
 	return c->mine->total;

@@ -30,4 +30,6 @@ enum census_answer census_enter(
 	struct census *c, const struct net_addr *from, int64_t max, int64_t max_per_ip);
 /* It is over. Only after CENSUS_FINE. */
 void census_leave(struct census *c, const struct net_addr *from);
+/* How many there are from there now, in all processes. */
+unsigned census_from(const struct census *c, const struct net_addr *from);
 unsigned census_mine(const struct census *c);

@@ -37,6 +37,7 @@ struct tls_conf {
 
 struct connections_conf {
 	int64_t max, max_per_ip;
+	int64_t traced_refusals;
 };
 
 /* Asking backends about recipients at RCPT. */

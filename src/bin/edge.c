@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "bin/callout.h"
+#include "bin/edge_door.h"
 #include "bin/edge_verify.h"
 #include "bin/keys_client.h"
 #include "codec/charset.h"
@@ -15,6 +16,8 @@
 #include "run/loop.h"
 #include "run/metrics.h"
 #include "run/pool.h"
+#include "store/report.h"
+#include "store/kv.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,6 +65,23 @@ static void turn_away(const struct smtpd_service *service, int fd, bool from_the
 	close(fd);
 }
 
+METRIC_COUNTER(turned_away_door, "posthouse_edge_turned_away_total", "reason=\"rules\"",
+	"Connections above a limit.");
+
+/* By the rules of the door: its words, and a line in the log while there are not too many. */
+static void turn_away_by_rule(struct edge *e, const struct smtpd_service *service, int fd,
+	const struct net_addr *peer, const struct door_verdict *v)
+{
+	char line[640];
+	int n = snprintf(line, sizeof line, "%d %s %.*s %s\r\n", v->code, v->status,
+		SFMT(slice_first(service->hostname, 200)), v->text);
+	if (service->tls_mode != SMTPD_TLS_IMPLICIT)
+		send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	metric_add(&turned_away_door, 1);
+	edge_brake_turned_away(e->door->brake, service, peer, v);
+	close(fd);
+}
+
 static void admit(
 	struct edge *e, const struct smtpd_service *service, int fd, const struct net_addr *peer)
 {
@@ -73,6 +93,14 @@ static void admit(
 		census_enter(e->census, peer, c->max, limited ? c->max_per_ip : 0);
 	if (answer != CENSUS_FINE) {
 		turn_away(service, fd, answer == CENSUS_FULL_FROM_THERE);
+		return;
+	}
+	struct door_verdict verdict;
+	bool behind = edge_in_nets(&service->conf->proxy_from, peer) ||
+		      edge_in_nets(&service->conf->xclient_from, peer);
+	if (!behind && !edge_door_knock(e, service, peer, &verdict)) {
+		census_leave(e->census, peer);
+		turn_away_by_rule(e, service, fd, peer, &verdict);
 		return;
 	}
 	metric_add(&connections, 1);
@@ -184,6 +212,15 @@ static void watch_space(void *arg)
 	} while (co_sleep(instant_in(DISK_EVERY_MS * MSEC), &err) == 0);
 }
 
+/* Refusals that were gathered go to the trace when their hour is over. */
+static void release_brake(void *arg)
+{
+	struct edge *e = arg;
+	struct err err;
+	while (co_sleep(instant_in(MINUTE), &err) == 0)
+		edge_brake_flush(e->door->brake, false);
+}
+
 /* ---- opening ---- */
 
 static slice read_tickets(struct edge *e)
@@ -278,6 +315,11 @@ static int edge_open(struct role_env *env, struct err *err)
 	e->authserv_id = e->config->verify->authserv_id.n ? e->config->verify->authserv_id
 							  : e->config->hostname;
 	e->quota = edge_quota_new(e->config->server->data);
+	e->reports = report_counter_new(e->config->server->data);
+	e->kv = kv_open(e->config->server->data, (uint64_t)e->config->kv->size);
+	if (edge_door_open(e, err) < 0)
+		return -1;
+	co_go("edge.brake", release_brake, e);
 	co_go("edge.disk", watch_space, e);
 	start_accepting(e);
 	return 0;
@@ -338,18 +380,24 @@ static void edge_stop(void *arg, enum proc_stop how, instant deadline)
 	group_join(&e->acceptors);
 	log_info(NULL, "edge.draining", F("sessions", e->sessions.n));
 	let_sessions_end(e);
+	if (e->door)
+		edge_brake_flush(e->door->brake, true);
 	if (e->queue)
 		commit_drain(e->queue);
 	if (e->trace)
 		commit_drain(e->trace);
+	report_counter_stop(e->reports);
 	loop_stop();
 }
 
 static void edge_close(struct role_env *env)
 {
 	struct edge *e = env->self;
+	edge_door_close(e);
+	kv_close(e->kv);
 	callout_free(e->callout);
 	edge_quota_free(e->quota);
+	report_counter_free(e->reports);
 	dns_close(e->dns);
 	commit_free(e->queue);
 	commit_free(e->trace);

@@ -18,7 +18,11 @@
 struct link;
 struct callout;
 struct edge_quota;
+struct report_counter;
 struct edge_verify;
+struct edge_door;
+struct door_visit;
+struct kv;
 struct keys_client;
 
 struct edge {
@@ -44,6 +48,9 @@ struct edge {
 	slice authserv_id; /* our name in Authentication-Results */
 	struct callout *callout;
 	struct edge_quota *quota;
+	struct report_counter *reports;
+	struct kv *kv;
+	struct edge_door *door; /* edge_door.h */
 	/* Free space, looked at now and then. */
 	uint64_t free_bytes;
 	bool disk_low;
@@ -53,6 +60,13 @@ struct edge {
 	enum proc_stop how;
 	instant stop_by;
 	struct cond stop_changed;
+};
+
+/* Of the message at hand, for the door. */
+struct edge_message {
+	struct arena mem;
+	bool automatic; /* not written by a person: lists, answering machines */
+	slice from, in_reply_to, references;
 };
 
 /* One connection. */
@@ -67,6 +81,8 @@ struct edge_session {
 	char ip[NET_TEXT_MAX];
 	struct blob_writer *body;
 	struct smtpd_client *client; /* from connect() to end() */
+	struct door_visit *visit; /* NULL: no door here */
+	struct edge_message message;
 	struct edge_verify *verify; /* edge_verify.h; NULL: nothing to verify so far */
 };
 

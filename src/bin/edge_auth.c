@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "bin/auth_wire.h"
+#include "bin/edge_door.h"
 #include "run/link.h"
 #include <string.h>
 
@@ -27,6 +28,8 @@ static enum smtpd_auth outcome(struct edge_session *s, const struct auth_reply *
 		.why = arena_dup(a, r->why),
 	};
 	s->login = r->outcome == AUTH_MORE ? r->handle : 0;
+	if (r->outcome == AUTH_OK || r->outcome == AUTH_FAILED)
+		edge_door_login(s, ret->login, r->outcome == AUTH_OK);
 	switch (r->outcome) {
 	case AUTH_MORE:
 		return SMTPD_AUTH_MORE;
@@ -67,6 +70,11 @@ enum smtpd_auth edge_auth_start(void *arg, const struct smtpd_auth_start *st, st
 	struct smtpd_auth_result *ret)
 {
 	struct edge_session *s = arg;
+	slice why;
+	if (!edge_door_may_login(s, &why)) {
+		*ret = (struct smtpd_auth_result){.why = why};
+		return SMTPD_AUTH_TEMP;
+	}
 	const struct auth_request q = {
 		.op = AUTH_START,
 		.response = st->initial,

@@ -9,6 +9,8 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "bin/edge_door.h"
+#include "bin/edge_report.h"
 #include "bin/edge_verify.h"
 #include "mail/handoff.h"
 #include "run/link.h"
@@ -53,14 +55,14 @@ static int op_connect(void *arg, struct smtpd_client *c, struct smtpd_refusal *n
 	s->client = c;
 	edge_verify_connect(s);
 	if (!c->proxied && !c->xclient)
-		return 0;
+		return edge_door_connect(s, no);
 	bool limited = !c->trusted;
 	census_leave(e->census, &s->counted);
 	enum census_answer answer = census_enter(
 		e->census, &c->peer, 0, limited ? e->config->connections->max_per_ip : 0);
 	if (answer == CENSUS_FINE) {
 		s->counted = c->peer;
-		return 0;
+		return edge_door_connect(s, no);
 	}
 	if (census_enter(e->census, &s->counted, 0, 0) != CENSUS_FINE)
 		s->counted.len = 0; /* not counted at all */
@@ -69,10 +71,17 @@ static int op_connect(void *arg, struct smtpd_client *c, struct smtpd_refusal *n
 	return -1;
 }
 
+static int op_helo(void *arg, struct smtpd_refusal *no)
+{
+	return edge_door_helo(arg, no);
+}
+
 static void op_end(void *arg, const struct smtpd_client *c, const struct smtpd_summary *sum)
 {
 	struct edge_session *s = arg;
 	edge_verify_end(s);
+	edge_door_end(s, sum);
+	arena_done(&s->message.mem);
 	s->client = NULL;
 	log_info(&s->log, "smtp.end", F("helo", c->helo), F("login", c->login),
 		F("tls", c->tls_version ? c->tls_version : "none"), F("accepted", sum->accepted),
@@ -103,16 +112,21 @@ static int op_mail(void *arg, const struct smtpd_ask_mail *m, struct smtpd_refus
 	uint64_t keep = (uint64_t)e->config->store->min_free;
 	if (e->disk_low || (m->size && e->free_bytes < keep + m->size))
 		return refuse_for_space(no);
-	edge_verify_mail(s, m->sender, NULL);
+	if (edge_door_mail(s, m, no) < 0)
+		return -1;
+	edge_verify_mail(s, m->sender, s->visit ? door_signals(s->visit) : NULL);
 	return 0;
 }
 
 static int op_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a,
 	struct smtpd_rcpt *ret, struct smtpd_refusal *no)
 {
-	if (edge_verify_rcpt(arg, r->address, no) < 0)
+	struct edge_session *s = arg;
+	if (edge_verify_rcpt(s, r->address, no) < 0 || edge_door_rcpt(s, r, no) < 0)
 		return -1;
-	return edge_rcpt(arg, r, a, ret, no);
+	int got = edge_rcpt(s, r, a, ret, no);
+	edge_door_rcpt_was(s, got == 0 && (!ret->foreign || r->may_relay), no);
+	return got;
 }
 
 /* ---- the message ---- */
@@ -130,6 +144,7 @@ static int op_body_begin(void *arg, const struct queue_msg *m, struct smtpd_refu
 
 static int op_header(void *arg, struct smtpd_header *h, struct arena *a, struct smtpd_refusal *no)
 {
+	edge_door_header(arg, h);
 	return edge_verify_header(arg, h, a, no);
 }
 
@@ -163,7 +178,12 @@ static int op_verdict(void *arg, struct smtpd_verdict *v, struct smtpd_refusal *
 {
 	struct edge_session *s = arg;
 	int r = edge_verify_verdict(s, v, no);
+	if (r == 0)
+		r = edge_door_verdict(s, v, no);
 	tell_signals(s, v->log);
+	edge_report(s, v->msg, r < 0 ? no : NULL);
+	if (r < 0)
+		edge_door_message_was(s, no->code >= 500 ? DOOR_REFUSED_BAD : DOOR_NOT_STORED);
 	return r;
 }
 
@@ -197,6 +217,8 @@ static int op_accept(void *arg, struct queue_msg *m, struct smtpd_refusal *no)
 		return -1;
 	}
 	hand_off(e, m);
+	edge_door_sent(s, m);
+	edge_door_message_was(s, DOOR_STORED);
 	metric_observe(&accept_seconds, (uint64_t)(instant_now() - began));
 	metric_add(&accepted_rcpts, (int64_t)m->nrcpts);
 	char id[MSG_ID_TEXT];
@@ -208,6 +230,7 @@ static int op_accept(void *arg, struct queue_msg *m, struct smtpd_refusal *no)
 
 const struct smtpd_ops edge_ops = {
 	.connect = op_connect,
+	.helo = op_helo,
 	.auth_start = edge_auth_start,
 	.auth_step = edge_auth_step,
 	.auth_cancel = edge_auth_cancel,

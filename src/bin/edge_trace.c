@@ -5,6 +5,7 @@
 #include "bin/edge.h"
 
 #include "base/mem.h"
+#include "bin/edge_door.h"
 #include "run/metrics.h"
 #include "store/trace.h"
 
@@ -67,6 +68,8 @@ void edge_refused(void *arg, const struct smtpd_refused *what)
 	log_info(&s->log, "smtp.refused", F("stage", what->stage), F("code", what->code),
 		F("from", m->sender), F("to", what->rcpt), F("reply", what->reply),
 		F("why", what->why));
+	if (!edge_brake_passes(s, what))
+		return;
 	if (e->traces_waiting >= TRACES_MAX) {
 		metric_add(&untraced, 1);
 		return;

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/rand.h"
+#include "bin/edge_door.h"
 #include "bin/edge_verify_impl.h"
 #include "run/metrics.h"
 
@@ -137,6 +138,10 @@ void edge_verify_mail(struct edge_session *s, slice sender, struct signals *sign
 		v->signals->mem = &v->msg;
 	}
 	bool network = s->client->peer.ss.ss_family != AF_UNIX;
+	if (s->visit && door_iprev(s->visit)->result != AUTH_NONE) {
+		v->iprev = *door_iprev(s->visit); /* asked once a connection */
+		v->iprev_begun = true;
+	}
 	if (v->conf->iprev && !v->iprev_begun && network) {
 		v->iprev_begun = true;
 		group_go(&v->client, "verify.iprev", look_up_name, v);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "bin/census.h"
+#include "defence/rate.h"
 #include "bin/user.h"
 #include "run/control.h"
 #include "run/log.h"
@@ -76,7 +77,8 @@ static int open_all(struct master *m, struct err *e)
 		return -1;
 	slice metrics = arena_printf(&a, "%.*s/metrics", SFMT(c->server->run));
 	if (metrics_open(metrics, S("master"), 0, e) < 0 || census_create(&m->census, e) < 0 ||
-		census_open(m->census, CENSUS_REGIONS, &m->census_table, e) < 0)
+		census_open(m->census, CENSUS_REGIONS, &m->census_table, e) < 0 ||
+		rates_create(&m->rates, e) < 0)
 		return -1;
 	return make_tickets(&m->tickets, e) < 0 ? -1 : listen_patiently(m, c, e);
 }
@@ -284,7 +286,7 @@ static int run(struct master *m)
 
 int master_main(slice config_path, enum conf_lang lang)
 {
-	static struct master m = {.control = -1, .census = -1, .text = BUF(PROC_CONFIG_MAX)};
+	static struct master m = {.control = -1, .census = -1, .rates = -1, .text = BUF(PROC_CONFIG_MAX)};
 	AUTO(arena) struct arena mem = {0};
 	struct conf_errors errors;
 	struct err e;

@@ -39,6 +39,7 @@ struct master {
 	size_t nsockets;
 	int census; /* shared table of connections, bin/census.h */
 	struct census *census_table;
+	int rates; /* shared counters, defence/rate.h */
 	int tickets; /* secret that TLS session tickets of all edges are made with */
 	struct slot prepare, keeper, queue, auth, keys, scans[SCAN_PROCESSES_MAX],
 		edges[MASTER_EDGES_MAX];

@@ -212,6 +212,8 @@ void slot_start(struct slot *s)
 		fds[spec.nfds++].fd = m->census;
 		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "tickets");
 		fds[spec.nfds++].fd = m->tickets;
+		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "rates");
+		fds[spec.nfds++].fd = m->rates;
 	}
 	if (proc_spawn(&spec, &events, &s->proc, &e) < 0) {
 		log_error(NULL, "process.start", F("role", s->role), F("error", &e));

@@ -25,6 +25,8 @@ enum role_path {
 	MAY_KEYS = 64, /* write DATA/keys: readers of a database write beside it, too */
 	MAY_VERIFY = 32, /* read the system's certificates of authorities */
 	MAY_KV = 128, /* write DATA/kv */
+	MAY_LISTS = 256, /* read DATA/mirror */
+	MAY_MIRROR = 512, /* write it */
 };
 
 static const struct role_limits {
@@ -34,9 +36,9 @@ static const struct role_limits {
 	unsigned threads; /* of the blocking pool */
 	unsigned files; /* open descriptors */
 } table[] = {
-	{&edge_role, MAY_BLOBS | MAY_DB | MAY_KV | MAY_RESOLVE | MAY_VERIFY,
+	{&edge_role, MAY_BLOBS | MAY_DB | MAY_KV | MAY_LISTS | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE, 6, 1 << 17},
-	{&queue_role, MAY_BLOBS | MAY_DB | MAY_KV | MAY_RESOLVE | MAY_VERIFY,
+	{&queue_role, MAY_BLOBS | MAY_DB | MAY_KV | MAY_MIRROR | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_BIND | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE,
 		12, 1 << 15},
 	{&auth_role, MAY_CREDENTIALS | MAY_DB, SANDBOX_NO_DUMP, 12, 1 << 12},
@@ -76,6 +78,8 @@ static void add_paths(
 		add_path(s, arena_printf(a, "%.*s/kv", SFMT(data)), true);
 	if (l->paths & MAY_KV)
 		add_path(s, c->reputation->asn_database, false);
+	if (l->paths & (MAY_LISTS | MAY_MIRROR))
+		add_path(s, arena_printf(a, "%.*s/mirror", SFMT(data)), l->paths & MAY_MIRROR);
 	if (l->paths & MAY_BLOBS)
 		add_path(s, arena_printf(a, "%.*s/blob", SFMT(data)), true);
 	if (l->paths & MAY_DB)

@@ -61,7 +61,7 @@ int store_prepare(slice dir, struct err *e)
 {
 	static const char *const subs[] = {
 		"", "/db", "/blob", "/snapshot", "/auth", "/auth/snapshot", "/keys",
-		"/keys/snapshot"};
+		"/keys/snapshot", "/mirror"};
 	for (size_t i = 0; i < sizeof subs / sizeof *subs; i++)
 		if (make_dir(dir, subs[i], e) < 0)
 			return -1;
