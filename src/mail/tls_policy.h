@@ -60,8 +60,8 @@ struct tls_policy {
 	bool authentic; /* the host's name comes from DNSSEC or an MTA-STS policy or the
 			   administrator */
 };
-/* 0; or -1 when this host must not be used now (then ret->source is set): *ret_why for the recipients (deferred, 4.7.5 and
- * the like), *ret_failure for reports. */
+/* 0; or -1 when this host must not be used now (then ret->source is set): *ret_why for the
+ * recipients (deferred, 4.7.5 and the like), *ret_failure for reports. */
 int tls_policy_host(const struct tls_domain *d, const struct host *h, instant deadline,
 	struct arena *a, struct tls_policy *ret, struct result *ret_why,
 	enum tls_failure *ret_failure);
