@@ -75,6 +75,11 @@ static int show_key(struct looking *l, const struct dkim_record *r)
 			       "h= 不含 sha256：今日有效的签名都不符合（RFC 8301）。"));
 		good = false;
 	}
+	if (!r->mail) {
+		say(l, T("s= allows TLS reports alone: it verifies no other mail (RFC 8460).",
+			       "s= 只允许 TLS 报告：不能验证其他邮件（RFC 8460）。"));
+		good = false;
+	}
 	if (r->testing)
 		say(l, T("t=y asks verifiers to treat failures as if there were no signature.",
 			       "t=y 要求验证者把失败当作没有签名。"));
@@ -143,11 +148,11 @@ static const char *step_words(const struct dmarc_step *s)
 static void show_steps(struct looking *l, const struct dmarc_found *f)
 {
 	if (l->j)
-		json_array(l->j, "steps");
+		json_open_array(l->j, "steps");
 	for (unsigned i = 0; i < f->n; i++) {
 		const struct dmarc_step *s = &f->steps[i];
 		if (l->j) {
-			json_object(l->j, NULL);
+			json_open_object(l->j, NULL);
 			json_text(l->j, "name", s->name);
 			json_int(l->j, "records", s->records);
 			json_text(l->j, "text", s->text);
@@ -167,7 +172,7 @@ static void show_addresses(struct looking *l, const char *key, const char *label
 	const struct dmarc_uri *v, unsigned n)
 {
 	if (l->j)
-		json_array(l->j, key);
+		json_open_array(l->j, key);
 	for (unsigned i = 0; i < n; i++) {
 		if (l->j)
 			json_text(l->j, NULL, v[i].text);

@@ -178,6 +178,7 @@ int edge_verify_header(
 	const struct dkim_policy policy = {
 		.signatures = (unsigned)v->conf->max_signatures,
 		.clock_skew = DKIM_POLICY_DEFAULT.clock_skew,
+		.partial_body = v->conf->dkim_partial_body,
 	};
 	slice header = arena_dup(&v->msg, h->block); /* the session's goes when it is stored */
 	v->found.forged = forged;

@@ -38,6 +38,7 @@ struct verify_conf {
 	bool strip_forged;
 	struct conf_list our_ids; /* authserv-ids that are ours beside authserv_id, likewise */
 	int64_t time_limit; /* for all lookups after the end of a message */
+	bool dkim_partial_body; /* a signature over a part of the body (l=) counts */
 	int64_t max_signatures, max_arc_sets;
 };
 extern const struct conf_section verify_section;

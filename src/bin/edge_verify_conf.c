@@ -74,6 +74,12 @@ static const struct conf_key verify_keys[] = {
 	CONF_KEY_INT(T, max_signatures, "10", 1, DKIM_SIGNATURES_MAX,
 		"DKIM signatures of one message that are verified; the others are only counted.",
 		"一封邮件中验证的 DKIM 签名数，其余只计数。"),
+	CONF_KEY_BOOL(T, dkim_partial_body, "no",
+		"Let DKIM signatures count that leave the end of the body unsigned (l=), where "
+		"anybody "
+		"can add text. Some mailing lists and old signers need it.",
+		"承认未覆盖正文末尾的 DKIM 签名（l=）；未覆盖部分任何人都可以添加内容。"
+		"某些邮件列表和旧的签名程序需要它。"),
 	CONF_KEY_INT(T, max_arc_sets, "50", 1, ARC_SETS_MAX,
 		"Longest ARC chain that is verified; a longer one fails.",
 		"验证的 ARC 链的最大长度，更长的视为失败。"),

@@ -91,7 +91,10 @@ enum dkim_record_fault dkim_record_parse(slice text, struct arena *a, struct dki
 	if (fault)
 		return fault;
 	slice services = value_or(&t, S("s"), S("*")), flags = value_or(&t, S("t"), (slice){0});
-	if (!list_has(services, S("*")) && !list_has(services, S("email")))
+	bool all = list_has(services, S("*"));
+	r.mail = all || list_has(services, S("email"));
+	r.tls_reports = all || list_has(services, S("tlsrpt"));
+	if (!r.mail && !r.tls_reports)
 		return DKIM_RECORD_SERVICE;
 	slice hashes = value_or(&t, S("h"), S("sha1:sha256"));
 	r.sha1 = list_has(hashes, S("sha1"));

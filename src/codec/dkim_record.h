@@ -21,7 +21,7 @@ enum dkim_record_fault {
 	DKIM_RECORD_TYPE, /* k= unknown */
 	DKIM_RECORD_REVOKED, /* p= empty */
 	DKIM_RECORD_DATA, /* p= is not base64, or has the wrong length for ed25519 */
-	DKIM_RECORD_SERVICE, /* s= does not allow mail */
+	DKIM_RECORD_SERVICE, /* s= allows no mail at all */
 };
 /* "the key record is no tag list" ... for traces and the command line. */
 const char *dkim_record_fault_text(enum dkim_record_fault f);
@@ -30,6 +30,8 @@ struct dkim_record {
 	enum dkim_key_type type;
 	slice key; /* p= decoded: SubjectPublicKeyInfo or RSAPublicKey; 32 bytes for ed25519 */
 	bool sha1, sha256; /* h= allows */
+	bool mail; /* s= allows ordinary mail */
+	bool tls_reports; /* s= allows TLS reports (RFC 8460 3): mail of that purpose alone */
 	bool testing; /* t=y */
 	bool same_domain; /* t=s: i= must have the very domain d= */
 };

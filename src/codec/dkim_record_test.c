@@ -30,6 +30,7 @@ TEST(dkim_records)
 		{"s=web : *; p=Zm9vYmFy", DKIM_RECORD_FINE, "rsa 126"},
 		{"n=some words=here; unknown=1; g=jl*g; p=Zm9vYmFy", DKIM_RECORD_FINE, "rsa 126"},
 		{"s=web; p=Zm9vYmFy", DKIM_RECORD_SERVICE, NULL},
+		{"s=web:tlsrpt; p=Zm9vYmFy", DKIM_RECORD_FINE, "rsa 126"},
 		{"p=", DKIM_RECORD_REVOKED, NULL},
 		{"v=DKIM1; p= ;", DKIM_RECORD_REVOKED, NULL},
 		{"v=DKIM1; k=rsa", DKIM_RECORD_SYNTAX, NULL},

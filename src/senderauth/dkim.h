@@ -33,6 +33,7 @@ struct dkim_result {
 		field; /* domain, selector, identity, algorithm, b_text ... as far as read */
 	unsigned bits; /* of the key; 0 unknown */
 	bool testing; /* the key's t=y */
+	bool tls_report; /* the message says that it is one: keys for these count, too */
 	bool partial; /* l= leaves a part of the body unsigned */
 };
 struct dkim_results {
@@ -67,7 +68,8 @@ struct dkim_keys {
 void dkim_keys_ask(const struct dkim_field *const *fields, size_t n, const struct lookup *lookup,
 	instant deadline, struct arena *a, struct dkim_keys *ret);
 /* The verification of one parsed field of any kind, also of ARC: `signed_data` is what b= signs.
- * Sets result, reason, bits, testing of *r by the keys; r->field is given. The body hash, the time
+ * Sets result, reason, bits, testing of *r by the keys; r->field and tls_report are
+ * given. The body hash, the time
  * and h= are the caller's business. */
 void dkim_check(
 	struct dkim_result *r, slice signed_data, const struct dkim_keys *keys, struct arena *a);

@@ -88,8 +88,11 @@ static bool identity_fits(const struct dkim_record *key, const struct dkim_field
 }
 
 /* Why the key must not be used with this signature, or NULL. */
-static const char *key_unfit(const struct dkim_record *key, const struct dkim_field *f)
+static const char *key_unfit(const struct dkim_record *key, const struct dkim_result *r)
 {
+	const struct dkim_field *f = &r->field;
+	if (!key->mail && !r->tls_report)
+		return dkim_record_fault_text(DKIM_RECORD_SERVICE);
 	bool ed = f->algorithm == DKIM_ED25519_SHA256;
 	if (ed != (key->type == DKIM_KEY_ED25519))
 		return "the key is for another algorithm";
@@ -119,7 +122,7 @@ static void check_record(struct dkim_result *r, slice data, slice text, struct a
 		return;
 	}
 	r->testing = key.testing;
-	const char *unfit = key_unfit(&key, &r->field);
+	const char *unfit = key_unfit(&key, r);
 	if (unfit) {
 		conclude(r, AUTH_PERMERROR, unfit);
 		return;

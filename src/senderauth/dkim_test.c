@@ -80,6 +80,8 @@ TEST(dkim_key_records)
 		{"v=DKIM1; k=rsa; p=" KEY_ED, AUTH_PERMERROR, "the key is for another algorithm"},
 		{"v=DKIM1; k=ed25519; s=web; p=" KEY_ED, AUTH_PERMERROR,
 			"the key is not meant for mail"},
+		{"v=DKIM1; k=ed25519; s=tlsrpt; p=" KEY_ED, AUTH_PERMERROR,
+			"the key is not meant for mail"},
 		{"v=DKIM1; k=ed25519; p=AAqYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", AUTH_FAIL,
 			"the signature does not fit header and key"},
 		{"some text", AUTH_PERMERROR, "the key record is malformed"},
@@ -99,6 +101,54 @@ TEST(dkim_key_records)
 		CHECK_STR(slice_z(r.v[0].reason), slice_z(cases[i].reason));
 		CHECK_INT(r.v[0].result, cases[i].result);
 	}
+}
+
+/* RFC 8460 3: such a key is good for TLS reports, which say what they are. */
+TEST(dkim_keys_for_tls_reports)
+{
+	AUTO(arena) struct arena a = {0};
+	struct zone z = {0};
+	add_key(&z, S("brisbane._domainkey.football.example.com"),
+		S("v=DKIM1; k=ed25519; s=tlsrpt; p=" KEY_ED));
+	struct dkim_results mail = verify(&z, &a, S(A_ED A_MAIL));
+	struct dkim_results report =
+		verify(&z, &a, S(A_ED "TLS-Report-Domain: example.net\r\n" A_MAIL));
+	zone_done(&z);
+	CHECK_INT(mail.v[0].result, AUTH_PERMERROR);
+	CHECK_INT(report.v[0].result, AUTH_PASS);
+}
+
+/* RFC 6376 appendix A.2, with the key of appendix C. */
+TEST(dkim_rfc6376_message)
+{
+	AUTO(arena) struct arena a = {0};
+	struct zone z = {0};
+	slice mail = S("DKIM-Signature: v=1; a=rsa-sha256; s=brisbane; d=example.com;\r\n"
+		       "      c=simple/simple; q=dns/txt; i=joe@football.example.com;\r\n"
+		       "      h=Received : From : To : Subject : Date : Message-ID;\r\n"
+		       "      bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n"
+		       "      b=AuUoFEfDxTDkHlLXSZEpZj79LICEps6eda7W3deTVFOk4yAUoqOB\r\n"
+		       "      4nujc7YopdG5dWLSdNg6xNAZpOPr+kHxt1IrE+NahM6L/LbvaHutKVdkLLkpVaVV\r\n"
+		       "      QPzeRDI009SO2Il5Lu7rDNH6mZckBdrIx0orEtZV4bmp/YzhwvcubU4=;\r\n"
+		       "Received: from client1.football.example.com  [192.0.2.1]\r\n"
+		       "      by submitserver.example.com with SUBMISSION;\r\n"
+		       "      Fri, 11 Jul 2003 21:01:54 -0700 (PDT)\r\n"
+		       "From: Joe SixPack <joe@football.example.com>\r\n"
+		       "To: Suzie Q <suzie@shopping.example.net>\r\n"
+		       "Subject: Is dinner ready?\r\n"
+		       "Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\r\n"
+		       "Message-ID: <20030712040037.46341.5F8J@football.example.com>\r\n"
+		       "\r\n"
+		       "Hi.\r\n\r\nWe lost the game. Are you hungry yet?\r\n\r\nJoe.\r\n");
+	add_key(&z, S("brisbane._domainkey.example.com"),
+		S("v=DKIM1; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGe"
+		  "LnQg1fWn7/zYtIxN2SnFCjxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+"
+		  "Rcac2gbto/NMqJ0fzfVjH4OuKhitdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB"));
+	struct dkim_results r = verify(&z, &a, mail);
+	zone_done(&z);
+	CHECK_INT(r.n, 1);
+	CHECK_STR(slice_z(r.v[0].reason), S("good signature"));
+	CHECK_INT(r.v[0].result, AUTH_PASS);
 }
 
 TEST(dkim_one_fitting_record_of_several_is_enough)

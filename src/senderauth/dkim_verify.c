@@ -123,6 +123,7 @@ static void prepare(struct dkim_verifier *v, struct work *w, struct dkim_result 
 	struct dkim_field *f = &r->field;
 	enum auth_result result = AUTH_NEUTRAL;
 	w->hash = -1;
+	r->tls_report = dkim_header_count(v->index, S("TLS-Report-Domain")) > 0; /* RFC 8460 5.3 */
 	enum dkim_fault fault = dkim_field_parse(w->field->value, DKIM_SIGNATURE, v->mem, f);
 	const char *unfit = fault ? dkim_fault_text(fault) : claims_unfit(v, f, &result);
 	if (unfit) {
