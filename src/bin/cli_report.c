@@ -1,7 +1,8 @@
 /*
- * `posthouse report list | show | send-now | received`: what was counted for other domains, what
- * was sent to them, and what others reported about our domains.
+ * `posthouse report list | show | send-now`: what was counted for other domains, and what was sent
+ * to them. `report received` is in cli_report_received.c.
  */
+#include "bin/cli_report.h"
 #include "bin/cli_verbs.h"
 #include "bin/serve.h"
 
