@@ -143,6 +143,8 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->store = conf_get(conf, &store_section);
 	c->log = conf_get(conf, &log_section);
 	c->reports = conf_get(conf, &reports_section);
+	c->signing = conf_get(conf, &signing_section);
+	c->srs = conf_get(conf, &srs_section);
 	c->kv = conf_get(conf, &kv_section);
 	c->reputation = conf_get(conf, &reputation_section);
 	c->greylist = conf_get(conf, &greylist_section);

@@ -7,6 +7,8 @@
  */
 #pragma once
 #include "base/arena.h"
+#include "mail/sign.h"
+#include "mail/srs.h"
 #include "proto/smtpd/smtpd.h"
 #include "bin/scan.h"
 #include "defence/autowhite.h"
@@ -100,6 +102,8 @@ struct config {
 	const struct dns_config *dns;
 	const struct store_conf *store;
 	const struct log_conf *log;
+	const struct signing_conf *signing;
+	const struct srs_conf *srs;
 	const struct kv_conf *kv;
 	const struct reputation_conf *reputation;
 	const struct greylist_conf *greylist;

@@ -99,9 +99,12 @@ static const struct conf_key connections_keys[] = {
 		"同一 IPv4 地址或同一 IPv6 /64 网段同时的连接数。监听的 trusted、proxy_from "
 		"网络不计。"),
 	CONF_KEY_INT(T, traced_refusals, "100", 0, 1000000,
-		"Refusals of strangers from one IPv4 /24 or IPv6 /48 in an hour that get a row of their own "
+		"Refusals of strangers from one IPv4 /24 or IPv6 /48 in an hour that get a row of "
+		"their own "
 		"in the trace; the others are counted in one row. 0: all get one.",
-		"同一 IPv4 /24 或 IPv6 /48 的外来者一小时内被拒时，单独写入跟踪记录的条数；其余合计为一条。0：全部单独写入。"),
+		"同一 IPv4 /24 或 IPv6 /48 "
+		"的外来者一小时内被拒时，单独写入跟踪记录的条数；其余合计为一条。0：全部单独写入"
+		"。"),
 	CONF_END};
 #undef T
 const struct conf_section connections_section = {.name = "connections",
@@ -323,5 +326,7 @@ const struct conf_section log_section = {.name = "log",
 
 const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
-	&dns_section, &source_section, &scores_section, &caps_section, &dnsbl_section, &mirror_section, &verify_section, &reports_section, &store_section, &log_section, &scan_section, &kv_section,
-	&reputation_section, &greylist_section, &autowhite_section, NULL};
+	&dns_section, &source_section, &scores_section, &caps_section, &dnsbl_section,
+	&mirror_section, &verify_section, &signing_section, &srs_section, &reports_section,
+	&store_section, &log_section, &scan_section, &kv_section, &reputation_section,
+	&greylist_section, &autowhite_section, NULL};

@@ -273,6 +273,8 @@ static int edge_prepare(struct role_env *env, struct err *err)
 	e->queue_link = link_new("queue");
 	e->auth_link = link_new("auth");
 	e->keys_link = link_new("keys");
+	e->keys = keys_client_new(e->keys_link, e->config->signing->wait);
+	auth_failures_init(&e->srs_used, DAY, instant_now());
 	int census = proc_start_take(&env->start, "census");
 	int r = census_open(census, env->start.instance, &e->census, err);
 	if (census >= 0)
@@ -293,6 +295,8 @@ static int open_store(struct edge *e, struct err *err)
 	e->trace = commit_new(e->trace_db, NULL);
 	e->routes = route_lookup_directory(e->directory);
 	e->routes.reports = &e->config->reports->addresses;
+	e->srs = keys_client_srs(e->keys, e->config->srs, &e->mem);
+	e->routes.srs = &e->srs;
 	return 0;
 }
 
@@ -408,6 +412,7 @@ static void edge_close(struct role_env *env)
 	link_free(e->queue_link);
 	link_free(e->auth_link);
 	keys_client_free(e->keys);
+	auth_failures_done(&e->srs_used);
 	link_free(e->keys_link);
 	tls_ctx_unref(e->tls);
 	tls_ctx_unref(e->client_tls);

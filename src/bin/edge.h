@@ -3,6 +3,7 @@
  * edge_verify*.c (who stands behind a message). */
 #pragma once
 #include "base/map.h"
+#include "bin/auth_failures.h"
 #include "bin/census.h"
 #include "bin/role.h"
 #include "mail/route.h"
@@ -36,6 +37,8 @@ struct edge {
 	struct census *census;
 	struct link *queue_link, *auth_link, *keys_link;
 	struct keys_client *keys;
+	struct srs srs;
+	struct auth_failures srs_used; /* bounces taken, by rewritten sender */
 	/* The store. */
 	struct blobs *blobs;
 	struct sql *queue_db, *trace_db;
@@ -83,12 +86,15 @@ struct edge_session {
 	struct smtpd_client *client; /* from connect() to end() */
 	struct door_visit *visit; /* NULL: no door here */
 	struct edge_message message;
+	const struct queue_msg *msg; /* the message at hand, from body_begin() on */
+	struct edge_sign *sign; /* edge_sign.h; NULL: not to be signed */
 	struct edge_verify *verify; /* edge_verify.h; NULL: nothing to verify so far */
 };
 
 extern const struct smtpd_ops edge_ops; /* arg: struct edge_session */
 
 /* edge_rcpt.c */
+struct edge_sign;
 int edge_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a, struct smtpd_rcpt *ret,
 	struct smtpd_refusal *no);
 

@@ -35,6 +35,20 @@ static int ask_backend(
 	return -1;
 }
 
+/* A sender that we rewrote takes reports about what we passed on, and nothing else. */
+static int take_report(struct edge *e, const struct smtpd_ask_rcpt *r, slice true_sender,
+	struct arena *a, struct smtpd_refusal *no)
+{
+	instant now = instant_now();
+	directory_canonical(true_sender, a, &true_sender); /* in one case */
+	if (r->sender.n)
+		return smtpd_refuse(no, 550, "5.7.1", "This address takes delivery reports only");
+	if (auth_failures_count(&e->srs_used, true_sender, now) >= e->config->srs->bounces)
+		return smtpd_refuse(no, 450, "4.7.1", "Too many delivery reports for this address");
+	auth_failures_add(&e->srs_used, true_sender, now);
+	return 0;
+}
+
 int edge_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a, struct smtpd_rcpt *ret,
 	struct smtpd_refusal *no)
 {
@@ -52,8 +66,10 @@ int edge_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a, struct
 		return -1;
 	if (d.kind == ROUTE_LOCAL && d.quota && edge_quota_full(e->quota, d.account, d.quota))
 		return smtpd_refuse(no, 452, "4.2.2", "The mailbox is full");
+	if (d.stands_for.n && take_report(e, r, d.stands_for, a, no) < 0)
+		return -1;
 	ret->targets = ARENA_NEW(a, struct smtpd_target);
-	ret->targets[0] = (struct smtpd_target){r->address, d.dest};
+	ret->targets[0] = (struct smtpd_target){d.stands_for.n ? d.stands_for : r->address, d.dest};
 	ret->n = 1;
 	return 0;
 }

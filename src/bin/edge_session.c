@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "bin/edge_door.h"
 #include "bin/edge_report.h"
+#include "bin/edge_sign.h"
 #include "bin/edge_verify.h"
 #include "mail/handoff.h"
 #include "run/link.h"
@@ -134,7 +135,7 @@ static int op_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a,
 static int op_body_begin(void *arg, const struct queue_msg *m, struct smtpd_refusal *no)
 {
 	struct edge_session *s = arg;
-	(void)m;
+	s->msg = m;
 	must(!s->body);
 	if (s->edge->disk_low)
 		return refuse_for_space(no);
@@ -145,7 +146,9 @@ static int op_body_begin(void *arg, const struct queue_msg *m, struct smtpd_refu
 static int op_header(void *arg, struct smtpd_header *h, struct arena *a, struct smtpd_refusal *no)
 {
 	edge_door_header(arg, h);
-	return edge_verify_header(arg, h, a, no);
+	if (edge_verify_header(arg, h, a, no) < 0)
+		return -1;
+	return edge_sign_header(arg, h, a, no);
 }
 
 static int op_body_add(void *arg, slice bytes, bool behind, struct err *e)
@@ -153,12 +156,14 @@ static int op_body_add(void *arg, slice bytes, bool behind, struct err *e)
 	struct edge_session *s = arg;
 	if (behind)
 		edge_verify_body(s, bytes);
+	edge_sign_add(s, bytes, behind);
 	return blob_add(s->body, bytes, e);
 }
 
 static void op_body_cancel(void *arg)
 {
 	struct edge_session *s = arg;
+	edge_sign_end(s);
 	blob_cancel(take(&s->body));
 }
 
@@ -181,6 +186,8 @@ static int op_verdict(void *arg, struct smtpd_verdict *v, struct smtpd_refusal *
 	if (r == 0)
 		r = edge_door_verdict(s, v, no);
 	tell_signals(s, v->log);
+	if (r == 0)
+		r = edge_sign_verdict(s, v, no);
 	edge_report(s, v->msg, r < 0 ? no : NULL);
 	if (r < 0)
 		edge_door_message_was(s, no->code >= 500 ? DOOR_REFUSED_BAD : DOOR_NOT_STORED);
@@ -207,6 +214,7 @@ static int op_accept(void *arg, struct queue_msg *m, struct smtpd_refusal *no)
 	struct edge *e = s->edge;
 	instant began = instant_now();
 	uint64_t size;
+	edge_sign_end(s);
 	if (blob_finish(take(&s->body), &m->blob, &size, &no->err) < 0)
 		return -1;
 	must(size == m->size);

@@ -112,7 +112,7 @@ static void answer_list(
 	link_reply(r, buf_slice(&out));
 }
 
-struct signing {
+struct signature {
 	const struct keys_ring_key *key;
 	slice digest;
 	unsigned char out[KEYS_SIGNATURE_MAX];
@@ -123,14 +123,14 @@ struct signing {
 
 static void sign(void *arg)
 {
-	struct signing *s = arg;
+	struct signature *s = arg;
 	s->result = keys_ring_sign(s->key, s->digest, s->out, &s->n, &s->e);
 }
 
 static void answer_sign(
 	struct keys_ring *ring, const struct keys_request *q, struct link_request *r)
 {
-	struct signing s = {.key = keys_ring_find(ring, q->key), .digest = q->digest};
+	struct signature s = {.key = keys_ring_find(ring, q->key), .digest = q->digest};
 	struct err e;
 	if (!s.key) {
 		err_set(&e, ERR_NOTFOUND, "the key does not sign any more");

@@ -32,6 +32,11 @@ struct keys_client *keys_client_new(struct link *l, int64_t wait)
 	return c;
 }
 
+void keys_client_set_wait(struct keys_client *c, int64_t wait)
+{
+	c->wait = wait;
+}
+
 static void drop(struct generation *g)
 {
 	map_done(&g->by_domain);
@@ -160,4 +165,17 @@ int keys_client_hmac(struct keys_client *c, slice secret, bool old, slice text,
 		return err_set(e, ERR_BUG, "keys: malformed answer");
 	memcpy(ret, reply.p, 32);
 	return 0;
+}
+
+static int srs_hmac(void *arg, bool old, slice text, unsigned char ret[32], struct err *e)
+{
+	return keys_client_hmac(arg, S(SRS_SECRET), old, text, ret, e);
+}
+
+struct srs keys_client_srs(struct keys_client *c, const struct srs_conf *conf, struct arena *a)
+{
+	return (struct srs){.hmac = srs_hmac,
+		.arg = c,
+		.domain = arena_dup(a, conf->domain),
+		.valid_days = (unsigned)(conf->valid / DAY)};
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "bin/keys_wire.h"
+#include "mail/srs.h"
 #include "run/link.h"
 
 enum {
@@ -15,6 +16,7 @@ enum {
 struct keys_client;
 /* The link is borrowed. wait: usec of one call at most. */
 struct keys_client *keys_client_new(struct link *l, int64_t wait);
+void keys_client_set_wait(struct keys_client *c, int64_t wait);
 void keys_client_free(struct keys_client *c); /* no calls may be under way; NULL is fine */
 
 /* The functions of this signer return ERR_TEMP or ERR_TIMEOUT when the process is away. */
@@ -24,3 +26,6 @@ struct signer keys_client_signer(struct keys_client *c);
  * when there is none. */
 int keys_client_hmac(struct keys_client *c, slice secret, bool old, slice text,
 	unsigned char ret[32], struct err *e);
+
+/* Sender rewriting as configured, by the secret SRS_SECRET. Strings from *a. */
+struct srs keys_client_srs(struct keys_client *c, const struct srs_conf *conf, struct arena *a);

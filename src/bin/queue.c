@@ -47,10 +47,10 @@ static void on_deferred(void *arg, int64_t next_at)
 }
 
 static void on_local_done(void *arg, struct letter *l, const struct settle_rcpt *v, size_t n,
-	const struct queue_msg *expansion, void *token)
+	const struct expansions *expansions, void *token)
 {
 	struct queue *q = arg;
-	settle_group(q->settle, l, v, n, NULL, expansion, token);
+	settle_group(q->settle, l, v, n, NULL, expansions, token);
 }
 
 static void on_hungry(void *arg)
@@ -96,7 +96,8 @@ static int queue_prepare(struct role_env *env, struct err *e)
 	struct config c;
 	if (config_parse(buf_slice(&env->start.config), slice_z(env->start.config_path), &c, e) < 0)
 		return -1;
-	return queue_settings_new(&c, q->interfaces, q->ninterfaces, &q->settings, e);
+	q->keys = keys_client_new(q->keys_link, c.signing->wait);
+	return queue_settings_new(q, &c, &q->settings, e);
 }
 
 static int open_shards(struct queue *q, slice data, struct err *e)
@@ -123,6 +124,9 @@ static int open_store(struct queue *q, struct err *e)
 	commit_set_gather(q->trace_commit, QUEUE_GATHER_MS * MSEC);
 	q->routes = route_lookup_directory(q->directory);
 	q->routes.reports = &q->settings->config.reports->addresses;
+	q->srs = keys_client_srs(q->keys, q->settings->config.srs, &q->mem);
+	q->routes.srs = &q->srs;
+	q->settings->forward.blobs = q->blobs;
 	return 0;
 }
 
@@ -268,13 +272,16 @@ static void queue_reload(void *arg, slice path, slice text)
 		log_error(NULL, "queue.reload", F("error", &e));
 		return;
 	}
-	if (queue_settings_new(&c, q->interfaces, q->ninterfaces, &s, &e) < 0) {
+	if (queue_settings_new(q, &c, &s, &e) < 0) {
 		config_done(&c);
 		log_error(NULL, "queue.reload", F("error", &e));
 		return;
 	}
 	struct queue_settings *old = q->settings;
 	q->settings = s;
+	keys_client_set_wait(q->keys, s->config.signing->wait);
+	if (q->ready)
+		q->srs = keys_client_srs(q->keys, s->config.srs, &q->mem);
 	log_set_level((enum log_level)s->config.log->level);
 	if (q->ready) {
 		sts_set_ca(q->sts, s->config.tls->ca);

@@ -53,10 +53,14 @@ struct queue_settings {
 	struct tls_ctx *tls;
 	struct net_addr source_v4, source_v6; /* len 0: the system chooses */
 	slice helo;
+	/* How mail of ours is signed, and what leaves through an alias is passed on. */
+	struct signing signing;
+	struct forward forward;
 };
-/* *c is moved in on success. `interfaces`: the machine's addresses, port 0. */
-int queue_settings_new(struct config *c, const struct net_addr *interfaces, size_t n,
-	struct queue_settings **ret, struct err *e);
+struct queue;
+/* For q, which has its keys and interfaces already. *c is moved in on success. */
+int queue_settings_new(
+	struct queue *q, struct config *c, struct queue_settings **ret, struct err *e);
 void queue_settings_unref(struct queue_settings *s);
 
 struct keys_client;
@@ -80,6 +84,7 @@ struct queue {
 	struct queue_report_in *report_in;
 	struct link *keys_link;
 	struct keys_client *keys;
+	struct srs srs;
 	struct dns *dns;
 	struct sql *tlspolicy_db;
 	struct sts *sts;

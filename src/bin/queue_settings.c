@@ -5,6 +5,7 @@
 #include "bin/queue.h"
 
 #include "base/mem.h"
+#include "bin/keys_client.h"
 
 static int parse_source(slice ip, struct net_addr *ret, struct err *e)
 {
@@ -31,6 +32,19 @@ static void find_self(struct queue_settings *s, const struct net_addr *interface
 	s->self = (struct hosts_self){.names = names, .nnames = 2, .addrs = v, .naddrs = count};
 }
 
+/* Signing, and passing on: what they point to lives as long as the settings or the process. */
+static void fill_signing(struct queue *q, struct queue_settings *s)
+{
+	const struct config *c = &s->config;
+	s->signing = (struct signing){c->signing, keys_client_signer(q->keys)};
+	s->bounce.signing = &s->signing;
+	s->forward = (struct forward){.srs = c->srs->rewrite ? &q->srs : NULL,
+		.signing = &s->signing,
+		.routes = &q->routes,
+		.blobs = q->blobs,
+		.authserv_id = c->hostname};
+}
+
 static int fill(struct queue_settings *s, struct err *e)
 {
 	const struct config *c = &s->config;
@@ -52,8 +66,8 @@ static int fill(struct queue_settings *s, struct err *e)
 	return tls_client_ctx(&tls, &s->tls, e);
 }
 
-int queue_settings_new(struct config *c, const struct net_addr *interfaces, size_t n,
-	struct queue_settings **ret, struct err *e)
+int queue_settings_new(
+	struct queue *q, struct config *c, struct queue_settings **ret, struct err *e)
 {
 	struct queue_settings *s = NEW(struct queue_settings);
 	s->refs = 1;
@@ -62,7 +76,8 @@ int queue_settings_new(struct config *c, const struct net_addr *interfaces, size
 		free(s);
 		return -1;
 	}
-	find_self(s, interfaces, n);
+	find_self(s, q->interfaces, q->ninterfaces);
+	fill_signing(q, s);
 	*c = (struct config){0};
 	*ret = s;
 	return 0;

@@ -70,9 +70,10 @@ static int write_blob(struct blobs *blobs, slice text, struct queue_msg *m, stru
 	return blob_finish(w, &m->blob, &m->size, e);
 }
 
-/* Where the report goes. The null decision (a sender that leads nowhere) is ERR_NOTFOUND. */
-static int find_dest(
-	const struct route_lookup *l, slice sender, struct arena *a, slice *ret, struct err *e)
+/* Where the report goes: a sender that we rewrote when forwarding stands for the true one. The null
+ * decision (a sender that leads nowhere) is ERR_NOTFOUND. */
+static int find_dest(const struct route_lookup *l, slice sender, struct arena *a,
+	struct queue_rcpt *ret, struct err *e)
 {
 	struct route_decision d;
 	if (route_decide(l, sender, false, a, &d, e) < 0)
@@ -80,7 +81,8 @@ static int find_dest(
 	if (d.kind == ROUTE_ERROR)
 		return err_set(e, d.status.cls == 4 ? ERR_TEMP : ERR_NOTFOUND, "sender: %.*s",
 			SFMT(d.text));
-	*ret = d.dest;
+	ret->address = arena_dup(a, d.stands_for.n ? d.stands_for : sender);
+	ret->dest = d.dest;
 	return 0;
 }
 
@@ -88,18 +90,13 @@ static int find_dest(
 static int address_report(const struct bounce_config *c, const struct route_lookup *l, slice sender,
 	bool failed, struct arena *a, struct queue_rcpt *ret, struct err *e)
 {
-	slice dest;
-	if (sender.n && find_dest(l, sender, a, &dest, e) == 0) {
-		*ret = (struct queue_rcpt){.address = arena_dup(a, sender), .dest = dest};
+	*ret = (struct queue_rcpt){0};
+	if (sender.n && find_dest(l, sender, a, ret, e) == 0)
 		return 0;
-	}
 	if (sender.n && (e->kind != ERR_NOTFOUND || !failed || !c->doubles_to.n))
 		return -1;
-	if (find_dest(l, c->doubles_to, a, &dest, e) < 0)
-		return -1;
-	*ret = (struct queue_rcpt){
-		.address = arena_dup(a, c->doubles_to), .dest = dest, .notify = NOTIFY_NEVER};
-	return 0;
+	ret->notify = NOTIFY_NEVER;
+	return find_dest(l, c->doubles_to, a, ret, e);
 }
 
 static int build(const struct bounce_config *c, const struct queue_msg *m, const struct dsn_rcpt *v,
@@ -167,7 +164,8 @@ int bounce_make(const struct bounce_config *c, const struct route_lookup *l, str
 	struct dsn_needs needs;
 	if (build(c, m, v, n, buf_slice(&original), full, &r, a, &text, &needs, e) < 0)
 		return -1;
-	if (write_blob(blobs, buf_slice(&text), &r, e) < 0)
+	if (sign_text(c->signing, buf_slice(&text), now, a, &r.prefix, e) < 0 ||
+		write_blob(blobs, buf_slice(&text), &r, e) < 0)
 		return -1;
 	r.flags = MSG_BOUNCE | (needs.eightbit ? MSG_8BIT : 0) |
 		  (needs.smtputf8 ? MSG_SMTPUTF8 : 0) | (m->flags & MSG_REQUIRETLS);

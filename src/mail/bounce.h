@@ -5,6 +5,7 @@
 #pragma once
 #include "codec/dsn.h"
 #include "mail/route.h"
+#include "mail/sign.h"
 #include "store/blob.h"
 #include "store/queue.h"
 
@@ -15,6 +16,7 @@ struct bounce_config {
 	slice from; /* "mailer-daemon@example.com", shown; the envelope sender is <> */
 	uint64_t size; /* largest original that is returned whole */
 	int64_t lifetime; /* usec a bounce is tried */
+	const struct signing *signing; /* NULL: unsigned */
 };
 
 /* Is the sender to be told this about this recipient? NOTIFY rules; DELAYED never for bulk mail. */

@@ -2,7 +2,7 @@
  * Final delivery (local.h). Called by the queue process for groups with destination "local".
  *
  * A mailbox: one row in the account's shard, its prefix Return-Path:, Delivered-To: and what the
- * message has. An alias: a new message of the same blob, made in the transaction that ends this
+ * message has. An alias: new messages of the same blob, made in the transaction that ends this
  * recipient, so nothing can be expanded twice or lost. Mail that comes back to an alias which it
  * has passed already is told by Delivered-To: in its header (5.4.6); mailboxes cannot loop.
  */
@@ -17,7 +17,11 @@
 #include "run/loop.h"
 #include "store/trace.h"
 
-enum { HEADER_READ = 64 * 1024, HOLD_TRIES = 20, PREFIX_MAX = 128 * 1024 };
+enum {
+	HEADER_READ = 64 * 1024,
+	HOLD_TRIES = 20,
+	PREFIX_MAX = 128 * 1024 + FORWARD_SEAL_MAX,
+};
 
 struct local {
 	struct local_config c;
@@ -38,20 +42,29 @@ void local_free(struct local *l)
 	free(l);
 }
 
+/* Where targets of aliases are: in our own systems, or elsewhere. */
+enum { HERE, AWAY };
+
+/* A message made of the targets. */
+struct expanding {
+	struct queue_msg m; /* id 0: none yet */
+	size_t capacity; /* of m.rcpts */
+	struct map targets; /* addresses that are in it */
+	struct buf prefix;
+};
+
 /* One group under way. */
 struct job {
 	struct local *l;
 	struct letter *letter;
+	const struct forward *forward; /* valid while recipients are being started */
 	void *token;
 	struct arena mem;
 	struct settle_rcpt *v;
 	size_t n;
 	unsigned pending; /* commits, and one while recipients are still being started */
 	bool held; /* gc keeps away from the blob */
-	struct queue_msg expansion;
-	size_t capacity; /* of expansion.rcpts */
-	struct map targets; /* addresses that are in it */
-	struct buf prefix;
+	struct expanding expanding[SETTLE_EXPANSIONS_MAX]; /* HERE, AWAY */
 };
 
 static void free_job(struct job *j)
@@ -59,8 +72,10 @@ static void free_job(struct job *j)
 	if (j->held)
 		blob_settle(j->l->c.blobs, j->letter->m.blob);
 	letter_unref(j->letter);
-	map_done(&j->targets);
-	buf_done(&j->prefix);
+	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++) {
+		map_done(&j->expanding[i].targets);
+		buf_done(&j->expanding[i].prefix);
+	}
 	arena_done(&j->mem);
 	free(j);
 }
@@ -69,8 +84,11 @@ static void finish(void *arg)
 {
 	struct job *j = arg;
 	struct local_config *c = &j->l->c;
-	c->done(c->arg, j->letter, j->v, j->n, j->expansion.nrcpts ? &j->expansion : NULL,
-		j->token);
+	struct expansions made = {.n = 0};
+	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++)
+		if (j->expanding[i].m.nrcpts)
+			made.v[made.n++] = j->expanding[i].m;
+	c->done(c->arg, j->letter, j->v, j->n, &made, j->token);
 	free_job(j);
 }
 
@@ -181,24 +199,49 @@ static int came_back(struct job *j, slice address, struct err *e)
 	return header_has(buf_slice(&header), address);
 }
 
+/* What leaves gets another sender and a seal, by the alias that is the first to need it. */
+static int make_fit(struct job *j, struct expanding *x, slice alias, struct buf *log, struct err *e)
+{
+	const struct forward *f = j->forward;
+	const struct queue_msg *m = &j->letter->m;
+	int64_t now = wall_now();
+	slice why;
+	if (!f)
+		return 0;
+	if (forward_sender(f, m->sender, alias, now, &j->mem, &x->m.sender, e) < 0)
+		return -1;
+	slice fields = forward_seal(f, m, m->prefix, alias, now, &j->mem, &why);
+	buf_put(&x->prefix, fields);
+	bool rewritten = !slice_eq(x->m.sender, m->sender);
+	trace_event(log, now, "forwarded", "from", rewritten ? x->m.sender : (slice){0}, "arc",
+		fields.n ? S("sealed") : why, NULL);
+	return 0;
+}
+
 /* The first expanded recipient of a group begins the new message; the others join it. */
-static void begin_expansion(struct job *j)
+static int begin_expansion(
+	struct job *j, struct expanding *x, bool leaves, slice alias, struct err *e)
 {
 	const struct queue_msg *m = &j->letter->m;
-	if (j->expansion.id)
-		return;
+	if (x->m.id)
+		return 0;
 	char id[MSG_ID_TEXT];
 	msg_id_print(m->id, id);
 	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
 	buf_put(&log, m->log);
 	trace_event(&log, wall_now(), "queued", "expanded_from", slice_z(id), NULL);
-	j->expansion = *m;
-	j->expansion.id = msg_id_new();
-	j->expansion.rcpts = NULL;
-	j->expansion.nrcpts = 0;
-	j->expansion.log = arena_dup(&j->mem, buf_slice(&log));
-	j->prefix = BUF(PREFIX_MAX);
-	buf_put(&j->prefix, m->prefix);
+	x->m = *m;
+	x->m.id = 0;
+	x->m.rcpts = NULL;
+	x->m.nrcpts = 0;
+	buf_done(&x->prefix);
+	x->prefix = BUF(PREFIX_MAX);
+	if (leaves && make_fit(j, x, alias, &log, e) < 0)
+		return -1;
+	x->m.id = msg_id_new();
+	x->m.log = arena_dup(&j->mem, buf_slice(&log));
+	buf_put(&x->prefix, m->prefix);
+	return 0;
 }
 
 /* RFC 3461 5.2.7.1: one target inherits NOTIFY; of several, success is told at the expansion. */
@@ -210,16 +253,16 @@ static unsigned target_notify(unsigned notify, size_t ntargets)
 	return notify ? notify : NOTIFY_NEVER;
 }
 
-static void add_target(
-	struct job *j, const struct queue_rcpt *r, slice target, slice dest, size_t ntargets)
+static void add_target(struct job *j, struct expanding *to, const struct queue_rcpt *r,
+	slice target, slice dest, size_t ntargets)
 {
-	struct queue_msg *x = &j->expansion;
-	if (map_get(&j->targets, target))
+	struct queue_msg *x = &to->m;
+	if (map_get(&to->targets, target))
 		return;
-	map_put(&j->targets, target, j);
-	if (x->nrcpts == j->capacity) {
-		j->capacity = j->capacity ? 2 * j->capacity : 8;
-		struct queue_rcpt *grown = ARENA_ARRAY(&j->mem, struct queue_rcpt, j->capacity);
+	map_put(&to->targets, target, j);
+	if (x->nrcpts == to->capacity) {
+		to->capacity = to->capacity ? 2 * to->capacity : 8;
+		struct queue_rcpt *grown = ARENA_ARRAY(&j->mem, struct queue_rcpt, to->capacity);
 		memcpy(grown, x->rcpts ? x->rcpts : grown, x->nrcpts * sizeof *grown);
 		x->rcpts = grown;
 	}
@@ -235,23 +278,46 @@ static void add_target(
 	x->nrcpts++;
 }
 
-/* All targets get a destination first, so that a directory that cannot answer leaves nothing half
- * done. */
+/* Where one target goes. */
+struct target {
+	slice address, dest;
+	bool leaves;
+};
+
+static int find_target(struct job *j, slice address, struct target *ret, struct err *e)
+{
+	struct route_decision d;
+	if (route_decide(j->l->c.routes, address, false, &j->mem, &d, e) < 0)
+		return -1;
+	*ret = (struct target){
+		d.stands_for.n ? d.stands_for : address, d.dest, j->forward && forward_leaves(&d)};
+	return 0;
+}
+
+/* All targets get a destination first, and what leaves its sender, so that who cannot answer leaves
+ * nothing half done. */
 static int expand(
 	struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer, struct err *e)
 {
-	slice *dests = ARENA_ARRAY(&j->mem, slice, answer->ntargets);
+	struct target *v = ARENA_ARRAY(&j->mem, struct target, answer->ntargets);
+	bool any[SETTLE_EXPANSIONS_MAX] = {false, false};
 	for (size_t i = 0; i < answer->ntargets; i++) {
-		struct route_decision d;
-		if (route_decide(j->l->c.routes, answer->targets[i], false, &j->mem, &d, e) < 0)
+		if (find_target(j, answer->targets[i], &v[i], e) < 0)
 			return -1;
-		dests[i] = d.dest;
+		any[v[i].leaves ? AWAY : HERE] = true;
 	}
-	begin_expansion(j);
+	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++)
+		if (any[i] && begin_expansion(j, &j->expanding[i], i == AWAY, r->address, e) < 0)
+			return -1;
 	for (size_t i = 0; i < answer->ntargets; i++)
-		add_target(j, r, answer->targets[i], dests[i], answer->ntargets);
-	buf_printf(&j->prefix, "Delivered-To: %.*s\r\n", SFMT(r->address));
-	j->expansion.prefix = buf_slice(&j->prefix);
+		add_target(j, &j->expanding[v[i].leaves ? AWAY : HERE], r, v[i].address, v[i].dest,
+			answer->ntargets);
+	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++) {
+		struct expanding *x = &j->expanding[i];
+		if (any[i])
+			buf_printf(&x->prefix, "Delivered-To: %.*s\r\n", SFMT(r->address));
+		x->m.prefix = buf_slice(&x->prefix);
+	}
 	return 0;
 }
 
@@ -356,12 +422,13 @@ static void start_all(struct job *j)
 	}
 }
 
-void local_deliver(
-	struct local *l, struct letter *letter, const uint32_t *at, size_t n, void *token)
+void local_deliver(struct local *l, struct letter *letter, const uint32_t *at, size_t n,
+	const struct forward *f, void *token)
 {
 	struct job *j = NEW(struct job);
 	j->l = l;
 	j->letter = letter_ref(letter);
+	j->forward = f;
 	j->token = token;
 	j->n = n;
 	j->v = ARENA_ARRAY(&j->mem, struct settle_rcpt, n);
@@ -369,6 +436,7 @@ void local_deliver(
 		j->v[i].at = at[i];
 	j->pending = 1;
 	start_all(j);
+	j->forward = NULL;
 	if (--j->pending == 0)
 		loop_post(finish, j);
 }

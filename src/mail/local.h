@@ -1,10 +1,12 @@
 /*
  * local: final delivery. A recipient with destination "local" is a mailbox, or an alias whose
- * targets become recipients of a new message of the same blob. Mailbox rows are committed per
+ * targets become recipients of new messages of the same blob: one for those here and behind us, one
+ * for those elsewhere, which forward.h makes fit to travel. Mailbox rows are committed per
  * shard; the same (message, recipient) is never stored twice, so a crash repeats without
  * duplicates.
  */
 #pragma once
+#include "mail/forward.h"
 #include "mail/letter.h"
 #include "mail/result.h"
 #include "mail/route.h"
@@ -22,7 +24,7 @@ struct local_config {
 	/* All recipients of the group have their result. In the loop's thread; not inside
 	 * local_deliver. The arrays are valid during the call. */
 	void (*done)(void *arg, struct letter *l, const struct settle_rcpt *v, size_t n,
-		const struct queue_msg *expansion, void *token);
+		const struct expansions *expansions, void *token);
 	void *arg;
 };
 struct local;
@@ -30,6 +32,7 @@ struct local *local_new(const struct local_config *c);
 void local_free(struct local *l); /* nothing may be under way */
 
 /* Starts the delivery of the group's recipients (positions in letter->m.rcpts). In a coroutine:
- * waits only when the directory or (for an alias) the message's header must be read. */
-void local_deliver(
-	struct local *l, struct letter *letter, const uint32_t *at, size_t n, void *token);
+ * waits only when the directory must be read, or (for an alias) the message, or the keys process be
+ * asked. `f` (borrowed during the call): how mail is passed on to other systems. */
+void local_deliver(struct local *l, struct letter *letter, const uint32_t *at, size_t n,
+	const struct forward *f, void *token);

@@ -71,7 +71,8 @@ static int fake_route(void *arg, slice name, struct arena *a, struct route *ret,
 	return err_set(e, ERR_NOTFOUND, "no route");
 }
 
-static const struct route_lookup fake_lookup = {fake_rcpt, fake_route_for, fake_route, NULL};
+static const struct route_lookup fake_lookup = {
+	fake_rcpt, fake_route_for, fake_route, NULL, NULL, NULL};
 
 TEST(route_table)
 {

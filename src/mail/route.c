@@ -5,11 +5,13 @@
  *	   backend's route
  *	3. an explicit route: address, domain, parent domains, "*" (directory_route_for)
  *	4. the MX of the domain (asked at delivery, mail/hosts.h, which also keeps us from loops)
+ * Before 2: a sender that we rewrote for forwarded mail (srs.h) stands for the true one.
  * An explicit route for one of our own local domains is not followed: what is here stays here.
  * doc/notes/routing.md tells why.
  */
 #include "mail/route.h"
 
+#include "base/time.h"
 #include "codec/address.h"
 #include "store/queue.h"
 #include <stdio.h>
@@ -33,7 +35,7 @@ static int lookup_route(void *arg, slice name, struct arena *a, struct route *re
 
 struct route_lookup route_lookup_directory(struct directory *d)
 {
-	return (struct route_lookup){lookup_rcpt, lookup_route_for, lookup_route, d, NULL};
+	return (struct route_lookup){lookup_rcpt, lookup_route_for, lookup_route, d, NULL, NULL};
 }
 
 /* One decision in the making. */
@@ -192,6 +194,47 @@ static int decide_by_answer(struct making *k, const struct rcpt_answer *r, struc
 	return err_set(e, ERR_BUG, "directory answered kind %d", (int)r->kind);
 }
 
+/* ---- rewritten senders ---- */
+
+/* One that stands for an address. The rules are asked about that one, without this rule. */
+static int decide_true_sender(struct making *k, slice sender, struct err *e)
+{
+	struct route_lookup plain = *k->l;
+	struct route_decision d;
+	plain.srs = NULL;
+	because(k, "%.*s 是改写过的发件人，代表 %.*s",
+		"%.*s is a rewritten sender and stands for %.*s", SFMT(k->address), SFMT(sender));
+	if (route_decide(&plain, sender, false, k->a, &d, e) < 0)
+		return -1;
+	memcpy(d.why, k->d.why, sizeof d.why);
+	d.nwhy = k->d.nwhy;
+	k->d = d;
+	k->d.ours = true;
+	k->d.callout = false;
+	k->d.stands_for = sender;
+	return 0;
+}
+
+/* 1: decided; 0: go on, it is an address like any other; -1. */
+static int decide_rewritten(struct making *k, const struct rcpt_answer *r, struct err *e)
+{
+	const struct srs *s = k->l->srs;
+	slice sender;
+	if (!s || !srs_is(k->address) ||
+		(r->kind == RCPT_UNKNOWN_DOMAIN && !slice_ieq(k->domain, s->domain)))
+		return 0;
+	if (srs_reverse(s, k->address, wall_now(), k->a, &sender, e) == 0)
+		return decide_true_sender(k, sender, e) < 0 ? -1 : 1;
+	if (e->kind != ERR_DENIED && e->kind != ERR_NOTFOUND && e->kind != ERR_LIMIT)
+		return -1;
+	if (r->kind != RCPT_NO_SUCH_USER && r->kind != RCPT_UNKNOWN_DOMAIN)
+		return 0; /* a catch-all, or a backend that rewrites senders itself */
+	k->d.ours = k->d.verified = true;
+	because(k, "改写过的发件人无效：%s", "the rewritten sender is not valid: %s", e->text);
+	decide_error(k, STATUS(5, 1, 1), "this rewritten sender is forged or has expired");
+	return 1;
+}
+
 /* Domain into k->domain. False: it is none. */
 static bool take_domain(struct making *k, bool *ret_literal)
 {
@@ -219,7 +262,10 @@ int route_decide(const struct route_lookup *l, slice address, bool why, struct a
 	} else {
 		struct rcpt_answer answer;
 		r = literal ? decide_literal(&k) : l->rcpt(l->arg, address, a, &answer, e);
-		if (r == 0 && !literal)
+		int rewritten = r == 0 && !literal ? decide_rewritten(&k, &answer, e) : 0;
+		if (rewritten < 0)
+			r = -1;
+		else if (r == 0 && !literal && !rewritten)
 			r = decide_by_answer(&k, &answer, e);
 	}
 	if (r == 0)

@@ -13,6 +13,7 @@
 #pragma once
 #include "codec/status.h"
 #include "run/conf.h"
+#include "mail/srs.h"
 #include "store/directory.h"
 
 enum { ROUTE_WHY_MAX = 8, ROUTE_DEST_MAX = 512 };
@@ -31,6 +32,9 @@ struct route_decision {
 	bool callout; /* ROUTE_BACKEND: the backend should be asked */
 	bool ours; /* the recipient's domain is one that we are responsible for */
 	slice route; /* ROUTE_BACKEND: the route's name */
+	/* The address is a sender that we rewrote (srs.h): mail for it goes to this one, which the
+	 * decision is about, though `ours` is true. Only reports (null sender) may. Else empty. */
+	slice stands_for;
 	int64_t account; /* ROUTE_LOCAL without alias: the mailbox, and its quota (0 none) */
 	uint64_t quota;
 	struct route_why why[ROUTE_WHY_MAX];
@@ -48,6 +52,7 @@ struct route_lookup {
 	void *arg;
 	/* Addresses, or local parts in every domain of ours, to which reports come; NULL: none. */
 	const struct conf_list *reports;
+	const struct srs *srs; /* NULL: no rewritten senders are known */
 };
 struct route_lookup route_lookup_directory(struct directory *d);
 

@@ -46,6 +46,12 @@ void settle_configure(
 	s->bounce.hostname = arena_dup(a, bounce->hostname);
 	s->bounce.from = arena_dup(a, bounce->from);
 	s->bounce.doubles_to = arena_dup(a, bounce->doubles_to);
+	if (bounce->signing) {
+		struct signing *signing = ARENA_NEW(a, struct signing);
+		*signing = (struct signing){signing_conf_copy(bounce->signing->conf, a),
+			bounce->signing->signer};
+		s->bounce.signing = signing;
+	}
 	s->retry = *retry;
 	int64_t *waits = ARENA_ARRAY(a, int64_t, retry->nwaits + 1);
 	if (retry->nwaits)
@@ -71,7 +77,8 @@ static void docket_free(struct docket *k)
 {
 	letter_unref(k->l);
 	arena_done(&k->mem);
-	arena_done(&k->expansion_mem);
+	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++)
+		arena_done(&k->expansion_mem[i]);
 	arena_done(&k->report_mem);
 	free(k);
 }
@@ -99,8 +106,8 @@ static void finish(struct docket *k)
 {
 	struct settle *s = k->s;
 	s->c.settled(s->c.arg, k->token);
-	if (k->has_expansion)
-		announce(s, &k->expansion);
+	for (size_t i = 0; i < k->expansions.n; i++)
+		announce(s, &k->expansions.v[i]);
 	if (k->has_report)
 		announce(s, &k->report);
 	if (k->next_at && s->c.deferred)
@@ -130,8 +137,9 @@ static int queue_tx(struct sql *db, void *arg, struct err *e)
 	const struct queue_msg *m = &k->l->m;
 	if (k->has_report && queue_add_tx(db, &k->report, e) < 0)
 		return -1;
-	if (k->has_expansion && queue_add_tx(db, &k->expansion, e) < 0)
-		return -1;
+	for (size_t i = 0; i < k->expansions.n; i++)
+		if (queue_add_tx(db, &k->expansions.v[i], e) < 0)
+			return -1;
 	if (k->nupdated && queue_update_tx(db, m->id, k->updated, k->nupdated, e) < 0)
 		return -1;
 	return k->nended ? queue_end_tx(db, m->id, k->end_idx, k->nended, e) : 0;
@@ -280,7 +288,8 @@ static void retry_later(struct docket *k, const struct err *e)
 	if (e->kind == ERR_EXISTS) { /* an id was taken */
 		k->report.id = 0;
 		k->traced = false;
-		k->expansion.id = msg_id_new();
+		for (size_t i = 0; i < k->expansions.n; i++)
+			k->expansions.v[i].id = msg_id_new();
 	}
 	list_append(&s->failed, &k->node);
 	if (s->retrying)
@@ -297,7 +306,7 @@ static void nothing_to_write(void *arg)
 }
 
 void settle_group(struct settle *s, struct letter *l, const struct settle_rcpt *v, size_t n,
-	const struct attempt *attempt, const struct queue_msg *expansion, void *token)
+	const struct attempt *attempt, const struct expansions *expansions, void *token)
 {
 	struct docket *k = NEW(struct docket);
 	k->s = s;
@@ -305,8 +314,8 @@ void settle_group(struct settle *s, struct letter *l, const struct settle_rcpt *
 	k->token = token;
 	list_init(&k->node);
 	metric_set(&pending_now, ++s->pending);
-	settle_plan(k, &s->c, v, n, attempt, expansion, wall_now(), rand_u64());
-	if (k->nended + k->nupdated == 0 && !k->has_expansion)
+	settle_plan(k, &s->c, v, n, attempt, expansions, wall_now(), rand_u64());
+	if (k->nended + k->nupdated == 0 && k->expansions.n == 0)
 		loop_post(nothing_to_write, k);
 	else
 		submit(k);

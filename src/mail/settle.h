@@ -20,6 +20,7 @@ enum {
 	SETTLE_BOUNCES_AT_ONCE = 16, /* reports being built */
 	SETTLE_RETRY_FIRST_MS = 500, /* after a failed commit; doubles */
 	SETTLE_RETRY_MOST_MS = 30000,
+	SETTLE_EXPANSIONS_MAX = 2,
 };
 
 struct settle_config {
@@ -51,13 +52,17 @@ struct settle_rcpt {
 	uint32_t at;
 	struct result result;
 };
+/* New messages of the same blob that take the place of recipients that are RESULT_EXPANDED. */
+struct expansions {
+	struct queue_msg v[SETTLE_EXPANSIONS_MAX];
+	size_t n;
+};
 /*
- * Everything given is copied; the letter is referenced. `expansion` (may be NULL) is a new message
- * that takes the place of the recipients that are RESULT_EXPANDED: it is added in the same
- * transaction.
+ * Everything given is copied; the letter is referenced. Expansions (may be NULL) are added in the
+ * transaction that ends the recipients.
  */
 void settle_group(struct settle *s, struct letter *l, const struct settle_rcpt *v, size_t n,
-	const struct attempt *attempt, const struct queue_msg *expansion, void *token);
+	const struct attempt *attempt, const struct expansions *expansions, void *token);
 
 /* Waits until everything is on disk, or the deadline: returns how many groups are not. */
 unsigned settle_drain(struct settle *s, instant deadline);

@@ -25,14 +25,15 @@ struct docket {
 	int *told_ended; /* position in `ended` of each, -1: it goes on */
 	slice *plain; /* logs of the ended without a note about the report; NULL: not noted yet */
 
-	bool has_expansion, has_report, rerouted;
-	struct queue_msg expansion, report;
-	struct arena expansion_mem, report_mem;
+	bool has_report, rerouted;
+	struct queue_msg report;
+	struct expansions expansions;
+	struct arena expansion_mem[SETTLE_EXPANSIONS_MAX], report_mem;
 };
 
 /* Decides; everything it needs is copied into docket->mem. `random` spreads retries. */
 void settle_plan(struct docket *k, const struct settle_config *c, const struct settle_rcpt *v,
-	size_t n, const struct attempt *attempt, const struct queue_msg *expansion, int64_t now,
+	size_t n, const struct attempt *attempt, const struct expansions *expansions, int64_t now,
 	uint64_t random);
 /* Notes in the timelines of the ended recipients that their sender is told by this report. */
 void settle_note_report(struct docket *k, msg_id report, int64_t now);

@@ -226,16 +226,14 @@ static void settle_one(struct plan *p, const struct queue_rcpt *r, const struct 
 static void copy_expansion(struct docket *k, const struct queue_msg *m)
 {
 	struct letter *l = letter_copy(m); /* then its arena is ours */
-	arena_done(&k->expansion_mem);
-	k->expansion_mem = l->mem;
-	k->expansion = l->m;
-	k->has_expansion = true;
+	k->expansion_mem[k->expansions.n] = l->mem;
+	k->expansions.v[k->expansions.n++] = l->m;
 	l->mem = (struct arena){0};
 	letter_unref(l);
 }
 
 void settle_plan(struct docket *k, const struct settle_config *c, const struct settle_rcpt *v,
-	size_t n, const struct attempt *attempt, const struct queue_msg *expansion, int64_t now,
+	size_t n, const struct attempt *attempt, const struct expansions *expansions, int64_t now,
 	uint64_t random)
 {
 	struct plan p = {.k = k, .c = c, .attempt = attempt, .now = now, .random = random};
@@ -246,8 +244,8 @@ void settle_plan(struct docket *k, const struct settle_config *c, const struct s
 	k->told_ended = ARENA_ARRAY(&k->mem, int, n);
 	for (size_t i = 0; i < n; i++)
 		settle_one(&p, &k->l->m.rcpts[v[i].at], &v[i].result);
-	if (expansion)
-		copy_expansion(k, expansion);
+	for (size_t i = 0; expansions && i < expansions->n; i++)
+		copy_expansion(k, &expansions->v[i]);
 }
 
 void settle_note_report(struct docket *k, msg_id report, int64_t now)

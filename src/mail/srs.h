@@ -11,12 +11,21 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
+#include "run/conf.h"
 
 enum {
 	SRS_HASH_WRITE = 6, /* characters of the hash: 30 bits */
 	SRS_DAYS = 1024, /* the timestamp's period: base32, two characters */
 	SRS_LOCAL_MAX = 500, /* bytes of a local part that is read */
 };
+
+struct srs_conf {
+	bool rewrite;
+	slice domain;
+	int64_t valid; /* usec */
+	int64_t bounces; /* accepted for one address within a day */
+};
+extern const struct conf_section srs_section;
 
 #define SRS_SECRET "srs" /* its name in the keyring */
 

@@ -79,6 +79,9 @@ struct dkim_sign_how {
 	slice identity; /* i=: "user@sub.example", at or below the keys' domain; empty: none */
 	int64_t now; /* t=, seconds since 1970 */
 	int64_t lifetime; /* seconds until x=; 0: no x= */
+	/* Fields to sign; with a + one more than there is ("oversigned"). None: the usual ones. */
+	const slice *names;
+	size_t nnames;
 };
 /* Registers the digest that signing needs. */
 int dkim_sign_want(struct body_hashes *b);

@@ -57,16 +57,27 @@ int dkim_sign_want(struct body_hashes *b)
 	return body_hashes_want(b, CANON_RELAXED, BODY_SHA256, -1);
 }
 
-/* h=: what is there, and one more of those that are oversigned. */
-static void choose_names(const struct dkim_header *h, struct arena *a, struct dkim_field *f)
+static void choose_name(
+	const struct dkim_header *h, slice name, bool oversign, struct dkim_field *f)
 {
-	f->names = ARENA_ARRAY(a, slice, SIGNED_FIELDS * (SAME_NAME_MAX + 1));
-	for (size_t i = 0; i < SIGNED_FIELDS; i++) {
-		size_t n = dkim_header_count(h, signed_fields[i].name);
-		n = n < SAME_NAME_MAX ? n : SAME_NAME_MAX;
-		for (n += signed_fields[i].oversign; n; n--)
-			f->names[f->nnames++] = signed_fields[i].name;
+	size_t n = dkim_header_count(h, name);
+	n = n < SAME_NAME_MAX ? n : SAME_NAME_MAX;
+	for (n += oversign; n; n--)
+		f->names[f->nnames++] = name;
+}
+
+/* h=: what is there, and one more of those that are oversigned. */
+static void choose_names(const struct dkim_header *h, const struct dkim_sign_how *how,
+	struct arena *a, struct dkim_field *f)
+{
+	size_t most = how->nnames ? how->nnames : SIGNED_FIELDS;
+	f->names = ARENA_ARRAY(a, slice, most * (SAME_NAME_MAX + 1));
+	for (size_t i = 0; i < how->nnames; i++) {
+		bool oversign = slice_starts(how->names[i], S("+"));
+		choose_name(h, slice_skip(how->names[i], oversign), oversign, f);
 	}
+	for (size_t i = 0; i < SIGNED_FIELDS && !how->nnames; i++)
+		choose_name(h, signed_fields[i].name, signed_fields[i].oversign, f);
 }
 
 static bool at_or_below(slice identity, slice domain)
@@ -143,7 +154,7 @@ int dkim_sign(const struct signer *s, const struct dkim_sign_how *how, slice bef
 		.signed_at = how->now,
 		.expires_at = how->lifetime ? how->now + how->lifetime : -1,
 		.length = -1};
-	choose_names(h, a, &f);
+	choose_names(h, how, a, &f);
 	struct signing signing = {.signer = s,
 		.field = &f,
 		.mem = a,

@@ -47,7 +47,10 @@ static void ask_verdict(struct smtpd_session *s)
 	struct smtpd_tx *t = &s->tx;
 	struct smtpd_refusal no = {0};
 	t->msg.size = t->stored;
-	struct smtpd_verdict v = {.msg = &t->msg, .top = &t->top, .log = &t->events};
+	struct smtpd_verdict v = {.msg = &t->msg,
+		.added = buf_slice(&t->added),
+		.top = &t->top,
+		.log = &t->events};
 	if (s->ops->verdict && s->ops->verdict(s->arg, &v, &no) < 0)
 		smtpd_fail(s, &no);
 }

@@ -172,7 +172,8 @@ static void header_complete(struct smtpd_session *s, slice block)
 		smtpd_fail_with(s, 554, "5.4.6", "Too many hops: this message is going in circles");
 		return;
 	}
-	struct smtpd_header h = {.block = block, .summary = &t->summary};
+	struct smtpd_header h = {
+		.block = block, .summary = &t->summary, .headless = t->headless};
 	bool sender = bind_from(s, block);
 	if (!t->failed)
 		ask_header(s, &h);

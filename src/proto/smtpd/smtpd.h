@@ -178,6 +178,7 @@ struct smtpd_refused {
 struct smtpd_header {
 	slice block; /* with its empty line, if one came; valid during the call */
 	const struct header_summary *summary; /* valid until the message ends */
+	bool headless; /* it is no header at all: what is stored is all body */
 	/* Set by header(): whole fields (struct header_field.raw) of the block, in its order, that
 	 * are not stored. */
 	const slice *left_out;
@@ -187,6 +188,7 @@ struct smtpd_header {
 /* What there is to say about a message at its end. */
 struct smtpd_verdict {
 	const struct queue_msg *msg; /* as for accept() */
+	slice added; /* header fields that we put below our Received: */
 	struct buf *top; /* header fields to stand above our Received:, each ended by CRLF */
 	struct buf *log; /* events for the trace */
 };
