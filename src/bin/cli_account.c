@@ -141,7 +141,7 @@ static int print_account(struct listing *l, struct usage *u, const struct accoun
 	if (usage_of(u, a->id, &bytes, &messages, e) < 0)
 		return -1;
 	if (l->json) {
-		json_object(&l->j, NULL);
+		json_open_object(&l->j, NULL);
 		json_int(&l->j, "id", a->id);
 		json_text(&l->j, "address", a->address);
 		json_text(&l->j, "name", a->name);

@@ -54,7 +54,7 @@ static int alias_list(struct cli_call *c)
 	listing_begin(&l, c->cli->json, "aliases", heads, 2);
 	for (size_t i = 0; i < n; i++) {
 		if (l.json) {
-			json_object(&l.j, NULL);
+			json_open_object(&l.j, NULL);
 			json_text(&l.j, "address", v[i].address);
 			json_text(&l.j, "target", v[i].target);
 			json_close(&l.j, '}');

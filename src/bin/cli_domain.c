@@ -43,7 +43,7 @@ static void print_domain(struct listing *l, const struct domain *d, struct arena
 {
 	char when[OUT_TEXT];
 	if (l->json) {
-		json_object(&l->j, NULL);
+		json_open_object(&l->j, NULL);
 		json_text(&l->j, "name", d->name);
 		json_text(&l->j, "unicode", domain_to_utf8(d->name, a));
 		json_text(&l->j, "kind", d->kind == DOMAIN_LOCAL ? S("local") : S("backend"));

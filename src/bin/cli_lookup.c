@@ -72,7 +72,7 @@ void show_answer(struct looking *l, const struct dns_answer *a)
 static void print_said(struct looking *l)
 {
 	slice rest = buf_slice(&l->said), line;
-	json_array(l->j, "explanation");
+	json_open_array(l->j, "explanation");
 	while (rest.n && slice_cut(&rest, '\n', &line))
 		json_text(l->j, NULL, line);
 	json_close(l->j, ']');

@@ -38,10 +38,10 @@ static void mx_row(struct looking *l, struct listing *out, const struct dns_mx *
 	const char *note = host_note(mx->host, &a, failed);
 	slice addresses = looking_addresses(l, a.v, failed ? 0 : a.n);
 	if (out->json) {
-		json_object(&out->j, NULL);
+		json_open_object(&out->j, NULL);
 		json_int(&out->j, "preference", mx->pref);
 		json_text(&out->j, "host", mx->host);
-		json_array(&out->j, "addresses");
+		json_open_array(&out->j, "addresses");
 		for (slice ip; addresses.n && slice_cut(&addresses, ' ', &ip);)
 			json_text(&out->j, NULL, ip);
 		json_close(&out->j, ']');
@@ -80,7 +80,7 @@ static void list_hosts(struct looking *l, const struct dns_hosts_answer *h)
 	struct listing out = {.json = l->j != NULL};
 	if (l->j) {
 		out.j = *l->j;
-		json_array(&out.j, "hosts");
+		json_open_array(&out.j, "hosts");
 	} else {
 		out.table = table_new(heads, 4);
 	}
@@ -150,7 +150,7 @@ static int ptr_row(struct looking *l, slice name, slice ip)
 		back = leads_back(&a, ip);
 	slice addresses = looking_addresses(l, a.v, back < 0 ? 0 : a.n);
 	if (l->j) {
-		json_object(l->j, NULL);
+		json_open_object(l->j, NULL);
 		json_text(l->j, "name", name);
 		json_text(l->j, "verified", slice_z(back < 0 ? "unknown" : back ? "yes" : "no"));
 		json_text(l->j, "addresses", addresses);
@@ -181,7 +181,7 @@ static int ptr_names(struct looking *l, const struct dns_names_answer *names, sl
 {
 	int good = 0, unknown = 0;
 	if (l->j)
-		json_array(l->j, "names");
+		json_open_array(l->j, "names");
 	for (size_t i = 0; i < names->n; i++) {
 		int back = ptr_row(l, names->v[i], ip);
 		good += back > 0;
@@ -242,7 +242,7 @@ int lookup_txt(struct looking *l)
 		json_text(l->j, "name", name);
 	show_answer(l, &r.dns);
 	if (l->j)
-		json_array(l->j, "texts");
+		json_open_array(l->j, "texts");
 	for (size_t i = 0; i < r.n; i++) {
 		if (l->j) {
 			json_text(l->j, NULL, r.v[i]);

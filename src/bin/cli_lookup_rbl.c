@@ -292,7 +292,7 @@ static slice code_text(const struct row *r)
 static void row_json(const struct row *r)
 {
 	struct json *j = r->l->j;
-	json_object(j, NULL);
+	json_open_object(j, NULL);
 	json_text(j, "zone", r->zone);
 	json_text(j, "list", r->section);
 	json_bool(j, "white", r->white);
@@ -385,7 +385,7 @@ static void ask_all(struct row *v, size_t n)
 static void show_rows(struct looking *l, const struct row *v, size_t n)
 {
 	if (l->j)
-		json_array(l->j, "lists");
+		json_open_array(l->j, "lists");
 	for (size_t i = 0; i < n; i++) {
 		if (l->j)
 			row_json(&v[i]);

@@ -95,7 +95,7 @@ static const char *event_name(enum spf_event e)
 
 static void step_json(struct json *j, const struct spf_step *s)
 {
-	json_object(j, NULL);
+	json_open_object(j, NULL);
 	json_text(j, "event", slice_z(event_name(s->event)));
 	json_int(j, "depth", s->depth);
 	json_text(j, "domain", s->domain);
@@ -233,7 +233,7 @@ int lookup_spf(struct looking *l)
 	if (q.mail_from.n == 0 && q.helo.n == 0)
 		return out_usage(T("a null sender needs --helo NAME", "空发件人需要 --helo 名称"));
 	if (l->j)
-		json_array(l->j, "steps");
+		json_open_array(l->j, "steps");
 	spf_check(&dns, &q, l->mem, &r);
 	if (l->j)
 		json_close(l->j, ']');

@@ -65,7 +65,7 @@ static void tlsa_row(struct looking *l, const struct dns_tlsa *t)
 	const char *problem = tlsa_problem(t);
 	hex_encode(&hex, t->data);
 	if (l->j) {
-		json_object(l->j, NULL);
+		json_open_object(l->j, NULL);
 		json_int(l->j, "usage", t->usage);
 		json_int(l->j, "selector", t->selector);
 		json_int(l->j, "matching", t->matching);
@@ -136,7 +136,7 @@ int lookup_tlsa(struct looking *l)
 	show(l, "name", T("name", "名称"), arena_printf(l->mem, "_%u._tcp.%.*s", port, SFMT(host)));
 	show_answer(l, &a.dns);
 	if (l->j)
-		json_array(l->j, "records");
+		json_open_array(l->j, "records");
 	for (size_t i = 0; i < a.n; i++)
 		tlsa_row(l, &a.v[i]);
 	if (l->j)
@@ -190,7 +190,7 @@ static int show_policy(struct looking *l, slice domain, const struct sts_asked *
 	show(l, "mode", T("mode", "模式"), slice_z(mta_sts_mode_name(p->mode)));
 	show_number(l, "max_age", T("remembered for seconds", "记住的秒数"), p->max_age);
 	if (l->j)
-		json_array(l->j, "mx");
+		json_open_array(l->j, "mx");
 	for (size_t i = 0; i < p->nmx; i++) {
 		if (l->j)
 			json_text(l->j, NULL, p->mx[i]);
@@ -258,7 +258,7 @@ static void show_destinations(struct looking *l, slice rua)
 {
 	slice one;
 	if (l->j)
-		json_array(l->j, "rua");
+		json_open_array(l->j, "rua");
 	while (tags_item(&rua, ',', &one)) {
 		if (l->j)
 			json_text(l->j, NULL, one);

@@ -89,7 +89,7 @@ static bool list_message(void *arg, const struct mailbox_message *m)
 	slice from = header_text(h.from_value, &a);
 	if (l->l.json) {
 		struct json *j = &l->l.j;
-		json_object(j, NULL);
+		json_open_object(j, NULL);
 		json_int(j, "uid", m->uid);
 		json_int(j, "size", (int64_t)m->size);
 		json_time(j, "received_at", m->received_at);
@@ -154,7 +154,7 @@ static int folders(struct cli_call *c)
 	listing_begin(&l, c->cli->json, "folders", heads, 3);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (l.json) {
-			json_object(&l.j, NULL);
+			json_open_object(&l.j, NULL);
 			json_text(&l.j, "name", v[i].name);
 			json_int(&l.j, "messages", (int64_t)v[i].messages);
 			json_int(&l.j, "bytes", (int64_t)v[i].bytes);

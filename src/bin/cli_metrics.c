@@ -14,7 +14,7 @@ static void sample_json(struct json *j, const struct metric_sample *s)
 		[METRIC_LEVEL] = "gauge",
 		[METRIC_HIST] = "histogram",
 		[METRIC_HIST_USEC] = "histogram"};
-	json_object(j, NULL);
+	json_open_object(j, NULL);
 	json_text(j, "name", s->name);
 	json_text(j, "labels", s->labels);
 	json_text(j, "role", s->role);
@@ -33,7 +33,7 @@ static void print_json(const struct metric_set *set)
 {
 	struct json j = {0};
 	json_begin(&j);
-	json_array(&j, "metrics");
+	json_open_array(&j, "metrics");
 	for (size_t i = 0; i < set->n; i++)
 		sample_json(&j, &set->v[i]);
 	json_close(&j, ']');

@@ -211,13 +211,13 @@ void json_begin(struct json *j)
 	open_bracket(j, S("{"));
 }
 
-void json_object(struct json *j, const char *key)
+void json_open_object(struct json *j, const char *key)
 {
 	lead(j, key);
 	open_bracket(j, S("{"));
 }
 
-void json_array(struct json *j, const char *key)
+void json_open_array(struct json *j, const char *key)
 {
 	lead(j, key);
 	open_bracket(j, S("["));
@@ -279,7 +279,7 @@ void listing_begin(
 		return;
 	}
 	json_begin(&l->j);
-	json_array(&l->j, key);
+	json_open_array(&l->j, key);
 }
 
 void listing_end_rows(struct listing *l)

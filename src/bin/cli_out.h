@@ -33,8 +33,8 @@ struct json {
 };
 void json_begin(struct json *j); /* the object that holds all */
 void json_end(struct json *j);
-void json_object(struct json *j, const char *key); /* key NULL: an element of an array */
-void json_array(struct json *j, const char *key);
+void json_open_object(struct json *j, const char *key); /* key NULL: an element of an array */
+void json_open_array(struct json *j, const char *key);
 void json_close(struct json *j, char bracket); /* '}' or ']' */
 void json_text(struct json *j, const char *key, slice v);
 void json_int(struct json *j, const char *key, int64_t v);

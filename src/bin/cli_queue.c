@@ -33,7 +33,7 @@ static void row_json(struct json *j, const struct queue_row *r)
 {
 	char id[MSG_ID_TEXT];
 	msg_id_print(r->id, id);
-	json_object(j, NULL);
+	json_open_object(j, NULL);
 	json_text(j, "id", slice_z(id));
 	json_int(j, "recipient", r->idx);
 	json_text(j, "from", r->sender);
@@ -185,7 +185,7 @@ static void show_json(const struct queue_msg *m, const char *id)
 	json_text(&j, "message_id", m->message_id);
 	json_int(&j, "size", (int64_t)m->size);
 	json_text(&j, "priority", slice_z(queue_priority_name(m->priority)));
-	json_array(&j, "flags");
+	json_open_array(&j, "flags");
 	show_flags(&j, m->flags);
 	json_close(&j, ']');
 	json_text(&j, "client", m->client);
@@ -194,10 +194,10 @@ static void show_json(const struct queue_msg *m, const char *id)
 	json_time(&j, "arrived_at", m->arrived_at);
 	json_time(&j, "expires_at", m->expires_at);
 	timeline_json(&j, "timeline", m->log);
-	json_array(&j, "recipients");
+	json_open_array(&j, "recipients");
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		const struct queue_rcpt *r = &m->rcpts[i];
-		json_object(&j, NULL);
+		json_open_object(&j, NULL);
 		json_int(&j, "recipient", r->idx);
 		json_text(&j, "to", r->address);
 		json_text(&j, "destination", r->dest);

@@ -80,7 +80,7 @@ static int route_add(struct cli_call *c)
 static void print_route(struct listing *l, const struct route *r)
 {
 	if (l->json) {
-		json_object(&l->j, NULL);
+		json_open_object(&l->j, NULL);
 		json_text(&l->j, "name", r->name);
 		json_text(&l->j, "match", r->match);
 		json_text(&l->j, "protocol", r->protocol);
@@ -165,7 +165,7 @@ static void decision_json(struct json *j, slice address, const struct route_deci
 	json_bool(j, "ours", d->ours);
 	json_bool(j, "verified", d->verified);
 	json_bool(j, "callout", d->callout);
-	json_array(j, "why");
+	json_open_array(j, "why");
 	for (unsigned i = 0; i < d->nwhy; i++)
 		json_text(j, NULL, why_text(&d->why[i]));
 	json_close(j, ']');
@@ -224,11 +224,11 @@ static int decide_targets(
 	if (l->rcpt(l->arg, address, a, &answer, e) < 0)
 		return -1;
 	if (j)
-		json_array(j, "targets");
+		json_open_array(j, "targets");
 	int r = 0;
 	for (size_t i = 0; i < answer.ntargets && r == 0; i++) {
 		if (j)
-			json_object(j, NULL);
+			json_open_object(j, NULL);
 		r = decide(l, answer.targets[i], a, j, &d, e);
 		if (j)
 			json_close(j, '}');

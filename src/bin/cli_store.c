@@ -43,7 +43,7 @@ static void on_problem(void *arg, const struct store_problem *p)
 	struct verifying *v = arg;
 	v->repaired += p->repaired;
 	if (v->as_json) {
-		json_object(&v->j, NULL);
+		json_open_object(&v->j, NULL);
 		json_text(&v->j, "kind", slice_z(p->kind));
 		json_text(&v->j, "text", p->text);
 		json_bool(&v->j, "repaired", p->repaired);
@@ -65,7 +65,7 @@ static int look(struct cli_call *c, bool repair)
 		return code;
 	if (v.as_json) {
 		json_begin(&v.j);
-		json_array(&v.j, "problems");
+		json_open_array(&v.j, "problems");
 	}
 	int n = store_verify(env.config.server->data, repair, on_problem, &v, &e);
 	if (v.as_json) {

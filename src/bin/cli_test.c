@@ -54,14 +54,14 @@ TEST(json_is_well_formed)
 	AUTO(buf) struct buf out = BUF(4096);
 	struct json j = {.out = &out};
 	json_begin(&j);
-	json_array(&j, "rows");
-	json_object(&j, NULL);
+	json_open_array(&j, "rows");
+	json_open_object(&j, NULL);
 	json_text(&j, "a\"b", S("q\"\\\n\x01王\xff\xc2\x9b\xe2\x80\xae"));
 	json_int(&j, "n", -5);
 	json_close(&j, '}');
 	json_text(&j, NULL, S(""));
 	json_close(&j, ']');
-	json_array(&j, "none");
+	json_open_array(&j, "none");
 	json_close(&j, ']');
 	json_bool(&j, "yes", true);
 	json_time(&j, "at", 1795309870LL * SECOND);

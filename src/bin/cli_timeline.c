@@ -119,9 +119,9 @@ void timeline_json(struct json *j, const char *key, slice log)
 	AUTO(arena) struct arena a = {0};
 	slice event, fields, name, value;
 	int64_t wall;
-	json_array(j, key);
+	json_open_array(j, key);
 	while (trace_next_event(&log, &wall, &event, &fields)) {
-		json_object(j, NULL);
+		json_open_object(j, NULL);
 		json_time(j, "at", wall);
 		json_text(j, "event", event);
 		while (trace_field(&fields, &a, &name, &value))

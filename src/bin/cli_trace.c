@@ -31,7 +31,7 @@ static void row_json(struct json *j, const struct trace_row *r)
 {
 	char id[MSG_ID_TEXT];
 	msg_id_print(r->id, id);
-	json_object(j, NULL);
+	json_open_object(j, NULL);
 	json_text(j, "id", slice_z(id));
 	if (r->idx >= 0)
 		json_int(j, "recipient", r->idx);

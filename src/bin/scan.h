@@ -32,9 +32,9 @@ struct scan_conf {
 extern const struct conf_section scan_section;
 
 /*
- * Has a stored message examined. In a coroutine. A new reference in *ret (json_decref). ERR_TEMP:
- * no process, or it was busy for too long. ERR_LIMIT: larger than max_size. ERR_PERM: it crashed or
- * ran out of time, twice.
+ * Has a stored message examined. In a coroutine. A new reference in *ret (json_decref). ERR_TEMP: the
+ * process died twice. ERR_TIMEOUT: there was none, or it was busy for too long. ERR_LIMIT: larger
+ * than max_size.
  */
 int scan_ask(struct link *scan, enum scan_job job, const struct scan_conf *c, struct blobs *blobs,
 	const struct queue_msg *m, struct json_t **ret, struct err *e);

@@ -1,6 +1,7 @@
 /*
  * Asking a scan process (scan.h): the message goes into a memory file, the answer comes back in it.
- * A process that dies over a message gets it once more, in its successor; then it is given up.
+ * When the process dies meanwhile its successor gets the message once more: it may have died over
+ * another one.
  */
 #include "bin/scan.h"
 
@@ -94,12 +95,11 @@ int scan_ask(struct link *scan, enum scan_job job, const struct scan_conf *c, st
 	if (letter_read(blobs, m, SIZE_MAX, true, &message, e) < 0)
 		return -1;
 	for (int i = 0; i < TRIES; i++) {
-		bool was_up = link_up(scan);
 		instant deadline = instant_in(2 * c->time);
 		if (try_once(scan, job, deadline, buf_slice(&message), ret, e) == 0)
 			return 0;
-		if (e->kind != ERR_TEMP || !was_up)
+		if (e->kind != ERR_TEMP)
 			return -1;
 	}
-	return err_set(e, ERR_PERM, "could not be examined");
+	return -1;
 }
