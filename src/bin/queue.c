@@ -232,6 +232,7 @@ static int queue_open(struct role_env *env, struct err *e)
 	q->ready = true;
 	group_go(&q->workers, "queue.sweep", queue_feed_sweeper, q);
 	group_go(&q->workers, "queue.metrics", report_metrics, q);
+	group_go(&q->workers, "queue.mirrors", queue_mirror_run, q);
 	group_go(&q->workers, "queue.mta-sts", sts_refresher, q->sts);
 	group_go(&q->workers, "queue.reports", queue_reports_run, q->reporter);
 	return 0;

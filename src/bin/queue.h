@@ -63,6 +63,9 @@ int queue_settings_new(
 	struct queue *q, struct config *c, struct queue_settings **ret, struct err *e);
 void queue_settings_unref(struct queue_settings *s);
 
+/* queue_mirror.c: until cancelled */
+void queue_mirror_run(void *arg);
+
 struct keys_client;
 struct queue_reports;
 struct report_counter;
