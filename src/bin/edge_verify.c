@@ -156,6 +156,7 @@ const struct spf_result *edge_verify_spf(struct edge_session *s)
 	if (!v || !v->active || !v->conf->spf)
 		return NULL;
 	group_join(&v->message);
+	edge_verify_signal_spf(v);
 	return &v->found.spf;
 }
 

@@ -35,5 +35,6 @@ bool edge_verify_listed(const struct conf_list *list, slice domain);
 unsigned edge_verify_forged(const struct edge_session *s, struct smtpd_header *h, struct arena *a);
 /* edge_verify_policy.c: found.disposition, override, forwarder; -1: refused. */
 int edge_verify_decide(struct edge_verify *v, struct smtpd_refusal *no);
-/* edge_verify_tell.c */
+/* edge_verify_tell.c; SPF's signal is needed before the message is here. */
+void edge_verify_signal_spf(struct edge_verify *v);
 void edge_verify_tell(struct edge_verify *v, struct smtpd_verdict *out);

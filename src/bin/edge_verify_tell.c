@@ -47,7 +47,7 @@ static void gather(struct edge_verify *v, struct authres *r)
 		dmarc_authres(&f->dmarc, &v->msg, &r->v[r->n++]);
 	if (f->spf.identity.n)
 		spf_authres(&f->spf, &v->msg, &r->v[r->n++]);
-	if (f->spf_helo.identity.n && f->spf.scope != SPF_HELO)
+	if (f->spf_helo.domain.n && f->spf.scope != SPF_HELO)
 		spf_authres(&f->spf_helo, &v->msg, &r->v[r->n++]);
 	if (v->conf->dkim)
 		put_dkim(v, r);
@@ -159,7 +159,7 @@ static void add(struct edge_verify *v, enum signal_id id, slice detail)
 	signals_add(v->signals, id, 1, detail);
 }
 
-static void signal_spf(struct edge_verify *v)
+void edge_verify_signal_spf(struct edge_verify *v)
 {
 	static const enum signal_id of[] = {
 		[AUTH_NONE] = SIGNAL_SPF_NONE,
@@ -174,8 +174,6 @@ static void signal_spf(struct edge_verify *v)
 	const struct edge_verified *f = &v->found;
 	if (f->spf.identity.n)
 		add(v, of[f->spf.result], f->spf.domain);
-	if (f->spf_helo.identity.n && f->spf_helo.result == AUTH_FAIL)
-		add(v, SIGNAL_SPF_HELO_FAIL, f->spf_helo.domain);
 }
 
 static void signal_dkim(struct edge_verify *v)
@@ -233,6 +231,8 @@ static void signal_dmarc(struct edge_verify *v)
 static void signal_rest(struct edge_verify *v)
 {
 	const struct edge_verified *f = &v->found;
+	if (f->spf_helo.result == AUTH_FAIL && f->spf.scope != SPF_HELO)
+		add(v, SIGNAL_SPF_HELO_FAIL, f->spf_helo.domain);
 	if (f->override == OVERRIDE_TRUSTED_FORWARDER)
 		add(v, SIGNAL_ARC_TRUSTED, f->forwarder.sealer);
 	else if (f->arc.result == AUTH_PASS)
@@ -248,12 +248,12 @@ void edge_verify_tell(struct edge_verify *v, struct smtpd_verdict *out)
 	write_results(v, out->top);
 	tell_rest(v, out->log);
 	tell_spf(v, out->log, &v->found.spf);
-	if (v->found.spf.scope != SPF_HELO)
+	if (v->found.spf_helo.domain.n && v->found.spf.scope != SPF_HELO)
 		tell_spf(v, out->log, &v->found.spf_helo);
 	tell_dkim(v, out->log);
 	tell_arc(v, out->log);
 	tell_dmarc(v, out->log);
-	signal_spf(v);
+	edge_verify_signal_spf(v);
 	signal_dkim(v);
 	signal_dmarc(v);
 	signal_rest(v);

@@ -199,7 +199,8 @@ void smtpd_xclient(struct smtpd_session *s, const struct smtp_command *c)
 	bool new_addr = x.addr.has != XCLIENT_ABSENT;
 	cl->xclient = true;
 	cl->local = local;
-	cl->name = keep(s, &x.name, new_addr ? S("") : cl->name);
+	/* The name may be in memory of a callback, which connect() is about to ask anew. */
+	cl->name = keep(s, &x.name, new_addr ? S("") : arena_dup(&s->mem, cl->name));
 	cl->login = keep(s, &x.login, new_addr ? S("") : cl->login);
 	cl->helo = keep(s, &x.helo, S(""));
 	cl->helo_odd = cl->helo.n && !smtpd_helo_proper(cl->helo);
