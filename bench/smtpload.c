@@ -31,7 +31,7 @@ static struct {
 	size_t size;
 	double seconds, idle;
 	bool starttls, tls, pipelining, keep_going;
-	const char *from, *rcpt_format, *record;
+	const char *from, *rcpt_format, *record, *file;
 } opt = {.conns = 10, .messages = 1000, .per_session = 1, .users = 1, .size = 4096, .seconds = 30,
 	.from = "load@sender.test", .rcpt_format = "user%ld@bench.test"};
 
@@ -40,6 +40,7 @@ static atomic_long next_id, accepted, failed, sessions;
 static int record_fd = -1;
 static instant ends_at;
 static char *filler; /* what bodies are cut from */
+static slice whole_file; /* -F */
 static uint32_t *samples;
 static atomic_size_t nsamples;
 static atomic_flag first_error = ATOMIC_FLAG_INIT;
@@ -147,6 +148,11 @@ static int conn_open(struct conn *c)
 static void compose(long id, struct buf *head, slice *ret_body)
 {
 	buf_reset(head);
+	if (opt.file) {
+		buf_printf(head, "X-Load-Id: %ld\r\n", id);
+		*ret_body = whole_file;
+		return;
+	}
 	buf_printf(head,
 		"X-Load-Id: %ld\r\nFrom: <%s>\r\nTo: <undisclosed@bench.test>\r\nSubject: load %ld\r\n"
 		"Date: Sun, 22 Nov 2026 09:11:10 +0800\r\nMessage-ID: <%ld.%d@load.test>\r\n"
@@ -290,11 +296,25 @@ static void make_filler(void)
 	}
 }
 
+/* A message with CRLF and without lines that begin with a dot. */
+static void read_file(void)
+{
+	static char text[16 << 20];
+	FILE *f = fopen(opt.file, "rb");
+	size_t n = f ? fread(text, 1, sizeof text, f) : 0;
+	whole_file = slice_of(text, n);
+	if (!n || !slice_ends(whole_file, S("\r\n")) || slice_find(whole_file, S("\n.")) < n) {
+		fprintf(stderr, "%s: not a message that can be sent as it is\n", opt.file);
+		exit(2);
+	}
+	fclose(f);
+}
+
 static void usage(void)
 {
 	fputs("smtpload 127.0.0.1:PORT [-c connections] [-n messages] [-d seconds] [-s bytes] [-m messages a session]\n"
 	      "  [-f from] [-u rcpt format, %ld is a number] [-U users] [-t STARTTLS] [-T implicit TLS] [-p pipelining]\n"
-	      "  [-i first id] [-r record file] [-k go on after failures] [-I seconds: only hold idle sessions]\n", stderr);
+	      "  [-F file: the message, behind its X-Load-Id] [-i first id] [-r record file] [-k go on after failures] [-I seconds: only hold idle sessions]\n", stderr);
 	exit(2);
 }
 
@@ -312,7 +332,7 @@ static void parse_target(const char *text)
 static void parse_options(int argc, char **argv)
 {
 	int o;
-	while ((o = getopt(argc, argv, "c:n:d:s:m:f:u:U:tTpi:r:kI:")) != -1) {
+	while ((o = getopt(argc, argv, "c:n:d:s:m:f:u:U:tTpi:r:kI:F:")) != -1) {
 		switch (o) {
 		case 'c': opt.conns = atol(optarg); break;
 		case 'n': opt.messages = atol(optarg); break;
@@ -327,6 +347,7 @@ static void parse_options(int argc, char **argv)
 		case 'p': opt.pipelining = true; break;
 		case 'i': opt.first_id = atol(optarg); break;
 		case 'r': opt.record = optarg; break;
+		case 'F': opt.file = optarg; break;
 		case 'k': opt.keep_going = true; break;
 		case 'I': opt.idle = atof(optarg); break;
 		default: usage();
@@ -343,6 +364,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	parse_options(argc, argv);
 	make_filler();
+	if (opt.file)
+		read_file();
 	next_id = opt.first_id;
 	tls_ctx = SSL_CTX_new(TLS_client_method());
 	SSL_CTX_set_mode(tls_ctx, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
