@@ -193,8 +193,7 @@ static enum dkim_fault read_identity(const struct reading *r)
 	if (!i)
 		return DKIM_FIELD_FINE;
 	bool ok = qp_decode(tags_compact(i->value, r->mem), r->mem, &identity) &&
-		  identity.n <= IDENTITY_MAX &&
-		  address_split(identity, &local, &domain) &&
+		  identity.n <= IDENTITY_MAX && address_split(identity, &local, &domain) &&
 		  domain_to_ascii(domain, r->mem, &ascii) && at_or_below(ascii, r->f->domain);
 	if (!ok)
 		return DKIM_FIELD_IDENTITY;
@@ -222,7 +221,8 @@ static enum dkim_fault read_names(const struct reading *r)
 	if (n > DKIM_NAMES_MAX)
 		return DKIM_FIELD_NAMES;
 	r->f->names = ARENA_ARRAY(r->mem, slice, n);
-	bool may_be_empty = r->f->kind == ARC_MESSAGE_SIGNATURE; /* the ARC suite has such that pass */
+	bool may_be_empty =
+		r->f->kind == ARC_MESSAGE_SIGNATURE; /* the ARC suite has such that pass */
 	while (tags_item(&list, ':', &name)) {
 		if (name.n == 0 && may_be_empty)
 			continue;
