@@ -200,9 +200,11 @@ struct ask_one {
 
 static void hit(struct ask *q, const struct dnsbl_list *l, uint32_t code, float weight)
 {
-	if (q->ret->n < DNSBL_LISTS_MAX)
-		q->ret->hits[q->ret->n++] =
-			(struct dnsbl_hit){l->name, code, weight, l->conf->type == DNSBL_WHITE};
+	unsigned order = (unsigned)(l - q->d->lists), at = q->ret->n++;
+	for (; at > 0 && q->ret->hits[at - 1].order > order; at--)
+		q->ret->hits[at] = q->ret->hits[at - 1];
+	q->ret->hits[at] =
+		(struct dnsbl_hit){l->name, code, weight, l->conf->type == DNSBL_WHITE, order};
 }
 
 static void ask_mirror(struct ask *q, struct dnsbl_list *l)
@@ -306,7 +308,7 @@ float dnsbl_result_print(const struct dnsbl_result *r, bool white, struct buf *o
 		if (h->white != white)
 			continue;
 		sum += h->weight;
-		buf_printf(out, "%s%.*s (%s)", out->n ? ", " : "", SFMT(h->list),
+		buf_printf(out, "%s%.*s %s", out->n ? ", " : "", SFMT(h->list),
 			inet_ntop(AF_INET, &code, text, sizeof text));
 	}
 	return sum;

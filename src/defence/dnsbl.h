@@ -59,6 +59,7 @@ struct dnsbl_hit {
 	uint32_t code; /* the answer that weighed most, host order */
 	float weight;
 	bool white;
+	unsigned order; /* of the sections */
 };
 struct dnsbl_result {
 	struct dnsbl_hit hits[DNSBL_LISTS_MAX];
@@ -74,6 +75,6 @@ void dnsbls_ask_domain(struct dnsbls *d, enum dnsbl_type type, slice domain, ins
 	struct dnsbl_result *ret);
 void dnsbls_ask_uri_ip(
 	struct dnsbls *d, const struct net_addr *ip, instant deadline, struct dnsbl_result *ret);
-/* "zen (127.0.0.4), other (127.0.0.2)" of the black or the white ones; returns their weights added
+/* "zen 127.0.0.4, other 127.0.0.2" of the black or the white ones; returns their weights added
  * up. */
 float dnsbl_result_print(const struct dnsbl_result *r, bool white, struct buf *out);
