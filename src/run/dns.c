@@ -23,6 +23,7 @@ struct dns {
 	enum dns_order order;
 	int64_t timeout;
 	bool validates;
+	struct dns_hot *hot;
 	unsigned in_flight;
 	struct co *pump; /* the one that reads; a cancelled one may still be on its way out */
 	unsigned pumps;
@@ -237,6 +238,7 @@ int dns_open(const struct dns_config *cfg, struct dns **ret, struct err *e)
 		return -1;
 	}
 	d->fd = ub_fd(d->ub);
+	d->hot = dns_hot_new();
 	*ret = d;
 	return 0;
 }
@@ -250,6 +252,7 @@ void dns_close(struct dns *d)
 		co_yield();
 	must(d->pumps == 0);
 	loop_forget_fd(d->fd);
+	dns_hot_free(d->hot);
 	ub_ctx_delete(d->ub);
 	free(d);
 }
@@ -331,12 +334,19 @@ static void lookup_left(struct lookup *l)
 	l->d->in_flight--;
 }
 
+static void hold(struct lookup *l, struct dns_held *held)
+{
+	l->held = held;
+	l->result = held ? held->result : NULL;
+}
+
 static void on_answer(void *arg, int error, struct ub_result *result)
 {
 	struct lookup *l = arg;
 	lookup_left(l);
 	l->error = error;
-	l->result = result;
+	if (result)
+		hold(l, dns_hot_put(l->d->hot, l->name, l->type, result));
 	cond_wake_all(&l->done);
 }
 
@@ -348,6 +358,9 @@ int lookup_start(struct lookup *l, struct dns *d, slice name, int type, struct e
 	if (!is_domain(name))
 		return err_set(e, ERR_PROTO, "dns: '%.*s' is not a domain name",
 			SFMT(slice_first(name, 100)));
+	hold(l, dns_hot_find(d->hot, name, type));
+	if (l->held)
+		return 0;
 	if (d->in_flight >= DNS_FLIGHT_MAX)
 		return temp(l, e, "too many lookups under way");
 	memcpy(text, name.p, name.n);
@@ -372,8 +385,8 @@ void lookup_end(struct lookup *l)
 		if (l->d->in_flight == 0 && l->d->pump)
 			co_cancel(take(&l->d->pump));
 	}
-	ub_resolve_free(l->result);
-	l->result = NULL;
+	dns_hot_release(l->held);
+	hold(l, NULL);
 }
 
 /* Waits at most d->timeout beside the caller's deadline. */
@@ -425,12 +438,13 @@ int lookup_wait(
 		ret->status = DNS_TEMP;
 		return temp(l, e, r->rcode < 6 ? rcodes[r->rcode] : "error reply");
 	}
+	int64_t age = (loop_now() - l->held->since) / SECOND;
 	*ret = (struct dns_answer){
 		.status = r->nxdomain   ? DNS_NXDOMAIN
 			  : r->havedata ? DNS_OK
 					: DNS_NODATA,
 		.secure = r->secure != 0,
-		.ttl = r->ttl > 0 ? (uint32_t)r->ttl : 0,
+		.ttl = r->ttl > age ? (uint32_t)(r->ttl - age) : 0,
 		.canon = lower_name(a, r->canonname ? slice_z(r->canonname) : l->name),
 	};
 	return 0;

@@ -2,6 +2,7 @@
 #pragma once
 #include "run/co.h"
 #include "run/dns.h"
+#include "run/dns_hot.h"
 #include <unbound.h>
 
 /* One question under way; lies on the asking coroutine's stack. */
@@ -12,7 +13,8 @@ struct lookup {
 	struct cond done;
 	bool running;
 	int error; /* enum ub_ctx_err */
-	struct ub_result *result;
+	struct dns_held *held; /* the answer; NULL: none yet, or none came */
+	struct ub_result *result; /* in held */
 };
 
 /* Starts; lookup_wait and lookup_end must follow when this returned 0. */
