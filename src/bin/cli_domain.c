@@ -1,4 +1,5 @@
 /* `posthouse domain`: the domains this installation answers for. */
+#include "bin/cli_dkim.h"
 #include "bin/cli_verbs.h"
 
 #include "base/mem.h"
@@ -6,6 +7,21 @@
 #include "store/directory.h"
 
 #include <stdio.h>
+
+/* Every domain of ours signs from the start, unless it is told not to. */
+static int add_keys(struct cli_call *c, struct cli_env *env, slice domain, struct err *e)
+{
+	struct keyring_key keys[2];
+	if (cli_flag(c, "no-keys"))
+		return 0;
+	int n = dkim_make_usual(env->config.server->data, domain, &env->mem, keys, e);
+	if (n > 0)
+		printf(T("Its mail is signed from now on; records to publish: posthouse domain "
+			 "dns %.*s\n",
+			       "其邮件即刻起签名；应发布的记录见：posthouse domain dns %.*s\n"),
+			SFMT(domain));
+	return n < 0 ? -1 : 0;
+}
 
 static int domain_add(struct cli_call *c)
 {
@@ -35,6 +51,8 @@ static int domain_add(struct cli_call *c)
 			printf(T("Domain %.*s added; its mailboxes are here.\n",
 				       "已添加域 %.*s；其邮箱在本机。\n"),
 				SFMT(d.name));
+		if (add_keys(c, &env, d.name, &e) < 0)
+			return out_fail(&e);
 	}
 	return CLI_OK;
 }
@@ -97,6 +115,8 @@ static int domain_remove(struct cli_call *c)
 	struct sql *db = cli_env_db(&env, DB_DIRECTORY, &e);
 	if (!db || directory_domain_remove(db, cli_arg(c, 0), &e) < 0)
 		return out_fail(&e);
+	if (dkim_retire_all(env.config.server->data, cli_arg(c, 0), &env.mem, &e) < 0)
+		return out_fail(&e);
 	printf(T("Domain %.*s removed.\n", "已删除域 %.*s。\n"), SFMT(cli_arg(c, 0)));
 	return CLI_OK;
 }
@@ -106,6 +126,8 @@ static const struct cli_option add_options[] = {
 		"后端邮件系统：其邮件经此路由投递"},
 	{"callout", NULL, "ask the backend whether a recipient exists, at RCPT",
 		"收件时向后端查询收件人是否存在"},
+	{"no-keys", NULL, "make no signing keys (posthouse dkim)",
+		"不生成签名密钥（posthouse dkim）"},
 	{NULL, NULL, NULL, NULL},
 };
 
@@ -118,7 +140,8 @@ const struct cli_verb domain_verbs[] = {
 		"  posthouse domain add example.org 例子.中国\n"
 		"  posthouse route add exchange --hosts \"mail1.lan:25 mail2.lan:25\"\n"
 		"  posthouse domain add example.com --backend exchange --callout",
-		"不带 --backend 时邮箱在本机；带 --backend 时邮件经路由（posthouse route add）转交给\n"
+		"不带 --backend 时邮箱在本机；带 --backend 时邮件经路由（posthouse route "
+		"add）转交给\n"
 		"后端邮件系统。\n\n"
 		"  posthouse domain add example.org 例子.中国\n"
 		"  posthouse route add exchange --hosts \"mail1.lan:25 mail2.lan:25\"\n"

@@ -4,6 +4,7 @@
  * firewall, DNS. Running it again is harmless: what is there stays. The advice is in cli_advice.c.
  */
 #include "bin/cli_advice.h"
+#include "bin/cli_dkim.h"
 #include "bin/cli_tty.h"
 #include "bin/cli_verbs.h"
 #include "bin/prepare.h"
@@ -54,8 +55,8 @@ static int ask_domain(struct cli_call *c, struct arena *a, struct answers *w, st
 {
 	slice text;
 	if (option_or_ask(c, "domain",
-		    T("Mail domain (the part behind @)", "邮件域名（@ 后面的部分）"), S(""), a, &text,
-		    e) < 0)
+		    T("Mail domain (the part behind @)", "邮件域名（@ 后面的部分）"), S(""), a,
+		    &text, e) < 0)
 		return -1;
 	if (text.n == 0)
 		return err_set(e, ERR_PROTO, "%s", T("--domain is missing", "缺少 --domain"));
@@ -197,8 +198,11 @@ static int add_first(struct cli_call *c, struct cli_env *env, struct answers *w,
 {
 	struct sql *db = cli_env_db(env, DB_DIRECTORY, e);
 	struct domain d = {.name = w->domain, .kind = DOMAIN_LOCAL};
+	struct keyring_key keys[2];
 	struct account there;
 	if (!db || (directory_domain_add(db, &d, e) < 0 && e->kind != ERR_EXISTS))
+		return -1;
+	if (dkim_make_usual(env->config.server->data, w->domain, &env->mem, keys, e) < 0)
 		return -1;
 	if (directory_account(db, w->admin, &env->mem, &there, e) == 0) {
 		printf(T("Account %.*s is there already.\n", "帐号 %.*s 已存在。\n"),

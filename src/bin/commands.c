@@ -35,6 +35,8 @@ const struct command commands[] = {
 		config_verbs, NULL, NULL},
 	{"domain", NULL, "domains that this installation answers for", "本系统负责的域",
 		domain_verbs, NULL, NULL},
+	{"dkim", NULL, "keys that sign a domain's mail: make, rotate, import",
+		"域的签名密钥（DKIM）：生成、轮换、导入", dkim_verbs, NULL, NULL},
 	{"account", NULL, "mailboxes and their passwords", "邮箱帐号与密码", account_verbs, NULL,
 		NULL},
 	{"alias", NULL, "addresses that stand for others", "别名地址", alias_verbs, NULL, NULL},
