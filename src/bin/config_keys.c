@@ -7,6 +7,7 @@
 
 #include "bin/edge_verify.h"
 #include "bin/way.h"
+#include "codec/address.h"
 #include "defence/caps.h"
 #include "defence/dnsbl.h"
 #include "defence/mirror.h"
@@ -216,12 +217,22 @@ static void check_source(struct conf_check *c, const char *key, slice ip, int fa
 		conf_complain(c, key, "is no address of this family", "不是这一类的地址");
 }
 
+static void check_exceptions(const struct conf_list *l, struct conf_check *c)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!domain_valid(
+			    slice_skip(l->v[i], slice_starts(l->v[i], S(".")) ? 1 : 0), false))
+			conf_complain(c, "tls_exceptions", "each is a domain, or \".domain\"",
+				"每一项应为域名，或“.域名”");
+}
+
 static void check_delivery(const void *value, slice instance, struct conf_check *c)
 {
 	const struct delivery_conf *v = value;
 	(void)instance;
 	check_source(c, "source_v4", v->source_v4, AF_INET);
 	check_source(c, "source_v6", v->source_v6, AF_INET6);
+	check_exceptions(&v->tls_exceptions, c);
 	if (v->per_destination_start > v->per_destination)
 		conf_complain(c, "per_destination_start", "is larger than per_destination",
 			"大于 per_destination");

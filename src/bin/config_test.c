@@ -74,6 +74,7 @@ TEST(config_mistakes_across_sections)
 	refused("[tls]\nkey = /k\n", "go together");
 	refused("[delivery]\nsource_v4 = ::1\n", "address of this family");
 	refused("[delivery]\nper_destination = 2\n", "larger than per_destination");
+	refused("[delivery]\ntls_exceptions = a.test *.b.test\n", "each is a domain");
 	refused("[delivery]\ntls = verify\n", "none, opportunistic, required, ca, host, dane");
 	refused("[nonsense]\n", "nonsense");
 }

@@ -207,6 +207,9 @@ static int connect_host(struct queue_session *s, const struct way *w, const stru
 		return lacks_requiretls(s) ? refuse_unfit(s, h, ret_why) : 0;
 	const struct smtpc_result *f = smtpc_failure(s->smtp);
 	*ret_why = failure_of(s, h, &p);
+	/* A certificate that does not do for this domain may do for others on the same address. */
+	if (f->stage != SMTPC_AT_TLS && !co_cancelled())
+		hosts_health_failed(s->q->health, &h->addr, instant_now());
 	if (s->kind == ROUTE_SMTP && f->kind == SMTPC_PERM && f->code)
 		ret_why->kind = RESULT_FAILED;
 	smtpc_close(take(&s->smtp));
@@ -237,7 +240,6 @@ static int connect_any(struct queue_session *s, const struct way *w, const struc
 		note_attempt(s, &v[i], started_at, false);
 		if (co_cancelled())
 			return -1;
-		hosts_health_failed(s->q->health, &v[i].addr, instant_now());
 		log_debug(NULL, "queue.host_failed", F("host", v[i].name), F("ip", s->attempt.ip),
 			F("reply", ret_why->text));
 		if (instant_now() - start > QUEUE_ATTEMPT_MOST_S * SECOND)

@@ -210,7 +210,7 @@ static int by_requirement(struct making *k)
 	raise_to(k, TLS_LEVEL_HOST);
 	if (k->p.authentic)
 		return 0;
-	return refuse(k, RESULT_FAILED, STATUS(5, 7, 10), TLS_FAIL_VALIDATION,
+	return refuse(k, RESULT_FAILED, STATUS(5, 7, 30), TLS_FAIL_VALIDATION,
 		arena_printf(k->a,
 			"the message requires TLS, and neither DNSSEC nor MTA-STS vouches for %.*s",
 			SFMT(k->h->name)));
