@@ -16,6 +16,7 @@
 #include "run/loop.h"
 #include "run/metrics.h"
 #include "run/pool.h"
+#include "senderauth/psl.h"
 #include "store/report.h"
 #include "store/kv.h"
 #include <errno.h>
@@ -263,6 +264,7 @@ static int edge_prepare(struct role_env *env, struct err *err)
 {
 	struct edge *e = NEW(struct edge);
 	charset_warm_up(); /* subjects, for the trace */
+	psl_warm_up(); /* a file outside the sandbox */
 	env->self = e;
 	e->env = env;
 	e->config = &env->config;

@@ -112,14 +112,43 @@ static void begin_spf(struct edge_verify *v, slice sender)
 	};
 	group_go(&v->message, "verify.spf", check_sender, v);
 	/* Once for each name; that of a null sender is its identity anyway (RFC 7208 2.4). */
-	if (!v->conf->spf_helo || !sender.n || slice_ieq(s->client->helo, v->helo_query.helo))
+	if (!v->conf->spf_helo || !sender.n || v->helos >= VERIFY_HELOS_MAX ||
+		slice_ieq(s->client->helo, v->helo_query.helo))
 		return;
 	group_join(&v->client);
+	v->helos++;
 	v->helo_query = v->query;
 	v->helo_query.scope = SPF_HELO;
 	v->helo_query.helo = arena_dup(&v->mem, s->client->helo);
 	v->helo_query.mail_from = S("");
 	group_go(&v->client, "verify.helo", check_helo, v);
+}
+
+/* As configured, without what the rules for this kind of caller turn off. */
+static struct verify_checks checks_of(const struct edge_session *s, const struct verify_conf *c)
+{
+	unsigned on = s->visit ? door_source(s->visit)->checks : CHECKS_ALL;
+	bool network = s->client->peer.ss.ss_family != AF_UNIX;
+	return (struct verify_checks){
+		.iprev = c->iprev && network && (on & CHECK_IPREV),
+		.spf = c->spf && network && (on & CHECK_SPF),
+		.dkim = c->dkim && (on & CHECK_DKIM),
+		.arc = c->arc && (on & CHECK_DKIM),
+		.dmarc = c->dmarc && (on & CHECK_DMARC),
+	};
+}
+
+static void begin_iprev(struct edge_verify *v)
+{
+	struct edge_session *s = v->session;
+	if (s->visit && door_iprev(s->visit)->result != AUTH_NONE) {
+		v->iprev = *door_iprev(s->visit); /* asked once a connection */
+		return;
+	}
+	if (v->iprev_begun)
+		return;
+	v->iprev_begun = true;
+	group_go(&v->client, "verify.iprev", look_up_name, v);
 }
 
 void edge_verify_mail(struct edge_session *s, slice sender, struct signals *signals)
@@ -137,23 +166,17 @@ void edge_verify_mail(struct edge_session *s, slice sender, struct signals *sign
 		v->signals = ARENA_NEW(&v->msg, struct signals);
 		v->signals->mem = &v->msg;
 	}
-	bool network = s->client->peer.ss.ss_family != AF_UNIX;
-	if (s->visit && door_iprev(s->visit)->result != AUTH_NONE) {
-		v->iprev = *door_iprev(s->visit); /* asked once a connection */
-		v->iprev_begun = true;
-	}
-	if (v->conf->iprev && !v->iprev_begun && network) {
-		v->iprev_begun = true;
-		group_go(&v->client, "verify.iprev", look_up_name, v);
-	}
-	if (v->conf->spf && network)
+	v->checks = checks_of(s, v->conf);
+	if (v->checks.spf)
 		begin_spf(v, sender);
+	if (v->checks.iprev)
+		begin_iprev(v);
 }
 
 const struct spf_result *edge_verify_spf(struct edge_session *s)
 {
 	struct edge_verify *v = s->verify;
-	if (!v || !v->active || !v->conf->spf)
+	if (!v || !v->active || !v->checks.spf)
 		return NULL;
 	group_join(&v->message);
 	edge_verify_signal_spf(v);
@@ -186,9 +209,9 @@ int edge_verify_header(
 	v->found.list_id = first_text(header, S("List-Id"), &v->msg);
 	dmarc_from(header, &v->msg, &v->found.from);
 	v->hashes = body_hashes_new(&v->msg);
-	if (v->conf->dkim)
+	if (v->checks.dkim)
 		v->dkim = dkim_verify_new(&v->msg, header, v->hashes, &policy, wall_now() / SECOND);
-	if (v->conf->arc)
+	if (v->checks.arc)
 		v->arc = arc_begin(header, (unsigned)v->conf->max_arc_sets, v->hashes, &v->msg);
 	return 0;
 }
@@ -250,7 +273,7 @@ static void evaluate_dmarc(struct edge_verify *v)
 		.sample = (unsigned)rand_below(100),
 		.deadline = v->deadline,
 	};
-	if (v->conf->dmarc)
+	if (v->checks.dmarc)
 		dmarc_check(&v->session->edge->lookup, &q, &v->msg, &f->dmarc);
 	f->from_domain = f->dmarc.from_domain.n ? f->dmarc.from_domain
 			 : f->from.n            ? f->from.domains[0]

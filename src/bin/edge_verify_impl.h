@@ -3,7 +3,15 @@
 #include "bin/config.h"
 #include "bin/edge_verify.h"
 
-enum { VERIFY_KEEP = 16 * 1024 /* memory that a message may leave to the next one */ };
+enum {
+	VERIFY_KEEP = 16 * 1024, /* memory that a message may leave to the next one */
+	VERIFY_HELOS_MAX = 10, /* names in HELO that SPF is asked about, of one connection */
+};
+
+/* What is checked: as configured, without what is off for this kind of caller. */
+struct verify_checks {
+	bool iprev, spf, dkim, arc, dmarc;
+};
 
 struct edge_verify {
 	struct edge_session *session;
@@ -13,10 +21,12 @@ struct edge_verify {
 	struct group client; /* lookups about it */
 	bool iprev_begun;
 	struct iprev iprev;
+	unsigned helos; /* asked about */
 	struct spf_query helo_query;
 	struct spf_result helo; /* of helo_query.helo */
 	/* Of the message; `active` from MAIL on. */
 	bool active, judged;
+	struct verify_checks checks;
 	struct arena msg;
 	struct group message; /* SPF; at the end ARC */
 	struct spf_query query;

@@ -33,6 +33,15 @@ static void look_for_override(struct edge_verify *v)
 	}
 }
 
+/* A chain that could not be verified now, sealed last by somebody whom we trust: later it may speak
+ * for the message. */
+static bool may_be_vouched_for(const struct edge_verify *v)
+{
+	const struct arc_result *r = &v->found.arc;
+	return r->result == AUTH_FAIL && r->temporary && r->n &&
+	       edge_verify_listed(&v->conf->arc_trusted, r->hops[r->n - 1].domain);
+}
+
 int edge_verify_decide(struct edge_verify *v, struct smtpd_refusal *no)
 {
 	struct edge_verified *f = &v->found;
@@ -52,6 +61,12 @@ int edge_verify_decide(struct edge_verify *v, struct smtpd_refusal *no)
 	if (d->disposition != DMARC_REJECT || v->conf->dmarc_fail != VERIFY_REJECT) {
 		f->disposition = DMARC_QUARANTINE;
 		return 0;
+	}
+	if (may_be_vouched_for(v)) {
+		metric_add(&dmarc_deferred, 1);
+		f->disposition = DMARC_NONE;
+		return smtpd_refuse(no, 451, "4.7.1",
+			"The keys of the ARC chain cannot be looked up now, try later");
 	}
 	metric_add(&dmarc_refused, 1);
 	return smtpd_refuse(no, 550, "5.7.1",

@@ -43,13 +43,13 @@ static void put_dkim(struct edge_verify *v, struct authres *r)
 static void gather(struct edge_verify *v, struct authres *r)
 {
 	const struct edge_verified *f = &v->found;
-	if (v->conf->dmarc)
+	if (v->checks.dmarc)
 		dmarc_authres(&f->dmarc, &v->msg, &r->v[r->n++]);
 	if (f->spf.identity.n)
 		spf_authres(&f->spf, &v->msg, &r->v[r->n++]);
 	if (f->spf_helo.domain.n && f->spf.scope != SPF_HELO)
 		spf_authres(&f->spf_helo, &v->msg, &r->v[r->n++]);
-	if (v->conf->dkim)
+	if (v->checks.dkim)
 		put_dkim(v, r);
 	if (f->arc.result != AUTH_NONE)
 		arc_authres(&f->arc, slice_z(v->session->client->ip), &v->msg, &r->v[r->n++]);
@@ -103,7 +103,7 @@ static void tell_dkim(struct edge_verify *v, struct buf *log)
 	if (more + all->skipped)
 		trace_event(log, wall_now(), "dkim", "others", arena_printf(&v->msg, "%zu", more),
 			"unread", arena_printf(&v->msg, "%zu", all->skipped), NULL);
-	if (!all->n && v->conf->dkim)
+	if (!all->n && v->checks.dkim)
 		trace_event(log, wall_now(), "dkim", "result", S("none"), NULL);
 }
 
@@ -131,7 +131,7 @@ static slice override_text(struct edge_verify *v)
 static void tell_dmarc(struct edge_verify *v, struct buf *log)
 {
 	const struct dmarc_result *d = &v->found.dmarc;
-	if (!v->conf->dmarc)
+	if (!v->checks.dmarc)
 		return;
 	bool asked = d->record != NULL;
 	trace_event(log, wall_now(), "dmarc", "result", result_text(d->result), "from",
@@ -179,7 +179,7 @@ void edge_verify_signal_spf(struct edge_verify *v)
 static void signal_dkim(struct edge_verify *v)
 {
 	const struct dkim_results *all = &v->found.dkim;
-	if (!v->conf->dkim)
+	if (!v->checks.dkim)
 		return;
 	switch (dkim_results_best(all)) {
 	case AUTH_PASS:
@@ -202,7 +202,7 @@ static void signal_dkim(struct edge_verify *v)
 static void signal_dmarc(struct edge_verify *v)
 {
 	const struct edge_verified *f = &v->found;
-	if (!v->conf->dmarc)
+	if (!v->checks.dmarc)
 		return;
 	switch (f->dmarc.result) {
 	case AUTH_PASS:
