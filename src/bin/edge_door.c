@@ -259,6 +259,7 @@ void edge_door_end(struct edge_session *s, const struct smtpd_summary *sum)
 		.nonsense = slice_eq(end, S("nonsense")),
 		.early = slice_eq(end, S("early")),
 		.unsync = slice_eq(end, S("sync")),
-		.harvest = slice_eq(end, S("harvest"))};
+		.harvest = slice_eq(end, S("harvest")),
+		.cut = slice_eq(end, S("errors")) || slice_eq(end, S("commands"))};
 	door_leave(take(&s->visit), &what);
 }

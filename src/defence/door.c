@@ -138,7 +138,8 @@ static void remember(struct door_visit *v, const struct door_end *end)
 {
 	struct rates *r = v->door->c.rates;
 	slice key = visit_address(v);
-	bool offence = end->nonsense || end->early || end->unsync || end->harvest;
+	bool harvest = end->harvest || v->put_off > DOOR_PUT_OFF_MAX;
+	bool offence = end->nonsense || end->early || end->unsync || end->cut || harvest;
 	if (v->source->limits[LIMIT_ERROR_RATIO].n) {
 		rates_add(r, RATE_COMMANDS, key, end->commands);
 		if (end->errors)
@@ -147,7 +148,7 @@ static void remember(struct door_visit *v, const struct door_end *end)
 	if (offence && v->source->limits[LIMIT_OFFENCES].n)
 		rates_add(r, RATE_OFFENCES, key, 1);
 	if (offence)
-		note(v, end->harvest ? REP_HARVEST : REP_ABUSE, 1);
+		note(v, harvest ? REP_HARVEST : REP_ABUSE, 1);
 	if (v->unknown_rcpts > v->good_rcpts)
 		note(v, REP_UNKNOWN_USER, v->unknown_rcpts - v->good_rcpts);
 }

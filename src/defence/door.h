@@ -88,6 +88,7 @@ struct door_end {
 	bool nonsense; /* it never spoke mail: HTTP, TLS, binary */
 	bool early, unsync; /* talked before the greeting; did not wait where it must */
 	bool harvest;
+	bool cut; /* ended for too many mistakes or useless commands */
 };
 void door_leave(struct door_visit *v, const struct door_end *end);
 

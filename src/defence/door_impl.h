@@ -11,6 +11,7 @@
 #include "run/co.h"
 
 enum {
+	DOOR_PUT_OFF_MAX = 200, /* recipients of one connection; who goes on asking is cut off */
 	DOOR_RCPTS_KEPT = 100, /* of one message, for what is asked at its end */
 	DOOR_PROVEN_MAX = 32,
 	DOOR_DKIM_KEPT = 8,
@@ -65,7 +66,7 @@ struct door_visit {
 	size_t helo_n;
 	bool helo_odd, early, excepted;
 	slice login;
-	unsigned helos, delays, session_rcpts, unknown_rcpts, good_rcpts, stored;
+	unsigned helos, delays, session_rcpts, unknown_rcpts, good_rcpts, put_off, stored;
 	struct signals *signals; /* made when the first one comes */
 	struct door_message *m; /* made with the first message */
 };

@@ -281,11 +281,9 @@ void judge_score(struct door_visit *v, enum door_stage stage, struct door_verdic
 	}
 }
 
-void door_rcpt(struct door_visit *v, const struct door_rcpt *r, struct door_verdict *ret)
+static void judge_rcpt(struct door_visit *v, const struct door_rcpt *r, struct door_verdict *ret)
 {
 	struct door_message *m = v->m;
-	verdict_none(ret);
-	must(m && m->open);
 	m->rcpt = arena_dup(&m->mem, r->address);
 	if (v->login.n) {
 		caps_ask(v->door->caps, v->door->c.rates, v->door->c.kv, v->login, m->asked == 0, 1,
@@ -306,6 +304,18 @@ void door_rcpt(struct door_visit *v, const struct door_rcpt *r, struct door_verd
 	/* What an allow entry waits for may come with the message. */
 	if (!m->known && !m->waiting && !r->postmaster)
 		judge_score(v, STAGE_AT_RCPT, ret);
+}
+
+void door_rcpt(struct door_visit *v, const struct door_rcpt *r, struct door_verdict *ret)
+{
+	verdict_none(ret);
+	must(v->m && v->m->open);
+	judge_rcpt(v, r, ret);
+	if (!door_refuses(ret) || v->login.n || ++v->put_off <= DOOR_PUT_OFF_MAX)
+		return;
+	ret->action = DOOR_DROP;
+	ret->code = 421;
+	ret->status[0] = '4';
 }
 
 void door_rcpt_was(struct door_visit *v, enum door_fate fate)

@@ -208,9 +208,10 @@ static const struct conf_key keys[] = {
 	LIMIT(offences_per_hour,
 		"Connections in the last hour that were no mail traffic or broke its order: HTTP "
 		"and "
-		"other protocols, talking before the greeting, not waiting, harvesting.",
+		"other protocols, talking before the greeting, not waiting, harvesting, or cut off for "
+		"too many mistakes.",
 		"最近一小时中非邮件或违反次序的连接数：HTTP "
-		"等其他协议、抢先说话、不等应答、探测地址。"),
+		"等其他协议、抢先说话、不等应答、探测地址、因错误过多被断开。"),
 	NUMBER(messages_per_connection,
 		"A number; 0: as the listener has it. Messages in one connection.",
 		"数字；0：同监听的设置。一个连接中的邮件数。"),

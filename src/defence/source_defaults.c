@@ -82,7 +82,7 @@ static const struct defaults table[SOURCE_CLASSES] =
 					},
 				.mark = 5,
 				.slow = 3,
-				.greylist = 3.5F,
+				.greylist = 2.5F,
 				.defer = SOURCE_OFF,
 				.reject = 8,
 				.checks = CHECKS_ALL,
