@@ -99,6 +99,13 @@ static void check_helo(void *arg)
 	spf_check(&v->session->edge->lookup, &v->helo_query, &v->mem, &v->helo);
 }
 
+/* What a stranger's own DNS may take of the time, for SPF and keys: the rest is for the policy of
+ * From:, so that nobody escapes it by being slow. */
+static int64_t evidence_time(const struct edge_verify *v)
+{
+	return v->conf->time_limit / 3 * 2;
+}
+
 static void begin_spf(struct edge_verify *v, slice sender)
 {
 	const struct edge_session *s = v->session;
@@ -108,7 +115,7 @@ static void begin_spf(struct edge_verify *v, slice sender)
 		.mail_from = arena_dup(&v->msg, sender),
 		.scope = SPF_MFROM,
 		.receiver = s->service->hostname,
-		.deadline = instant_in(v->conf->time_limit),
+		.deadline = instant_in(evidence_time(v)),
 	};
 	group_go(&v->message, "verify.spf", check_sender, v);
 	/* Once for each name; that of a null sender is its identity anyway (RFC 7208 2.4). */
@@ -298,8 +305,9 @@ int edge_verify_verdict(struct edge_session *s, struct smtpd_verdict *out, struc
 	if (!v || !v->active)
 		return 0;
 	instant began = instant_now();
-	v->deadline = began + v->conf->time_limit;
+	v->deadline = began + evidence_time(v);
 	verify_signatures(v);
+	v->deadline = began + v->conf->time_limit;
 	evaluate_dmarc(v);
 	take_client(v);
 	v->judged = true;

@@ -222,6 +222,13 @@ static void spoil(const struct dmarc_from *f, struct dmarc_result *r)
 	r->reason = slice_z(why[f->state]);
 }
 
+/* One of several domains gets its part of the time: the slow one of them is not the victim. */
+static instant share(instant deadline, unsigned parts)
+{
+	instant now = instant_now();
+	return deadline > now ? now + (deadline - now) / parts : deadline;
+}
+
 void dmarc_check(const struct lookup *l, const struct dmarc_query *q, struct arena *a,
 	struct dmarc_result *ret)
 {
@@ -231,6 +238,7 @@ void dmarc_check(const struct lookup *l, const struct dmarc_query *q, struct are
 	*k = (struct dmarc_asker){
 		.lookup = l, .method = q->method, .deadline = q->deadline, .a = a};
 	for (unsigned i = 0; i < q->from->n; i++) {
+		k->deadline = share(q->deadline, q->from->n - i);
 		check_domain(k, q, q->from->domains[i], one);
 		if (i == 0 || badness(one) > badness(&worst))
 			worst = *one;
