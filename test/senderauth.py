@@ -9,7 +9,7 @@ import importlib, os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 import judge
 
-MODULES = ['suite_spf', 'suite_arc', 'suite_dkim']
+MODULES = ['suite_spf', 'suite_arc', 'suite_dkim', 'suite_dmarc']
 
 for module in MODULES:
     importlib.import_module(module)

@@ -130,9 +130,19 @@ static struct dmarc_step *step_at(struct dmarc_found *f, slice name)
 	return NULL;
 }
 
-/* Author domain, organisational domain, public suffix domain, in this order (4.10.1). */
-static void choose(slice domain, struct dmarc_found *f)
+/* A record of the author's domain itself that cannot be used ends the search: no DMARC (RFC 9989
+ * section 4.7, RFC 7489 section 6.6.3 step 6). Several of them do so only by the older rules (step
+ * 5); the walk passes over them. */
+static bool ends_search(const struct dmarc_step *own, bool by_suffix)
 {
+	return !own->valid && (own->records == 1 || (by_suffix && own->records > 1));
+}
+
+/* Author domain, organisational domain, public suffix domain, in this order (4.10.1). */
+static void choose(slice domain, bool by_suffix, struct dmarc_found *f)
+{
+	if (f->n && ends_search(&f->steps[0], by_suffix))
+		return;
 	f->policy = step_at(f, domain);
 	if (!f->policy)
 		f->policy = step_at(f, f->org_domain);
@@ -152,10 +162,10 @@ static void find_by_suffix(struct dmarc_asker *k, slice domain, struct dmarc_fou
 		f->temporary = f->temporary || !s || s->status == LOOKUP_TEMP;
 		if (s)
 			f->steps[f->n++] = *s;
-		if (!s || s->valid || s->status == LOOKUP_TEMP || slice_eq(name, f->org_domain))
+		if (!s || s->records || s->status == LOOKUP_TEMP || slice_eq(name, f->org_domain))
 			break;
 	}
-	choose(domain, f);
+	choose(domain, true, f);
 }
 
 void dmarc_find_by(struct dmarc_asker *k, slice domain, struct dmarc_found *ret)
@@ -166,7 +176,7 @@ void dmarc_find_by(struct dmarc_asker *k, slice domain, struct dmarc_found *ret)
 	} else {
 		walk(k, domain, &f);
 		f.org_domain = org_of_walk(domain, &f);
-		choose(domain, &f);
+		choose(domain, false, &f);
 	}
 	*ret = f;
 }

@@ -19,6 +19,9 @@ static const char zone_text[] =
 	"_dmarc.twice.test TXT v=DMARC1; p=none\n"
 	"_dmarc.beside.test TXT v=spf1 -all\n"
 	"_dmarc.beside.test TXT v=DMARC1; p=quarantine\n"
+	"_dmarc.bad.none.test TXT v=DMARC1; sp=none\n"
+	"_dmarc.two.testq.test TXT v=DMARC1; p=reject\n"
+	"_dmarc.two.testq.test TXT v=DMARC1; p=none\n"
 	"_dmarc.broken.test TXT v=DMARC1; p=rejct\n"
 	"_dmarc.told.test TXT v=DMARC1; p=rejct; rua=mailto:a@told.test\n"
 	"_dmarc.slow.test TIMEOUT -\n"
@@ -166,6 +169,11 @@ TEST(dmarc_policies)
 		{"beside.test", NULL, NULL, "fail quarantine beside.test", 0, 0},
 		{"broken.test", NULL, NULL, "permerror none -", 0, 0},
 		{"told.test", NULL, NULL, "fail none told.test", 0, 0},
+		/* A record of its own that cannot be used ends the search; several do not. */
+		{"bad.none.test", NULL, NULL, "permerror none -", 0, 0},
+		{"bad.none.test", NULL, NULL, "permerror none -", DMARC_PUBLIC_SUFFIX, 0},
+		{"two.testq.test", NULL, NULL, "fail none testq.test", 0, 0},
+		{"two.testq.test", NULL, NULL, "permerror none -", DMARC_PUBLIC_SUFFIX, 0},
 		{"slow.test", "pass slow.test", NULL, "temperror none -", 0, 0},
 		/* The nearer record counts, and what is aligned exactly needs no walk. */
 		{"sub.slowtop.test", "pass sub.slowtop.test", NULL,
