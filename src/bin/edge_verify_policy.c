@@ -24,7 +24,8 @@ static void look_for_override(struct edge_verify *v)
 {
 	struct edge_verified *f = &v->found;
 	const struct conf_list *trusted = &v->conf->arc_trusted;
-	if (arc_vouches(&f->arc, trusted->v, trusted->n, f->from_domain, &f->forwarder)) {
+	if (!f->from.differ &&
+		arc_vouches(&f->arc, trusted->v, trusted->n, f->from_domain, &f->forwarder)) {
 		f->override = OVERRIDE_TRUSTED_FORWARDER;
 		metric_add(&forwarded, 1);
 	} else if (edge_verify_listed(&v->conf->dmarc_exceptions, f->from_domain)) {

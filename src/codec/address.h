@@ -80,6 +80,7 @@ struct header_address {
 	slice domain; /* lower case */
 	slice group; /* name of the group it stands in, or empty */
 	bool valid; /* address is one that SMTP could carry (address_parse, utf8 allowed) */
+	bool odd; /* there are more @ than it explains: others may read another address there */
 };
 /* Everything that looks like an address in a (possibly folded) field body. Never fails: what cannot
  * be read is skipped or given with valid = false. Memory from *a. Returns the number. */

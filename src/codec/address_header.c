@@ -24,6 +24,7 @@ struct reader {
 	size_t spec_at; /* where in phrase that run began */
 	bool angle, in_angle, blank;
 	bool has_at, spec_joins; /* of spec: holds an @; ends in a dot or an @ */
+	bool at_behind; /* an @ behind the brackets */
 	slice group;
 	bool in_group;
 	struct header_address *list;
@@ -124,6 +125,8 @@ static void take_word(struct reader *r, size_t n)
 	r->in = slice_skip(r->in, n);
 	if (r->in_angle || !r->angle)
 		feed_spec(r, token);
+	else
+		r->at_behind |= token.p[0] == '@';
 	feed_phrase(r, token);
 	r->blank = false;
 }
@@ -158,12 +161,23 @@ static slice lower(slice s, struct arena *a)
 	return copy;
 }
 
+static bool has_two_ats(slice spec)
+{
+	unsigned ats = 0;
+	while (spec.n) {
+		ats += spec.p[0] == '@';
+		spec = slice_skip(spec, spec.p[0] == '"' ? quoted_length(spec) : 1);
+	}
+	return ats > 1;
+}
+
 /* local@domain out of the collected words, whatever they are. */
 static void fill_address(struct reader *r, struct header_address *h)
 {
 	slice local = buf_slice(&r->spec), domain = {0};
 	if (local.n && local.p[0] == '@') /* source route: behind its colon is what counts */
 		local = slice_skip(local, slice_index(local, ':') + 1);
+	h->odd = r->at_behind || has_two_ats(local);
 	address_split(local, &local, &domain);
 	AUTO(buf) struct buf clean = BUF(3 * PIECE_MAX);
 	utf8_scrub(&clean, address_local_value(local, r->a));
@@ -194,7 +208,7 @@ static void finish(struct reader *r)
 	reset_spec(r);
 	buf_reset(&r->comment);
 	r->spec_at = 0;
-	r->angle = r->in_angle = r->blank = false;
+	r->angle = r->in_angle = r->blank = r->at_behind = false;
 }
 
 static void open_group(struct reader *r)

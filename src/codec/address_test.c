@@ -233,3 +233,34 @@ TEST(header_address_lists)
 		}
 	}
 }
+
+/* Where others may find another address than we do. */
+TEST(header_addresses_that_are_odd)
+{
+	static const struct {
+		const char *in;
+		bool odd;
+	} cases[] = {
+		{"a@b.test", false},
+		{"a@b.test <c@d.test>", false},
+		{"a@b.test via e@f.test <c@d.test>", false},
+		{"A <c@d.test> (a@b.test)", false},
+		{"\"a@b.test\"@d.test", false},
+		{"<@a.test,@b.test:c@d.test>", false},
+		{"A <c@d.test> list", false},
+		{"a@b.test@d.test", true},
+		{"<a@b.test@d.test>", true},
+		{"a@b.test c@d.test", true},
+		{"a@b.test: c@d.test", true},
+		{"<a@b.test c@d.test>", true},
+		{"<a@b.test> c@d.test", true},
+		{"<@a.test:a@b.test@d.test>", true},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		AUTO(arena) struct arena a = {0};
+		struct header_address *got;
+		size_t n = header_addresses(slice_z(cases[i].in), &a, &got);
+		if (n != 1 || got[0].odd != cases[i].odd)
+			test_fail(__FILE__, __LINE__, "%s: %zu", cases[i].in, n);
+	}
+}

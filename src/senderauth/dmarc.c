@@ -211,9 +211,9 @@ static void spoil(const struct dmarc_from *f, struct dmarc_result *r)
 	static const char *const why[] = {
 		[DMARC_FROM_NONE] = "there is no From",
 		[DMARC_FROM_INVALID] = "From has an address without a usable domain",
-		[DMARC_FROM_SEVERAL] = "From has too many domains",
+		[DMARC_FROM_SEVERAL] = "From is there more than once, or has too many domains",
 	};
-	bool whole = f->n > 0 && !f->more && f->state != DMARC_FROM_INVALID;
+	bool whole = f->n > 0 && !f->more && !f->differ && f->state != DMARC_FROM_INVALID;
 	if (whole || (f->n > 0 && badness(r) >= 3))
 		return;
 	r->result = AUTH_PERMERROR;

@@ -29,6 +29,7 @@ enum dmarc_from_state {
 struct dmarc_from {
 	enum dmarc_from_state state;
 	unsigned fields; /* From fields */
+	bool differ; /* they do not all say the same: a signature covers only one of them */
 	slice domains[DMARC_FROMS_MAX]; /* A-labels, lower case, each once */
 	unsigned n;
 	bool more; /* than fit */

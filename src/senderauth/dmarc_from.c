@@ -7,6 +7,7 @@
 
 #include "codec/address.h"
 #include "codec/header.h"
+#include <string.h>
 
 static void add_domain(struct dmarc_from *f, slice domain)
 {
@@ -19,16 +20,37 @@ static void add_domain(struct dmarc_from *f, slice domain)
 		f->domains[f->n++] = domain;
 }
 
-/* False: it has no domain that could have a record. */
-static bool add_address(struct dmarc_from *f, const struct header_address *h, struct arena *a)
+/* The domain; of one with labels that no host may have ("my_host.example.com") what stands behind
+ * them, since it belongs to that owner. False: nothing that could have a record. */
+static bool usable(slice domain, struct arena *a, slice *ret)
 {
-	slice domain = h->domain, ascii;
-	if (slice_ends(domain, S(".")))
+	while (slice_ends(domain, S(".")))
 		domain.n--;
-	if (domain.n == 0 || domain.p[0] == '[' || !domain_to_ascii(domain, a, &ascii))
+	if (domain.n == 0 || domain.p[0] == '[')
 		return false;
-	add_domain(f, ascii);
-	return true;
+	if (domain_to_ascii(domain, a, ret))
+		return true;
+	while (slice_index(domain, '.') < domain.n) {
+		domain = slice_skip(domain, slice_index(domain, '.') + 1);
+		if (slice_index(domain, '.') < domain.n && domain_to_ascii(domain, a, ret))
+			return true;
+	}
+	return false;
+}
+
+/* Whatever stands behind an @: "a@b.example c@d.example", "a@b.example@d.example". */
+static void add_any(struct dmarc_from *f, slice value, struct arena *a)
+{
+	slice domain;
+	for (size_t at; (at = slice_index(value, '@')) < value.n;) {
+		value = slice_skip(value, at + 1);
+		size_t n = 0;
+		while (n < value.n && !(value.p[n] && strchr(" \t\r\n()<>[]:;@,\"\\", value.p[n])))
+			n++;
+		domain = slice_first(value, n);
+		if (slice_index(domain, '.') < domain.n && usable(domain, a, &domain))
+			add_domain(f, domain);
+	}
 }
 
 /* An empty group ("undisclosed:;") has an entry without address. */
@@ -36,10 +58,18 @@ static bool add_field(struct dmarc_from *f, slice value, struct arena *a)
 {
 	struct header_address *v;
 	bool good = true;
-	size_t n = header_addresses(value, a, &v);
-	for (size_t i = 0; i < n; i++)
-		good = add_address(f, &v[i], a) && good;
-	return good && n > 0;
+	slice domain;
+	size_t n = header_addresses(value, a, &v), odd = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (usable(v[i].domain, a, &domain))
+			add_domain(f, domain);
+		else
+			good = false;
+		odd += v[i].odd;
+	}
+	if (odd)
+		add_any(f, value, a);
+	return good && n > 0 && n < HEADER_ADDRESSES_MAX;
 }
 
 void dmarc_from(slice header, struct arena *a, struct dmarc_from *ret)
@@ -47,10 +77,13 @@ void dmarc_from(slice header, struct arena *a, struct dmarc_from *ret)
 	struct dmarc_from f = {0};
 	struct header_field field;
 	bool good = true;
+	slice first = {0};
 	while (header_next(&header, &field)) {
 		if (!slice_ieq(field.name, S("From")))
 			continue;
-		f.fields++;
+		if (f.fields++ == 0)
+			first = slice_trim(field.value);
+		f.differ |= !slice_eq(first, slice_trim(field.value));
 		good = add_field(&f, field.value, a) && good;
 	}
 	if (f.fields == 0)

@@ -252,6 +252,31 @@ TEST(dmarc_from_of_every_kind)
 		{"From: a@d1.test,a@d2.test,a@d3.test,a@d4.test,a@d5.test,a@d6.test,a@d7.test,"
 		 "a@d8.test,a@example.com\r\n\r\n",
 			"pass example.com", NULL, "permerror none -", 0, 0},
+		/* A second From under a signature that covers one (RFC 6376 section 8.15). */
+		{"From: CEO <ceo@example.com>\r\nFrom: news@example.com\r\n\r\n", NULL,
+			"pass example.com", "permerror none example.com dkim", 0, 0},
+		{"From: news@example.com\r\nFrom:  news@example.com \r\n\r\n", NULL,
+			"pass example.com", "pass none example.com dkim", 0, 0},
+		/* Where others may read another address. */
+		{"From: a@none.test b@example.com\r\n\r\n", "pass none.test", NULL,
+			"fail reject example.com", 0, 0},
+		{"From: b@example.com a@none.test\r\n\r\n", "pass none.test", NULL,
+			"fail reject example.com", 0, 0},
+		{"From: b@example.com@none.test\r\n\r\n", "pass none.test", NULL,
+			"fail reject example.com", 0, 0},
+		{"From: <a@none.test> b@example.com\r\n\r\n", "pass none.test", NULL,
+			"fail reject example.com", 0, 0},
+		{"From: a@none.test: b@example.com;\r\n\r\n", "pass none.test", NULL,
+			"fail reject example.com", 0, 0},
+		{"From: b@example.com via list <a@none.test>\r\n\r\n", "pass none.test", NULL,
+			"pass none none.test spf", 0, 0},
+		/* Labels that no host may have do not hide whose domain it is. */
+		{"From: b@my_host.example.com\r\n\r\n", NULL, NULL, "fail reject example.com", 0,
+			0},
+		{"From: b@my_host.example.com\r\n\r\n", "pass example.com", NULL,
+			"pass none example.com spf", 0, 0},
+		{"From: b@.example.com..\r\n\r\n", NULL, NULL, "fail reject example.com", 0, 0},
+		{"From: b@x_.com\r\n\r\n", NULL, NULL, "permerror none -", 0, 0},
 	};
 	RUN(v);
 }

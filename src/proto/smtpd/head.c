@@ -44,6 +44,9 @@ static enum from_verdict check_addresses(struct smtpd_session *s, slice value)
 		named++;
 	}
 	/* An @ where we find no address: others may find one. */
+	for (size_t i = 0; i < n; i++)
+		if (v[i].odd)
+			return FROM_FOREIGN;
 	if (named < n || n == 0)
 		return slice_index(value, '@') < value.n ? FROM_FOREIGN : FROM_NOBODY;
 	return FROM_OK;
@@ -172,8 +175,7 @@ static void header_complete(struct smtpd_session *s, slice block)
 		smtpd_fail_with(s, 554, "5.4.6", "Too many hops: this message is going in circles");
 		return;
 	}
-	struct smtpd_header h = {
-		.block = block, .summary = &t->summary, .headless = t->headless};
+	struct smtpd_header h = {.block = block, .summary = &t->summary, .headless = t->headless};
 	bool sender = bind_from(s, block);
 	if (!t->failed)
 		ask_header(s, &h);
