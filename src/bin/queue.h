@@ -7,7 +7,8 @@
  *	queue.c		the role: opening, orders, end
  *	queue_feed.c	datagrams, sweeping, loading
  *	queue_session.c	a session of flow: group after group of one destination
- *	queue_smtp.c	connecting and sending
+ *	queue_connect.c	finding hosts, connecting
+ *	queue_smtp.c	sending
  *	queue_tls.c	how safe connections must be, and what is counted of it
  *	queue_report_in.c reports of others about our mail
  *	queue_settings.c what comes from the configuration
@@ -170,6 +171,16 @@ struct queue_session {
 };
 void queue_session_start(void *arg, struct flow_session *fs); /* flow_ops */
 void queue_session_wake(void *arg, struct flow_session *fs);
+
+/* ---- queue_connect.c ---- */
+/* A connection to the first host that answers and is safe enough: 0 with s->smtp; or -1 with what
+ * the recipients get, RESULT_FAILED when it is a last word. *ret_asked: a host was found at all. */
+int queue_connect(struct queue_session *s, struct result *ret_why, bool *ret_asked);
+void queue_note_attempt(
+	struct queue_session *s, const struct host *h, int64_t started_at, bool reused);
+/* The message demands REQUIRETLS and the open connection cannot give it. */
+bool queue_lacks_requiretls(const struct queue_session *s);
+slice queue_reply(struct arena *a, const struct smtpc_result *r);
 
 /* ---- queue_smtp.c ---- */
 struct queue_smtp_outcome {
