@@ -11,8 +11,6 @@
 
 #include "base/mem.h"
 
-enum { COMMENT_DEPTH_MAX = 32 };
-
 static const char *const names[] = {
 	[AUTH_NONE] = "none",
 	[AUTH_PASS] = "pass",
@@ -85,15 +83,16 @@ static slice take_while(struct lex *l, bool (*is)(char))
 	return got;
 }
 
-/* Length of the comment that s begins with, with its parentheses; 0: it does not end. */
+/* Length of the comment that s begins with, with its parentheses; 0: it does not end. However deep
+ * they are: who puts forty in front of our name must not keep us from seeing it. */
 static size_t comment_length(slice s)
 {
-	unsigned depth = 0;
+	size_t depth = 0;
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '\\')
 			i++;
-		else if (s.p[i] == '(' && ++depth > COMMENT_DEPTH_MAX)
-			return 0;
+		else if (s.p[i] == '(')
+			depth++;
 		else if (s.p[i] == ')' && --depth == 0)
 			return i + 1;
 	}
@@ -111,6 +110,14 @@ static slice plain(struct arena *a, slice s)
 			*end++ = s.p[i];
 	}
 	return slice_of(to, (size_t)(end - to));
+}
+
+static slice joined(struct arena *a, slice first, slice second)
+{
+	char *to = arena_alloc(a, first.n + second.n + 1);
+	memcpy(to, first.p, first.n);
+	memcpy(to + first.n, second.p, second.n);
+	return slice_of(to, first.n + second.n);
 }
 
 static void skip_comment(struct lex *l)
@@ -177,7 +184,7 @@ static slice take_pvalue(struct lex *l)
 	if (!quoted || !l->in.n || *l->in.p != '@')
 		return got;
 	slice rest = take_while(l, is_value);
-	return arena_printf(l->a, "%.*s%.*s", SFMT(got), SFMT(rest));
+	return joined(l->a, got, rest);
 }
 
 /* ---- results ---- */
@@ -267,7 +274,7 @@ bool authres_parse(slice value, struct arena *a, struct authres *ret)
 	skip_cfws(&l);
 	slice version = take_while(&l, is_keyword);
 	uint64_t number = 1;
-	if (version.n && (!slice_u64(version, &number) || number > UINT16_MAX))
+	if (version.n && (!slice_u64(version, &number) || !number || number > UINT16_MAX))
 		return false;
 	r.version = (unsigned)number;
 	skip_cfws(&l);
@@ -282,7 +289,7 @@ bool authres_parse(slice value, struct arena *a, struct authres *ret)
 slice authres_id(slice value, struct arena *a)
 {
 	struct lex l = {.in = value, .a = a};
-	slice id = S("");
+	AUTO(buf) struct buf id = BUF(value.n + 1);
 	skip_cfws(&l);
 	while (!l.bad && l.in.n && *l.in.p != ';' && !is_space(*l.in.p)) {
 		if (*l.in.p == '(') {
@@ -292,8 +299,10 @@ slice authres_id(slice value, struct arena *a)
 		slice piece = *l.in.p == '"' ? take_quoted(&l) : take_while(&l, is_value);
 		if (!piece.n && l.in.n && *l.in.p != '"' && *l.in.p != '(')
 			break; /* a control character */
-		id = id.n ? arena_printf(a, "%.*s%.*s", SFMT(id), SFMT(piece)) : piece;
+		buf_put(&id, piece);
 	}
 	/* "spf=pass ...": no authserv-id at all. */
-	return slice_index(id, '=') < id.n ? S("") : id;
+	if (slice_index(buf_slice(&id), '=') < id.n)
+		return S("");
+	return arena_dup(a, buf_slice(&id));
 }

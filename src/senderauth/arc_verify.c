@@ -155,7 +155,8 @@ static void list_hops(const struct arc *x, struct arena *a, struct arc_result *r
 		h->results = s->results;
 		h->covers_from =
 			s->ams && s->message.length < 0 && dkim_field_names(&s->message, S("from"));
-		authres_parse(s->results, a, &h->authres);
+		if (authres_parse(s->results, a, &h->authres) && h->authres.version != 1)
+			h->authres = (struct authres){0}; /* RFC 8601 2.2: another language */
 	}
 }
 
