@@ -9,6 +9,8 @@
 #include "codec/header.h"
 #include <string.h>
 
+enum { OWNER_LABELS_MAX = 8 /* of a domain whose first labels are not valid */ };
+
 static void add_domain(struct dmarc_from *f, slice domain)
 {
 	for (unsigned i = 0; i < f->n; i++)
@@ -18,6 +20,14 @@ static void add_domain(struct dmarc_from *f, slice domain)
 		f->more = true;
 	else
 		f->domains[f->n++] = domain;
+}
+
+static size_t count_labels(slice domain)
+{
+	size_t n = 1;
+	for (size_t i = 0; i < domain.n; i++)
+		n += domain.p[i] == '.';
+	return n;
 }
 
 /* The domain; of one with labels that no host may have ("my_host.example.com") what stands behind
@@ -30,9 +40,9 @@ static bool usable(slice domain, struct arena *a, slice *ret)
 		return false;
 	if (domain_to_ascii(domain, a, ret))
 		return true;
-	while (slice_index(domain, '.') < domain.n) {
+	for (size_t labels = count_labels(domain); labels > 2; labels--) {
 		domain = slice_skip(domain, slice_index(domain, '.') + 1);
-		if (slice_index(domain, '.') < domain.n && domain_to_ascii(domain, a, ret))
+		if (labels <= OWNER_LABELS_MAX && domain_to_ascii(domain, a, ret))
 			return true;
 	}
 	return false;
