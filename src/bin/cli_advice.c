@@ -67,27 +67,22 @@ static void ports(const struct config *c)
 		"在 NAT 之后：将公网地址的上述端口映射到本机，并使发出的邮件使用同一公网地址。"));
 }
 
-static void dns(const struct config *c, slice domain)
+static void dns(slice domain)
 {
-	puts(T("\nDNS records (replace 192.0.2.1 and 2001:db8::1 by the public addresses):",
-		"\nDNS 记录（将 192.0.2.1 和 2001:db8::1 换成公网地址）："));
-	printf("  %.*s.  A     192.0.2.1\n", SFMT(c->hostname));
-	printf("  %.*s.  AAAA  2001:db8::1   %s\n", SFMT(c->hostname),
-		T("; only if IPv6 works", "; 仅当 IPv6 可用时"));
-	printf("  %.*s.  MX    10 %.*s.\n", SFMT(domain), SFMT(c->hostname));
-	printf("  %.*s.  TXT   \"v=spf1 mx -all\"\n", SFMT(domain));
-	printf("  _dmarc.%.*s.  TXT  \"v=DMARC1; p=none; rua=mailto:postmaster@%.*s\"\n",
+	printf(T("\nDNS records to publish, and whether they are right (behind NAT with the public "
+		 "addresses):\n"
+		 "  posthouse domain dns %.*s --address \"IPV4 IPV6\"\n"
+		 "  posthouse domain check %.*s --address \"IPV4 IPV6\"\n",
+		       "\n应发布的 DNS 记录，以及是否正确（在 NAT 之后时给出公网地址）：\n"
+		       "  posthouse domain dns %.*s --address \"IPV4 IPV6\"\n"
+		       "  posthouse domain check %.*s --address \"IPV4 IPV6\"\n"),
 		SFMT(domain), SFMT(domain));
-	printf("  _submissions._tcp.%.*s.  SRV  0 1 465 %.*s.\n", SFMT(domain), SFMT(c->hostname));
-	printf(T("Reverse DNS: ask your provider that both addresses lead back to %.*s.\n",
-		       "反向解析：请服务商将两个地址都指回 %.*s。\n"),
-		SFMT(c->hostname));
 }
 
 void advice_print(const struct config *c, slice domain)
 {
 	ports(c);
-	dns(c, domain);
+	dns(domain);
 	puts(T("\nNext: systemctl enable --now posthouse     (or: posthouse serve)\n"
 	       "      posthouse status\n"
 	       "      posthouse account add someone@...",

@@ -1,5 +1,6 @@
 /* `posthouse domain`: the domains this installation answers for. */
 #include "bin/cli_dkim.h"
+#include "bin/cli_domain_dns.h"
 #include "bin/cli_verbs.h"
 
 #include "base/mem.h"
@@ -121,6 +122,40 @@ static int domain_remove(struct cli_call *c)
 	return CLI_OK;
 }
 
+static int run_check(struct cli_call *c)
+{
+	return looking_run(c, domain_check);
+}
+
+#define OPTION_ADDRESS                                                                             \
+	{                                                                                          \
+		"address", "IPS",                                                                  \
+			"public addresses that mail comes from, \"192.0.2.1 2001:db8::1\"",        \
+			"发信所用的公网地址，如 \"192.0.2.1 2001:db8::1\""              \
+	}
+#define OPTION_NEXT_KEY                                                                            \
+	{                                                                                          \
+		"next-key", "FILE", "PEM file of the key that will follow the certificate's",      \
+			"证书下一个密钥的 PEM 文件"                                      \
+	}
+#define OPTION_ENFORCE                                                                             \
+	{                                                                                          \
+		"enforce", NULL, "the MTA-STS policy in mode enforce (default: testing)",          \
+			"MTA-STS 策略使用 enforce 模式（默认 testing）"                  \
+	}
+static const struct cli_option dns_options[] = {
+	OPTION_ADDRESS,
+	OPTION_NEXT_KEY,
+	OPTION_ENFORCE,
+	{NULL, NULL, NULL, NULL},
+};
+static const struct cli_option check_options[] = {
+	{"all", NULL, "every domain of this installation", "本系统的所有域"},
+	OPTION_ADDRESS,
+	OPTION_NEXT_KEY,
+	OPTION_ENFORCE,
+	{NULL, NULL, NULL, NULL},
+};
 static const struct cli_option add_options[] = {
 	{"backend", "ROUTE", "the mail system behind us: its mail takes this route",
 		"后端邮件系统：其邮件经此路由投递"},
@@ -146,6 +181,30 @@ const struct cli_verb domain_verbs[] = {
 		"  posthouse domain add example.org 例子.中国\n"
 		"  posthouse route add exchange --hosts \"mail1.lan:25 mail2.lan:25\"\n"
 		"  posthouse domain add example.com --backend exchange --callout"},
+	{"dns", domain_dns, "DOMAIN", 1, 1, true, dns_options,
+		"Prints every DNS record to publish for a domain.", "输出域应发布的所有 DNS 记录。",
+		"In zone-file form, with the reasons as comments: addresses, MX, SPF, DKIM, DMARC, "
+		"MTA-STS, TLS-RPT,\nTLSA, services, reverse names. Behind NAT give the public "
+		"addresses.\n\n"
+		"  posthouse domain dns example.org --address \"203.0.113.5 2001:db8::5\"",
+		"以区域文件格式输出，注释说明用途：地址、MX、SPF、DKIM、DMARC、MTA-STS、TLS-"
+		"RPT、TLSA、\n"
+		"服务记录、反向解析。在 NAT 之后时请给出公网地址。\n\n"
+		"  posthouse domain dns example.org --address \"203.0.113.5 2001:db8::5\""},
+	{"check", run_check, "[DOMAIN...]", 0, -1, true, check_options,
+		"Compares what is published with what should be.",
+		"比较已发布的记录与应发布的记录。",
+		"Each record is right, missing, different or unknown, with the reason and how to "
+		"mend "
+		"it. Exit code 0:\nall that is needed is right; 1: something must be mended; 75: "
+		"something could not be looked up.\n\n"
+		"  posthouse domain check example.org\n"
+		"  posthouse domain check --all --json",
+		"每条记录为正确、缺少、不同或未知，并说明原因与修正办法。退出码 "
+		"0：必需的都正确；1：有需要修正的；\n"
+		"75：有的暂时无法查询。\n\n"
+		"  posthouse domain check example.org\n"
+		"  posthouse domain check --all --json"},
 	{"list", domain_list, "", 0, 0, true, NULL, "Lists the domains.", "列出所有域。", NULL,
 		NULL},
 	{"remove", domain_remove, "DOMAIN", 1, 1, false, NULL,

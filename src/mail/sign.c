@@ -79,6 +79,7 @@ static int signing_domain(
 	return 0;
 }
 
+/* A key that was retired since the list was read makes the client forget the list: once more. */
 static int sign_by(const struct signing *s, slice domain, const struct sign_what *w,
 	struct arena *a, struct buf *out, struct err *e)
 {
@@ -90,7 +91,10 @@ static int sign_by(const struct signing *s, slice domain, const struct sign_what
 		.now = w->wall / SECOND,
 		.lifetime = s->conf->lifetime / SECOND,
 	};
-	return dkim_sign(&chosen, &how, w->before, w->header, w->digest, a, out, e);
+	int r = dkim_sign(&chosen, &how, w->before, w->header, w->digest, a, out, e);
+	if (r < 0 && e->kind == ERR_NOTFOUND)
+		r = dkim_sign(&chosen, &how, w->before, w->header, w->digest, a, out, e);
+	return r;
 }
 
 int sign_fields(const struct signing *s, const struct sign_what *w, struct arena *a,

@@ -6,7 +6,7 @@ Names not listed do not exist. DROP answers nothing (a dead server); SERVFAIL, t
 """
 import ipaddress, socket, socketserver, struct, threading
 
-TYPES = {'A': 1, 'NS': 2, 'CNAME': 5, 'SOA': 6, 'PTR': 12, 'MX': 15, 'TXT': 16, 'AAAA': 28, 'TLSA': 52}
+TYPES = {'A': 1, 'NS': 2, 'CNAME': 5, 'SOA': 6, 'PTR': 12, 'MX': 15, 'TXT': 16, 'AAAA': 28, 'SRV': 33, 'TLSA': 52}
 
 
 def wire_name(name):
@@ -27,6 +27,8 @@ def wire_data(kind, words):
     if kind == 'TXT':
         text = ' '.join(words).encode()
         return b''.join(bytes([len(text[i:i + 255])]) + text[i:i + 255] for i in range(0, max(1, len(text)), 255))
+    if kind == 'SRV':
+        return struct.pack('!3H', *map(int, words[:3])) + wire_name(words[3])
     if kind == 'TLSA':
         return bytes(map(int, words[:3])) + bytes.fromhex(words[3])
     return wire_name(words[0])
