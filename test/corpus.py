@@ -120,8 +120,9 @@ def main():
         exported = [os.path.join(b, n) for b, _, names in os.walk(scratch + '/export') for n in names]
         for path in exported:
             whole = open(path, 'rb').read()
-            # Our own headers: Return-Path, Delivered-To and exactly one Received of this server, in this order at the top.
-            at = re.match(rb'(?:(?:Return-Path|Delivered-To):[^\r\n]*\r\n)*Received:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*', whole)
+            # Our own headers: Return-Path, Delivered-To, our results and exactly one Received of this server, in this order at the top.
+            at = re.match(rb'(?:(?:Return-Path|Delivered-To):[^\r\n]*\r\n)*'
+                          rb'(?:Authentication-Results: mx\.post\.test[;\r][^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)?Received:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*', whole)
             rest = whole[at.end() if at else 0:]
             stored[hashlib.sha256(rest).digest()] += 1
             # Behind a message that has no header at all the server ends its own header with an empty line.
