@@ -24,6 +24,8 @@ static const struct word {
 	{"iprev", "反查"},
 	{"forged", "冒充"},
 	{"signals", "信号"},
+	{"signed", "签名"},
+	{"forwarded", "转发"},
 	{"queued", "入队"},
 	{"route", "路由"},
 	{"attempt", "尝试"},
