@@ -179,3 +179,31 @@ TEST(dkim_partial_bodies)
 	bench_done(&b);
 	CHECK(good && marked && accepted && shorter);
 }
+
+/* What is put on top of a message whose signature covers each field once. */
+TEST(dkim_fields_that_were_added)
+{
+	static const struct {
+		const char *added;
+		enum auth_result want;
+	} cases[] = {
+		{"", AUTH_PASS},
+		{"Subject: other\r\n", AUTH_POLICY},
+		{"from: b@example.com\r\n", AUTH_POLICY},
+		{"Content-Type: text/html\r\n", AUTH_PASS}, /* not signed at all */
+		{"Received: x\r\nX-Other: 2\r\nTo: d@other.example\r\n", AUTH_PASS},
+	};
+	static const slice names[] = {S_INIT("From"), S_INIT("Subject"), S_INIT("To")};
+	const struct dkim_sign_how how = {.domain = S("example.com"), .names = names, .nnames = 3};
+	struct dkim_bench b;
+	unsigned wrong = 0;
+	bench_init(&b);
+	slice mail = sign(&b, how, S(MAIL));
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		slice more = arena_printf(&b.mem, "%s%.*s", cases[i].added, SFMT(mail));
+		struct dkim_results r = verify(&b.z, &b.mem, more);
+		wrong |= (unsigned)(r.v[0].result != cases[i].want) << i;
+	}
+	bench_done(&b);
+	CHECK_INT(wrong, 0);
+}

@@ -203,6 +203,21 @@ static void ask_keys(struct dkim_verifier *v, const struct lookup *lookup, insta
 			v->works[i].keys = keys[--n];
 }
 
+/* Whether a field that readers see, and that there may be only one of, stands there more often than
+ * it is signed: its top one is shown, its bottom one is signed (RFC 6376 section 8.15). */
+static bool has_field_added(const struct dkim_verifier *v, const struct dkim_field *f)
+{
+	static const slice single[] = {S_INIT("From"), S_INIT("Subject"), S_INIT("Content-Type")};
+	for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
+		size_t there = dkim_header_count(v->index, single[i]), names = 0;
+		for (size_t k = 0; there > 1 && k < f->nnames; k++)
+			names += slice_ieq(f->names[k], single[i]);
+		if (names && names < there)
+			return true;
+	}
+	return false;
+}
+
 static void check_signature(struct dkim_verifier *v, const struct work *w, struct dkim_result *r)
 {
 	AUTO(buf) struct buf data = BUF(2 * v->header.n + 1024);
@@ -213,6 +228,9 @@ static void check_signature(struct dkim_verifier *v, const struct work *w, struc
 	dkim_check(r, buf_slice(&data), &w->keys, v->mem);
 	if (r->result == AUTH_PASS && r->partial && !v->policy.partial_body)
 		conclude(r, AUTH_POLICY, "a part of the body is not signed");
+	if (r->result == AUTH_PASS && has_field_added(v, f))
+		conclude(r, AUTH_POLICY,
+			"a second From, Subject or Content-Type was added to what was signed");
 }
 
 void dkim_verify_finish(struct dkim_verifier *v, const struct lookup *lookup, instant deadline,
