@@ -157,6 +157,14 @@ unsigned census_from(const struct census *c, const struct net_addr *from)
 	return (unsigned)sum(c, place(from), &total);
 }
 
+int64_t census_total(const struct census *c)
+{
+	int64_t total = 0;
+	for (int i = 0; i < CENSUS_REGIONS; i++)
+		total += __atomic_load_n(&c->table->regions[i].total, __ATOMIC_RELAXED);
+	return total;
+}
+
 unsigned census_mine(const struct census *c)
 {
 	return c->mine->total;

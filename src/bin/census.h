@@ -32,4 +32,5 @@ enum census_answer census_enter(
 void census_leave(struct census *c, const struct net_addr *from);
 /* How many there are from there now, in all processes. */
 unsigned census_from(const struct census *c, const struct net_addr *from);
+int64_t census_total(const struct census *c);
 unsigned census_mine(const struct census *c);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "bin/config_keys.h"
 #include "codec/address.h"
+#include "defence/dnsbl.h"
 #include "mail/report_conf.h"
 #include <errno.h>
 #include <netdb.h>
@@ -155,7 +156,8 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->certificate = file_or(&c->mem, c->tls->certificate, c->server->data, "certificate.pem");
 	c->key = file_or(&c->mem, c->tls->key, c->server->data, "key.pem");
 	take_retry(c);
-	if (take_hostname(c, e) < 0 || take_postmaster(c, e) < 0 || take_listeners(c, e) < 0)
+	if (take_hostname(c, e) < 0 || take_postmaster(c, e) < 0 || take_listeners(c, e) < 0 ||
+		dnsbls_check(conf, e) < 0)
 		return -1;
 	return 0;
 }

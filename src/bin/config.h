@@ -39,6 +39,7 @@ struct tls_conf {
 
 struct connections_conf {
 	int64_t max, max_per_ip;
+	int64_t stress; /* percent */
 	int64_t traced_refusals;
 };
 

@@ -99,6 +99,10 @@ static const struct conf_key connections_keys[] = {
 		"`trusted` or `proxy_from` networks are not counted.",
 		"同一 IPv4 地址或同一 IPv6 /64 网段同时的连接数。监听的 trusted、proxy_from "
 		"网络不计。"),
+	CONF_KEY_INT(T, stress, "80", 1, 100,
+		"When so many percent of `max` are open, the server waits for strangers only ten seconds: "
+		"slow connections make room for honest ones.",
+		"连接数达到 max 的这个百分比时，对陌生来访者只等待十秒，慢连接要为正常连接让位。"),
 	CONF_KEY_INT(T, traced_refusals, "100", 0, 1000000,
 		"Refusals of strangers from one IPv4 /24 or IPv6 /48 in an hour that get a row of "
 		"their own "

@@ -15,6 +15,8 @@
 #include "store/kv.h"
 #include "store/list.h"
 
+#define STRESS_WAIT (10 * SECOND)
+
 METRIC_COUNTER(slowed, "posthouse_door_verdicts_total", "action=\"slow\"", "Verdicts on callers.");
 METRIC_COUNTER(marked, "posthouse_door_verdicts_total", "action=\"mark\"", "Verdicts on callers.");
 METRIC_COUNTER(
@@ -162,6 +164,19 @@ static void put(int64_t *limit, int64_t configured, int64_t number)
 	*limit = number ? number : configured;
 }
 
+/* Nearly all connections are taken: patience with strangers is short. */
+static void hurry(const struct edge_session *s, struct smtpd_limits *l)
+{
+	const struct connections_conf *c = s->edge->config->connections;
+	if (door_source(s->visit)->cls < SOURCE_UNKNOWN || s->client->login.n ||
+		census_total(s->edge->census) * 100 < c->max * c->stress)
+		return;
+	int64_t *const waits[] = {&l->timeout_hello, &l->timeout_command, &l->timeout_data};
+	for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
+		if (*waits[i] > STRESS_WAIT)
+			*waits[i] = STRESS_WAIT;
+}
+
 void edge_door_limits(struct edge_session *s)
 {
 	const int64_t *n = door_source(s->visit)->numbers;
@@ -178,6 +193,7 @@ void edge_door_limits(struct edge_session *s)
 	put(&l->timeout_data, c->timeout_data, n[NUMBER_IDLE]);
 	put(&l->timeout_hello, l->timeout_command, n[NUMBER_HELLO]);
 	put(&l->greet_delay, c->greet_delay, n[NUMBER_GREET]);
+	hurry(s, l);
 }
 
 /* The client behind a proxy has not knocked yet. */

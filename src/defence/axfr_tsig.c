@@ -141,7 +141,8 @@ static bool find(const struct tsig *t, slice message, struct signature *ret, str
 		return false;
 	size_t at = last.data_at;
 	if (!slice_ieq(slice_of(last.name, last.name_n), t->key->name) ||
-		!dns_name_get(message, &at, ret->algorithm, &ret->algorithm_n))
+		!dns_name_get(message, &at, ret->algorithm, &ret->algorithm_n) ||
+		at > last.data_at + last.data.n)
 		return false;
 	struct cur c = cur_of(slice_of(message.p + at, last.data_at + last.data.n - at));
 	ret->start = last.start;

@@ -105,6 +105,23 @@ static int add_list(struct dnsbls *d, const struct dnsbl_conf *v, slice name, st
 	return 0;
 }
 
+int dnsbls_check(const struct conf *conf, struct err *e)
+{
+	for (size_t i = 0; i < conf_count(conf, &dnsbl_section); i++) {
+		slice name;
+		const struct dnsbl_conf *v = conf_nth(conf, &dnsbl_section, i, &name);
+		if (v->mirror.n && !conf_named(conf, &mirror_section, v->mirror))
+			return err_set(e, ERR_PERM,
+				"[dnsbl \"%.*s\"] mirror: there is no [mirror \"%.*s\"]", SFMT(name),
+				SFMT(v->mirror));
+	}
+	if (conf_count(conf, &dnsbl_section) > DNSBL_LISTS_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d [dnsbl] sections", DNSBL_LISTS_MAX);
+	if (conf_count(conf, &mirror_section) > MIRRORS_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d [mirror] sections", MIRRORS_MAX);
+	return 0;
+}
+
 int dnsbls_open(const struct conf *conf, const struct lookup *l, struct mirrors *m,
 	struct dnsbls **ret, struct err *e)
 {

@@ -48,6 +48,8 @@ struct mirrors;
 /* l and m must outlive it; m may be NULL. ERR_PERM with a sentence. */
 int dnsbls_open(const struct conf *conf, const struct lookup *l, struct mirrors *m,
 	struct dnsbls **ret, struct err *e);
+/* Does each list that is looked up in a mirror have one? For checking a configuration. */
+int dnsbls_check(const struct conf *conf, struct err *e);
 /* Nothing may be under way (the loop has ended). NULL is fine. */
 void dnsbls_close(struct dnsbls *d);
 /* Whether any list of that type is configured. */
