@@ -63,8 +63,8 @@ struct dkim_keys {
 	slice *txt; /* records */
 	size_t n;
 };
-/* The keys of n fields (also of ARC), equal names asked once, side by side when in a coroutine. A
- * field without domain or selector gets LOOKUP_NODATA unasked. ret has n places. */
+/* The keys of n fields (also of ARC), equal names asked once, a few side by side when in a
+ * coroutine. A field without domain or selector gets LOOKUP_NODATA unasked. ret has n places. */
 void dkim_keys_ask(const struct dkim_field *const *fields, size_t n, const struct lookup *lookup,
 	instant deadline, struct arena *a, struct dkim_keys *ret);
 /* The verification of one parsed field of any kind, also of ARC: `signed_data` is what b= signs.

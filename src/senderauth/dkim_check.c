@@ -8,35 +8,52 @@
 #include "senderauth/dkim.h"
 #include "senderauth/pubkey.h"
 
-/* One question, maybe asked by a coroutine of its own. */
+/* So few at a time that strangers whose DNS never answers cannot fill the process's resolver. */
+enum { KEYS_AT_ONCE = 4 };
+
+/* A message's questions; those who ask take one after the other. */
 struct question {
 	slice name;
+	struct dkim_keys *answer;
+};
+struct asking {
+	struct question *v;
+	size_t n, next;
 	const struct lookup *lookup;
 	instant deadline;
 	struct arena *mem;
-	struct dkim_keys *answer;
 };
 
-static void ask(void *arg)
+static void ask(const struct asking *k, const struct question *q)
 {
-	struct question *q = arg;
-	struct dkim_keys *k = q->answer;
-	k->status = q->lookup->txt(q->lookup->arg, q->name, q->deadline, q->mem, &k->txt, &k->n);
-	if (k->status == LOOKUP_OK && k->n == 0)
-		k->status = LOOKUP_NODATA;
+	struct dkim_keys *r = q->answer;
+	const struct lookup *l = k->lookup;
+	if (instant_now() >= k->deadline) {
+		r->status = LOOKUP_TEMP;
+		return;
+	}
+	r->status = l->txt(l->arg, q->name, k->deadline, k->mem, &r->txt, &r->n);
+	if (r->status == LOOKUP_OK && r->n == 0)
+		r->status = LOOKUP_NODATA;
 }
 
-static void ask_all(struct question *v, size_t n)
+static void ask_some(void *arg)
+{
+	struct asking *k = arg;
+	while (k->next < k->n)
+		ask(k, &k->v[k->next++]);
+}
+
+static void ask_all(struct asking *k)
 {
 	struct group group;
-	if (n < 2 || !co_self()) {
-		for (size_t i = 0; i < n; i++)
-			ask(&v[i]);
+	if (k->n < 2 || !co_self()) {
+		ask_some(k);
 		return;
 	}
 	group_init(&group);
-	for (size_t i = 0; i < n; i++)
-		group_go(&group, "dkim-key", ask, &v[i]);
+	for (size_t i = 0; i < k->n && i < KEYS_AT_ONCE; i++)
+		group_go(&group, "dkim-key", ask_some, k);
 	group_join(&group);
 }
 
@@ -53,21 +70,19 @@ static size_t same_key(const struct dkim_field *const *fields, size_t n)
 void dkim_keys_ask(const struct dkim_field *const *fields, size_t n, const struct lookup *lookup,
 	instant deadline, struct arena *a, struct dkim_keys *ret)
 {
-	struct question *questions = ARENA_ARRAY(a, struct question, n);
-	size_t asked = 0;
+	struct asking k = {.v = ARENA_ARRAY(a, struct question, n),
+		.lookup = lookup,
+		.deadline = deadline,
+		.mem = a};
 	for (size_t i = 0; i < n; i++) {
 		const struct dkim_field *f = fields[i];
 		ret[i] = (struct dkim_keys){.status = LOOKUP_NODATA};
 		if (f->domain.n && f->selector.n && same_key(fields, i) == i)
-			questions[asked++] =
-				(struct question){.name = arena_printf(a, "%.*s._domainkey.%.*s",
-							  SFMT(f->selector), SFMT(f->domain)),
-					.lookup = lookup,
-					.deadline = deadline,
-					.mem = a,
-					.answer = &ret[i]};
+			k.v[k.n++] = (struct question){arena_printf(a, "%.*s._domainkey.%.*s",
+							       SFMT(f->selector), SFMT(f->domain)),
+				&ret[i]};
 	}
-	ask_all(questions, asked);
+	ask_all(&k);
 	for (size_t i = 0; i < n; i++)
 		ret[i] = ret[same_key(fields, i)];
 }

@@ -236,7 +236,7 @@ TEST(dkim_too_many_fields)
 /* Lookups that wait: they run side by side. */
 struct slow {
 	struct zone z;
-	unsigned now, most;
+	unsigned asked, now, most;
 };
 
 static enum lookup_status slow_txt(
@@ -244,6 +244,7 @@ static enum lookup_status slow_txt(
 {
 	struct slow *s = arg;
 	struct err e;
+	s->asked++;
 	s->most = ++s->now > s->most ? s->now : s->most;
 	co_sleep(instant_in(2 * MSEC), &e);
 	s->now--;
@@ -277,4 +278,37 @@ TEST(dkim_keys_are_asked_side_by_side)
 	loop_done();
 	zone_done(&s.z);
 	CHECK_INT(s.most, 2);
+}
+
+static void ask_slowly(void *arg)
+{
+	enum { MANY = 30 };
+	AUTO(arena) struct arena a = {0};
+	struct slow *s = arg;
+	struct lookup l = {.txt = slow_txt, .arg = s};
+	struct dkim_field v[MANY];
+	const struct dkim_field *fields[MANY];
+	struct dkim_keys keys[MANY];
+	for (int i = 0; i < MANY; i++) {
+		v[i] = (struct dkim_field){
+			.domain = S("slow.test"), .selector = arena_printf(&a, "s%d", i)};
+		fields[i] = &v[i];
+	}
+	dkim_keys_ask(fields, MANY, &l, INSTANT_NEVER, &a, keys);
+	must(s->asked == MANY);
+	dkim_keys_ask(fields, MANY, &l, instant_now(), &a, keys);
+	for (int i = 0; i < MANY; i++)
+		must(keys[i].status == LOOKUP_TEMP);
+}
+
+/* One message must not have the whole resolver wait for it. */
+TEST(dkim_few_keys_are_asked_at_once)
+{
+	struct slow s = {0};
+	loop_init();
+	loop_main(ask_slowly, &s);
+	loop_done();
+	zone_done(&s.z);
+	CHECK_INT(s.most, 4);
+	CHECK_INT(s.asked, 30);
 }
