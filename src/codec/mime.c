@@ -13,7 +13,7 @@
 
 const struct mime_limits mime_limits_default = {.depth = 30, .parts = 1000, .fields = 1000};
 
-enum { BOUNDARY_MAX = 200 /* RFC 2046: 70; senders exceed it */, STACK_MAX = 64 };
+enum { BOUNDARY_MAX = 8192 /* RFC 2046: 70; senders exceed it */, STACK_MAX = 64 };
 
 struct open_part {
 	int index; /* in the list of parts */
@@ -60,13 +60,18 @@ struct content_fields {
 	bool has_type, has_encoding;
 };
 
+/* mbox's line before the header, and what gateways make of it. */
+static bool is_envelope(slice line)
+{
+	return slice_starts(line, S("From ")) || slice_starts(line, S(">From "));
+}
+
 static void read_fields(struct parser *p, struct mime_part *part, struct content_fields *ret)
 {
 	struct header_field f;
 	slice rest = part->header;
 	for (unsigned i = 0; i < p->limits->fields && header_next(&rest, &f); i++) {
-		if (!f.name.n && !slice_starts(f.raw, S("From ")) &&
-			!slice_starts(f.raw, S(">From ")))
+		if (!f.name.n && !is_envelope(f.raw))
 			part->defects |= MIME_BAD_HEADER;
 		if (!slice_istarts(f.name, S("Content-")))
 			continue;
@@ -120,6 +125,12 @@ static void read_type(struct parser *p, struct mime_part *part)
 
 /* ---- parts ---- */
 
+static bool has_empty_line(slice header)
+{
+	return slice_ends(header, S("\n\r\n")) || slice_ends(header, S("\n\n")) ||
+	       slice_eq(header, S("\r\n")) || slice_eq(header, S("\n"));
+}
+
 static int add_part(struct parser *p, int parent, unsigned depth, slice header)
 {
 	struct mime *m = p->m;
@@ -133,6 +144,8 @@ static int add_part(struct parser *p, int parent, unsigned depth, slice header)
 	}
 	struct mime_part *part = &m->v[m->n];
 	*part = (struct mime_part){.parent = parent, .depth = depth, .header = header};
+	if (!has_empty_line(header))
+		part->defects |= MIME_NO_HEADER;
 	read_type(p, part);
 	return (int)m->n++;
 }
@@ -204,7 +217,10 @@ static size_t line_length(slice s)
 	return n < s.n ? n + 1 : n;
 }
 
-/* Is the line a delimiter of that boundary (RFC 2046 5.1.1: blanks may follow)? */
+/*
+ * Is the line a delimiter of that boundary? Blanks may follow (RFC 2046 5.1.1). Some readers take
+ * it with a blank and anything behind it, so a part must not hide there.
+ */
 static bool is_delimiter(slice line, slice boundary, bool *ret_closing)
 {
 	slice tail = slice_skip(line, 2);
@@ -214,7 +230,7 @@ static bool is_delimiter(slice line, slice boundary, bool *ret_closing)
 	*ret_closing = slice_starts(tail, S("--"));
 	if (*ret_closing)
 		return true; /* clients do not mind what follows */
-	return slice_trim(tail).n == 0;
+	return !tail.n || tail.p[0] == ' ' || tail.p[0] == '\t' || slice_trim(tail).n == 0;
 }
 
 /* The innermost open multipart whose delimiter this is, or -1. */
@@ -229,20 +245,49 @@ static int delimited(const struct parser *p, slice line, bool *ret_closing)
 	return -1;
 }
 
+/* "Name:" at the beginning of a line. */
+static bool is_field(slice line)
+{
+	size_t i = 0;
+	while (i < line.n && line.p[i] > ' ' && line.p[i] <= '~' && line.p[i] != ':')
+		i++;
+	size_t name = slice_starts(line, S("--")) ? 0 : i; /* "--x=:1" is a delimiter */
+	while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'))
+		i++;
+	return name && i < line.n && line.p[i] == ':';
+}
+
+static bool is_continuation(slice line)
+{
+	return line.n && (line.p[0] == ' ' || line.p[0] == '\t');
+}
+
+/*
+ * The header ends at its empty line; or at a delimiter; or, where the empty line is missing, with
+ * its last field: lines that are no fields and have none behind them are text that somebody reads.
+ */
 static slice cut_header(struct parser *p)
 {
 	slice rest = p->rest;
+	const char *text = NULL; /* where the lines began that are no fields */
 	bool closing;
 	while (rest.n) {
-		size_t n = line_length(rest);
-		slice line = slice_first(rest, n);
-		if (delimited(p, line, &closing) >= 0)
+		slice line = slice_first(rest, line_length(rest));
+		if (slice_eq(line, S("\r\n")) || slice_eq(line, S("\n"))) {
+			rest = text ? rest : slice_skip(rest, line.n);
 			break;
-		rest = slice_skip(rest, n);
-		if (slice_eq(line, S("\r\n")) || slice_eq(line, S("\n")))
+		}
+		bool field = is_field(line) || (!text && is_continuation(line));
+		if (delimited(p, line, &closing) >= 0 || (!field && slice_starts(line, S("--"))))
 			break;
+		if (field)
+			text = NULL;
+		else if (!text && !(rest.p == p->rest.p && is_envelope(line)))
+			text = line.p;
+		rest = slice_skip(rest, line.n);
 	}
-	return slice_first(p->rest, p->rest.n - rest.n);
+	const char *end = text ? text : rest.p;
+	return slice_of(p->rest.p, (size_t)(end - p->rest.p));
 }
 
 static slice without_line_end(const char *from, const char *to)
@@ -255,20 +300,12 @@ static slice without_line_end(const char *from, const char *to)
 	return s;
 }
 
-static bool has_empty_line(slice header)
-{
-	return slice_ends(header, S("\n\r\n")) || slice_ends(header, S("\n\n")) ||
-	       slice_eq(header, S("\r\n")) || slice_eq(header, S("\n"));
-}
-
 static void end_leaf(struct parser *p, const char *end)
 {
 	if (p->leaf < 0)
 		return;
 	struct mime_part *part = &p->m->v[p->leaf];
 	part->body = end > p->body ? without_line_end(p->body, end) : slice_of(p->body, 0);
-	if (!has_empty_line(part->header))
-		part->defects |= MIME_NO_HEADER;
 	p->leaf = -1;
 }
 
@@ -286,6 +323,17 @@ static void end_down_to(struct parser *p, unsigned level, const char *end)
 	}
 }
 
+/* Two delimiters with nothing between them, or one at the very end: no part. */
+static void forget_empty(struct parser *p)
+{
+	struct mime_part *last = &p->m->v[p->m->n - 1];
+	if (p->leaf == (int)p->m->n - 1 && p->leaf > 0 && !last->header.n && p->nstack &&
+		p->stack[p->nstack - 1].boundary.n) {
+		p->m->n--;
+		p->leaf = -1;
+	}
+}
+
 /* False: no more parts; the last one goes on. */
 static bool at_delimiter(struct parser *p, unsigned level, bool closing, slice line)
 {
@@ -294,6 +342,8 @@ static bool at_delimiter(struct parser *p, unsigned level, bool closing, slice l
 		p->m->v[o->index].defects |= MIME_TOO_MANY;
 		return false;
 	}
+	if (p->leaf >= 0 && p->body == line.p)
+		forget_empty(p);
 	end_down_to(p, level + 1, line.p);
 	o->seen = true;
 	o->closed = closing;
@@ -322,16 +372,12 @@ static void unmask(struct mime_part *part)
 		part->multipart = false;
 }
 
-void mime_parse(slice message, const struct mime_limits *l, struct arena *a, struct mime *ret)
+static void finish(struct parser *p, const char *end)
 {
-	struct parser *p = ARENA_NEW(a, struct parser);
-	*p = (struct parser){.limits = l, .mem = a, .m = ret, .leaf = -1, .rest = message};
-	*ret = (struct mime){0};
-	if (!message.p)
-		p->rest = S("");
-	const char *end = p->rest.p + p->rest.n;
-	begin_part(p, -1);
+	struct mime *m = p->m;
 	read_lines(p);
+	if (p->leaf >= 0 && p->body == end)
+		forget_empty(p);
 	/* The end of the message is no delimiter: the last line end belongs to the body. */
 	for (unsigned i = p->nstack + 1; i-- > 0;) {
 		int index = i == p->nstack ? p->leaf : p->stack[i].index;
@@ -339,12 +385,41 @@ void mime_parse(slice message, const struct mime_limits *l, struct arena *a, str
 		if (index < 0)
 			continue;
 		end_down_to(p, i, end);
-		ret->v[index].body = slice_of(from, (size_t)(end - from));
+		m->v[index].body = slice_of(from, (size_t)(end - from));
 	}
-	for (size_t i = 0; i < ret->n; i++) {
-		unmask(&ret->v[i]);
-		ret->defects |= ret->v[i].defects;
+	for (size_t i = 0; i < m->n; i++) {
+		unmask(&m->v[i]);
+		m->defects |= m->v[i].defects;
 	}
+}
+
+void mime_parse(slice message, const struct mime_limits *l, struct arena *a, struct mime *ret)
+{
+	struct parser *p = ARENA_NEW(a, struct parser);
+	*p = (struct parser){.limits = l, .mem = a, .m = ret, .leaf = -1, .rest = message};
+	*ret = (struct mime){0};
+	if (!message.p)
+		p->rest = S("");
+	begin_part(p, -1);
+	finish(p, p->rest.p + p->rest.n);
+}
+
+void mime_parse_inside(const struct mime_part *outer, slice decoded, const struct mime_limits *l,
+	struct arena *a, struct mime *ret)
+{
+	if (!mime_is(outer, S("multipart"), S(""))) {
+		mime_parse(decoded, l, a, ret);
+		return;
+	}
+	struct parser *p = ARENA_NEW(a, struct parser);
+	*p = (struct parser){.limits = l, .mem = a, .m = ret, .leaf = -1, .rest = decoded};
+	*ret = (struct mime){0};
+	if (!decoded.p)
+		p->rest = S("");
+	add_part(p, -1, 0, outer->header);
+	ret->v[0].encoding = MIME_BINARY;
+	begin_body(p, 0);
+	finish(p, p->rest.p + p->rest.n);
 }
 
 /* ---- what callers ask ---- */

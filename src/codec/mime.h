@@ -4,8 +4,7 @@
  * says what was wrong (defects).
  *
  * Parts borrow from the message. Bodies are as transmitted; mime_decode undoes the encoding. What
- * is inside an encoded message/rfc822 is not looked into: decode it and parse the result as a
- * message.
+ * is inside an encoded message/rfc822 is not looked into: decode it and call mime_parse_inside.
  */
 #pragma once
 #include "base/buf.h"
@@ -66,6 +65,14 @@ struct mime {
 };
 
 void mime_parse(slice message, const struct mime_limits *l, struct arena *a, struct mime *ret);
+
+/*
+ * What is inside a leaf that is encoded although it may not be: a message, or a multipart whose
+ * delimiters nobody sees before it is decoded (RFC 2045 6.4 forbids it; some readers look inside).
+ * `decoded` is from mime_decode.
+ */
+void mime_parse_inside(const struct mime_part *outer, slice decoded, const struct mime_limits *l,
+	struct arena *a, struct mime *ret);
 
 /* "text", "plain" of a part's type. */
 bool mime_is(const struct mime_part *p, slice type, slice subtype); /* empty subtype: any */

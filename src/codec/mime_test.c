@@ -56,7 +56,22 @@ static const struct {
 	{"Content-Type: nonsense\n\nx", "text/plain 0 -1 x|", MIME_BAD_TYPE},
 	{"Content-Type: text/a\nContent-Type: text/b\n\nx", "text/a 0 -1 x|", MIME_TWICE},
 	{"Content-Transfer-Encoding: rot13\n\nx", "text/plain 0 -1 x|", MIME_BAD_ENCODING},
-	{"what is this\n\nx", "text/plain 0 -1 x|", MIME_BAD_HEADER},
+	/* Lines that are no fields: text when no field follows, else part of the header. */
+	{"what is this\n\nx", "text/plain 0 -1 what is this//x|", MIME_NO_HEADER},
+	{"Subject: a\nwhat is this\nmore\n\nx", "text/plain 0 -1 what is this/more//x|",
+		MIME_NO_HEADER},
+	{"Subject: a\nwhat is this\nTo: b\n\nx", "text/plain 0 -1 x|", MIME_BAD_HEADER},
+	{"From a@b Thu\nSubject: a\n\nx", "text/plain 0 -1 x|", 0},
+	/* A delimiter straight behind the header that declares it. */
+	{"Content-Type: multipart/mixed; boundary=b\n--b\nContent-Type: text/html\n\nx\n--b--\n",
+		"multipart/mixed 0 -1 |text/html 1 0 x|", MIME_NO_HEADER},
+	{"Content-Type: multipart/mixed; boundary=b\n\n--b\ntext at once\n\nx\n--b--\n",
+		"multipart/mixed 0 -1 |text/plain 1 0 text at once//x|", MIME_NO_HEADER},
+	/* Nothing between two delimiters, and nothing behind one, is no part. */
+	{"Content-Type: multipart/mixed; boundary=b\n\n--b\n--b\n\nx\n--b\n",
+		"multipart/mixed 0 -1 |text/plain 1 0 x|", MIME_UNCLOSED},
+	{"Content-Type: multipart/mixed; boundary=b\n\n--b junk\n\nx\n--b-- junk\n",
+		"multipart/mixed 0 -1 |text/plain 1 0 x|", 0},
 	/* A longer boundary is another one; blanks behind one are nothing. */
 	{"Content-Type: multipart/mixed; boundary=b\n\n--bb\n--b \t\n\n--bc\n--b--",
 		"multipart/mixed 0 -1 |text/plain 1 0 --bc|", 0},
@@ -73,6 +88,26 @@ TEST(mime_structure)
 		CHECK_STR(buf_slice(&out), slice_z(cases[i].parts));
 		CHECK_INT(m.defects, cases[i].defects);
 	}
+}
+
+TEST(mime_inside_what_is_encoded)
+{
+	static const char message[] =
+		"Content-Type: multipart/mixed; boundary=b\n"
+		"Content-Transfer-Encoding: base64\n\n"
+		"LS1iCgpvbmUKLS1iCkNvbnRlbnQtVHlwZTogdGV4dC9odG1sCgp0d28KLS1iLS0K\n";
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf out = BUF(4096);
+	AUTO(buf) struct buf decoded = BUF(4096);
+	struct mime m, inside;
+	mime_parse(S(message), &mime_limits_default, &a, &m);
+	CHECK_INT(m.n, 1);
+	CHECK_INT(m.defects, MIME_BAD_ENCODING | MIME_BOUNDARY_UNSEEN);
+	CHECK(mime_decode(&m.v[0], &decoded));
+	mime_parse_inside(&m.v[0], buf_slice(&decoded), &mime_limits_default, &a, &inside);
+	show(&out, &inside);
+	CHECK_STR(
+		buf_slice(&out), S("multipart/mixed 0 -1 |text/plain 1 0 one|text/html 1 0 two|"));
 }
 
 TEST(mime_limits_hold)
@@ -115,6 +150,11 @@ static const struct {
 	{"text/plain; junk; charset=x", "text/plain", "charset", "x", MIME_VALUE_SYNTAX},
 	{"text/plain;;;charset=x;", "text/plain", "charset", "x", 0},
 	{"(c) text (d) / (e (f)) plain", "text/plain", "charset", "", 0},
+	{"application/pdf name=\"a.pdf\"", "application/pdf", "name", "a.pdf", MIME_VALUE_SYNTAX},
+	{"\"text/plain\"; charset=x", "text/plain", "charset", "x", 0},
+	{"text/plain>; charset=x", "text/plain", "charset", "x", MIME_VALUE_SYNTAX},
+	{"attachment; filename=\"C:\\TEMP\\a \\\\ \\\"b\\\".gif\"", "attachment", "filename",
+		"C:\\TEMP\\a \\ \"b\".gif", 0},
 	{"", "", "charset", "", 0},
 };
 

@@ -45,19 +45,31 @@ static slice skip_blanks(slice s)
 	return s;
 }
 
-/* Everything up to the next ';' that stands outside quotes and comments, without either's blanks.
+/* What may stand in a type (RFC 2045 5.1), and the '/'. */
+static bool is_main(char c)
+{
+	return c > ' ' && c <= '~' && !strchr("()<>@,;:\\\"[]?=", c);
+}
+
+/*
+ * "type/subtype", "attachment": in quotes, with blanks around the '/', with comments. It ends at
+ * the first blank behind it; what follows without ';' are parameters all the same.
  */
 static slice read_main(slice *in, struct arena *a)
 {
 	char *out = arena_alloc(a, in->n + 1);
 	size_t n = 0;
 	slice s = skip_blanks(*in);
-	while (s.n && s.p[0] != ';') {
+	for (slice next; s.n && (is_main(s.p[0]) || s.p[0] == '"'); s = next) {
 		if (s.p[0] != '"')
 			out[n++] = ascii_lower(s.p[0]);
-		s = skip_blanks(slice_skip(s, 1));
+		next = slice_skip(s, 1);
+		slice behind = skip_blanks(next);
+		bool slash = (behind.n && behind.p[0] == '/') || s.p[0] == '/';
+		if (slash)
+			next = behind;
 	}
-	*in = s;
+	*in = skip_blanks(s);
 	return slice_of(out, n);
 }
 
@@ -68,7 +80,8 @@ static bool read_quoted(slice *in, struct arena *a, slice *ret)
 	char *out = arena_alloc(a, s.n + 1);
 	size_t n = 0, i = 0;
 	for (; i < s.n && s.p[i] != '"'; i++) {
-		if (s.p[i] == '\\' && i + 1 < s.n)
+		/* Other backslashes are meant: C:\TEMP\a.gif */
+		if (s.p[i] == '\\' && i + 1 < s.n && (s.p[i + 1] == '"' || s.p[i + 1] == '\\'))
 			i++;
 		else if (s.p[i] == '\r' || s.p[i] == '\n')
 			continue;
@@ -250,7 +263,7 @@ static size_t count_pieces(slice field)
 
 void mime_value_parse(slice field, struct arena *a, struct mime_value *ret)
 {
-	size_t n = 0, most = count_pieces(field);
+	size_t n = 0, most = count_pieces(field) + 1;
 	struct piece *pieces = ARENA_ARRAY(a, struct piece, most + 1);
 	*ret = (struct mime_value){.main = read_main(&field, a)};
 	while (field.n) {
@@ -258,7 +271,10 @@ void mime_value_parse(slice field, struct arena *a, struct mime_value *ret)
 			ret->defects |= MIME_VALUE_MANY;
 			break;
 		}
-		field = slice_skip(field, 1); /* the ';' */
+		if (field.p[0] == ';')
+			field = slice_skip(field, 1);
+		else /* only in front of the first */
+			ret->defects |= MIME_VALUE_SYNTAX;
 		pieces[n] = (struct piece){0};
 		if (read_piece(&field, a, &pieces[n], &ret->defects))
 			n++;
