@@ -87,7 +87,7 @@ ZONE = ['_dmarc.author.test TXT v=DMARC1; p=reject; sp=quarantine; np=none; fo=1
 
 def config(zone, sink, *more):
     return ['[dns]', 'mode = forward', f'servers = 127.0.0.1@{zone.port}', '[delivery]', f'port = {sink.port}',
-            '[reports]', 'org_name = Post & Söhne', 'contact = https://post.test/<reports>', *more]
+            '[source "local"]', 'dmarc = yes', '[reports]', 'org_name = Post & Söhne', 'contact = https://post.test/<reports>', *more]
 
 
 class Setup:
@@ -299,6 +299,38 @@ def tls():
             raise AssertionError(name)
 
 
+def failure():
+    """A failure report about one message: who asked gets it, redacted, at most so many an hour; by default nobody does."""
+    lines = ['_dmarc.told.test TXT v=DMARC1; p=none; fo=1; ruf=mailto:ruf@told.test', 'told.test A 127.0.0.1', 'told.test MX 10 mx.author.test']
+    ZONE.extend(lines)
+    try:
+        with Setup('failure = yes', 'failures_per_hour = 2', 'from = reports@post.test') as s:
+            for n in range(4):
+                s.send('x@other.test', 'told.test', 'To: secret@local.test\r\n\r\nsecret text')
+                if n == 1:
+                    mail = s.sink.wait(2)
+            m = mail[0]
+            check('content type', (m.get_content_type(), m.get_param('report-type')), ('multipart/report', 'feedback-report'))
+            check('to', m['To'].addresses[0].addr_spec, 'ruf@told.test')
+            report = [p for p in m.walk() if p.get_content_type() == 'message/feedback-report'][0].get_payload()
+            fields = email.message_from_string(report.as_string() if hasattr(report, 'as_string') else str(report[0]))
+            check('fields', {k: fields[k] for k in ('Feedback-Type', 'Auth-Failure', 'Source-IP', 'Reported-Domain', 'Delivery-Result',
+                                                    'Original-Mail-From', 'Identity-Alignment')},
+                  {'Feedback-Type': 'auth-failure', 'Auth-Failure': 'dmarc', 'Source-IP': '127.0.0.1', 'Reported-Domain': 'told.test',
+                   'Delivery-Result': 'delivered', 'Original-Mail-From': '<x@other.test>', 'Identity-Alignment': 'none'})
+            check('results', 'dmarc=fail' in fields['Authentication-Results'], True)
+            check('nothing secret', b'secret' in s.sink.mail[0][2] or b'bob' in s.sink.mail[0][2], False)
+            check('its author', 'From: a@told.test' in m.as_string(), True)
+            time.sleep(2)
+            check('as many as allowed', len(s.sink.mail), 2)
+        with Setup() as s:
+            s.send('x@other.test', 'told.test')
+            time.sleep(2)
+            check('off by default', len(s.sink.mail), 0)
+    finally:
+        del ZONE[-len(lines):]
+
+
 def crash():
     """Killed at any point while it sends reports, each report is queued exactly once."""
     with Setup() as s:
@@ -327,7 +359,7 @@ def crash():
         check('different reports', len(set(ids)), 3)
 
 
-CASES = [aggregate, elsewhere, switched_off, tls, crash]
+CASES = [aggregate, elsewhere, switched_off, tls, failure, crash]
 
 
 def main():

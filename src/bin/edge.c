@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "bin/callout.h"
 #include "bin/edge_door.h"
+#include "bin/edge_failure.h"
 #include "bin/edge_verify.h"
 #include "bin/keys_client.h"
 #include "codec/charset.h"
@@ -201,16 +202,22 @@ static void judge_space(struct edge *e, const struct space *s)
 	e->free_bytes = s->free_bytes;
 }
 
+/* In a coroutine. */
+static void look_at_space(struct edge *e)
+{
+	AUTO(arena) struct arena a = {0};
+	struct space s = {.path = arena_strz(&a, arena_printf(&a, "%.*s/blob",
+							 SFMT(e->config->server->data)))};
+	pool_call(look, &s);
+	judge_space(e, &s);
+}
+
 static void watch_space(void *arg)
 {
 	struct edge *e = arg;
 	struct err err;
-	struct space s = {.path = arena_strz(&e->mem, arena_printf(&e->mem, "%.*s/blob",
-							      SFMT(e->config->server->data)))};
-	do {
-		pool_call(look, &s);
-		judge_space(e, &s);
-	} while (co_sleep(instant_in(DISK_EVERY_MS * MSEC), &err) == 0);
+	while (co_sleep(instant_in(DISK_EVERY_MS * MSEC), &err) == 0)
+		look_at_space(e);
 }
 
 /* Refusals that were gathered go to the trace when their hour is over. */
@@ -322,10 +329,12 @@ static int edge_open(struct role_env *env, struct err *err)
 							  : e->config->hostname;
 	e->quota = edge_quota_new(e->config->server->data);
 	e->reports = report_counter_new(e->config->server->data);
+	e->failures = edge_failures_new(e);
 	e->kv = kv_open(e->config->server->data, (uint64_t)e->config->kv->size);
 	if (edge_door_open(e, err) < 0)
 		return -1;
 	co_go("edge.brake", release_brake, e);
+	look_at_space(e); /* before the first session asks */
 	co_go("edge.disk", watch_space, e);
 	start_accepting(e);
 	return 0;
@@ -386,6 +395,7 @@ static void edge_stop(void *arg, enum proc_stop how, instant deadline)
 	group_join(&e->acceptors);
 	log_info(NULL, "edge.draining", F("sessions", e->sessions.n));
 	let_sessions_end(e);
+	edge_failures_stop(e->failures);
 	if (e->door)
 		edge_brake_flush(e->door->brake, true);
 	if (e->queue)
@@ -404,6 +414,7 @@ static void edge_close(struct role_env *env)
 	callout_free(e->callout);
 	edge_quota_free(e->quota);
 	report_counter_free(e->reports);
+	edge_failures_free(e->failures);
 	dns_close(e->dns);
 	commit_free(e->queue);
 	commit_free(e->trace);

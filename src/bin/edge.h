@@ -20,6 +20,7 @@ struct link;
 struct callout;
 struct edge_quota;
 struct report_counter;
+struct edge_failures;
 struct edge_verify;
 struct edge_door;
 struct door_visit;
@@ -52,6 +53,7 @@ struct edge {
 	struct callout *callout;
 	struct edge_quota *quota;
 	struct report_counter *reports;
+	struct edge_failures *failures; /* edge_failure.h */
 	struct kv *kv;
 	struct edge_door *door; /* edge_door.h */
 	/* Free space, looked at now and then. */
@@ -115,6 +117,9 @@ void edge_refused(void *arg, const struct smtpd_refused *r);
 
 /* What each line of the session's log begins with. */
 void edge_log_client(struct edge_session *s, const char *ip);
+
+/* Tells the queue process about a message that is stored. */
+void edge_hand_off(struct edge *e, const struct queue_msg *m);
 
 /* Is this address in one of the networks? */
 bool edge_in_nets(const struct conf_nets *nets, const struct net_addr *a);

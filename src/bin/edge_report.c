@@ -6,6 +6,7 @@
 #include "bin/edge_report.h"
 
 #include "base/mem.h"
+#include "bin/edge_failure.h"
 #include "bin/edge_verify.h"
 #include "codec/address.h"
 #include "store/report.h"
@@ -49,8 +50,8 @@ static void add_signatures(const struct edge_verified *f, struct dmarc_stat *s)
 	for (size_t i = 0; i < f->dkim.n && s->ndkim < REPORT_DKIM_MAX; i++) {
 		const struct dkim_result *r = &f->dkim.v[i];
 		if (r->field.domain.n)
-			s->dkim[s->ndkim++] = (struct report_dkim){
-				r->field.domain, r->field.selector, r->result};
+			s->dkim[s->ndkim++] =
+				(struct report_dkim){r->field.domain, r->field.selector, r->result};
 	}
 }
 
@@ -87,6 +88,8 @@ void edge_report(
 	bool put_off = refused && refused->code < 500;
 	if (!f || !f->dmarc.record || put_off)
 		return;
-	if (f->dmarc.result == AUTH_PASS || f->dmarc.result == AUTH_FAIL)
-		count(s, m, f);
+	if (f->dmarc.result != AUTH_PASS && f->dmarc.result != AUTH_FAIL)
+		return;
+	count(s, m, f);
+	edge_failure(s, m, f, refused != NULL);
 }

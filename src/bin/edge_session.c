@@ -200,7 +200,7 @@ static int add_message(struct sql *db, void *arg, struct err *e)
 }
 
 /* Losing this word is harmless: the queue process also looks into its database. */
-static void hand_off(struct edge *e, const struct queue_msg *m)
+void edge_hand_off(struct edge *e, const struct queue_msg *m)
 {
 	AUTO(buf) struct buf datagram = BUF(HANDOFF_MAX);
 	handoff_encode(&datagram, m);
@@ -224,7 +224,7 @@ static int op_accept(void *arg, struct queue_msg *m, struct smtpd_refusal *no)
 		log_error(&s->log, "smtp.store", F("error", &no->err));
 		return -1;
 	}
-	hand_off(e, m);
+	edge_hand_off(e, m);
 	edge_door_sent(s, m);
 	edge_door_message_was(s, DOOR_STORED);
 	metric_observe(&accept_seconds, (uint64_t)(instant_now() - began));

@@ -213,6 +213,7 @@ int edge_verify_header(
 	};
 	slice header = arena_dup(&v->msg, h->block); /* the session's goes when it is stored */
 	v->found.forged = forged;
+	v->found.header = header;
 	v->found.list_id = first_text(header, S("List-Id"), &v->msg);
 	dmarc_from(header, &v->msg, &v->found.from);
 	v->hashes = body_hashes_new(&v->msg);

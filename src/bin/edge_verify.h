@@ -56,6 +56,7 @@ struct edge_verified {
 	slice *domains; /* d= of the signatures that passed, each once */
 	size_t ndomains;
 	struct arc_result arc;
+	slice header; /* as it came */
 	struct dmarc_from from;
 	struct dmarc_result dmarc;
 	slice from_domain; /* the one that DMARC judged, else the first of From:; may be empty */

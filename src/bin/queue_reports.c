@@ -10,15 +10,13 @@
 #include "bin/queue_reports.h"
 
 #include "base/mem.h"
-#include "bin/keys_client.h"
 #include "bin/queue.h"
-#include "codec/header.h"
 #include "mail/report.h"
 #include "mail/report_conf.h"
+#include "mail/sign.h"
 #include "run/log.h"
 #include "run/metrics.h"
 #include "run/pool.h"
-#include "senderauth/dkim.h"
 #include "store/trace.h"
 
 METRIC_COUNTER(queued_dmarc, "posthouse_reports_queued_total", "kind=\"dmarc\"", "Reports queued.");
@@ -153,40 +151,6 @@ static int do_look(struct job *j, struct err *e)
 
 /* ---- one message ---- */
 
-static void sender_of(const struct queue_settings *s, struct arena *a, struct report_sender *ret)
-{
-	const struct config *c = &s->config;
-	const struct reports_conf *r = c->reports;
-	*ret = (struct report_sender){
-		.hostname = c->hostname,
-		.org_name = r->org_name.n ? r->org_name : c->hostname,
-		.contact = r->contact,
-		.from = r->from.n ? r->from
-				  : arena_printf(a, "noreply-reports@%.*s", SFMT(c->hostname)),
-		.lifetime = REPORTS_LIFETIME_S * SECOND,
-	};
-}
-
-/* A signature of the From domain, where it has keys; a report without one still leaves. */
-static void sign(struct queue *q, slice from, slice text, struct arena *a, struct buf *out)
-{
-	struct body_hashes *b = body_hashes_new(a);
-	struct err e;
-	size_t header = header_length(text);
-	int i = dkim_sign_want(b);
-	const struct dkim_sign_how how = {.domain = slice_skip(from, slice_rindex(from, '@') + 1),
-		.now = wall_now() / SECOND};
-	if (i >= 0 && q->keys) {
-		struct signer s = keys_client_signer(q->keys);
-		body_hashes_add(b, slice_skip(text, header));
-		body_hashes_end(b);
-		if (dkim_sign(&s, &how, S(""), slice_first(text, header), body_hashes_get(b, i), a,
-			    out, &e) < 0)
-			log_warn(NULL, "reports.unsigned", F("domain", how.domain), F("error", &e));
-	}
-	body_hashes_free(b);
-}
-
 static int add(struct sql *db, void *arg, struct err *e)
 {
 	return queue_add_tx(db, arg, e);
@@ -196,15 +160,17 @@ static int add(struct sql *db, void *arg, struct err *e)
 static int send_part(struct job *j, struct err *e)
 {
 	struct queue *q = j->r->q;
-	AUTO(buf) struct buf text = BUF(REPORT_MAIL_MAX), signature = BUF(64 * 1024);
+	AUTO(buf) struct buf text = BUF(REPORT_MAIL_MAX);
 	struct queue_msg m;
+	slice signature;
 	j->text = &text;
 	j->wall = wall_now();
 	if (run(j, do_build, false, e) < 0)
 		return -1;
-	sign(q, j->sender.from, buf_slice(&text), j->a, &signature);
+	if (sign_text(&j->settings->signing, buf_slice(&text), j->wall, j->a, &signature, e) < 0)
+		return -1;
 	if (report_queue(&j->sender, &q->routes, q->blobs, j->to.address, buf_slice(&text),
-		    buf_slice(&signature), j->subject, j->message_id, j->wall, j->a, &m, e) < 0)
+		    signature, j->subject, j->message_id, j->wall, j->a, &m, e) < 0)
 		return -1;
 	j->id = m.id;
 	if (run(j, do_claim, true, e) < 0) {
@@ -321,7 +287,8 @@ static int send_window(struct job *j, struct err *e)
 	unsigned n = 0;
 	slice why = {0};
 	j->sent = j->w.sent;
-	sender_of(j->settings, j->a, &j->sender);
+	report_sender_of(
+		j->settings->config.reports, j->settings->config.hostname, j->a, &j->sender);
 	switch (find_addresses(j, v, &n, &why)) {
 	case REPORT_TO_LATER:
 		return postpone(j, S("the DNS did not answer"), e);

@@ -13,7 +13,6 @@ enum {
 	REPORTS_LOOKUP_S = 30, /* for all questions about one report's addresses */
 	REPORTS_LATER_S = 3600, /* what could not be done now is tried again after this */
 	REPORTS_GIVE_UP_S = 3 * 86400, /* since the end of its day */
-	REPORTS_LIFETIME_S = 2 * 86400, /* a report is tried to be delivered so long */
 	REPORTS_CLOSE_BATCH = 500, /* windows closed by one transaction */
 	REPORTS_EXPIRE_BATCH = 100,
 };

@@ -22,6 +22,7 @@ enum {
 	REPORT_TO_MAX = DMARC_URIS_MAX, /* addresses of one report */
 	REPORT_XML_MAX = 64 * 1024 * 1024, /* all rows of a window */
 	REPORT_PARTS_MAX = 100, /* of one window to one address */
+	REPORT_LIFETIME_S = 2 * 86400, /* a report is tried to be delivered so long */
 	REPORT_HEADERS_MAX = 32 * 1024, /* of a message that failed */
 };
 
@@ -32,6 +33,11 @@ struct report_sender {
 	slice contact; /* e-mail address or URL for questions; may be empty */
 	int64_t lifetime; /* usec it is tried */
 };
+
+struct reports_conf;
+/* By the configuration; strings of `c` and hostname are borrowed. */
+void report_sender_of(
+	const struct reports_conf *c, slice hostname, struct arena *a, struct report_sender *ret);
 
 /* ---- where to (report_to.c) ---- */
 
@@ -73,22 +79,25 @@ int report_parts_file(const struct report_parts *p, unsigned i, struct buf *out,
 /* ---- one message that failed (report_failure.c) ---- */
 
 struct report_failure {
-	slice header; /* of the message, as received */
-	slice client_ip, helo, sender; /* of the session; sender empty: null */
-	slice rcpt_domain; /* of its recipients: the local parts are not told */
+	slice header; /* of the message, as received: a part of it is told */
+	slice client_ip;
+	slice sender; /* of the envelope; empty: null */
+	slice id; /* ours, of the message: makes Message-ID and boundary */
 	int64_t arrived_at;
-	slice from_domain, policy_domain;
-	slice authres; /* value of our Authentication-Results field */
-	bool dkim_failed, spf_failed; /* as RFC 6591's auth-failure tells it */
-	slice dkim_domain, dkim_selector; /* of a signature that failed; may be empty */
-	enum dmarc_policy disposition;
-	const char *delivery; /* "delivered", "reject", "policy", "other" */
+	slice authserv_id; /* ours */
+	struct dmarc_result *result;
+	slice spf_domain;
+	enum auth_result spf;
+	const struct dmarc_dkim *dkim;
+	size_t ndkim;
+	bool refused;
 };
-/* Do the record's fo and ruf ask for one (RFC 9991 section 4, RFC 7489 section 7.3)? */
-bool report_failure_wanted(const struct dmarc_record *r, const struct dmarc_result *result,
-	enum auth_result spf, const struct dmarc_dkim *dkim, size_t ndkim);
+/* Do the record's fo and ruf ask for one (RFC 9991, RFC 7489 section 7.3)? */
+bool report_failure_wanted(const struct report_failure *f);
+/* The message: ARF (RFC 5965) of an authentication failure (RFC 6591). */
 int report_failure_build(const struct report_sender *s, const struct report_failure *f, slice to,
-	slice id, int64_t now, struct buf *out, struct arena *a, slice *ret_subject, struct err *e);
+	int64_t now, struct buf *out, struct arena *a, slice *ret_subject, slice *ret_message_id,
+	struct err *e);
 
 /* ---- into the queue (report_mail.c) ---- */
 

@@ -12,11 +12,25 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/words.h"
+#include "mail/report_conf.h"
 #include "store/trace.h"
 #include <time.h>
 #include <zlib.h>
 
 enum { TEXT_MAX = 64 * 1024, GZIP_WINDOW = 15 + 16 /* zlib: with gzip's header */ };
+
+void report_sender_of(
+	const struct reports_conf *c, slice hostname, struct arena *a, struct report_sender *ret)
+{
+	*ret = (struct report_sender){
+		.hostname = hostname,
+		.org_name = c->org_name.n ? c->org_name : hostname,
+		.contact = c->contact,
+		.from = c->from.n ? c->from
+				  : arena_printf(a, "noreply-reports@%.*s", SFMT(hostname)),
+		.lifetime = REPORT_LIFETIME_S * SECOND,
+	};
+}
 
 int report_gzip(slice in, struct buf *out, struct err *e)
 {
