@@ -24,6 +24,7 @@ static const struct word {
 	{"iprev", "反查"},
 	{"forged", "冒充"},
 	{"signals", "信号"},
+	{"door", "来访判定"},
 	{"signed", "签名"},
 	{"forwarded", "转发"},
 	{"queued", "入队"},

@@ -112,8 +112,8 @@ int dnsbls_check(const struct conf *conf, struct err *e)
 		const struct dnsbl_conf *v = conf_nth(conf, &dnsbl_section, i, &name);
 		if (v->mirror.n && !conf_named(conf, &mirror_section, v->mirror))
 			return err_set(e, ERR_PERM,
-				"[dnsbl \"%.*s\"] mirror: there is no [mirror \"%.*s\"]", SFMT(name),
-				SFMT(v->mirror));
+				"[dnsbl \"%.*s\"] mirror: there is no [mirror \"%.*s\"]",
+				SFMT(name), SFMT(v->mirror));
 	}
 	if (conf_count(conf, &dnsbl_section) > DNSBL_LISTS_MAX)
 		return err_set(e, ERR_LIMIT, "more than %d [dnsbl] sections", DNSBL_LISTS_MAX);

@@ -208,7 +208,8 @@ static const struct conf_key keys[] = {
 	LIMIT(offences_per_hour,
 		"Connections in the last hour that were no mail traffic or broke its order: HTTP "
 		"and "
-		"other protocols, talking before the greeting, not waiting, harvesting, or cut off for "
+		"other protocols, talking before the greeting, not waiting, harvesting, or cut off "
+		"for "
 		"too many mistakes.",
 		"最近一小时中非邮件或违反次序的连接数：HTTP "
 		"等其他协议、抢先说话、不等应答、探测地址、因错误过多被断开。"),
