@@ -208,8 +208,9 @@ static void signal_dmarc(struct edge_verify *v)
 	case AUTH_PASS:
 		add(v, SIGNAL_DMARC_PASS, f->from_domain);
 		break;
-	case AUTH_TEMPERROR:
-		add(v, SIGNAL_DMARC_TEMPERROR, f->from_domain);
+	case AUTH_TEMPERROR: /* anyone can name a key below the domain that is never answered */
+		add(v, f->dmarc.policy == DMARC_NONE ? SIGNAL_DMARC_TEMPERROR : SIGNAL_DMARC_UNSURE,
+			f->from_domain);
 		break;
 	case AUTH_PERMERROR:
 		add(v, SIGNAL_DMARC_PERMERROR, f->dmarc.reason);

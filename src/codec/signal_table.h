@@ -26,6 +26,7 @@ SIGNAL(DMARC_QUARANTINE, "dmarc-quarantine", SIGNAL_DATA, 4.0, "the domain in Fr
 SIGNAL(DMARC_REJECT, "dmarc-reject", SIGNAL_DATA, 7.0, "the domain in From: does not stand behind the message and wants it refused (DMARC)", "发件人域未确认该邮件，要求拒收（DMARC）")
 SIGNAL(DMARC_NONE, "dmarc-none", SIGNAL_DATA, 0.1, "the domain in From: has no policy (no DMARC)", "发件人域没有策略（无 DMARC）")
 SIGNAL(DMARC_TEMPERROR, "dmarc-temperror", SIGNAL_DATA, 0.0, "the policy of the domain in From: could not be looked up (DMARC)", "暂时无法查询发件人域的策略（DMARC）")
+SIGNAL(DMARC_UNSURE, "dmarc-unsure", SIGNAL_DATA, 1.5, "the domain in From: wants unproven mail kept out, and what would prove this one could not be looked up (DMARC)", "发件人域要求拦截未经证实的邮件，而该邮件的证明暂时无法查询（DMARC）")
 SIGNAL(DMARC_PERMERROR, "dmarc-permerror", SIGNAL_DATA, 0.8, "From: or the policy of its domain is broken (DMARC)", "From: 或其域的策略有错误（DMARC）")
 SIGNAL(FORGED_RESULTS, "forged-results", SIGNAL_DATA, 2.0, "the message came with authentication results in our name", "邮件带有冒充我方的认证结果")
 /* Callers (defence/door) */
