@@ -271,6 +271,25 @@ def switched_off():
         check('reports', len(s.sink.mail), 0)
 
 
+def signed():
+    """A report of a domain with keys is signed; python3-dkim verifies it."""
+    try:
+        import dkim
+    except ImportError:
+        print('   python3-dkim is not here: skipped')
+        return
+    with Setup('from = reports@local.test') as s:
+        s.p.cli('dkim', 'add', 'local.test')
+        s.send('x@author.test', 'author.test')
+        s.wait_counted('author.test', 1)
+        s.p.cli('report', 'send-now')
+        s.sink.wait(1)
+        text = s.sink.mail[0][2]
+        records = {k['name'].rstrip('.') + '.': k['value'].encode() for k in s.p.json('dkim', 'list', 'local.test')['keys']}
+        check('signatures', text.count(b'DKIM-Signature:') >= 1, True)
+        check('it verifies', dkim.verify(text, dnsfunc=lambda name, timeout=5: records.get(name.decode() if isinstance(name, bytes) else name)), True)
+
+
 def tls():
     """Sessions to a domain that wants TLS reports are told to it as JSON."""
     with Setup() as s:
@@ -359,7 +378,7 @@ def crash():
         check('different reports', len(set(ids)), 3)
 
 
-CASES = [aggregate, elsewhere, switched_off, tls, failure, crash]
+CASES = [aggregate, elsewhere, switched_off, signed, tls, failure, crash]
 
 
 def main():
