@@ -23,7 +23,29 @@ static size_t occurs(slice block, slice name, unsigned summarized)
 
 enum from_verdict { FROM_OK, FROM_NOBODY, FROM_FOREIGN, FROM_REFUSED /* failed already */ };
 
-static enum from_verdict check_addresses(struct smtpd_session *s, slice value)
+static slice domain_of(slice address)
+{
+	return slice_skip(address, slice_rindex(address, '@') + 1);
+}
+
+static bool at_or_below(slice name, slice domain)
+{
+	return slice_iends(name, domain) &&
+	       (name.n == domain.n || name.p[name.n - domain.n - 1] == '.');
+}
+
+/* Of the login's domain, above or below it: there SPF and DKIM vouch for what this user sends. */
+static bool is_house(struct smtpd_session *s, slice address)
+{
+	slice ours = domain_of(s->client.login), theirs = domain_of(address);
+	slice a, b;
+	if (!domain_to_ascii(ours, &s->tx.mem, &a) || !domain_to_ascii(theirs, &s->tx.mem, &b))
+		return true;
+	return at_or_below(a, b) || at_or_below(b, a);
+}
+
+/* house: addresses elsewhere are not looked at. */
+static enum from_verdict check_addresses(struct smtpd_session *s, slice value, bool house)
 {
 	struct header_address *v;
 	size_t n = header_addresses(value, &s->tx.mem, &v), named = 0;
@@ -34,6 +56,10 @@ static enum from_verdict check_addresses(struct smtpd_session *s, slice value)
 		bool may = false;
 		if (!v[i].address.n)
 			continue;
+		if (house && !is_house(s, v[i].address)) {
+			named++;
+			continue;
+		}
 		if (s->ops->may_send_as(s->arg, s->client.login, v[i].address, &may, &no.err) < 0) {
 			no.err.kind = ERR_TEMP;
 			smtpd_fail(s, &no);
@@ -52,23 +78,31 @@ static enum from_verdict check_addresses(struct smtpd_session *s, slice value)
 	return FROM_OK;
 }
 
-/* Who speaks in this message: the last one to resend it, else From: (RFC 5322 3.6.6). */
-static enum from_verdict check_from(struct smtpd_session *s, slice block)
+static enum from_verdict check_all(struct smtpd_session *s, slice block, bool house)
 {
 	struct header_field f;
-	if (s->tx.summary.resent && header_find(block, S("Resent-From"), 0, &f)) {
-		enum from_verdict v = check_addresses(s, f.value);
-		if (v != FROM_NOBODY)
-			return v;
-	}
 	for (size_t i = 0; header_find(block, S("From"), i, &f); i++) {
 		if (i >= FROM_CHECKED_MAX)
 			return FROM_FOREIGN;
-		enum from_verdict v = check_addresses(s, f.value);
+		enum from_verdict v = check_addresses(s, f.value, house);
 		if (v != FROM_OK && v != FROM_NOBODY)
 			return v;
 	}
 	return FROM_OK;
+}
+
+/* Who speaks in this message: the last one to resend it, else From: (RFC 5322 3.6.6). Resent mail
+ * may be of strangers, but not of others in the house: anybody can write such a field, and nobody
+ * is shown it. */
+static enum from_verdict check_from(struct smtpd_session *s, slice block)
+{
+	struct header_field f;
+	if (s->tx.summary.resent && header_find(block, S("Resent-From"), 0, &f)) {
+		enum from_verdict v = check_addresses(s, f.value, false);
+		if (v != FROM_NOBODY)
+			return v == FROM_OK ? check_all(s, block, true) : v;
+	}
+	return check_all(s, block, false);
 }
 
 /* Returns whether Sender: is to be replaced. */

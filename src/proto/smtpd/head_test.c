@@ -162,6 +162,26 @@ TEST(from_belongs_to_the_login)
 			LOGGED_IN REST
 			"Resent-From: bob@example.com\r\nFrom: alice@example.com\r\n\r\nx\r\n" END,
 			"550 5.7.1 The From:", NULL, {NULL}, {NULL}},
+		/* Others of the house are not resent: their mail would look authentic. */
+		{SUBMISSION, NULL,
+			LOGGED_IN REST
+			"Resent-From: alice@example.com\r\nFrom: bob@example.com\r\n\r\nx\r\n" END,
+			"550 5.7.1 The From:", NULL, {NULL}, {NULL}},
+		{SUBMISSION, NULL,
+			LOGGED_IN REST "Resent-From: alice@example.com\r\n"
+				       "From: carol@x.test, bob@sub.EXAMPLE.com\r\n\r\nx\r\n" END,
+			"550 5.7.1 The From:", NULL, {NULL}, {NULL}},
+		{SUBMISSION, NULL,
+			LOGGED_IN REST "Resent-From: alice@example.com\r\nFrom: "
+				       "sales@example.com\r\n\r\nx\r\n" END,
+			"250 2.0.0 Kept as",
+			REST
+			"Resent-From: alice@example.com\r\nFrom: sales@example.com\r\n\r\nx\r\n",
+			{NULL}, {NULL}},
+		/* Two where others may read the second. */
+		{SUBMISSION, NULL,
+			LOGGED_IN REST "From: alice@example.com bob@example.com\r\n\r\nx\r\n" END,
+			"550 5.7.1 The From:", NULL, {NULL}, {NULL}},
 		/* Resent-From: that names nobody, and what other readers may take for From:. */
 		{SUBMISSION, NULL,
 			LOGGED_IN REST "Resent-From:\r\nFrom: bob@example.com\r\n\r\nx\r\n" END,
