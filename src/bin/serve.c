@@ -75,7 +75,8 @@ int reload_command(struct cli *cli, int argc, char **argv)
 	if (no_arguments(argc, argv) < 0)
 		return CLI_USAGE;
 	int r = call(cli, S("reload"), &reply, &e);
-	fwrite(reply.p, 1, reply.n, r < 0 ? stderr : stdout);
+	if (reply.n)
+		fwrite(reply.p, 1, reply.n, r < 0 ? stderr : stdout);
 	if (r == 0) {
 		puts(T("The new configuration is in service.", "新配置已生效。"));
 		return CLI_OK;

@@ -181,9 +181,13 @@ int srs_forward(const struct srs *s, slice sender, slice domain, int64_t now, st
 		return err_set(e, ERR_LIMIT, "sender cannot be rewritten");
 	switch (kind_of(local, &rest)) {
 	case 0:
-		return forward_again(s, from, rest, here, a, ret, e);
-	case 1: /* the first host gets it straight: we stand in the place of the one before us */
-		if (read_srs1(slice_skip(rest, 1), &hash, &first, &rest))
+		if (rest.n > 1)
+			return forward_again(s, from, rest, here, a, ret, e);
+		return forward_first(s, local, from, here, now, a, ret, e);
+	case 1: /* the first host gets it straight, if that is one: we stand in the place of the one
+		 * before us */
+		if (read_srs1(slice_skip(rest, 1), &hash, &first, &rest) &&
+			join(arena_printf(a, "SRS0%.*s", SFMT(rest)), first, a, &hash, e) == 0)
 			return forward_again(s, first, rest, here, a, ret, e);
 		return forward_first(s, local, from, here, now, a, ret, e);
 	default:
@@ -200,7 +204,7 @@ static int reverse_first(
 	if (!slice_cut(&body, '=', &hash) || !body.p)
 		return err_set(e, ERR_DENIED, "not a sender that was rewritten here");
 	slice hashed = arena_printf(a, "srs0=%.*s", SFMT(body));
-	if (!slice_cut(&body, '=', &day) || !slice_cut(&body, '=', &domain) || !body.n)
+	if (!slice_cut(&body, '=', &day) || !slice_cut(&body, '=', &domain) || !body.p)
 		return err_set(e, ERR_DENIED, "not a sender that was rewritten here");
 	if (check_hash(s, hash, hashed, e) < 0 || check_day(s, day, now, e) < 0)
 		return -1;

@@ -53,7 +53,7 @@ TEST(srs_there_and_back)
 {
 	static const char *const senders[] = {"alice@example.net", "Alice.B+tag@sub.example.net",
 		"a=b=c@example.net", "\"odd local\"@example.net", "\"at@sign\"@example.net",
-		"srs0@example.net", "SRS0x=y@example.net", "x@[192.0.2.1]",
+		"srs0@example.net", "SRS0x=y@example.net", "x=SRS0=@example.net", "x@[192.0.2.1]",
 		"\xe7\x94\xa8\xe6\x88\xb7@xn--fsqu00a.xn--0zwm56d"};
 	struct house ours = {.secret = "ours"};
 	for (size_t i = 0; i < sizeof senders / sizeof *senders; i++) {
@@ -155,6 +155,14 @@ TEST(srs_chain_of_houses)
 	CHECK_INT(reverse(&first, back, NOW, &a, &back), 0);
 	CHECK_STR(back, S("alice@example.net"));
 	CHECK_INT(reverse(&second, three, NOW, &a, &back), ERR_DENIED);
+	/* What only looks like one is an address like any other. */
+	static const char *const odd[] = {"SRS0=@first.example",
+		"SRS1=AAAAAA=f*rst==HHH=TT=x.org=u@first.example", "SRS1=x@first.example"};
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		slice there = forward(&second, slice_z(odd[i]), S("second.example"), &a);
+		CHECK_INT(reverse(&second, there, NOW, &a, &back), 0);
+		CHECK_STR(back, slice_z(odd[i]));
+	}
 	/* The separator of another system's SRS0 is kept. */
 	slice plus = forward(
 		&second, S("SRS0+Hh=TT=example.net=bob@first.example"), S("second.example"), &a);
