@@ -5,7 +5,7 @@
 
 bot      eight addresses: other protocols, talking first, false names, forged senders, junk recipients
 slow     one address that wants two hundred connections and says a byte now and then
-harvest  one address that asks for recipients from a dictionary, connection after connection
+harvest  one address that asks for recipients from a dictionary, on six connections at a time
 partner  known by configuration: six messages a second over TLS
 stranger not known at all, but in order: a message every four seconds over TLS
 
@@ -192,8 +192,8 @@ def slow(port, until, count):
         s.__exit__()
 
 
-def harvest(port, until, count):
-    tried = 0
+def harvest(port, until, count, first):
+    tried = first
     while time.monotonic() < until:
         count.add('attempts')
         try:
@@ -263,8 +263,8 @@ def run(p, seconds):
     counts = {name: Count() for name in ('bot', 'slow', 'harvest', 'partner', 'stranger')}
     times = {'partner': [], 'stranger': []}
     jobs = [threading.Thread(target=bot, args=(ip, port, until, counts['bot'])) for ip in BOTS]
+    jobs += [threading.Thread(target=harvest, args=(port, until, counts['harvest'], 10000 * i)) for i in range(6)]
     jobs += [threading.Thread(target=slow, args=(port, until, counts['slow'])),
-             threading.Thread(target=harvest, args=(port, until, counts['harvest'])),
              threading.Thread(target=honest, args=(PARTNER, 'mail.partner.test', port, until, 1 / 6, counts['partner'], times['partner'])),
              threading.Thread(target=honest, args=(STRANGER, 'mail.stranger.test', port, until, 4, counts['stranger'], times['stranger']))]
     for j in jobs:

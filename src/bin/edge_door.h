@@ -40,6 +40,8 @@ int edge_door_mail(
 	struct edge_session *s, const struct smtpd_ask_mail *m, struct smtpd_refusal *no);
 int edge_door_rcpt(
 	struct edge_session *s, const struct smtpd_ask_rcpt *r, struct smtpd_refusal *no);
+/* It exists. -1: a doubtful caller has to come again. */
+int edge_door_greylist(struct edge_session *s, struct smtpd_refusal *no);
 void edge_door_rcpt_was(struct edge_session *s, bool taken, const struct smtpd_refusal *no);
 void edge_door_header(struct edge_session *s, const struct smtpd_header *h);
 int edge_door_verdict(struct edge_session *s, struct smtpd_verdict *v, struct smtpd_refusal *no);

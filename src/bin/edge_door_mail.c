@@ -51,6 +51,15 @@ int edge_door_rcpt(struct edge_session *s, const struct smtpd_ask_rcpt *r, struc
 	return edge_door_obey(s, &v, no);
 }
 
+int edge_door_greylist(struct edge_session *s, struct smtpd_refusal *no)
+{
+	struct door_verdict v;
+	if (!s->visit)
+		return 0;
+	door_greylist(s->visit, &v);
+	return edge_door_obey(s, &v, no);
+}
+
 void edge_door_rcpt_was(struct edge_session *s, bool taken, const struct smtpd_refusal *no)
 {
 	bool unknown =

@@ -126,7 +126,10 @@ static int op_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a,
 	if (edge_verify_rcpt(s, r->address, no) < 0 || edge_door_rcpt(s, r, no) < 0)
 		return -1;
 	int got = edge_rcpt(s, r, a, ret, no);
-	edge_door_rcpt_was(s, got == 0 && (!ret->foreign || r->may_relay), no);
+	bool takes = got == 0 && (!ret->foreign || r->may_relay);
+	if (takes && edge_door_greylist(s, no) < 0)
+		got = -1;
+	edge_door_rcpt_was(s, takes && got == 0, no);
 	return got;
 }
 

@@ -9,6 +9,7 @@
  *	door_login      a login succeeded or failed
  *	door_mail       MAIL; waits for the lookups; then edge_verify asks SPF and adds its signals
  *	door_rcpt       RCPT; the scores decide here, so that the trace knows both ends
+ *	door_greylist   the recipient exists; greylisting of the doubtful
  *	door_rcpt_was   what became of it: good, or no such user
  *	door_data       the message is there, with what its signatures say
  *	door_message_was	what became of it
@@ -138,6 +139,8 @@ struct door_rcpt {
 	const struct door_evidence *evidence; /* SPF, or NULL */
 };
 void door_rcpt(struct door_visit *v, const struct door_rcpt *r, struct door_verdict *ret);
+/* The recipient exists: must a doubtful caller come again for it? */
+void door_greylist(struct door_visit *v, struct door_verdict *ret);
 enum door_fate { DOOR_GOOD, DOOR_NO_SUCH_USER, DOOR_OTHER };
 void door_rcpt_was(struct door_visit *v, enum door_fate fate);
 

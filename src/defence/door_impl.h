@@ -40,6 +40,7 @@ struct door_message {
 	unsigned first_signal; /* those before are the connection's */
 	bool known; /* an allow entry or an answer to our mail: scores do not count */
 	bool waiting; /* would be so once the sender is proven */
+	bool doubtful; /* the recipient at hand is to be greylisted */
 	bool greylisted; /* asked, and passed */
 	bool open;
 	/* What was proven, for what is learnt from the message. */

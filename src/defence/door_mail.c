@@ -222,25 +222,6 @@ struct greylist_facts greylist_facts_of(const struct door_visit *v, slice rcpt)
 				     : doubt};
 }
 
-static bool must_wait(struct door_visit *v, slice rcpt, double score, struct door_verdict *ret)
-{
-	struct greylist *g = v->door->c.greylist;
-	struct greylist_answer answer;
-	if (!g || !visit_checks(v, CHECK_GREYLIST) || v->m->greylisted ||
-		score < v->source->thresholds[DOOR_GREYLIST])
-		return false;
-	struct greylist_facts f = greylist_facts_of(v, rcpt);
-	greylist_ask(g, &f, &answer);
-	if (answer.pass) {
-		v->m->greylisted = true;
-		return false;
-	}
-	verdict_set(ret, STAGE_AT_RCPT, DOOR_GREYLIST, WHY_GREYLIST,
-		"greylisted (%s, try %u, %lld s to wait)", greylist_why_name(answer.why),
-		answer.tries, (long long)(answer.wait / SECOND));
-	return true;
-}
-
 /* The strongest signals by name, for the peer's administrator. */
 static void tell(const struct signals *s, struct door_verdict *ret)
 {
@@ -270,8 +251,8 @@ void judge_score(struct door_visit *v, enum door_stage stage, struct door_verdic
 		tell(v->signals, ret);
 		return;
 	}
-	if (stage == STAGE_AT_RCPT && must_wait(v, v->m->rcpt, score, ret))
-		return;
+	if (stage == STAGE_AT_RCPT)
+		v->m->doubtful = score >= at[DOOR_GREYLIST];
 	if (score >= at[DOOR_SLOW])
 		verdict_slow(v, ret);
 	if (score >= at[DOOR_MARK]) {
@@ -306,16 +287,41 @@ static void judge_rcpt(struct door_visit *v, const struct door_rcpt *r, struct d
 		judge_score(v, STAGE_AT_RCPT, ret);
 }
 
-void door_rcpt(struct door_visit *v, const struct door_rcpt *r, struct door_verdict *ret)
+/* Who goes on asking although he is put off each time is cut off. */
+static void count_put_off(struct door_visit *v, struct door_verdict *ret)
 {
-	verdict_none(ret);
-	must(v->m && v->m->open);
-	judge_rcpt(v, r, ret);
 	if (!door_refuses(ret) || v->login.n || ++v->put_off <= DOOR_PUT_OFF_MAX)
 		return;
 	ret->action = DOOR_DROP;
 	ret->code = 421;
 	ret->status[0] = '4';
+}
+
+void door_rcpt(struct door_visit *v, const struct door_rcpt *r, struct door_verdict *ret)
+{
+	verdict_none(ret);
+	must(v->m && v->m->open);
+	v->m->doubtful = false;
+	judge_rcpt(v, r, ret);
+	count_put_off(v, ret);
+}
+
+void door_greylist(struct door_visit *v, struct door_verdict *ret)
+{
+	struct door_message *m = v->m;
+	struct greylist_answer answer;
+	verdict_none(ret);
+	if (!m->doubtful || m->greylisted || !v->door->c.greylist ||
+		!visit_checks(v, CHECK_GREYLIST))
+		return;
+	struct greylist_facts f = greylist_facts_of(v, m->rcpt);
+	greylist_ask(v->door->c.greylist, &f, &answer);
+	m->greylisted = answer.pass;
+	if (!answer.pass)
+		verdict_set(ret, STAGE_AT_RCPT, DOOR_GREYLIST, WHY_GREYLIST,
+			"greylisted (%s, try %u, %lld s to wait)", greylist_why_name(answer.why),
+			answer.tries, (long long)(answer.wait / SECOND));
+	count_put_off(v, ret);
 }
 
 void door_rcpt_was(struct door_visit *v, enum door_fate fate)
