@@ -86,6 +86,7 @@ struct dkim_sign_how {
 /* Registers the digest that signing needs. */
 int dkim_sign_want(struct body_hashes *b);
 /* Appends one DKIM-Signature line for each key that signs for the domain (none: nothing), to be put
- * on top of `before` (fields that we add ourselves) and the header. -1: no key could be used. */
+ * on top of `before` (fields that we add ourselves) and the header. -1, nothing appended: no key
+ * could be used, or one of them only later (ERR_TEMP, ERR_TIMEOUT, ERR_CLOSED). */
 int dkim_sign(const struct signer *s, const struct dkim_sign_how *how, slice before, slice header,
 	slice body_digest, struct arena *a, struct buf *out, struct err *e);

@@ -122,13 +122,26 @@ static int sign_with(
 	return 0;
 }
 
-/* Lines of all keys; those that cannot sign now are left out unless no other can. */
+static bool may_work_later(const struct err *e)
+{
+	return e->kind == ERR_TEMP || e->kind == ERR_TIMEOUT || e->kind == ERR_CLOSED;
+}
+
+/* Lines of all keys. One that cannot sign at all is left out unless no other can; but not one that
+ * is out of reach for a moment: to most receivers a message with the Ed25519 line alone is unsigned
+ * (RFC 8463 5). */
 static int sign_by_all(
 	struct signing *s, const struct signer_key *keys, size_t n, struct buf *out, struct err *e)
 {
-	size_t made = 0;
-	for (size_t i = 0; i < n; i++)
-		made += sign_with(s, &keys[i], out, e) == 0;
+	size_t made = 0, before = out->n;
+	for (size_t i = 0; i < n; i++) {
+		if (sign_with(s, &keys[i], out, e) == 0) {
+			made++;
+		} else if (may_work_later(e)) {
+			out->n = before;
+			return -1;
+		}
+	}
 	if (made && !buf_ok(out))
 		return err_set(e, ERR_LIMIT, "the signatures have no room");
 	return made ? 0 : -1;

@@ -207,3 +207,50 @@ TEST(dkim_fields_that_were_added)
 	bench_done(&b);
 	CHECK_INT(wrong, 0);
 }
+
+/* A signer whose RSA key, the first one, cannot be used. */
+struct half_signer {
+	struct test_signer *keys;
+	enum err_kind kind;
+};
+
+static int half_keys(void *arg, slice domain, struct arena *a, struct signer_key *ret,
+	size_t *ret_n, struct err *e)
+{
+	struct half_signer *h = arg;
+	return test_signer(h->keys).keys(h->keys, domain, a, ret, ret_n, e);
+}
+
+static int half_sign(
+	void *arg, int64_t key, slice digest, struct arena *a, slice *ret, struct err *e)
+{
+	struct half_signer *h = arg;
+	return key == 0 ? err_set(e, h->kind, "not this one")
+			: test_signer(h->keys).sign(h->keys, key, digest, a, ret, e);
+}
+
+TEST(dkim_one_key_that_cannot_sign)
+{
+	static const struct {
+		enum err_kind kind;
+		bool other_signs;
+	} cases[] = {{ERR_TEMP, false}, {ERR_TIMEOUT, false}, {ERR_CLOSED, false},
+		{ERR_NOTFOUND, true}, {ERR_PERM, true}};
+	struct dkim_bench b;
+	unsigned wrong = 0;
+	bench_init(&b);
+	const struct dkim_sign_how how = {.domain = S("example.com"), .now = NOW};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		AUTO(buf) struct buf out = BUF(4096);
+		struct half_signer half = {&b.t, cases[i].kind};
+		struct signer s = {half_keys, half_sign, &half};
+		struct err e;
+		int rc = dkim_sign(&s, &how, (slice){0}, S("From: a@example.com\r\n\r\n"),
+			slice_of("0123456789abcdef0123456789abcdef", 32), &b.mem, &out, &e);
+		bool good = cases[i].other_signs ? rc == 0 && out.n > 0
+						 : rc < 0 && e.kind == cases[i].kind && !out.n;
+		wrong |= (unsigned)!good << i;
+	}
+	bench_done(&b);
+	CHECK_INT(wrong, 0);
+}
