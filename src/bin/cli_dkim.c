@@ -1,6 +1,7 @@
 /*
- * `posthouse dkim`: the keys that sign a domain's mail. Each change works by itself: the keys process
- * notices it within a second, those who ask it within ten more. Rotation is in cli_dkim_rotate.c.
+ * `posthouse dkim`: the keys that sign a domain's mail. Each change works by itself: the keys
+ * process notices it within a second, those who ask it within ten more. Rotation is in
+ * cli_dkim_rotate.c.
  */
 #include "bin/cli_dkim.h"
 #include "bin/cli_verbs.h"
