@@ -12,7 +12,6 @@
 
 struct html_limits {
 	unsigned depth; /* elements inside each other; deeper ones count as text of the last */
-	unsigned attributes; /* of one tag; others are not looked at */
 	unsigned rules; /* of all style sheets */
 	unsigned links, images;
 	size_t value; /* bytes of one attribute that are looked at */
@@ -83,7 +82,7 @@ struct html_stats {
 
 enum html_reached { /* limits that were reached */
 	HTML_LIMIT_DEPTH = 1,
-	HTML_LIMIT_ATTRIBUTES = 2,
+	HTML_LIMIT_ATTRIBUTES = 2, /* HTML_ATTRIBUTES_MAX (html_token.h) */
 	HTML_LIMIT_RULES = 4,
 	HTML_LIMIT_LINKS = 8,
 	HTML_LIMIT_IMAGES = 16,

@@ -100,7 +100,7 @@ TEST(mime_inside_what_is_encoded)
 	AUTO(buf) struct buf out = BUF(4096);
 	AUTO(buf) struct buf decoded = BUF(4096);
 	struct mime m, inside;
-	mime_parse(S(message), &mime_limits_default, &a, &m);
+	mime_parse(slice_z(message), &mime_limits_default, &a, &m);
 	CHECK_INT(m.n, 1);
 	CHECK_INT(m.defects, MIME_BAD_ENCODING | MIME_BOUNDARY_UNSEEN);
 	CHECK(mime_decode(&m.v[0], &decoded));
