@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""The world fails: a full disk, writes and syncs that fail, a locked database, a dead backend.
+"""The world fails: a full disk, writes and syncs that fail, a locked database, a dead backend; a DNS that is silent or in trouble, a
+key-value store that is gone, garbage or full, processes with the keys or for reading messages that hang or die.
 
     test/faults.py [--only NAME] [--seconds 8]
 
-In each case clients get temporary failures, nothing that was answered 250 is lost, and the server recovers by
+In each case clients get temporary failures at most, nothing that was answered 250 is lost, and the server recovers by
 itself when the world does. Same bookkeeping as crash.py.
 """
-import argparse, errno, os, sqlite3, struct, subprocess, sys, tempfile, time
+import argparse, errno, os, random, shutil, signal, sqlite3, struct, subprocess, sys, tempfile, threading, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from crash import Load, setup, start_sink, verdict
+from crash import Load, letters_verdict, setup, start_sink, verdict
+from letters import Far, dkim
 from posthouse import Instance, ROOT, free_port, wait_until
 
 
@@ -49,6 +51,15 @@ def with_server(what, scenario, seconds, environment=None, directory=None, check
         return ok
 
 
+def fill(file):
+    """Writes until the disk is full."""
+    try:
+        while file.write(b'x' * 65536):
+            pass
+    except OSError as e:
+        assert e.errno == errno.ENOSPC
+
+
 def disk_full(seconds):
     """Data on a small tmpfs that fills up; later it grows."""
     if os.geteuid():
@@ -58,15 +69,10 @@ def disk_full(seconds):
         raise Skip('needs a tmpfs')
 
     def scenario(p, sink, seconds):
-        ballast = open(os.path.join(directory, 'ballast'), 'wb')
+        ballast = open(os.path.join(directory, 'ballast'), 'wb', buffering=0)
         loads = loads_for(p, seconds, 50_000)
         time.sleep(seconds / 4)
-        try:
-            while True:
-                ballast.write(b'x' * 65536)
-                ballast.flush()
-        except OSError as e:
-            assert e.errno == errno.ENOSPC
+        fill(ballast)
         before = accepted(loads)
         time.sleep(seconds / 3)
         while_full = accepted(loads) - before
@@ -157,8 +163,187 @@ def backend_dead(seconds):
     return with_server('backend dead', scenario, seconds)
 
 
+# ---- what mail is judged by and signed with ----
+
+def with_letters(what, scenario, seconds, config=(), check_pids=True, before=lambda p: None):
+    """Runs scenario(p, far, seconds) while letters of all kinds come, a third of the time each before, in and after it."""
+    if dkim is None:
+        raise Skip('python3-dkim is not installed')
+    far = Far()
+    try:
+        with Instance(config=[*far.config, '[queue]', 'retry = 1s', *config]) as p:
+            far.setup(p)
+            before(p)
+            p.start()
+            pids = dict(p.processes())
+            far.begin(p)
+            time.sleep(seconds / 3)
+            scenario(p, far, seconds / 3)
+            kinds_flow(far, 'after it', 'users', 'strangers', 'forwards', 'reports')
+            time.sleep(seconds / 3)
+            far.end()
+            p.wait_queue(0, 120)
+            print(what, flush=True)
+            return same_processes(p, pids, check_pids) and not p.json('store', 'verify')['problems'] and not letters_verdict(p, far)
+    finally:
+        far.stop()
+
+
+def same_processes(p, pids, check):
+    dead = {pid: role for pid, role in pids.items() if pid not in p.processes()}
+    if dead and check:
+        print('  processes ended:', dead)
+    return not (dead and check)
+
+
+def kinds_flow(far, when, *kinds):
+    """A few more letters of each kind are accepted."""
+    before = {kind: far.accepted(kind) for kind in kinds}
+    for s in far.senders:
+        if s.kind in kinds:
+            try:
+                wait_until(f'{s.kind} accepted {when}', 40, lambda: len(s.sent) > before[s.kind] + 2)
+            except TimeoutError as e:
+                raise TimeoutError(f'{e}; last: {s.why}') from None
+
+
+def kinds_flow_while(far, *kinds):
+    kinds_flow(far, 'meanwhile', *kinds)
+
+
+def dns(mood):
+    """No lookup succeeds for a while. Nothing is refused for good; our users need no DNS to submit."""
+    def scenario(p, far, seconds):
+        far.zone.mood, far.results = mood, {b'dkim=pass', b'dkim=temperror'}
+        time.sleep(seconds)
+        kinds_flow_while(far, 'users', 'strangers')
+        far.zone.mood = None
+    def case(seconds):
+        return with_letters('dns ' + mood, scenario, seconds, ['[dns]', 'timeout = 1s', '[verify]', 'time_limit = 2s', 'dmarc_unknown = accept'])
+    return case
+
+
+def kv_gone(seconds):
+    """The directory of the key-value store is removed, twice; the second time a file stands in its place for a while."""
+    def scenario(p, far, seconds):
+        kv = p.dir + '/data/kv'
+        owner = os.stat(kv)
+        shutil.rmtree(kv)
+        kinds_flow_while(far, 'users', 'strangers', 'forwards')
+        open(kv, 'w').close()
+        time.sleep(seconds)
+        kinds_flow_while(far, 'users', 'strangers', 'forwards')
+        os.unlink(kv)
+        os.mkdir(kv)
+        os.chown(kv, owner.st_uid, owner.st_gid)
+    return with_letters('kv gone', scenario, seconds)
+
+
+def kv_garbage(seconds):
+    """Nonsense over all of the store, in place, again and again. Whoever trusted a page may die of it, but is back at once."""
+    def scenario(p, far, seconds):
+        rng = random.Random(1)
+        for _ in range(3):
+            with open(p.dir + '/data/kv/data.mdb', 'r+b') as f:
+                f.write(rng.randbytes(os.path.getsize(f.name)))
+            time.sleep(seconds / 3)
+        kinds_flow_while(far, 'users', 'strangers', 'forwards')
+    return with_letters('kv garbage', scenario, seconds, check_pids=False)
+
+
+def kv_full(seconds):
+    """The store is on a disk of its own, which is full."""
+    mounted = []
+
+    def mount(p):
+        p.prepare()
+        kv = p.dir + '/data/kv'
+        os.makedirs(kv, exist_ok=True)
+        owner = os.stat(kv)
+        options = f'size=1m,mode=750,uid={owner.st_uid},gid={owner.st_gid}'
+        if os.geteuid() or subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'tmpfs', kv], stderr=subprocess.DEVNULL).returncode:
+            raise Skip('needs a tmpfs')
+        mounted.append(kv)
+
+    def scenario(p, far, seconds):
+        with open(mounted[0] + '/ballast', 'wb', buffering=0) as f:
+            fill(f)
+        time.sleep(seconds)
+        kinds_flow_while(far, 'users', 'strangers', 'forwards')
+        os.unlink(mounted[0] + '/ballast')
+        subprocess.run(['umount', '-l', mounted[0]])  # and it is gone altogether
+    try:
+        return with_letters('kv full', scenario, seconds, before=mount)
+    finally:
+        for kv in mounted:
+            subprocess.run(['umount', '-l', kv], stderr=subprocess.DEVNULL)
+
+
+def pid_of(p, role):
+    return next((pid for pid, name in p.processes().items() if name == role), None)
+
+
+def kill_for(p, role, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pid = pid_of(p, role)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+
+
+def keys_stopped(seconds):
+    """The process with the keys hangs: what must be signed waits, all else flows."""
+    def scenario(p, far, seconds):
+        pid = pid_of(p, 'keys')
+        os.kill(pid, signal.SIGSTOP)
+        kinds_flow_while(far, 'strangers', 'reports')
+        time.sleep(seconds)
+        os.kill(pid, signal.SIGCONT)
+    return with_letters('keys stopped', scenario, seconds)
+
+
+def keys_killed(seconds):
+    def scenario(p, far, seconds):
+        kill_for(p, 'keys', seconds)
+        kinds_flow_while(far, 'strangers', 'reports')
+    return with_letters('keys killed again and again', scenario, seconds, check_pids=False)
+
+
+def reports_locked(seconds):
+    """Somebody else holds the write lock of the reports' database: what is counted there waits, mail does not."""
+    def scenario(p, far, seconds):
+        db = sqlite3.connect(p.dir + '/data/db/report.sqlite', isolation_level=None, timeout=10)
+        db.execute('BEGIN IMMEDIATE')
+        time.sleep(seconds)
+        kinds_flow_while(far, 'users', 'strangers', 'forwards')
+        db.execute('ROLLBACK')
+        db.close()
+    return with_letters('reports locked', scenario, seconds)
+
+
+def scan_stopped(seconds):
+    """The process that reads messages stands still for longer than a message may take: reports wait, all else flows."""
+    def scenario(p, far, seconds):
+        pid = pid_of(p, 'scan')
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        kinds_flow_while(far, 'users', 'strangers', 'forwards', 'reports')
+        os.kill(pid, signal.SIGCONT)
+    return with_letters('scan stopped', scenario, seconds, check_pids=False)
+
+
+def scan_killed(seconds):
+    def scenario(p, far, seconds):
+        kill_for(p, 'scan', seconds)
+        kinds_flow_while(far, 'users', 'strangers', 'forwards')
+    return with_letters('scan killed again and again', scenario, seconds, check_pids=False)
+
+
 CASES = {'disk-full': disk_full, 'enospc': injected(errno.ENOSPC, 30), 'eio': injected(errno.EIO, 30), 'locked': locked,
-         'backend-dead': backend_dead}
+         'backend-dead': backend_dead, 'dns-silent': dns('DROP'), 'dns-fails': dns('SERVFAIL'), 'kv-gone': kv_gone, 'kv-garbage': kv_garbage,
+         'kv-full': kv_full, 'keys-stopped': keys_stopped, 'keys-killed': keys_killed, 'reports-locked': reports_locked,
+         'scan-stopped': scan_stopped, 'scan-killed': scan_killed}
 
 
 def main():

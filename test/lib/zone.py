@@ -2,7 +2,8 @@
 
     Zone(['example.net MX 10 mx.example.net', 'mx.example.net A 127.0.0.1', 'slow.test DROP', 'bad.test SERVFAIL'])
 
-Names not listed do not exist. DROP answers nothing (a dead server); SERVFAIL, that.
+Names not listed do not exist. DROP answers nothing (a dead server); SERVFAIL, that. zone.mood = 'DROP' or 'SERVFAIL' does so
+for every name until it is None again.
 """
 import ipaddress, socket, socketserver, struct, threading
 
@@ -43,8 +44,9 @@ def read_name(packet, at):
 
 
 class Zone:
-    def __init__(self, lines):
-        self.records, self.special = {}, {}
+    def __init__(self, lines, ttl=60):
+        self.ttl = ttl
+        self.records, self.special, self.mood = {}, {}, None
         for line in lines:
             name, kind, *words = line.split()
             name = name.lower().rstrip('.')
@@ -96,7 +98,7 @@ class Zone:
         name, end = read_name(packet, 12)
         qtype = struct.unpack('!H', packet[end:end + 2])[0]
         question = packet[12:end + 4]
-        special = self.special.get(name)
+        special = self.mood or self.special.get(name)
         if special == 'DROP':
             return None
         answers, rcode, owner = [], 0, name
@@ -113,8 +115,8 @@ class Zone:
         known = name in self.records or any(n.endswith('.' + name) for n in self.records) or not name
         if not known and not rcode:
             rcode = 3
-        body = b''.join(wire_name(n) + struct.pack('!HHIH', t, 1, 60, len(d)) + d for n, t, d in answers)
-        authority = b'' if answers else b'\0' + struct.pack('!HHIH', 6, 1, 60, 22) + b'\0\0' + struct.pack('!5I', 1, 60, 60, 60, 60)
+        body = b''.join(wire_name(n) + struct.pack('!HHIH', t, 1, self.ttl, len(d)) + d for n, t, d in answers)
+        authority = b'' if answers else b'\0' + struct.pack('!HHIH', 6, 1, self.ttl, 22) + b'\0\0' + struct.pack('!5I', 1, 60, 60, 60, self.ttl)
         head = struct.pack('!6H', ident, 0x8480 | flags & 0x0100 | rcode, 1, len(answers), 0 if answers else 1, 0)
         return head + question + body + authority
 
