@@ -138,8 +138,10 @@ static void remember(struct door_visit *v, const struct door_end *end)
 {
 	struct rates *r = v->door->c.rates;
 	slice key = visit_address(v);
-	bool harvest = end->harvest || v->put_off > DOOR_PUT_OFF_MAX;
-	bool offence = end->nonsense || end->early || end->unsync || end->cut || harvest;
+	/* A list with dead members is no harvest. */
+	bool harvest = end->harvest && v->unknown_rcpts > v->good_rcpts;
+	bool offence = end->nonsense || end->early || end->unsync || end->cut || harvest ||
+		       v->rejected > DOOR_PUT_OFF_MAX;
 	if (v->source->limits[LIMIT_ERROR_RATIO].n) {
 		rates_add(r, RATE_COMMANDS, key, end->commands);
 		if (end->errors)

@@ -19,6 +19,7 @@
  */
 #pragma once
 #include "codec/authres.h"
+#include "codec/origin.h"
 #include "codec/signal.h"
 #include "defence/source.h"
 #include "run/net.h"
@@ -132,6 +133,7 @@ struct door_evidence {
 	enum auth_result dmarc;
 	slice from; /* address in From: */
 	slice in_reply_to, references; /* header fields, or empty */
+	const struct origin_ip *origin; /* behind a trusted hop; NULL: the caller itself */
 };
 struct door_rcpt {
 	slice address;

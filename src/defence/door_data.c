@@ -44,6 +44,7 @@ static bool blocked(struct door_visit *v, const struct door_evidence *ev, struct
 	}
 	if (m->nkept == 0 || blocks < m->nrcpts)
 		return false;
+	m->blocked = true;
 	AUTO(buf) struct buf why = BUF(DOOR_WHY_MAX);
 	lists_explain(&why, &answer);
 	verdict_set(ret, STAGE_AT_DATA, DOOR_REJECT, WHY_BLOCKED, "%.*s", (int)why.n,
@@ -77,7 +78,8 @@ static struct rep_subjects subjects(const struct door_visit *v, const struct doo
 		.sender = v->m->sender,
 		.sender_proven = ev->spf == AUTH_PASS || ev->dmarc == AUTH_PASS,
 		.dkim = ev->dkim,
-		.ndkim = ev->ndkim};
+		.ndkim = ev->ndkim,
+		.origin = ev->origin};
 }
 
 static void keep_evidence(struct door_visit *v, const struct door_evidence *ev)
@@ -88,6 +90,14 @@ static void keep_evidence(struct door_visit *v, const struct door_evidence *ev)
 	m->ndkim = ev->ndkim < DOOR_DKIM_KEPT ? ev->ndkim : DOOR_DKIM_KEPT;
 	for (size_t i = 0; i < m->ndkim; i++)
 		m->dkim[i] = arena_dup(&m->mem, ev->dkim[i]);
+	if (ev->origin)
+		m->origin = *ev->origin;
+}
+
+/* To postmaster and the like alone: not judged, and nobody earns a name by it. */
+static bool only_complaints(const struct door_message *m)
+{
+	return m->complaints > 0 && m->complaints == m->nrcpts;
 }
 
 void door_data(struct door_visit *v, const struct door_evidence *ev, struct door_verdict *ret)
@@ -105,21 +115,32 @@ void door_data(struct door_visit *v, const struct door_evidence *ev, struct door
 		struct rep_subjects s = subjects(v, ev);
 		reputation_message(v->door->c.reputation, &s, door_signals(v), NULL);
 	}
+	if (only_complaints(v->m))
+		return;
 	judge_score(v, STAGE_AT_DATA, ret);
+	v->m->marked = ret->action == DOOR_MARK;
+}
+
+/* What was taken in spite of doubts is no good mail; what one reader or the administrator does not
+ * want says nothing about the sender to all others. */
+static bool teaches_nothing(const struct door_message *m)
+{
+	return m->marked || m->blocked || only_complaints(m);
 }
 
 static void learn(struct door_visit *v, enum rep_event event)
 {
 	struct door_message *m = v->m;
 	struct reputation *r = v->door->c.reputation;
-	if (!r || !(v->source->checks & CHECK_REPUTATION))
+	if (!r || !(v->source->checks & CHECK_REPUTATION) || teaches_nothing(m))
 		return;
 	const struct rep_subjects s = {.ip = &v->caller.ip,
 		.helo = visit_helo(v),
 		.sender = m->sender,
 		.sender_proven = m->spf_or_dmarc,
 		.dkim = m->dkim,
-		.ndkim = m->ndkim};
+		.ndkim = m->ndkim,
+		.origin = m->origin.family ? &m->origin : NULL};
 	reputation_note(r, &s, event, 1);
 }
 
@@ -131,9 +152,10 @@ static void teach_greylist(struct door_visit *v, bool good)
 	if (!g || !visit_checks(v, CHECK_GREYLIST))
 		return;
 	struct greylist_facts f = greylist_facts_of(v, v->m->rcpt);
-	if (!good)
+	if (!good && !v->m->blocked)
 		greylist_distrust(g, &f);
-	else if (v->m->proven && score < v->source->thresholds[DOOR_GREYLIST])
+	else if (good && v->m->proven && !only_complaints(v->m) &&
+		 score < v->source->thresholds[DOOR_GREYLIST])
 		greylist_release(g, &f);
 }
 

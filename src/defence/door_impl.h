@@ -11,7 +11,9 @@
 #include "run/co.h"
 
 enum {
-	DOOR_PUT_OFF_MAX = 200, /* recipients of one connection; who goes on asking is cut off */
+	/* Recipients of one connection, refused while none was taken; who goes on is cut off. */
+	DOOR_PUT_OFF_MAX = 200,
+	DOOR_HELOS_MAX = 5, /* names of one connection that are looked up */
 	DOOR_RCPTS_KEPT = 100, /* of one message, for what is asked at its end */
 	DOOR_PROVEN_MAX = 32,
 	DOOR_DKIM_KEPT = 8,
@@ -35,16 +37,19 @@ struct door_message {
 	size_t sender_key_n;
 	slice rcpts[DOOR_RCPTS_KEPT];
 	unsigned nrcpts, nkept; /* good ones */
+	unsigned complaints; /* of them: postmaster and the like */
 	slice rcpt; /* the one at hand */
+	bool complaint;
 	unsigned asked; /* recipients asked for */
 	unsigned first_signal; /* those before are the connection's */
 	bool known; /* an allow entry or an answer to our mail: scores do not count */
 	bool waiting; /* would be so once the sender is proven */
 	bool doubtful; /* the recipient at hand is to be greylisted */
-	bool greylisted; /* asked, and passed */
 	bool open;
-	/* What was proven, for what is learnt from the message. */
-	bool proven, spf_or_dmarc;
+	/* What was proven, for what is learnt from the message; and what teaches nothing. */
+	bool spf, proven, spf_or_dmarc;
+	bool marked, blocked;
+	struct origin_ip origin;
 	slice dkim[DOOR_DKIM_KEPT];
 	size_t ndkim;
 };
@@ -67,7 +72,8 @@ struct door_visit {
 	size_t helo_n;
 	bool helo_odd, early, excepted;
 	slice login;
-	unsigned helos, delays, session_rcpts, unknown_rcpts, good_rcpts, put_off, stored;
+	unsigned helos, delays, session_rcpts, unknown_rcpts, good_rcpts, stored;
+	unsigned put_off, rejected; /* recipients: in all, and for good */
 	struct signals *signals; /* made when the first one comes */
 	struct door_message *m; /* made with the first message */
 };
@@ -96,6 +102,11 @@ void visit_set_source(struct door_visit *v, const struct source *s);
 void visit_set_class(struct door_visit *v, enum source_class c);
 /* Domains that are proven to have sent the message. */
 size_t evidence_proven(const struct door_evidence *ev, slice out[DOOR_PROVEN_MAX]);
+
+/* ---- door_knock.c ---- */
+/* Failed logins of the last hour, above twice the number of good ones: an office behind one address
+ * has always somebody with an old password. */
+int64_t failed_logins(const struct door_visit *v);
 
 /* ---- door_mail.c ---- */
 /* Forgets the message at hand, if any: its signals go, the connection's stay. */

@@ -53,6 +53,13 @@ static int64_t error_percent(const struct door_visit *v)
 	return rates_get(r, RATE_ERRORS, visit_address(v)) * 100 / all;
 }
 
+int64_t failed_logins(const struct door_visit *v)
+{
+	struct rates *r = v->door->c.rates;
+	return rates_get(r, RATE_AUTH_FAILURES, visit_address(v)) -
+	       2 * rates_get(r, RATE_LOGINS, visit_address(v));
+}
+
 /* What its address has done in the last hour. */
 static bool past_is_bad(struct door_visit *v, struct door_verdict *ret)
 {
@@ -62,8 +69,7 @@ static bool past_is_bad(struct door_visit *v, struct door_verdict *ret)
 	return verdict_limit(v, at, LIMIT_OFFENCES, WHY_OFFENCES, rates_get(r, RATE_OFFENCES, key),
 		       ret) ||
 	       verdict_limit(v, at, LIMIT_UNKNOWN_RCPTS, WHY_HARVEST, excess(v), ret) ||
-	       verdict_limit(v, at, LIMIT_AUTH_FAILURES, WHY_PASSWORDS,
-		       rates_get(r, RATE_AUTH_FAILURES, key), ret) ||
+	       verdict_limit(v, at, LIMIT_AUTH_FAILURES, WHY_PASSWORDS, failed_logins(v), ret) ||
 	       verdict_limit(v, at, LIMIT_ERROR_RATIO, WHY_ERRORS, error_percent(v), ret);
 }
 
@@ -169,8 +175,7 @@ void door_helo(struct door_visit *v, const struct door_helo *h, struct door_verd
 void door_may_login(struct door_visit *v, struct door_verdict *ret)
 {
 	verdict_none(ret);
-	verdict_limit(v, STAGE_AT_MAIL, LIMIT_AUTH_FAILURES, WHY_PASSWORDS,
-		rates_get(v->door->c.rates, RATE_AUTH_FAILURES, visit_address(v)), ret);
+	verdict_limit(v, STAGE_AT_MAIL, LIMIT_AUTH_FAILURES, WHY_PASSWORDS, failed_logins(v), ret);
 }
 
 void door_login(struct door_visit *v, slice login, bool ok)

@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "defence/reputation.h"
 
+enum { FEW_PASSWORDS = 3 }; /* failed logins of an hour that say nothing about mail */
+
 static void iprev_run(void *arg)
 {
 	struct door_visit *v = arg;
@@ -64,6 +66,8 @@ static void judge_helo(struct door_visit *v)
 
 void lookups_helo(struct door_visit *v)
 {
+	if (v->helos > DOOR_HELOS_MAX)
+		return;
 	if (v->settled) { /* a new name, later: its form alone */
 		judge_helo(v);
 		return;
@@ -132,6 +136,8 @@ void lookups_settle(struct door_visit *v)
 		return;
 	if (v->helo_n && visit_checks(v, CHECK_HELO))
 		judge_helo(v);
+	if (v->source->limits[LIMIT_AUTH_FAILURES].n && failed_logins(v) > FEW_PASSWORDS)
+		signals_add(door_signals(v), SIGNAL_PASSWORDS, 1, S(""));
 	if (!v->looking)
 		return;
 	if (visit_checks(v, CHECK_IPREV))

@@ -216,10 +216,26 @@ struct greylist_facts greylist_facts_of(const struct door_visit *v, slice rcpt)
 	return (struct greylist_facts){.ip = &v->caller.ip,
 		.helo = visit_helo(v),
 		.sender = v->m->sender,
+		.sender_proven = v->m->spf,
 		.rcpt = rcpt,
 		.doubt = doubt < 0   ? 0
 			 : doubt > 1 ? 1
 				     : doubt};
+}
+
+static bool must_wait(struct door_visit *v, enum door_stage stage, struct door_verdict *ret)
+{
+	struct greylist *g = v->door->c.greylist;
+	struct greylist_answer answer;
+	if (!g || !visit_checks(v, CHECK_GREYLIST))
+		return false;
+	struct greylist_facts f = greylist_facts_of(v, v->m->rcpt);
+	greylist_ask(g, &f, &answer);
+	if (!answer.pass)
+		verdict_set(ret, stage, DOOR_GREYLIST, WHY_GREYLIST,
+			"greylisted (%s, try %u, %lld s to wait)", greylist_why_name(answer.why),
+			answer.tries, (long long)(answer.wait / SECOND));
+	return !answer.pass;
 }
 
 /* The strongest signals by name, for the peer's administrator. */
@@ -251,8 +267,11 @@ void judge_score(struct door_visit *v, enum door_stage stage, struct door_verdic
 		tell(v->signals, ret);
 		return;
 	}
+	bool doubtful = score >= at[DOOR_GREYLIST];
 	if (stage == STAGE_AT_RCPT)
-		v->m->doubtful = score >= at[DOOR_GREYLIST];
+		v->m->doubtful = doubtful;
+	else if (doubtful && v->m->waiting && must_wait(v, stage, ret))
+		return; /* a proof that it is a friend was waited for, and did not come */
 	if (score >= at[DOOR_SLOW])
 		verdict_slow(v, ret);
 	if (score >= at[DOOR_MARK]) {
@@ -266,6 +285,8 @@ static void judge_rcpt(struct door_visit *v, const struct door_rcpt *r, struct d
 {
 	struct door_message *m = v->m;
 	m->rcpt = arena_dup(&m->mem, r->address);
+	m->complaint = r->postmaster;
+	m->spf = r->evidence && r->evidence->spf == AUTH_PASS && m->sender.n;
 	if (v->login.n) {
 		caps_ask(v->door->caps, v->door->c.rates, v->door->c.kv, v->login, m->asked == 0, 1,
 			ret);
@@ -290,7 +311,12 @@ static void judge_rcpt(struct door_visit *v, const struct door_rcpt *r, struct d
 /* Who goes on asking although he is put off each time is cut off. */
 static void count_put_off(struct door_visit *v, struct door_verdict *ret)
 {
-	if (!door_refuses(ret) || v->login.n || ++v->put_off <= DOOR_PUT_OFF_MAX)
+	if (!door_refuses(ret) || v->login.n)
+		return;
+	v->put_off++;
+	v->rejected += ret->action == DOOR_REJECT;
+	/* Recipients that were taken still get their message. */
+	if (v->put_off <= DOOR_PUT_OFF_MAX || v->m->nrcpts > 0)
 		return;
 	ret->action = DOOR_DROP;
 	ret->code = 421;
@@ -308,19 +334,9 @@ void door_rcpt(struct door_visit *v, const struct door_rcpt *r, struct door_verd
 
 void door_greylist(struct door_visit *v, struct door_verdict *ret)
 {
-	struct door_message *m = v->m;
-	struct greylist_answer answer;
 	verdict_none(ret);
-	if (!m->doubtful || m->greylisted || !v->door->c.greylist ||
-		!visit_checks(v, CHECK_GREYLIST))
-		return;
-	struct greylist_facts f = greylist_facts_of(v, m->rcpt);
-	greylist_ask(v->door->c.greylist, &f, &answer);
-	m->greylisted = answer.pass;
-	if (!answer.pass)
-		verdict_set(ret, STAGE_AT_RCPT, DOOR_GREYLIST, WHY_GREYLIST,
-			"greylisted (%s, try %u, %lld s to wait)", greylist_why_name(answer.why),
-			answer.tries, (long long)(answer.wait / SECOND));
+	if (v->m->doubtful)
+		must_wait(v, STAGE_AT_RCPT, ret);
 	count_put_off(v, ret);
 }
 
@@ -341,6 +357,7 @@ void door_rcpt_was(struct door_visit *v, enum door_fate fate)
 	v->good_rcpts++;
 	v->session_rcpts++;
 	m->nrcpts++;
+	m->complaints += m->complaint;
 	if (m->nkept < DOOR_RCPTS_KEPT)
 		m->rcpts[m->nkept++] = m->rcpt;
 	if (counted)

@@ -210,8 +210,9 @@ static bool make_keys(
 		sender = arena_dup(a, slice_first(f->sender.n ? f->sender : f->helo, 100));
 	slice rcpt = g->conf->by_recipient ? name_domain_of(f->rcpt, a) : (slice){0};
 	ret->sender = sender;
-	ret->pair = arena_printf(a, "grey:%.*s|%s%.*s|%.*s", SFMT(net), f->sender.n ? "" : "<>",
-		SFMT(sender), SFMT(rcpt));
+	ret->pair =
+		arena_printf(a, "grey:%.*s|%s%.*s|%.*s", SFMT(f->sender_proven ? S("spf") : net),
+			f->sender.n ? "" : "<>", SFMT(sender), SFMT(rcpt));
 	ret->network = arena_printf(a, "greynet:%.*s", SFMT(net));
 	return true;
 }

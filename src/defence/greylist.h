@@ -11,7 +11,8 @@
  * what had been earned is forgotten.
  *
  * Attempts are recognised by the client's network (/24 or /64) and the envelope's domain (HELO for
- * the null sender), so a pool of senders and different recipients do not wait again. A network
+ * the null sender), so a pool of senders and different recipients do not wait again; when SPF
+ * passes by the domain alone: large providers try again from other networks. A network
  * of which enough different senders came back passes altogether.
  */
 #pragma once
@@ -34,6 +35,7 @@ struct greylist_facts {
 	const struct net_addr *ip;
 	slice helo;
 	slice sender; /* envelope; empty: null sender */
+	bool sender_proven; /* SPF passed: all hosts that the domain names are one */
 	slice rcpt; /* used with by_recipient only */
 	double doubt; /* 0 .. 1: how doubtful it is by what is known now */
 };

@@ -11,7 +11,14 @@
 
 #include <math.h>
 
-enum { DETAIL_MAX = SIGNAL_DETAIL_MAX, DAY_SECONDS = 86400, FRESH_FACTOR = 3 };
+enum {
+	DETAIL_MAX = SIGNAL_DETAIL_MAX,
+	DAY_SECONDS = 86400,
+	FRESH_FACTOR = 3,
+	/* What is known of the wider subject alone is less sure: it hints at a score, but does not
+	 * make a caller one of the good or the bad. */
+	INHERITED = 3,
+};
 
 static const double worth_saying = 0.15; /* a score nearer to 0 is no signal */
 static const double is_known = 0.3; /* confidence */
@@ -31,13 +38,15 @@ static void ask_next(struct reputation *r, const struct rep_subjects *s, enum re
 	struct rep_record rec;
 	struct rep_answer own, with_prior;
 	slice name = reputation_name(r, s, kind, i, a);
-	if (!reputation_record(r, kind, name, &rec))
+	if (!reputation_record(r, kind, name, &rec)) {
+		b->confidence /= INHERITED;
 		return;
+	}
 	int64_t now = kv_now(r->kv);
 	rep_record_answer(&rec, now, r->half_life, r->doubt, 0, &own);
 	rep_record_answer(&rec, now, r->half_life, r->doubt, b->score, &with_prior);
 	b->score = with_prior.score;
-	b->confidence = own.confidence + (1 - own.confidence) * b->confidence / 2;
+	b->confidence = own.confidence + (1 - own.confidence) * b->confidence / INHERITED;
 	if (own.confidence >= b->weight / 2) { /* the narrower one, unless it knows far less */
 		b->kind = kind;
 		b->name = name;
