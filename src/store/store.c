@@ -118,14 +118,17 @@ struct question {
 	uint64_t *ret;
 };
 
-/* One number; a database that was never made counts nothing. */
+/* One number; a database that was never made, or has no tables yet, counts nothing. */
 static int ask(slice dir, const struct question *q, struct err *e)
 {
 	struct sql *db;
+	int version = 0;
 	if (sql_open_read(dir, q->db, &db, e) < 0)
 		return e->kind == ERR_NOTFOUND ? 0 : -1;
-	struct sql_stmt *s = sql_prepare(db, q->sql, e);
-	int r = s ? sql_step(s, e) : -1;
+	int r = sql_version(db, &version, e);
+	struct sql_stmt *s = r == 0 && version > 0 ? sql_prepare(db, q->sql, e) : NULL;
+	if (r == 0 && version > 0)
+		r = s ? sql_step(s, e) : -1;
 	if (r == 1)
 		*q->ret += (uint64_t)sql_int(s, 0);
 	sql_close(db);

@@ -281,6 +281,11 @@ static int look_at_index(struct verify *v, struct sql *db, struct err *e)
 {
 	struct verify_ids bad = {0};
 	size_t wrong = 0;
+	int version;
+	if (sql_version(db, &version, e) < 0)
+		return -1;
+	if (version == 0) /* whoever made the file died before the table */
+		return 0;
 	struct sql_stmt *s = sql_prepare(db, "SELECT digest, id, size FROM segment", e);
 	int r = s ? 1 : -1;
 	while (s && (r = sql_step(s, e)) == 1) {
