@@ -2,7 +2,7 @@
 """The world fails: a full disk, writes and syncs that fail, a locked database, a dead backend; a DNS that is silent or in trouble, a
 key-value store that is gone, garbage or full, processes with the keys or for reading messages that hang or die.
 
-    test/faults.py [--only NAME] [--seconds 8]
+    test/faults.py [--only NAME ...] [--seconds 8]
 
 In each case clients get temporary failures at most, nothing that was answered 250 is lost, and the server recovers by
 itself when the world does. Same bookkeeping as crash.py.
@@ -348,12 +348,12 @@ CASES = {'disk-full': disk_full, 'enospc': injected(errno.ENOSPC, 30), 'eio': in
 
 def main():
     a = argparse.ArgumentParser()
-    a.add_argument('--only', choices=CASES)
+    a.add_argument('--only', nargs='+', choices=CASES, default=CASES)
     a.add_argument('--seconds', type=float, default=8)
     args = a.parse_args()
     passed = failed = 0
     for name, case in CASES.items():
-        if args.only and name != args.only:
+        if name not in args.only:
             continue
         try:
             ok = case(args.seconds)

@@ -5,13 +5,14 @@
 
 Callers are named by XCLIENT; a listing shows as a refusal at RCPT. Without nsd the transfers are skipped, with a word.
 """
-import argparse, base64, os, random, shutil, smtplib, subprocess, sys, tempfile, time
+import argparse, base64, os, random, smtplib, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from peers import program
 from posthouse import Instance, free_port, wait_until
 
 SECRET = base64.b64encode(b'0123456789abcdef0123456789abcdef').decode()
 WRONG = base64.b64encode(b'0123456789abcdef0123456789abcdeF').decode()
-NSD = shutil.which('nsd', path=os.environ['PATH'] + ':/usr/sbin')
+NSD = program('nsd')
 
 
 class Nsd:

@@ -15,6 +15,12 @@ class Unavailable(Exception):
     pass
 
 
+def program(name):
+    """A server's program: installed on this machine, or only unpacked by ./dev; None without."""
+    places = [os.environ['PATH'], '/usr/sbin', f'{PEERS}/{name}/usr/sbin']
+    return shutil.which(name, path=':'.join(places))
+
+
 def run(*args, **kw):
     return subprocess.run(args, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kw)
 

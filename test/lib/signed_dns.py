@@ -8,7 +8,7 @@ A zone is delegated from the longest zone above it, with a DS record when it is 
 signatures are broken after signing. zone() again and reload() replace one. Needs nsd and ldnsutils; raises Unavailable.
 """
 import os, shutil, subprocess
-from peers import Unavailable
+from peers import Unavailable, program
 from posthouse import free_port, wait_until
 import socket
 
@@ -18,7 +18,7 @@ SOA = '{origin} 5 IN SOA ns.test. hostmaster.test. {serial} 3600 600 86400 5\n{o
 class SignedDns:
     def __init__(self, directory):
         for tool in ('nsd', 'ldns-signzone', 'ldns-keygen'):
-            if not shutil.which(tool, path=os.environ['PATH'] + ':/usr/sbin'):
+            if not program(tool):
                 raise Unavailable(f'{tool} is not installed')
         self.dir, self.port, self.serial, self.proc = directory, free_port(), 1, None
         os.makedirs(directory, exist_ok=True)
@@ -93,8 +93,7 @@ class SignedDns:
     def start(self):
         self.write_all()
         self.log = open(self.dir + '/nsd.log', 'ab')
-        nsd = shutil.which('nsd', path=os.environ['PATH'] + ':/usr/sbin')
-        self.proc = subprocess.Popen([nsd, '-d', '-c', self.dir + '/nsd.conf'], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+        self.proc = subprocess.Popen([program('nsd'), '-d', '-c', self.dir + '/nsd.conf'], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
         wait_until('nsd', 15, self.answers)
 
     def answers(self):
