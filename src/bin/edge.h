@@ -72,6 +72,7 @@ struct edge_message {
 	struct arena mem;
 	bool automatic; /* not written by a person: lists, answering machines */
 	slice from, in_reply_to, references;
+	struct origin_ip origin; /* behind a trusted hop; family 0: the client itself */
 };
 
 /* One connection. */

@@ -10,6 +10,7 @@
 #include "defence/autowhite.h"
 #include "defence/reputation.h"
 #include "store/trace.h"
+#include <netinet/in.h>
 
 int edge_door_mail(struct edge_session *s, const struct smtpd_ask_mail *m, struct smtpd_refusal *no)
 {
@@ -33,6 +34,14 @@ static bool takes_complaints(slice address)
 	return slice_ieq(local, S("postmaster")) || slice_ieq(local, S("abuse"));
 }
 
+/* A domain that lets everybody send in its name says of nobody that he is its own. */
+static enum auth_result proven_by(const struct spf_result *spf)
+{
+	slice m = spf->mechanism;
+	bool all = slice_ieq(m, S("all")) || slice_ieq(m, S("+all"));
+	return spf->result == AUTH_PASS && all ? AUTH_NEUTRAL : spf->result;
+}
+
 int edge_door_rcpt(struct edge_session *s, const struct smtpd_ask_rcpt *r, struct smtpd_refusal *no)
 {
 	struct door_verdict v;
@@ -41,7 +50,7 @@ int edge_door_rcpt(struct edge_session *s, const struct smtpd_ask_rcpt *r, struc
 	const struct spf_result *spf = edge_verify_spf(s);
 	struct door_evidence ev = {0};
 	if (spf) {
-		ev.spf = spf->result;
+		ev.spf = proven_by(spf);
 		ev.spf_domain = spf->domain;
 	}
 	const struct door_rcpt rcpt = {.address = r->address,
@@ -78,6 +87,26 @@ static slice value_of(slice block, slice name, struct arena *a)
 	return header_find(block, name, 0, &f) ? arena_dup(a, f.value) : S("");
 }
 
+/* Where a trusted hop says that the message comes from. */
+static struct origin_ip origin_of(struct edge_session *s, slice header)
+{
+	struct origin o;
+	struct origin_ip client = {0};
+	struct net_addr a = s->client->peer;
+	net_unmap(&a);
+	if (a.ss.ss_family == AF_INET) {
+		client.family = 4;
+		memcpy(client.ip, &((const struct sockaddr_in *)&a.ss)->sin_addr, 4);
+	} else if (a.ss.ss_family == AF_INET6) {
+		client.family = 6;
+		memcpy(client.ip, &((const struct sockaddr_in6 *)&a.ss)->sin6_addr, 16);
+	} else {
+		return client;
+	}
+	origin_find(header, &client, reputation_trusts_hop, s->edge->door->reputation, &o);
+	return o.source == ORIGIN_CLIENT ? (struct origin_ip){0} : o.ip;
+}
+
 void edge_door_header(struct edge_session *s, const struct smtpd_header *h)
 {
 	struct header_address *from;
@@ -87,8 +116,10 @@ void edge_door_header(struct edge_session *s, const struct smtpd_header *h)
 	arena_reset(&m->mem);
 	m->automatic = h->summary->bulk || h->summary->auto_reply || h->summary->list;
 	m->from = m->in_reply_to = m->references = S("");
+	m->origin = (struct origin_ip){0};
 	if (s->client->login.n)
 		return;
+	m->origin = origin_of(s, h->block);
 	m->in_reply_to = value_of(h->block, S("In-Reply-To"), &m->mem);
 	m->references = value_of(h->block, S("References"), &m->mem);
 	if (header_addresses(h->summary->from_value, &m->mem, &from) > 0)
@@ -112,12 +143,13 @@ int edge_door_verdict(struct edge_session *s, struct smtpd_verdict *out, struct 
 	struct door_verdict v;
 	struct door_evidence ev = {.from = s->message.from,
 		.in_reply_to = s->message.in_reply_to,
-		.references = s->message.references};
+		.references = s->message.references,
+		.origin = s->message.origin.family ? &s->message.origin : NULL};
 	const struct edge_verified *found = edge_verify_found(s);
 	if (!s->visit)
 		return 0;
 	if (found) {
-		ev.spf = found->spf.result;
+		ev.spf = proven_by(&found->spf);
 		ev.spf_domain = found->spf.domain;
 		ev.dkim = found->domains;
 		ev.ndkim = found->ndomains;

@@ -98,7 +98,11 @@ static int begin_body(struct smtpd_session *s, const char *by, struct smtpd_refu
 static void no_recipients(struct smtpd_session *s)
 {
 	int code = s->conf->kind == SMTPD_LMTP ? 503 : 554;
-	smtpd_complain(s, code, "5.5.1", "No valid recipients");
+	const char *text = "No valid recipients";
+	if (s->tx.nrefused) /* the client may have sent it before it heard of that */
+		smtpd_say(s, code, "5.5.1", "%s", text);
+	else
+		smtpd_complain(s, code, "5.5.1", "%s", text);
 }
 
 /* ---- DATA ---- */
@@ -190,7 +194,7 @@ static void misplaced(struct smtpd_session *s, const struct smtp_command *c)
 	} else if (transaction)
 		no_recipients(s);
 	else
-		smtpd_complain(s, 503, "5.5.1", "Say MAIL and RCPT first");
+		smtpd_out_of_place(s, "Say MAIL and RCPT first");
 }
 
 void smtpd_bdat(struct smtpd_session *s, const struct smtp_command *c)

@@ -53,9 +53,9 @@ static void wrong_place(struct smtpd_session *s, enum smtp_verb v)
 	else if (v == SMTP_MAIL)
 		smtpd_complain(s, 503, "5.5.1", "There is a MAIL already; RSET starts over");
 	else if (v == SMTP_RCPT && s->state == ST_READY)
-		smtpd_complain(s, 503, "5.5.1", "Say MAIL first");
+		smtpd_out_of_place(s, "Say MAIL first");
 	else if (v == SMTP_DATA && s->state == ST_READY)
-		smtpd_complain(s, 503, "5.5.1", "Say MAIL and RCPT first");
+		smtpd_out_of_place(s, "Say MAIL and RCPT first");
 	else if (s->state == ST_BDAT)
 		smtpd_complain(s, 503, "5.5.1", "Not while chunks of a message are coming");
 	else

@@ -131,6 +131,7 @@ static void refuse_mail(
 	s->tx.msg.sender = m->from.text;
 	smtpd_report(s, "mail", no, S(""));
 	smtpd_tx_reset(s);
+	s->mail_lost = true;
 	smtpd_say_refusal(s, no, true);
 }
 
@@ -146,7 +147,7 @@ void smtpd_mail(struct smtpd_session *s, const struct smtp_command *c)
 		return;
 	}
 	s->sum.transactions++;
-	s->chunks_lost = false;
+	s->chunks_lost = s->mail_lost = false;
 	if (m->from.text.n && !m->from.domain.n)
 		smtpd_refuse(&no, 553, "5.1.7", "A sender address needs a domain");
 	else if (m->has_size && m->size > (uint64_t)s->client.limits.max_size)

@@ -221,6 +221,47 @@ TEST(rcpt)
 	CHECK_TRANSCRIPTS(table);
 }
 
+/* RFC 2920: what was sent before a refusal could be heard is no mistake. */
+TEST(pipelining_behind_a_refusal)
+{
+	static const struct transcript table[] = {
+		{"sender", MX "max_errors = 4\nsoft_errors = 1\ntarpit = 0s\n", NULL,
+			HELO "MAIL FROM:<a@x.test> SIZE=52428801\r\n" RCPT_ALICE RCPT_ALICE
+			     "DATA\r\nMAIL FROM:<a@x.test> SIZE=52428801\r\n" RCPT_ALICE
+			     "DATA\r\nRSET\r\n" RCPT_ALICE QUIT,
+			0,
+			GH "552 5.3.4 Message is larger than 52428800 bytes\r\n"
+			   "503 5.5.1 Say MAIL first\r\n503 5.5.1 Say MAIL first\r\n"
+			   "503 5.5.1 Say MAIL and RCPT first\r\n"
+			   "552 5.3.4 Message is larger than 52428800 bytes\r\n"
+			   "503 5.5.1 Say MAIL first\r\n503 5.5.1 Say MAIL and RCPT first\r\n"
+			   "250 2.0.0 Forgotten\r\n503 5.5.1 Say MAIL first\r\n" BYE,
+			NULL,
+			"mail 552 5.3.4 Message is larger than 52428800 bytes 0 <a@x.test> <>\n"
+			"mail 552 5.3.4 Message is larger than 52428800 bytes 0 <a@x.test> <>\n"
+			"end quit\n"},
+		{"recipients", MX "max_errors = 2\nsoft_errors = 1\ntarpit = 0s\n", NULL,
+			HELO MAIL_A "RCPT TO:<grey@example.com>\r\nDATA\r\nRSET\r\n" MAIL_A
+				    "RCPT TO:<grey@example.com>\r\nDATA\r\nRSET\r\n" MAIL_A
+				    "DATA\r\n" QUIT,
+			0,
+			GH MAIL_OK "450 4.7.1 Greylisted, come again in 5 minutes\r\n"
+				   "554 5.5.1 No valid recipients\r\n"
+				   "250 2.0.0 Forgotten\r\n" MAIL_OK
+				   "450 4.7.1 Greylisted, come again in 5 minutes\r\n"
+				   "554 5.5.1 No valid recipients\r\n"
+				   "250 2.0.0 Forgotten\r\n" MAIL_OK
+				   "554 5.5.1 No valid recipients\r\n" BYE,
+			NULL,
+			"rcpt 450 4.7.1 Greylisted, come again in 5 minutes -1 <a@x.test> "
+			"<grey@example.com>\n"
+			"rcpt 450 4.7.1 Greylisted, come again in 5 minutes -1 <a@x.test> "
+			"<grey@example.com>\n"
+			"end quit\n"},
+	};
+	CHECK_TRANSCRIPTS(table);
+}
+
 TEST(no_open_relay)
 {
 	static const struct transcript table[] = {

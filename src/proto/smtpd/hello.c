@@ -155,6 +155,7 @@ void smtpd_starttls(struct smtpd_session *s, const struct smtp_command *c)
 void smtpd_rset(struct smtpd_session *s, const struct smtp_command *c)
 {
 	(void)c;
+	s->mail_lost = false;
 	if (s->state & ST_TRANSACTION) {
 		smtpd_tx_reset(s);
 		s->state = ST_READY;

@@ -88,6 +88,14 @@ void smtpd_complain(struct smtpd_session *s, int code, const char *status, const
 	va_end(ap);
 }
 
+void smtpd_out_of_place(struct smtpd_session *s, const char *text)
+{
+	if (s->mail_lost)
+		smtpd_say(s, 503, "5.5.1", "%s", text);
+	else
+		smtpd_complain(s, 503, "5.5.1", "%s", text);
+}
+
 struct answer {
 	int code;
 	const char *status, *text;

@@ -79,6 +79,7 @@ struct smtpd_session {
 	bool waiting; /* between transactions, for a command: may be cancelled by a drain */
 	bool tls, xclient_allowed, suspicious; /* suspicious: harvested addresses; ends soon */
 	bool unnamed; /* behind a proxy that did not say who it is */
+	bool mail_lost; /* MAIL was refused; its RCPT and DATA may be under way */
 	bool chunks_lost; /* a chunk was refused; more of its message may be under way */
 	unsigned idle_commands;
 	struct smtpd_client client;
@@ -95,7 +96,9 @@ struct smtpd_session {
 /* One reply line; control and non-ASCII characters of the text become '?'. status NULL: none. */
 void smtpd_say(struct smtpd_session *s, int code, const char *status, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-/* The same for a mistake or refusal of the client: counted, delayed, and at the limit 421. */
+/* 503 where nothing fits: a mistake, unless it was sent before our refusal could be heard. */
+void smtpd_out_of_place(struct smtpd_session *s, const char *text);
+/* smtpd_say for a mistake or refusal of the client: counted, delayed, and at the limit 421. */
 void smtpd_complain(struct smtpd_session *s, int code, const char *status, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* Chooses code, status and text by err.kind where the callback did not. */
