@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/utf8.h"
+#include "codec/signal.h"
 #include "store/trace.h"
 
 #include <stdio.h>
@@ -76,10 +77,47 @@ static void print_quoted(slice v)
 	out_safe(buf_slice(&text));
 }
 
-static void print_fields(slice fields, struct arena *a)
+/* Signals are explained below their line. */
+static bool is_list(slice event, slice key)
+{
+	return slice_eq(event, S("signals")) && slice_eq(key, S("list"));
+}
+
+/* So is a refusal that they led to. */
+static bool has_signals(slice event, slice key, slice value)
+{
+	slice name, detail;
+	double score;
+	enum signal_id id;
+	return is_list(event, key) ||
+	       (slice_eq(event, S("refused")) && slice_eq(key, S("why")) &&
+		       signals_next(&value, &name, &score, &detail) && signal_by_name(name, &id));
+}
+
+static void print_signals(slice list, const char *indent)
+{
+	slice name, detail;
+	double score;
+	enum signal_id id;
+	while (signals_next(&list, &name, &score, &detail)) {
+		printf("%s                %+5.1f  %.*s", indent, score, SFMT(name));
+		if (signal_by_name(name, &id))
+			printf(T(": %s", "：%s"), T(signal_def(id)->en, signal_def(id)->zh));
+		if (detail.n) {
+			fputs(T(" (", "（"), stdout);
+			out_safe(detail);
+			fputs(T(")", "）"), stdout);
+		}
+		putchar('\n');
+	}
+}
+
+static void print_fields(slice event, slice fields, struct arena *a)
 {
 	slice key, value;
 	while (trace_field(&fields, a, &key, &value)) {
+		if (is_list(event, key))
+			continue;
 		printf("  %.*s=", SFMT(key));
 		if (needs_quotes(value))
 			print_quoted(value);
@@ -107,15 +145,18 @@ void timeline_print(slice log, const char *indent)
 {
 	AUTO(arena) struct arena a = {0};
 	char day[OUT_TEXT] = "";
-	slice event, fields;
+	slice event, fields, key, value;
 	int64_t wall;
 	while (trace_next_event(&log, &wall, &event, &fields)) {
 		print_when(wall, indent, day);
 		slice name = event_name(event);
 		size_t width = utf8_width(name);
 		printf("%.*s%*s", SFMT(name), width < 9 ? (int)(9 - width) : 0, "");
-		print_fields(fields, &a);
+		print_fields(event, fields, &a);
 		putchar('\n');
+		while (trace_field(&fields, &a, &key, &value))
+			if (has_signals(event, key, value))
+				print_signals(value, indent);
 		arena_reset(&a);
 	}
 }
