@@ -9,7 +9,7 @@
 
 enum {
 	TEXT_WORD_MAX = 64, /* bytes of a word; what is longer is cut */
-	TEXT_PIECE = 16 * 1024, /* characters segmented at once */
+
 };
 
 /* How much had to be undone, in characters. Each is rare in honest text, but not impossible. */
