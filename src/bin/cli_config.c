@@ -3,10 +3,22 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "proto/smtpc/smtpc.h"
 
 #include <stdio.h>
 
 enum { PRINT_MAX = 4 << 20 };
+
+/* What is no mistake, but may be meant otherwise. */
+static void advise(const struct config *c)
+{
+	if (c->dns->trust_anchor.n == 0 &&
+		(c->delivery->dane || c->delivery->tls == SMTPC_TLS_DANE))
+		puts(T("Note: DANE is off, since [dns] trust_anchor is empty. Whether the resolver "
+		       "allows it: posthouse lookup dnssec",
+			"提示：[dns] trust_anchor 为空，DANE 不启用。解析服务器是否支持，可用 "
+			"posthouse lookup dnssec 查看"));
+}
 
 static int check_config(struct cli_call *c)
 {
@@ -15,6 +27,7 @@ static int check_config(struct cli_call *c)
 	if (cli_env_config(c->cli, &env, &code) < 0)
 		return code;
 	printf(T("%.*s: fine\n", "%.*s：没有问题\n"), SFMT(env.config.path));
+	advise(&env.config);
 	return CLI_OK;
 }
 

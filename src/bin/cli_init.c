@@ -4,6 +4,7 @@
  * firewall, DNS. Running it again is harmless: what is there stays. The advice is in cli_advice.c.
  */
 #include "bin/cli_advice.h"
+#include "bin/cli_anchor.h"
 #include "bin/cli_dkim.h"
 #include "bin/cli_tty.h"
 #include "bin/cli_verbs.h"
@@ -24,6 +25,8 @@
 struct answers {
 	slice hostname, domain, admin; /* the first two as lower-case A-labels */
 	slice data, run, user; /* empty: the defaults */
+	slice resolver; /* empty: the system's */
+	slice anchor; /* what [dns] trust_anchor shall be */
 	slice password;
 	bool generated; /* nobody was there to choose one */
 };
@@ -117,6 +120,7 @@ static int ask_all(struct cli_call *c, struct arena *a, struct answers *w, struc
 	w->data = cli_option_text(c, "data");
 	w->run = cli_option_text(c, "run");
 	w->user = cli_option_text(c, "user");
+	w->resolver = cli_option_text(c, "resolver");
 	if ((w->data.n && w->data.p[0] != '/') || (w->run.n && w->run.p[0] != '/'))
 		return err_set(e, ERR_PROTO, "%s",
 			T("--data and --run are absolute paths", "--data 和 --run 应为绝对路径"));
@@ -124,6 +128,41 @@ static int ask_all(struct cli_call *c, struct arena *a, struct answers *w, struc
 			       ask_admin(c, a, w, e) < 0
 		       ? -1
 		       : 0;
+}
+
+/* ---- the DNS ---- */
+
+/* Validated only when that works: see anchor_probe. */
+static int choose_anchor(struct cli_call *c, struct answers *w, struct err *e)
+{
+	slice file = cli_option_text(c, "trust-anchor");
+	struct dns_config dns = {.order = DNS_V4_FIRST,
+		.cache_size = 1 << 20,
+		.timeout = MINUTE,
+		.trust_anchor = file.n ? file : S(ANCHOR_FILE)};
+	struct err why;
+	if (file.n && file.p[0] != '/')
+		return err_set(e, ERR_PROTO, "%s",
+			T("--trust-anchor is an absolute path", "--trust-anchor 应为绝对路径"));
+	if (w->resolver.n) {
+		dns.mode = DNS_FORWARD;
+		dns.servers = (struct conf_list){.v = &w->resolver, .n = 1};
+	}
+	enum anchor_state s = anchor_try(&dns, &why);
+	if (s == ANCHOR_NO_FILE && why.kind != ERR_NOTFOUND) { /* not an address, no anchor file */
+		*e = why;
+		return -1;
+	}
+	if (s == ANCHOR_WORKS)
+		w->anchor = dns.trust_anchor;
+	puts(anchor_sentence(s));
+	if (s != ANCHOR_WORKS)
+		printf(T("(%s.) Until then [dns] trust_anchor stays empty; posthouse lookup dnssec "
+			 "tells when to set it.\n",
+			       "（%s。）在此之前 [dns] trust_anchor 留空；何时可以设置，见 "
+			       "posthouse lookup dnssec。\n"),
+			why.text);
+	return 0;
 }
 
 /* ---- the configuration file ---- */
@@ -144,6 +183,12 @@ static void compose(const struct answers *w, struct buf *out)
 	buf_put(out, S("\n[smtp \"mx\"]\nkind = mx\nlisten = *:25\n"
 		       "\n[smtp \"submission\"]\nkind = submission\nlisten = *:587\n"
 		       "\n[smtp \"submissions\"]\nkind = submissions\nlisten = *:465\n"));
+	if (w->resolver.n || w->anchor.n)
+		buf_put(out, S("\n[dns]\n"));
+	if (w->resolver.n)
+		buf_printf(out, "mode = forward\nservers = %.*s\n", SFMT(w->resolver));
+	if (w->anchor.n)
+		buf_printf(out, "trust_anchor = \"%.*s\"\n", SFMT(w->anchor));
 	buf_put(out, slice_z(T("\n# A certificate of your own; without these lines a self-signed "
 			       "one is used.\n"
 			       "#[tls]\n#certificate = /etc/letsencrypt/live/NAME/fullchain.pem\n"
@@ -246,10 +291,13 @@ static int init(struct cli_call *c)
 	const char *path = c->cli->config ? c->cli->config : CONFIG_PATH;
 	if (ask_all(c, &a, &w, &e) < 0)
 		return out_fail(&e);
-	int r = write_config(path, &w, &e);
+	bool there = access(path, F_OK) == 0;
+	if (!there && choose_anchor(c, &w, &e) < 0)
+		return out_fail(&e);
+	int r = there ? 1 : write_config(path, &w, &e);
 	if (r < 0)
 		return out_fail(&e);
-	if (r > 0 && (w.data.n || w.run.n || w.user.n || cli_option(c, "hostname")))
+	if (r > 0 && (w.data.n || w.run.n || w.user.n || w.resolver.n || cli_option(c, "hostname")))
 		return out_usage(T("%s is there already: change it there, or give another --config",
 					 "%s 已存在：请直接修改它，或另外指定 --config"),
 			path);
@@ -274,6 +322,10 @@ static const struct cli_option options[] = {
 		"控制套接字目录（默认 /run/posthouse）"},
 	{"user", "NAME", "the server's system user (default posthouse)",
 		"服务器的系统用户（默认 posthouse）"},
+	{"resolver", "ADDRESS[@PORT]", "the DNS server to ask (default: those of the system)",
+		"要查询的 DNS 服务器（默认使用系统的）"},
+	{"trust-anchor", "FILE", "for DNSSEC (default " ANCHOR_FILE ")",
+		"DNSSEC 信任锚文件（默认 " ANCHOR_FILE "）"},
 	{NULL, NULL, NULL, NULL},
 };
 
@@ -285,13 +337,16 @@ const struct cli_verb init_verbs[] = {
 		"certificate, the\n"
 		"first domain and account; prints the ports to open and the DNS records to make. "
 		"On a terminal\n"
-		"it asks what is not given. Nothing that exists is overwritten.\n\n"
+		"it asks what is not given. Answers of the DNS will be validated (DNSSEC, DANE) if "
+		"the resolver\n"
+		"hands on signatures, which is tried. Nothing that exists is overwritten.\n\n"
 		"  posthouse init --domain example.org\n"
 		"  posthouse init --domain example.org --hostname mx1.example.org --admin "
 		"alice@example.org --stdin < password",
 		"写配置文件，创建目录、数据库和自签名证书，以及第一个域和帐号；"
 		"并列出需要开放的端口和需要添加的\n"
-		"DNS 记录。在终端上运行时会询问未给出的内容。不会覆盖任何已有内容。\n\n"
+		"DNS 记录。在终端上运行时会询问未给出的内容。会试探解析服务器是否传递签名，\n"
+		"是则验证 DNS 应答（DNSSEC、DANE）。不会覆盖任何已有内容。\n\n"
 		"  posthouse init --domain example.org\n"
 		"  posthouse init --domain example.org --hostname mx1.example.org --admin "
 		"alice@example.org --stdin < password"},

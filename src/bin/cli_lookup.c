@@ -191,6 +191,7 @@ VERB(rbl)
 VERB(ptr)
 VERB(mx)
 VERB(txt)
+VERB(dnssec)
 VERB(tlsa)
 VERB(mta_sts)
 VERB(tlsrpt)
@@ -253,6 +254,15 @@ const struct cli_verb lookup_verbs[] = {
 		"The DMARC policy that applies to a domain, and how it is found.",
 		"适用于某域的 DMARC 策略及其查找过程。", "Exit code 3 when there is none.",
 		"没有策略时退出码为 3。"},
+	{"dnssec", run_dnssec, "", 0, 0, true, NULL,
+		"Does the resolver hand on what DNSSEC needs? Before [dns] trust_anchor is set.",
+		"解析服务器是否传递 DNSSEC 所需的内容？设置 [dns] trust_anchor 之前先查。",
+		"Asks about a signed and an unsigned name, with the configured trust anchor or "
+		"that of Debian's\n"
+		"dns-root-data. Exit code 0: it does; 1: it does not; 3: no trust anchor; 75: no "
+		"answer.",
+		"用所配置的信任锚（或 Debian dns-root-data 的）查询一个已签名和一个未签名的名称。\n"
+		"退出码 0：传递；1：不传递；3：没有信任锚；75：没有应答。"},
 	{"tlsa", run_tlsa, "HOST[:PORT]", 1, 1, true, NULL,
 		"The certificates that a host announces in the DNS (DANE).",
 		"主机在 DNS 中公布的证书（DANE）。",

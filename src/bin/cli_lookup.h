@@ -47,6 +47,7 @@ int lookup_rbl(struct looking *l);
 int lookup_ptr(struct looking *l);
 int lookup_mx(struct looking *l);
 int lookup_txt(struct looking *l);
+int lookup_dnssec(struct looking *l);
 int lookup_tlsa(struct looking *l);
 int lookup_mta_sts(struct looking *l);
 int lookup_tlsrpt(struct looking *l);

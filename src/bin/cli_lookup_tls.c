@@ -1,4 +1,6 @@
-/* `posthouse lookup tlsa`, `mta-sts`, `tlsrpt`: what a domain publishes about safe transport. */
+/* `posthouse lookup tlsa`, `mta-sts`, `tlsrpt`, `dnssec`: what a domain publishes about safe
+ * transport, and whether the resolver lets it be believed. */
+#include "bin/cli_anchor.h"
 #include "bin/cli_lookup.h"
 
 #include "base/hex.h"
@@ -308,4 +310,31 @@ int lookup_tlsrpt(struct looking *l)
 		say(l, T("The record is malformed (\"v=TLSRPTv1; rua=mailto:...\").",
 			       "记录格式有误（应为“v=TLSRPTv1; rua=mailto:...”）。"));
 	return CLI_FAILED;
+}
+
+/* ---- dnssec ---- */
+
+int lookup_dnssec(struct looking *l)
+{
+	static const int codes[] = {[ANCHOR_WORKS] = CLI_OK,
+		[ANCHOR_NO_FILE] = CLI_NOTHING,
+		[ANCHOR_SILENT] = CLI_TEMPORARY,
+		[ANCHOR_DROPPED] = CLI_FAILED};
+	const struct dns_config *c = l->env->config.dns;
+	struct err why = {0};
+	enum anchor_state s = anchor_probe(c, &why);
+	if (s != ANCHOR_WORKS)
+		show(l, "error", T("error", "错误"), slice_z(why.text));
+	if (l->j)
+		json_bool(l->j, "works", s == ANCHOR_WORKS);
+	say(l, "%s", anchor_sentence(s));
+	if (s == ANCHOR_WORKS && c->trust_anchor.n == 0)
+		say(l, T("To do so: [dns] trust_anchor = %s", "启用方法：[dns] trust_anchor = %s"),
+			ANCHOR_FILE);
+	if (s != ANCHOR_WORKS && s != ANCHOR_NO_FILE && c->trust_anchor.n)
+		say(l, "%s",
+			T("Now [dns] trust_anchor is set: as long as this is so, no mail can "
+			  "leave.",
+				"当前已设置 [dns] trust_anchor：在此期间邮件无法发出。"));
+	return codes[s];
 }
