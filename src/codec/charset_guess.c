@@ -5,10 +5,13 @@
  */
 #include "codec/charset.h"
 
+#include "base/mem.h"
 #include "base/utf8.h"
 #include <unicode/ucsdet.h>
 
 enum {
+	SAMPLE_MAX = 4096, /* for statistics: what stands around bytes above ASCII */
+	AROUND = 32,
 	ZEROS_OF_UTF16 = 3, /* of ten bytes in even or odd places */
 	LEAST_SCORE = 10, /* ICU's confidence is 0 .. 100 */
 };
@@ -108,6 +111,24 @@ static slice best_match(const UCharsetMatch **v, int n, slice s)
 	return best ? best->name : S("windows-1252");
 }
 
+/* Without the ASCII text and markup that says nothing, or that there is nothing else. */
+static slice sample(slice s, char out[SAMPLE_MAX])
+{
+	size_t n = 0, done = 0;
+	for (size_t i = 0; i < s.n && n < SAMPLE_MAX; i++) {
+		if (!(s.p[i] & 0x80))
+			continue;
+		size_t from = i > done + AROUND ? i - AROUND : done;
+		size_t to = s.n - i > AROUND ? i + AROUND : s.n;
+		size_t step = to - from < SAMPLE_MAX - n ? to - from : SAMPLE_MAX - n;
+		memcpy(out + n, s.p + from, step);
+		n += step;
+		done = to;
+		i = to - 1;
+	}
+	return n ? slice_of(out, n) : slice_first(s, SAMPLE_MAX);
+}
+
 static slice by_statistics(slice s)
 {
 	UErrorCode e = U_ZERO_ERROR;
@@ -116,7 +137,9 @@ static slice by_statistics(slice s)
 	UCharsetDetector *d = ucsdet_open(&e);
 	if (U_FAILURE(e))
 		return name;
-	ucsdet_setText(d, s.p, (int)s.n, &e);
+	AUTO(free) char *room = mem_alloc(SAMPLE_MAX);
+	slice some = sample(s, room);
+	ucsdet_setText(d, some.p, (int)some.n, &e);
 	const UCharsetMatch **v = ucsdet_detectAll(d, &n, &e);
 	if (U_SUCCESS(e))
 		name = best_match(v, n, s);

@@ -323,7 +323,7 @@ static void declaration(slice text, const struct css_links *links, struct css_va
 	tell_urls(value, links);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		struct css_value v = {0};
-		if (slice_ieq(name, names[i].name) &&
+		if (name.n == names[i].name.n && slice_ieq(name, names[i].name) &&
 			read_value(name, names[i].property, value, &v))
 			set(into, names[i].property, v, important);
 	}

@@ -246,7 +246,7 @@ bool html_token_next(struct html_tokens *t, struct html_token *ret)
 slice html_attribute(const struct html_token *t, slice name)
 {
 	for (unsigned i = 0; i < t->nattributes; i++)
-		if (slice_ieq(t->attributes[i].name, name))
+		if (t->attributes[i].name.n == name.n && slice_ieq(t->attributes[i].name, name))
 			return t->attributes[i].value;
 	return (slice){0};
 }

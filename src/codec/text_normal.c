@@ -62,6 +62,12 @@ static bool is_letter(uint32_t cp)
 	       (cp >= 0x80 && u_isalpha((UChar32)cp));
 }
 
+static void look_ascii(slice s, struct text_undone *u)
+{
+	for (size_t i = 0; i < s.n; i++)
+		u->characters += s.p[i] > ' ';
+}
+
 static void look(slice s, struct text_undone *u)
 {
 	uint32_t cp, before = ' ';
@@ -284,7 +290,19 @@ static void unmask(struct piece *p)
 
 static bool is_apart(uint32_t cp)
 {
-	return cp < 0x80 ? cp && strchr("-._*~+|/^=#\\", (int)cp) : cp == 0xb7 || cp == 0x2022;
+	static const bool sign[128] = {['-'] = true,
+		['.'] = true,
+		['_'] = true,
+		['*'] = true,
+		['~'] = true,
+		['+'] = true,
+		['|'] = true,
+		['/'] = true,
+		['^'] = true,
+		['='] = true,
+		['#'] = true,
+		['\\'] = true};
+	return cp < 0x80 ? sign[cp] : cp == 0xb7 || cp == 0x2022;
 }
 
 /* Only there to keep Chinese characters apart: in names and lists one sees '-', '.', '/' and '·'.
@@ -299,7 +317,7 @@ static size_t spelled(const struct piece *p, size_t i, bool (*is)(uint32_t))
 {
 	uint32_t sign = i + 1 < p->n ? p->v[i + 1] : 0;
 	size_t count = 1;
-	if (sign != ' ' && !is_apart(sign))
+	if ((sign != ' ' && !is_apart(sign)) || i + 2 >= p->n || !is(p->v[i + 2]))
 		return 0;
 	if (i > 0 && (in_word(p->v[i - 1]) || (is == text_is_cjk && is(p->v[i - 1]))))
 		return 0;
@@ -334,8 +352,10 @@ static size_t cjk_run_before(const struct piece *p, size_t i)
 /* A sign inside a Chinese word: 发*票, 代开发-票. */
 static bool is_inside_cjk(const struct piece *p, size_t i)
 {
+	if (!is_apart(p->v[i]))
+		return false;
 	size_t before = cjk_run_before(p, i), behind = cjk_run_from(p, i + 1);
-	if (!is_apart(p->v[i]) || !before || !behind)
+	if (!before || !behind)
 		return false;
 	return is_odd_between_cjk(p->v[i]) || before == 1 || behind == 1;
 }
@@ -391,6 +411,19 @@ static void fold_space(struct piece *p)
 	p->n = to;
 }
 
+static void put_out(const struct piece *p, struct buf *out)
+{
+	char *to = buf_room(out, p->n * UTF8_MAX), *start = to;
+	for (size_t i = 0; to && i < p->n; i++) {
+		if (p->v[i] < 0x80)
+			*to++ = (char)p->v[i];
+		else
+			to += utf8_write(to, p->v[i]);
+	}
+	if (to)
+		buf_commit(out, (size_t)(to - start));
+}
+
 static size_t piece_length(slice s)
 {
 	if (s.n <= PIECE_BYTES)
@@ -411,16 +444,17 @@ void text_normalise(slice utf8, struct buf *out, struct text_undone *ret)
 		slice s = slice_first(utf8, piece_length(utf8));
 		utf8 = slice_skip(utf8, s.n);
 		p->n = 0;
-		look(s, &undone);
-		if (utf8_is_ascii(s))
+		if (utf8_is_ascii(s)) {
+			look_ascii(s, &undone);
 			fold_ascii(p, s);
-		else
+		} else {
+			look(s, &undone);
 			fold(p, s);
+		}
 		fold_space(p);
 		unmask(p);
 		join(p);
-		for (size_t i = 0; i < p->n; i++)
-			utf8_put(out, p->v[i]);
+		put_out(p, out);
 	}
 	*ret = undone;
 }

@@ -77,6 +77,8 @@ char text_lookalike(uint32_t cp)
 
 bool text_is_cjk(uint32_t cp)
 {
+	if (cp < 0x3005)
+		return false;
 	return (cp >= 0x3400 && cp < 0xa000 && (cp < 0x4dc0 || cp >= 0x4e00)) ||
 	       (cp >= 0x3041 && cp <= 0x30ff && cp != 0x30fb) || (cp >= 0xac00 && cp <= 0xd7a3) ||
 	       (cp >= 0xf900 && cp <= 0xfaff) || (cp >= 0x20000 && cp < 0x32000) ||

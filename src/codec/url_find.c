@@ -32,6 +32,9 @@ static bool is_name(char c)
 /* What stands for a dot: its length, or 0. */
 static size_t dot_length(slice s, bool *ret_odd)
 {
+	if (!s.n || !memchr("[({.]\xef\xe3", s.p[0], 7) ||
+		(s.p[0] == '.' && !slice_starts(s, S(".]"))))
+		return 0;
 	static const slice odd[] = {S_INIT("[.]"), S_INIT("(.)"), S_INIT("{.}"), S_INIT("[dot]"),
 		S_INIT("(dot)"), S_INIT("[."), S_INIT(".]"), S_INIT("\xef\xbc\x8e"),
 		S_INIT("\xe3\x80\x82")};
@@ -141,6 +144,8 @@ static const struct {
 /* Behind a run of letters: "://" and what stands for it. 0: nothing like it. */
 static size_t separator(slice s, bool *ret_odd)
 {
+	if (!s.n || !memchr(":[(\xef", s.p[0], 4))
+		return 0;
 	static const slice v[] = {S_INIT("://"), S_INIT(":\\\\"), S_INIT("[:]//"), S_INIT("[://]"),
 		S_INIT("(:)//"), S_INIT(":/\\"), S_INIT("\xef\xbc\x9a//"),
 		S_INIT("\xef\xbc\x9a\xef\xbc\x8f\xef\xbc\x8f")};
@@ -292,8 +297,8 @@ static bool other_scheme(struct finder *f, size_t from, size_t to, size_t *ret_e
 	static const slice v[] = {S_INIT("mailto"), S_INIT("tel"), S_INIT("javascript")};
 	slice run = slice_first(slice_skip(f->text, from), to - from);
 	slice rest = slice_skip(f->text, to);
-	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
-		if (!slice_ieq(run, v[i]) || rest.n < 2 || rest.p[0] != ':' || rest.p[1] <= ' ')
+	for (size_t i = 0; rest.n && rest.p[0] == ':' && i < sizeof v / sizeof *v; i++) {
+		if (!slice_ieq(run, v[i]) || rest.n < 2 || rest.p[1] <= ' ')
 			continue;
 		*ret_end = to + path_length(rest);
 		add(f, slice_of(f->text.p + from, *ret_end - from), from, *ret_end, 0);
