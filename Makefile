@@ -69,6 +69,10 @@ JUDGES := $(patsubst test/judge/%.c,%,$(filter-out test/judge/lib_%,$(wildcard t
 $(B)/judge/%: test/judge/%.c $(wildcard test/judge/lib_*.[ch]) $(call libs_from,defence)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_all) $(LDFLAGS_$(V)) -o $@ $(filter %.c,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+# Programs for those who build the product: tools/NAME.c, with everything up to `defence`.
+$(B)/tools/%: tools/%.c $(call libs_from,defence)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_all) $(LDFLAGS_$(V)) -o $@ $(filter %.c,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 judges:
 	@$(MAKE) --no-print-directory V=asan judges-made
 judges-made: $(addprefix $(B)/judge/,$(JUDGES))

@@ -27,9 +27,15 @@ enum learn_group {
 	LEARN_HTML, /* structure of its HTML */
 	LEARN_PARTS, /* attachments and structure of MIME */
 	LEARN_SHAPE, /* statistics of the text; what had to be undone to read it */
+	LEARN_LAYOUT, /* length, lines, how its HTML is laid out: habits of a time and of programs
+		       */
 	LEARN_GROUPS
 };
-enum { LEARN_ALL_GROUPS = (1u << LEARN_GROUPS) - 1 };
+enum {
+	LEARN_ALL_GROUPS = (1 << LEARN_GROUPS) - 1,
+	/* What holds at other sites and in other years, too: all that a shipped model may use. */
+	LEARN_LASTING_GROUPS = LEARN_ALL_GROUPS & ~(1 << LEARN_LAYOUT),
+};
 /* "words", "pairs" ... in English or Chinese. */
 const char *learn_group_name(enum learn_group g, bool chinese);
 

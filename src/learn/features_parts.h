@@ -24,7 +24,7 @@ void learn_put_pair(struct learn_features *f, enum learn_group g, const struct t
 	const struct token *b, unsigned apart);
 /* "name=value"; the value is cut at FACT_MAX and folded to lower case. */
 void learn_put_fact(struct learn_features *f, enum learn_group g, slice name, slice value);
-/* A number by its order of magnitude: 0, 1, 2, 3-4, 5-8 ... */
+/* A number by its order of magnitude: 1, 2, 3-4, 5-8 ...; nothing for 0. */
 void learn_put_count(struct learn_features *f, enum learn_group g, slice name, size_t n);
 /* A share of a whole in tenths (and "some" for less than one). Nothing when the whole is 0. */
 void learn_put_share(
@@ -43,8 +43,9 @@ void learn_put_words(struct learn_features *f, const struct learn_mail *m, unsig
 void learn_put_cjk(struct learn_features *f, const struct learn_mail *m);
 void learn_put_grams(struct learn_features *f, const struct learn_mail *m);
 void learn_put_sender(struct learn_features *f, const struct learn_mail *m, struct arena *a);
-void learn_put_header(struct learn_features *f, const struct learn_mail *m, struct arena *a);
+void learn_put_header(struct learn_features *f, const struct learn_mail *m);
 void learn_put_urls(struct learn_features *f, const struct learn_mail *m, struct arena *a);
 void learn_put_html(struct learn_features *f, const struct learn_mail *m);
 void learn_put_parts(struct learn_features *f, const struct learn_mail *m, struct arena *a);
 void learn_put_shape(struct learn_features *f, const struct learn_mail *m);
+void learn_put_layout(struct learn_features *f, const struct learn_mail *m);

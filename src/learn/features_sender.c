@@ -89,17 +89,11 @@ static void put_domain(struct learn_features *f, const struct learn_mail *m, sli
 	slice org = learn_organisation(m, host);
 	learn_put_fact(f, LEARN_SENDER, name, org);
 	learn_put_fact(f, LEARN_SENDER, S("from-tld"), learn_top_level(host));
-	learn_put_count(f, LEARN_SENDER, S("from-length"), org.n / 4);
 	learn_put_flag(f, LEARN_SENDER, S("from-freemail"), is_freemail(org));
-	size_t digits = 0, hyphens = 0, labels = 1;
-	for (size_t i = 0; i < host.n; i++) {
-		digits += host.p[i] >= '0' && host.p[i] <= '9';
-		hyphens += host.p[i] == '-';
-		labels += host.p[i] == '.';
-	}
+	size_t digits = 0;
+	for (size_t i = 0; i < org.n; i++)
+		digits += org.p[i] >= '0' && org.p[i] <= '9';
 	learn_put_count(f, LEARN_SENDER, S("from-digits"), digits);
-	learn_put_count(f, LEARN_SENDER, S("from-hyphens"), hyphens);
-	learn_put_count(f, LEARN_SENDER, S("from-labels"), labels);
 }
 
 /* Does another address belong to the same people as From:? */
@@ -133,15 +127,8 @@ void learn_put_sender(struct learn_features *f, const struct learn_mail *m, stru
 	learn_put_fact(f, LEARN_SENDER, S("local"), lowered(from.local, a));
 	learn_put_fact(f, LEARN_SENDER, S("local-shape"), local_shape(from.local, shape));
 	put_relation(f, m, S("reply-to"), reply.domain, from.domain);
-	struct header_field id;
-	slice right = {0};
-	if (header_find(m->header, S("message-id"), 0, &id)) {
-		slice v = slice_trim(id.value);
-		right = slice_skip(v, slice_rindex(v, '@') + 1);
-		right = lowered(slice_first(right, slice_index(right, '>')), a);
-	}
-	put_relation(f, m, S("message-id"), right, from.domain);
-	learn_put_flag(f, LEARN_SENDER, S("no-message-id"), !right.n);
+	learn_put_flag(
+		f, LEARN_SENDER, S("no-message-id"), !header_count(m->header, S("message-id")));
 }
 
 /* ---- header ---- */
@@ -170,15 +157,13 @@ static void put_subject_facts(struct learn_features *f, const struct learn_mail 
 		wide += (unsigned char)s.p[i] >= 0xf0;
 	}
 	learn_put_share(f, LEARN_HEADER, S("subject-capitals"), upper, upper + lower);
-	learn_put_count(f, LEARN_HEADER, S("subject-length"), s.n / 4);
 	learn_put_count(f, LEARN_HEADER, S("subject-exclaims"), marks);
 	learn_put_count(f, LEARN_HEADER, S("subject-pictures"), wide);
 	learn_put_flag(f, LEARN_HEADER, S("reply-to-nothing"), reply && !threaded);
 }
 
-void learn_put_header(struct learn_features *f, const struct learn_mail *m, struct arena *a)
+void learn_put_header(struct learn_features *f, const struct learn_mail *m)
 {
-	struct header_address *to;
 	struct header_field h;
 	bool threaded = header_count(m->header, S("references")) ||
 			header_count(m->header, S("in-reply-to"));
@@ -186,11 +171,7 @@ void learn_put_header(struct learn_features *f, const struct learn_mail *m, stru
 	put_program(f, m, S("user-agent"));
 	put_subject_facts(f, m, threaded);
 	learn_put_flag(f, LEARN_HEADER, S("threaded"), threaded);
-	if (header_find(m->header, S("to"), 0, &h))
-		learn_put_count(
-			f, LEARN_HEADER, S("recipients"), header_addresses(h.value, a, &to));
-	else
-		learn_put_flag(f, LEARN_HEADER, S("no-recipients"), true);
+	learn_put_flag(f, LEARN_HEADER, S("no-recipients"), !header_count(m->header, S("to")));
 	if (header_find(m->header, S("x-priority"), 0, &h))
 		learn_put_fact(f, LEARN_HEADER, S("priority"), slice_first(slice_trim(h.value), 1));
 	if (header_find(m->header, S("importance"), 0, &h))

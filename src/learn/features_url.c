@@ -1,7 +1,6 @@
 /*
  * Features of links: where they lead, how they are written, how many and how different.
  */
-#include "base/map.h"
 #include "codec/address.h"
 #include "learn/features_parts.h"
 #include <stdio.h>
@@ -31,21 +30,17 @@ static const char *const kinds[] = {"a", "area", "form", "refresh", "frame", "im
 /* Words of a path that a person chose: letters, not too long. */
 static void put_path(struct learn_features *f, slice path)
 {
-	unsigned depth = 0;
 	for (slice rest = path, segment; slice_cut(&rest, '/', &segment);) {
 		size_t letters = 0;
 		for (size_t i = 0; i < segment.n; i++)
 			letters += (segment.p[i] | 32) >= 'a' && (segment.p[i] | 32) <= 'z';
 		if (segment.n && segment.n <= SEGMENT_MAX && letters * 4 >= segment.n * 3)
 			learn_put_fact(f, LEARN_URL, S("path"), segment);
-		depth += segment.n > 0;
 	}
 	slice name = slice_skip(path, slice_rindex(path, '/') + 1);
 	size_t dot = slice_rindex(name, '.');
 	if (dot < name.n && name.n - dot <= 6)
 		learn_put_fact(f, LEARN_URL, S("extension"), slice_skip(name, dot));
-	learn_put_count(f, LEARN_URL, S("path-depth"), depth);
-	learn_put_count(f, LEARN_URL, S("path-length"), path.n / 8);
 }
 
 static void put_query(struct learn_features *f, slice query)
@@ -56,26 +51,15 @@ static void put_query(struct learn_features *f, slice query)
 		if (key.n && key.n <= SEGMENT_MAX)
 			learn_put_fact(f, LEARN_URL, S("query"), key);
 	}
-	learn_put_count(f, LEARN_URL, S("query-parts"), n);
 }
 
 static void put_host(struct learn_features *f, const struct learn_mail *m, const struct url *u)
 {
 	slice org = learn_organisation(m, u->host);
-	size_t digits = 0, hyphens = 0, dots = 0;
-	for (size_t i = 0; i < u->host.n; i++) {
-		digits += u->host.p[i] >= '0' && u->host.p[i] <= '9';
-		hyphens += u->host.p[i] == '-';
-		dots += u->host.p[i] == '.';
-	}
 	learn_put_fact(f, LEARN_URL, S("site"), org);
 	learn_put_fact(f, LEARN_URL, S("tld"), learn_top_level(u->host));
 	if (!slice_eq(org, u->host))
 		learn_put_fact(f, LEARN_URL, S("host"), u->host);
-	learn_put_count(f, LEARN_URL, S("host-digits"), digits);
-	learn_put_count(f, LEARN_URL, S("host-hyphens"), hyphens);
-	learn_put_count(f, LEARN_URL, S("host-dots"), dots);
-	learn_put_count(f, LEARN_URL, S("host-length"), u->host.n / 4);
 }
 
 static void put_url(struct learn_features *f, const struct learn_mail *m, const struct learn_url *l)
@@ -83,12 +67,12 @@ static void put_url(struct learn_features *f, const struct learn_mail *m, const 
 	const struct url *u = &l->url;
 	char bit[8];
 	slice kind = slice_z(l->kind < sizeof kinds / sizeof *kinds ? kinds[l->kind] : "");
-	learn_put_fact(f, LEARN_URL, l->in_html ? S("html") : S("text"), kind);
+	if (l->kind != HTML_LINK_A && l->kind != HTML_LINK_IMAGE)
+		learn_put_fact(f, LEARN_URL, S("html"), kind);
 	for (unsigned b = 0; b < 25; b++)
 		if (u->flags & 1u << b)
 			learn_put_fact(f, LEARN_URL, S("flag"),
 				slice_of(bit, (size_t)snprintf(bit, sizeof bit, "%u", b)));
-	learn_put_fact(f, LEARN_URL, S("scheme"), u->scheme);
 	learn_put_flag(f, LEARN_URL, S("deceives"), l->deceives);
 	learn_put_flag(f, LEARN_URL, S("hidden"), l->hidden);
 	if (!u->host.n)
@@ -111,7 +95,6 @@ static slice from_organisation(const struct learn_mail *m, struct arena *a)
 
 void learn_put_urls(struct learn_features *f, const struct learn_mail *m, struct arena *a)
 {
-	struct map sites = {0};
 	slice from = from_organisation(m, a);
 	size_t own = 0, other = 0;
 	for (size_t i = 0; i < m->nurls; i++) {
@@ -122,10 +105,8 @@ void learn_put_urls(struct learn_features *f, const struct learn_mail *m, struct
 		if (l->kind > HTML_LINK_FORM || !org.n)
 			continue;
 		*(slice_eq(org, from) ? &own : &other) += 1;
-		map_put(&sites, org, f);
 	}
-	learn_put_count(f, LEARN_URL, S("links"), own + other);
-	learn_put_count(f, LEARN_URL, S("sites"), sites.n);
+	learn_put_flag(f, LEARN_URL, S("only-one-link"), own + other == 1);
+	learn_put_flag(f, LEARN_URL, S("none-to-own-site"), other && !own);
 	learn_put_share(f, LEARN_URL, S("to-own-site"), own, own + other);
-	map_done(&sites);
 }

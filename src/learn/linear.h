@@ -36,18 +36,7 @@ struct learn_reason {
 size_t learn_weights_reasons(const struct learn_weights *w, const struct learn_features *f,
 	struct learn_reason *ret, size_t n);
 
-/* ---- files ---- */
-
-enum {
-	LEARN_BITS_MIN = 10,
-	LEARN_BITS_MAX = 22,
-	LEARN_WEIGHTS_VERSION = 1,
-};
-/* A table of at most one byte a weight, zeros left out. Says for which features it was made, and
- * ends in a checksum. */
-void learn_weights_write(const struct learn_weights *w, struct buf *out);
-/* ERR_PROTO: not such a file, damaged, or made for other features. */
-int learn_weights_read(slice file, struct learn_weights *ret, struct err *e);
+enum { LEARN_BITS_MIN = 10, LEARN_BITS_MAX = 22 };
 
 /* ---- what learns: eight bytes a weight ---- */
 
