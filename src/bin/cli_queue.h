@@ -49,4 +49,6 @@ int queue_show(struct cli_call *c);
 
 /* The events of a timeline, for people; starts of lines by `indent`. */
 void timeline_print(slice log, const char *indent);
+/* cli_explain.c: what the reason code at the end of a reply means; NULL: it has none. */
+const char *reason_in_words(slice reply);
 void timeline_json(struct json *j, const char *key, slice log);

@@ -83,15 +83,16 @@ static bool is_list(slice event, slice key)
 	return slice_eq(event, S("signals")) && slice_eq(key, S("list"));
 }
 
-/* So is a refusal that they led to. */
-static bool has_signals(slice event, slice key, slice value)
+/* So is a refusal that they led to: "score: helo-ours=6.0 ...". */
+static slice signals_of(slice event, slice key, slice value)
 {
-	slice name, detail;
-	double score;
-	enum signal_id id;
-	return is_list(event, key) ||
-	       (slice_eq(event, S("refused")) && slice_eq(key, S("why")) &&
-		       signals_next(&value, &name, &score, &detail) && signal_by_name(name, &id));
+	slice score = S("score: ");
+	if (is_list(event, key))
+		return value;
+	return slice_eq(event, S("refused")) && slice_eq(key, S("why")) &&
+			       slice_starts(value, score)
+		       ? slice_skip(value, score.n)
+		       : S("");
 }
 
 static void print_signals(slice list, const char *indent)
@@ -110,6 +111,15 @@ static void print_signals(slice list, const char *indent)
 		}
 		putchar('\n');
 	}
+}
+
+static void explain(slice event, slice key, slice value, const char *indent)
+{
+	bool reply = slice_eq(event, S("refused")) && slice_eq(key, S("reply"));
+	const char *words = reply ? reason_in_words(value) : NULL;
+	if (words)
+		printf("%s                %s\n", indent, words);
+	print_signals(signals_of(event, key, value), indent);
 }
 
 static void print_fields(slice event, slice fields, struct arena *a)
@@ -155,8 +165,7 @@ void timeline_print(slice log, const char *indent)
 		print_fields(event, fields, &a);
 		putchar('\n');
 		while (trace_field(&fields, &a, &key, &value))
-			if (has_signals(event, key, value))
-				print_signals(value, indent);
+			explain(event, key, value, indent);
 		arena_reset(&a);
 	}
 }

@@ -198,8 +198,10 @@ static const struct conf_key keys[] = {
 		"on.",
 		"最近一小时失败命令的百分比，命令数达到 error_minimum 起计。"),
 	NUMBER(error_minimum, "See error_ratio.", "见 error_ratio。"),
-	LIMIT(auth_failures_per_hour, "Failed logins in the last hour from one address.",
-		"同一地址最近一小时登录失败的次数。"),
+	LIMIT(auth_failures_per_hour,
+		"Failed logins in the last hour from one address, above twice the number of good "
+		"ones.",
+		"同一地址最近一小时登录失败的次数减去成功次数的两倍后的上限。"),
 	LIMIT(unknown_rcpts_per_hour,
 		"Unknown recipients in the last hour from one address, above twice the number of "
 		"good "
