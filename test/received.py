@@ -122,10 +122,10 @@ def process_dies():
         os.kill(first, signal.SIGKILL)
         c.wait(1)
         for n in range(5):
-            os.kill(wait_until('a scan process', 10, lambda: next(iter(
+            os.kill(wait_until('a scan process', 40, lambda: next(iter(
                 pid for pid, role in c.p.processes().items() if role == 'scan'), None)), signal.SIGKILL)
             c.send(packed(XML % ('Org', f'k{n}', ROW % (1, 3)), 'application/gzip'))
-        wait_until('all reports', 60, lambda: (c.p.cli('queue', 'retry', '--all', '--yes', check=False), len(c.received()) == 6)[1])
+        wait_until('all reports', 120, lambda: (c.p.cli('queue', 'retry', '--all', '--yes', check=False), len(c.received()) == 6)[1])
 
 
 def real():
