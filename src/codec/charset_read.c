@@ -231,7 +231,10 @@ static void name_it(slice name, struct charset_reading *r)
 void charset_read(slice declared, slice in, bool html, struct buf *out, struct charset_reading *ret)
 {
 	struct charset_reading r = {0};
-	slice given = slice_trim(declared);
+	slice given = slice_trim(declared), all = in;
+	in = slice_first(in, out->limit > out->n ? out->limit - out->n : 0);
+	if (in.n < all.n) /* what comes first is read all the same */
+		in = utf8_first(in, in.n - in.n % UTF8_MAX);
 	struct decision d = decide(given, &in, html, &r);
 	size_t before = out->n;
 	r.origin = d.origin;
@@ -245,9 +248,10 @@ void charset_read(slice declared, slice in, bool html, struct buf *out, struct c
 			memmove(out->p + before, out->p + before + 3, made.n - 3);
 			out->n -= 3;
 		}
-		size_t all = count_replacements(slice_skip(buf_slice(out), before));
+		size_t made_bad = count_replacements(slice_skip(buf_slice(out), before));
 		size_t sent = is_utf8_name(d.name) ? count_replacements(in) : 0;
-		r.replaced = all > sent ? all - sent : 0;
+		r.replaced = made_bad > sent ? made_bad - sent : 0;
 	}
+	out->full |= in.n < all.n - (size_t)(in.p - all.p);
 	*ret = r;
 }

@@ -66,6 +66,14 @@ static void remember(struct html_reader *r, uint32_t cp)
 	r->last = cp;
 }
 
+/* What fits. */
+static void put_cut(struct buf *b, slice s)
+{
+	slice fit = slice_first(s, b->limit > b->n ? b->limit - b->n : 0);
+	buf_put(b, fit);
+	b->full |= fit.n < s.n;
+}
+
 /* Letters in a run, without anything special in it. */
 static void put_plain(struct html_reader *r, slice s, const struct html_style *style)
 {
@@ -84,7 +92,7 @@ static void put_plain(struct html_reader *r, slice s, const struct html_style *s
 	}
 	stats->hiding |= style->hiding;
 	due(r, o);
-	buf_put(&o->b, s);
+	put_cut(&o->b, s);
 }
 
 static void put_space(struct html_reader *r, uint32_t cp, const struct html_style *style)

@@ -248,6 +248,16 @@ TEST(html_limits_hold)
 	CHECK_INT(h.nimages, 1);
 }
 
+TEST(html_long_word_is_cut)
+{
+	const struct html_limits l = {.depth = 5, .text = 20};
+	AUTO(arena) struct arena a = {0};
+	struct html h;
+	html_read(S("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), &l, &a, &h);
+	CHECK_INT(h.text.n, 20);
+	CHECK_INT(h.limits, HTML_LIMIT_TEXT);
+}
+
 TEST(html_entities)
 {
 	static const struct {

@@ -110,6 +110,22 @@ TEST(mime_inside_what_is_encoded)
 		buf_slice(&out), S("multipart/mixed 0 -1 |text/plain 1 0 one|text/html 1 0 two|"));
 }
 
+TEST(mime_decode_gives_what_fits)
+{
+	static const char *const encodings[] = {"7bit", "base64", "quoted-printable"};
+	for (size_t i = 0; i < 3; i++) {
+		AUTO(arena) struct arena a = {0};
+		AUTO(buf) struct buf in = BUF(10000);
+		AUTO(buf) struct buf out = BUF(100);
+		struct mime m;
+		buf_printf(&in, "Content-Transfer-Encoding: %s\n\n", encodings[i]);
+		buf_fill(&in, 'Q', 4000);
+		mime_parse(buf_slice(&in), &mime_limits_default, &a, &m);
+		CHECK(!mime_decode(&m.v[0], &out));
+		CHECK(!buf_ok(&out) && out.n >= 99);
+	}
+}
+
 TEST(mime_limits_hold)
 {
 	AUTO(arena) struct arena a = {0};

@@ -1,7 +1,8 @@
 /*
  * Reads letters whole, as the scan process does: structure, charsets, HTML, URLs, one spelling,
  * words. With a number first it reads all files that often and prints what that took; without, the
- * text, the hidden text and the links of each file. test/reading.py counts the instructions.
+ * text, the hidden text and the links of each file. test/reading.py counts the instructions of each
+ * file under callgrind.
  */
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -14,6 +15,12 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_ZERO_STATS
+#define CALLGRIND_DUMP_STATS_AT(name) (void)(name)
+#endif
 
 enum { MESSAGE_MAX = 256 << 20, TEXT_MAX = 16 << 20 };
 
@@ -172,8 +179,10 @@ int main(int argc, char **argv)
 		AUTO(buf) struct buf in = BUF(MESSAGE_MAX);
 		path[strcspn(path, "\n")] = 0;
 		load(path, &in);
+		CALLGRIND_ZERO_STATS;
 		for (int k = 0; k < (times ? times : 1); k++, letters++)
 			read_letter(buf_slice(&in), words, &t, !times);
+		CALLGRIND_DUMP_STATS_AT(path);
 	}
 	text_words_free(words);
 	if (times && letters)
