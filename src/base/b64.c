@@ -102,7 +102,7 @@ static char *flush_partial(char *to, unsigned v, unsigned have)
 
 bool b64_decode_tolerant(struct buf *out, slice in)
 {
-	char *start = buf_room(out, in.n * 3 / 4), *to = start;
+	char nothing[1], *start = in.n > 1 ? buf_room(out, in.n * 3 / 4) : nothing, *to = start;
 	if (!buf_ok(out))
 		return false;
 	unsigned v = 0, have = 0, pads = 0;

@@ -1,5 +1,5 @@
-/* A text with any label: always valid UTF-8 or bytes that were cut by the limit, never more than the
- * limit. The first line is the label. */
+/* A text with any label: always valid UTF-8 or bytes that were cut by the limit, never more than
+ * the limit. The first line is the label. */
 #include "codec/charset.h"
 
 #include "base/mem.h"

@@ -16,7 +16,7 @@ struct mime_limits {
 	unsigned parts;
 	unsigned fields; /* header fields of a part that are looked at for its type */
 };
-extern const struct mime_limits mime_limits_default; /* 30, 1000, 1000 */
+extern const struct mime_limits mime_limits_default; /* 30, 1000, 1000000 */
 
 enum mime_encoding {
 	MIME_7BIT,

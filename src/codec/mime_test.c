@@ -110,6 +110,19 @@ TEST(mime_inside_what_is_encoded)
 		buf_slice(&out), S("multipart/mixed 0 -1 |text/plain 1 0 one|text/html 1 0 two|"));
 }
 
+/* A type behind thousands of other fields counts for readers, so for us. */
+TEST(mime_type_behind_many_fields)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf in = BUF(1 << 20);
+	struct mime m;
+	for (int i = 0; i < 20000; i++)
+		buf_put(&in, S("X: y\n"));
+	buf_put(&in, S("Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n"));
+	mime_parse(buf_slice(&in), &mime_limits_default, &a, &m);
+	CHECK_INT(m.n, 2);
+}
+
 TEST(mime_decode_gives_what_fits)
 {
 	static const char *const encodings[] = {"7bit", "base64", "quoted-printable"};
