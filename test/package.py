@@ -10,7 +10,7 @@ package as on a server, and the server runs under its real, hardened unit. --kee
 Needs root, overlayfs and the packages systemd-container, debootstrap, dpkg-dev, debhelper; skips with a word otherwise.
 Without lintian that one check is skipped. It does not test a purge with the dialog on a screen, only preseeded answers.
 """
-import argparse, ctypes, glob, os, re, shutil, signal, subprocess, sys, time
+import argparse, ctypes, glob, os, re, shutil, signal, sqlite3, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import PASSWORD, ROOT, wait_until
 from peers import PEERS, Unavailable
@@ -241,9 +241,20 @@ class Checks:
     def first_steps(self):
         self.works('posthouse init', self.m.run, 'posthouse', 'init', '--domain', 'example.org', '--hostname', 'mx.example.org', '--admin', ADMIN,
                    '--stdin', stdin=PASSWORD + '\n')
+        self.works('check-config', self.m.run, 'posthouse', 'check-config')
         self.works('systemctl enable --now', self.m.run, 'systemctl', 'enable', '--now', 'posthouse')
         check('active', self.state() == 'active', self.m.out('systemctl', 'status', '--no-pager', 'posthouse'))
         self.send('installed')
+
+    def places(self, name):
+        """What only the server may read: keys, what is remembered of senders, mail."""
+        data = '/var/lib/posthouse/'
+        wanted = {data + sub: 'posthouse:posthouse 700' for sub in ('keys', 'keys/db', 'keys/snapshot', 'kv', 'db', 'blob', 'auth', 'mirror', 'snapshot')}
+        wanted |= {data + file: 'posthouse:posthouse 600' for file in ('keys/db/keyring.sqlite', 'kv/data.mdb', 'db/directory.sqlite', 'db/report.sqlite')}
+        found = {path: self.owner(path) for path in wanted}
+        check(f'{name}: owner and mode of the places in DATA', found == wanted, {p: found[p] for p in wanted if found[p] != wanted[p]})
+        roles = set(re.findall(r'^(\w+)', self.m.out('posthouse', 'status'), re.M))
+        check(f'{name}: keys and scan run', {'keys', 'scan'} <= roles, roles)
 
     def pids(self):
         """Of all processes of the unit, under whichever layout of cgroups there is."""
@@ -332,6 +343,35 @@ class Checks:
         check('does not start it', self.state() == 'inactive', self.state())
         self.m.run('systemctl', 'start', 'posthouse')
 
+    def older_store(self):
+        """Mail and settings as version 0.1.0 left them: schemas taken back, what came later not there."""
+        self.m.run('systemctl', 'stop', 'posthouse')
+        data = self.m.root + '/var/lib/posthouse/'
+        for path in (data + 'db/directory.sqlite',):
+            db = sqlite3.connect(path, isolation_level=None)
+            for version, down in db.execute('SELECT version, down FROM schema_version WHERE version > 1 ORDER BY version DESC').fetchall():
+                db.executescript(down)
+                db.execute('DELETE FROM schema_version WHERE version = ?', (version,))
+            db.close()
+        for name in os.listdir(data + 'db'):
+            if name.startswith(('report.', 'tlspolicy.')):
+                os.unlink(data + 'db/' + name)
+        for sub in ('keys', 'kv', 'mirror'):
+            shutil.rmtree(data + sub)
+
+    def schema_upgrade(self, deb):
+        self.older_store()
+        self.works('apt installs over an older store', self.m.install, deb, '--reinstall')
+        self.works('the start brings it up to date', self.m.run, 'systemctl', 'start', 'posthouse')
+        check('active on the older store', self.state() == 'active', self.m.out('journalctl', '-u', 'posthouse', '-n', '20', '--no-pager'))
+        snapshots = self.m.out('sh', '-c', 'ls /var/lib/posthouse/snapshot')
+        check('with a snapshot of what was', 'directory-v1-' in snapshots, snapshots)
+        self.places('older store')
+        self.send('older store')
+        self.works('its domain gets keys', self.m.run, 'posthouse', 'dkim', 'add', 'example.org')
+        check('and lists', 'evil.test' in self.works('list add', self.m.run, 'posthouse', 'list', 'add', 'block', 'evil.test') +
+              self.m.out('posthouse', 'list', 'show'))
+
     def removal(self, deb):
         conf = self.m.out('cat', '/etc/posthouse/posthouse.conf')
         self.works('apt removes it', self.m.apt, 'remove', 'posthouse')
@@ -371,11 +411,13 @@ def whole_life(machine, debs, version):
     c.contents(debs[0])
     c.installation(debs[0])
     c.first_steps()
+    c.places('first start')
     c.confinement()
     c.reload()
     c.certificate_hook()
     c.crash()
     c.upgrade(debs[1](), version)
+    c.schema_upgrade(debs[1]())
     c.removal(debs[1]())
     errors_in_journal(machine)
     c.purge(debs[1]())

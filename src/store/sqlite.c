@@ -162,6 +162,14 @@ static int sync_db_dir(const struct sql *db, struct err *e)
 	return 0;
 }
 
+/* SQLite would make it as the caller's umask has it; its other files follow this one. Only a file
+ * that is made here is closed here: closing ends the locks of all connections of the process. */
+static int make_private(const char *path, struct err *e)
+{
+	AUTO(fd) int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return fd < 0 && errno != EEXIST ? err_sys(e, errno, "%s", path) : 0;
+}
+
 static int open_file(struct sql *db, struct err *e)
 {
 	AUTO(buf) struct buf path = BUF(4096);
@@ -174,6 +182,8 @@ static int open_file(struct sql *db, struct err *e)
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 	if (db->kind != SQL_READ_ONLY)
 		flags |= SQLITE_OPEN_CREATE;
+	if (fresh && make_private(path.p, e) < 0)
+		return -1;
 	if (sqlite3_open_v2(path.p, &conn_of(db)->db, flags, NULL) != SQLITE_OK)
 		return conn_of(db)->db ? fail(db, e)
 				       : err_set(e, ERR_TEMP, "sqlite: out of memory");
