@@ -157,6 +157,7 @@ def kills(args):
         sink_port, record = free_port(), p.dir + '/sink-record'
         setup(p, sink_port)
         far.setup(p)
+        far.keys_may_hang = True  # they are killed, too
         sink = start_sink(p, sink_port, record)
         p.start()
         loads = [Load(p, 'local', 0, 'user%ld@local.test', 4096, args.seconds, 4),

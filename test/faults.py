@@ -295,6 +295,7 @@ def kill_for(p, role, seconds):
 def keys_stopped(seconds):
     """The process with the keys hangs: what must be signed waits, all else flows."""
     def scenario(p, far, seconds):
+        far.keys_may_hang = True
         pid = pid_of(p, 'keys')
         os.kill(pid, signal.SIGSTOP)
         kinds_flow_while(far, 'strangers', 'reports')
@@ -305,6 +306,7 @@ def keys_stopped(seconds):
 
 def keys_killed(seconds):
     def scenario(p, far, seconds):
+        far.keys_may_hang = True
         kill_for(p, 'keys', seconds)
         kinds_flow_while(far, 'strangers', 'reports')
     return with_letters('keys killed again and again', scenario, seconds, check_pids=False)
