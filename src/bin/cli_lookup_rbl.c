@@ -144,8 +144,7 @@ static slice reverse_of(struct looking *l, slice ip)
 	struct err e;
 	if (net_from_ip(ip, 0, &a, &e) < 0)
 		return ip; /* test points of domain lists are names */
-	slice s = dns_reverse(&a, S(""), l->mem);
-	return slice_first(s, s.n - 1);
+	return dns_reverse(&a, S(""), l->mem);
 }
 
 static void add_row(

@@ -103,22 +103,6 @@ static int find_own(struct making_plan *m, const struct plan_input *in, struct e
 	return 0;
 }
 
-slice plan_reverse_name(const struct net_addr *addr, struct arena *a)
-{
-	AUTO(buf) struct buf out = BUF(128);
-	if (addr->ss.ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)&addr->ss;
-		const unsigned char *b = (const unsigned char *)&in->sin_addr;
-		return arena_printf(a, "%u.%u.%u.%u.in-addr.arpa", b[3], b[2], b[1], b[0]);
-	}
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addr->ss;
-	for (int i = 15; i >= 0; i--)
-		buf_printf(&out, "%x.%x.", in6->sin6_addr.s6_addr[i] & 15,
-			in6->sin6_addr.s6_addr[i] >> 4);
-	buf_put(&out, S("ip6.arpa"));
-	return arena_dup(a, buf_slice(&out));
-}
-
 static void add_addresses(struct making_plan *m)
 {
 	struct plan *p = m->p;
@@ -137,7 +121,7 @@ static void add_reverse(struct making_plan *m)
 {
 	struct plan *p = m->p;
 	for (size_t i = 0; i < p->nown; i++)
-		plan_add(m, PLAN_PTR, "PTR", plan_reverse_name(&p->own[i], m->mem),
+		plan_add(m, PLAN_PTR, "PTR", dns_reverse_name(&p->own[i], m->mem),
 			arena_printf(m->mem, "%.*s.", SFMT(p->hostname)), false,
 			T("Reverse name, set by whoever gives out the address: large receivers "
 			  "refuse mail from addresses without one.",

@@ -67,5 +67,3 @@ int plan_make(const struct plan_input *in, struct arena *a, struct plan *ret, st
 
 /* Is it an address that the world can reach? */
 bool plan_is_public(const struct net_addr *a);
-/* "4.3.2.1.in-addr.arpa" */
-slice plan_reverse_name(const struct net_addr *a, struct arena *mem);

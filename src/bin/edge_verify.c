@@ -10,6 +10,7 @@
 #include "base/rand.h"
 #include "bin/edge_door.h"
 #include "bin/edge_verify_impl.h"
+#include "codec/address.h"
 #include "run/metrics.h"
 
 METRIC_COUNTER(verified, "posthouse_verify_messages_total", "", "Messages verified.");
@@ -23,12 +24,7 @@ bool edge_verify_wanted(const struct edge_session *s)
 
 bool edge_verify_listed(const struct conf_list *list, slice domain)
 {
-	for (size_t i = 0; domain.n && i < list->n; i++) {
-		slice p = list->v[i];
-		if (slice_starts(p, S(".")) ? slice_iends(domain, p) : slice_ieq(domain, p))
-			return true;
-	}
-	return false;
+	return domain_listed(domain, list->v, list->n);
 }
 
 /* ---- beginning and end ---- */

@@ -161,19 +161,9 @@ static void add(struct edge_verify *v, enum signal_id id, slice detail)
 
 void edge_verify_signal_spf(struct edge_verify *v)
 {
-	static const enum signal_id of[] = {
-		[AUTH_NONE] = SIGNAL_SPF_NONE,
-		[AUTH_PASS] = SIGNAL_SPF_PASS,
-		[AUTH_FAIL] = SIGNAL_SPF_FAIL,
-		[AUTH_SOFTFAIL] = SIGNAL_SPF_SOFTFAIL,
-		[AUTH_NEUTRAL] = SIGNAL_SPF_NEUTRAL,
-		[AUTH_POLICY] = SIGNAL_SPF_NEUTRAL,
-		[AUTH_TEMPERROR] = SIGNAL_SPF_TEMPERROR,
-		[AUTH_PERMERROR] = SIGNAL_SPF_PERMERROR,
-	};
 	const struct edge_verified *f = &v->found;
 	if (f->spf.identity.n)
-		add(v, of[f->spf.result], f->spf.domain);
+		add(v, signal_of_spf(f->spf.result), f->spf.domain);
 }
 
 static void signal_dkim(struct edge_verify *v)

@@ -69,11 +69,8 @@ void queue_report_in_free(struct queue_report_in *r)
 
 static slice prop(const struct authres_method *m, slice ptype, slice property)
 {
-	for (unsigned i = 0; i < m->nprops; i++)
-		if (slice_ieq(m->props[i].ptype, ptype) &&
-			slice_ieq(m->props[i].property, property))
-			return m->props[i].value;
-	return S("");
+	const struct authres_prop *p = authres_prop_of(m, ptype, property);
+	return p ? p->value : S("");
 }
 
 /* The domain that proved to have sent the message, as our own results in its prefix say: of DMARC,

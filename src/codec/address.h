@@ -68,6 +68,11 @@ bool domain_valid(slice s, bool utf8);
 bool domain_to_ascii(slice s, struct arena *a, slice *ret);
 /* U-labels where all are proper, else lower-case as it came: for showing. */
 slice domain_to_utf8(slice s, struct arena *a);
+/* Is it `top`, or below it? Not when either is empty. The case of ASCII letters does not count. */
+bool domain_within(slice domain, slice top);
+/* Names as configurations list them: "example.com" is that one alone, ".example.com" all below it.
+ */
+bool domain_listed(slice domain, const slice *names, size_t n);
 /* "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 4.1.3). Family 4 or 6 and the address. */
 bool domain_literal_parse(slice s, uint8_t *ret_family, uint8_t ret_ip[16]);
 

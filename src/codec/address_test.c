@@ -264,3 +264,31 @@ TEST(header_addresses_that_are_odd)
 			test_fail(__FILE__, __LINE__, "%s: %zu", cases[i].in, n);
 	}
 }
+
+TEST(domain_relations)
+{
+	static const struct {
+		const char *domain, *top;
+		bool within, listed; /* listed: when `top` stands in a list */
+	} cases[] = {
+		{"example.com", "example.com", true, true},
+		{"EXAMPLE.com", "example.COM", true, true},
+		{"a.example.com", "example.com", true, false},
+		{"a.example.com", ".example.com", false, true},
+		{"example.com", ".example.com", false, false},
+		{"badexample.com", "example.com", false, false},
+		{"badexample.com", ".example.com", false, false},
+		{"com", "example.com", false, false},
+		{"example.com", "", false, false},
+		{"", "", false, false},
+		{"", "example.com", false, false},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		slice domain = slice_z(cases[i].domain), top = slice_z(cases[i].top);
+		const slice names[] = {S("other.example"), top};
+		if (domain_within(domain, top) != cases[i].within ||
+			domain_listed(domain, names, 2) != cases[i].listed)
+			test_fail(__FILE__, __LINE__, "%s, %s", cases[i].domain, cases[i].top);
+	}
+	CHECK(!domain_listed(S("a"), NULL, 0));
+}

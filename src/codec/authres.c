@@ -284,6 +284,16 @@ bool authres_parse(slice value, struct arena *a, struct authres *ret)
 	return true;
 }
 
+const struct authres_prop *authres_prop_of(
+	const struct authres_method *m, slice ptype, slice property)
+{
+	for (unsigned i = 0; i < m->nprops; i++)
+		if (slice_ieq(m->props[i].ptype, ptype) &&
+			slice_ieq(m->props[i].property, property))
+			return &m->props[i];
+	return NULL;
+}
+
 /* Pieces that no white space separates belong together, whatever comments and quotes stand between
  * them: somebody may read them so. */
 slice authres_id(slice value, struct arena *a)

@@ -45,6 +45,9 @@ struct authres {
 /* The value of a field (behind the colon, folded or not). False: not one that RFC 8601 allows. A
  * field without any method ("id; none") has n = 0. */
 bool authres_parse(slice value, struct arena *a, struct authres *ret);
+/* "ptype.property=" of a result; NULL: it has none. */
+const struct authres_prop *authres_prop_of(
+	const struct authres_method *m, slice ptype, slice property);
 /* Only whose it is: the authserv-id of a possibly broken field, for removing forged ones (RFC 8601
  * section 5). Empty when there is none. */
 slice authres_id(slice value, struct arena *a);

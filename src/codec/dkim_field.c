@@ -171,14 +171,6 @@ static bool qp_decode(slice in, struct arena *a, slice *ret)
 	return true;
 }
 
-/* Whether name is domain or below it; both lower-case A-labels. */
-static bool at_or_below(slice name, slice domain)
-{
-	if (!slice_ends(name, domain))
-		return false;
-	return name.n == domain.n || name.p[name.n - domain.n - 1] == '.';
-}
-
 static enum dkim_fault read_identity(const struct reading *r)
 {
 	const struct tag *i = tag_of(r, "i");
@@ -194,7 +186,7 @@ static enum dkim_fault read_identity(const struct reading *r)
 		return DKIM_FIELD_FINE;
 	bool ok = qp_decode(tags_compact(i->value, r->mem), r->mem, &identity) &&
 		  identity.n <= IDENTITY_MAX && address_split(identity, &local, &domain) &&
-		  domain_to_ascii(domain, r->mem, &ascii) && at_or_below(ascii, r->f->domain);
+		  domain_to_ascii(domain, r->mem, &ascii) && domain_within(ascii, r->f->domain);
 	if (!ok)
 		return DKIM_FIELD_IDENTITY;
 	r->f->identity = identity;

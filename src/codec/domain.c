@@ -107,6 +107,21 @@ slice domain_to_utf8(slice s, struct arena *a)
 	return r;
 }
 
+bool domain_within(slice domain, slice top)
+{
+	return top.n && slice_iends(domain, top) &&
+	       (domain.n == top.n || domain.p[domain.n - top.n - 1] == '.');
+}
+
+bool domain_listed(slice domain, const slice *names, size_t n)
+{
+	for (size_t i = 0; domain.n && i < n; i++)
+		if (slice_starts(names[i], S(".")) ? slice_iends(domain, names[i])
+						   : slice_ieq(domain, names[i]))
+			return true;
+	return false;
+}
+
 bool domain_literal_parse(slice s, uint8_t *ret_family, uint8_t ret_ip[16])
 {
 	char z[INET6_ADDRSTRLEN];

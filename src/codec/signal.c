@@ -35,6 +35,21 @@ static struct signal *find(struct signals *s, enum signal_id id)
 	return NULL;
 }
 
+enum signal_id signal_of_spf(enum auth_result r)
+{
+	static const enum signal_id of[] = {
+		[AUTH_NONE] = SIGNAL_SPF_NONE,
+		[AUTH_PASS] = SIGNAL_SPF_PASS,
+		[AUTH_FAIL] = SIGNAL_SPF_FAIL,
+		[AUTH_SOFTFAIL] = SIGNAL_SPF_SOFTFAIL,
+		[AUTH_NEUTRAL] = SIGNAL_SPF_NEUTRAL,
+		[AUTH_POLICY] = SIGNAL_SPF_NEUTRAL,
+		[AUTH_TEMPERROR] = SIGNAL_SPF_TEMPERROR,
+		[AUTH_PERMERROR] = SIGNAL_SPF_PERMERROR,
+	};
+	return of[r];
+}
+
 void signals_add(struct signals *s, enum signal_id id, float weight, slice detail)
 {
 	float score = weight * (s->scores ? s->scores[id] : table[id].score);

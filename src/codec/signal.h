@@ -9,6 +9,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "codec/authres.h"
 
 enum signal_stage {
 	SIGNAL_CONNECT,
@@ -34,6 +35,7 @@ struct signal_def {
 };
 const struct signal_def *signal_def(enum signal_id id);
 bool signal_by_name(slice name, enum signal_id *ret);
+enum signal_id signal_of_spf(enum auth_result r);
 
 enum { SIGNALS_MAX = 200, SIGNAL_DETAIL_MAX = 200 };
 

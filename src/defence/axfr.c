@@ -8,6 +8,7 @@
 #include "base/cur.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "codec/address.h"
 #include "run/net.h"
 #include <netinet/in.h>
 
@@ -104,8 +105,7 @@ static int take_record(struct axfr *x, slice all, const struct dns_rr *rr, struc
 	if (!x->soas)
 		return err_set(e, ERR_PROTO, "the transfer does not begin with SOA");
 	x->records++;
-	bool below = name.n > x->zone.n + 1 && slice_iends(name, x->zone) &&
-		     name.p[name.n - x->zone.n - 1] == '.';
+	bool below = name.n > x->zone.n + 1 && domain_within(name, x->zone);
 	if (rr->type != DNS_RR_A || rr->data.n != 4 || !below) {
 		x->ignored++;
 		return 0;

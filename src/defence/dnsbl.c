@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "codec/address.h"
+#include "run/dns.h"
 #include "run/log.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -158,20 +159,6 @@ bool dnsbls_any(const struct dnsbls *d, enum dnsbl_type type)
 
 /* ---- one question ---- */
 
-void dnsbl_reverse(const struct net_addr *ip, struct buf *out)
-{
-	struct net_addr a = *ip;
-	net_unmap(&a);
-	if (a.ss.ss_family == AF_INET) {
-		const uint8_t *p = (const uint8_t *)&((const struct sockaddr_in *)&a.ss)->sin_addr;
-		buf_printf(out, "%u.%u.%u.%u", p[3], p[2], p[1], p[0]);
-	} else if (a.ss.ss_family == AF_INET6) {
-		const uint8_t *p = ((const struct sockaddr_in6 *)&a.ss)->sin6_addr.s6_addr;
-		for (int i = 15; i >= 0; i--)
-			buf_printf(out, "%x.%x%s", p[i] & 15, p[i] >> 4, i ? "." : "");
-	}
-}
-
 static void weigh(const struct dnsbl_list *l, uint32_t answer, enum dnsbl_code *ret,
 	uint32_t *ret_code, float *ret_weight)
 {
@@ -286,11 +273,10 @@ static void ask_all(struct ask *q, unsigned types)
 static void ask_address(struct dnsbls *d, const struct net_addr *ip, unsigned types,
 	instant deadline, struct dnsbl_result *ret)
 {
-	AUTO(buf) struct buf name = BUF(128);
+	AUTO(arena) struct arena a = {0};
 	*ret = (struct dnsbl_result){0};
-	dnsbl_reverse(ip, &name);
-	struct ask q = {d, ip, buf_slice(&name), deadline, ret};
-	if (name.n)
+	struct ask q = {d, ip, dns_reverse(ip, S(""), &a), deadline, ret};
+	if (q.name.n)
 		ask_all(&q, types);
 }
 

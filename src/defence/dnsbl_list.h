@@ -51,5 +51,3 @@ void dnsbl_error(struct dnsbl_list *l, uint32_t code);
  * there. */
 enum lookup_status dnsbl_query(struct dnsbls *d, struct dnsbl_list *l, slice name, instant deadline,
 	enum dnsbl_code *ret, uint32_t *ret_code, float *ret_weight);
-/* "1.2.0.192" of 192.0.2.1, the nibbles of an IPv6 address. */
-void dnsbl_reverse(const struct net_addr *ip, struct buf *out);

@@ -62,20 +62,6 @@ TEST(dnsbl_weights_that_are_none)
 			test_fail(__FILE__, __LINE__, "accepted: %s", bad[i]);
 }
 
-TEST(dnsbl_reversed)
-{
-	static const struct {
-		const char *ip, *want;
-	} cases[] = {{"192.0.2.1", "1.2.0.192"}, {"::ffff:192.0.2.1", "1.2.0.192"},
-		{"2001:db8::1", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2"}};
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		AUTO(buf) struct buf b = BUF(100);
-		struct door_caller c = world_caller(cases[i].ip);
-		dnsbl_reverse(&c.ip, &b);
-		CHECK_STR(buf_slice(&b), slice_z(cases[i].want));
-	}
-}
-
 /* ---- asking ---- */
 
 static const char lists[] =

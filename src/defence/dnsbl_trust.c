@@ -8,6 +8,7 @@
 #include "defence/dnsbl_list.h"
 
 #include "base/mem.h"
+#include "run/dns.h"
 #include "run/log.h"
 #include "run/metrics.h"
 #include <arpa/inet.h>
@@ -76,7 +77,7 @@ void dnsbl_noted(struct dnsbl_list *l, enum lookup_status s)
 
 /* ---- test points ---- */
 
-static slice point(const struct dnsbl_list *l, bool listed, struct buf *out)
+static slice point(const struct dnsbl_list *l, bool listed, struct arena *a)
 {
 	struct net_addr ip;
 	struct err e;
@@ -87,18 +88,17 @@ static slice point(const struct dnsbl_list *l, bool listed, struct buf *out)
 		given = listed ? S("127.0.0.2") : S("127.0.0.1");
 	if (net_from_ip(given, 0, &ip, &e) < 0)
 		return given;
-	dnsbl_reverse(&ip, out);
-	return buf_slice(out);
+	return dns_reverse(&ip, S(""), a);
 }
 
 /* 1: as it must be, 0: not, -1: no answer. */
 static int try_point(struct dnsbls *d, struct dnsbl_list *l, bool listed)
 {
-	AUTO(buf) struct buf name = BUF(256);
+	AUTO(arena) struct arena a = {0};
 	enum dnsbl_code code;
 	uint32_t answer = 0;
 	float weight;
-	slice what = point(l, listed, &name);
+	slice what = point(l, listed, &a);
 	enum lookup_status s =
 		dnsbl_query(d, l, what, instant_in(TEST_TIME), &code, &answer, &weight);
 	if (s == LOOKUP_TEMP)

@@ -181,18 +181,8 @@ static void ask_autowhite(struct door_visit *v, const struct door_rcpt *r)
 /* SPF is known already; the rest of what is proven comes with the message. */
 static void judge_spf(struct door_visit *v, const struct door_evidence *ev)
 {
-	static const enum signal_id of[] = {
-		[AUTH_NONE] = SIGNAL_SPF_NONE,
-		[AUTH_PASS] = SIGNAL_SPF_PASS,
-		[AUTH_FAIL] = SIGNAL_SPF_FAIL,
-		[AUTH_SOFTFAIL] = SIGNAL_SPF_SOFTFAIL,
-		[AUTH_NEUTRAL] = SIGNAL_SPF_NEUTRAL,
-		[AUTH_POLICY] = SIGNAL_SPF_NEUTRAL,
-		[AUTH_TEMPERROR] = SIGNAL_SPF_TEMPERROR,
-		[AUTH_PERMERROR] = SIGNAL_SPF_PERMERROR,
-	};
 	if (ev && ev->spf_domain.n)
-		signals_add(door_signals(v), of[ev->spf], 1, ev->spf_domain);
+		signals_add(door_signals(v), signal_of_spf(ev->spf), 1, ev->spf_domain);
 }
 
 static void ask_repute(struct door_visit *v, const struct door_evidence *ev)

@@ -47,12 +47,8 @@ slice name_network(const struct net_addr *ip, unsigned v4_bits, unsigned v6_bits
 bool name_is_proven(slice domain, const slice *proven, size_t n)
 {
 	enum { LOOKED_AT = 32 };
-	for (size_t i = 0; i < n && i < LOOKED_AT; i++) {
-		slice p = proven[i];
-		if (p.n == 0 || !slice_iends(domain, p))
-			continue;
-		if (domain.n == p.n || domain.p[domain.n - p.n - 1] == '.')
+	for (size_t i = 0; i < n && i < LOOKED_AT; i++)
+		if (domain_within(domain, proven[i]))
 			return true;
-	}
 	return false;
 }

@@ -7,17 +7,13 @@
 #include "mail/tls_policy.h"
 
 #include "base/mem.h"
+#include "codec/address.h"
 
 /* ---- the domain */
 
 static bool is_excepted(const struct tls_rules *r, slice domain)
 {
-	for (size_t i = 0; i < r->nexceptions; i++) {
-		slice x = r->exceptions[i];
-		if (slice_ieq(x, domain) || (x.n && x.p[0] == '.' && slice_iends(domain, x)))
-			return true;
-	}
-	return false;
+	return domain_listed(domain, r->exceptions, r->nexceptions);
 }
 
 void tls_policy_domain(const struct tls_rules *r, slice domain, instant deadline, struct arena *a,

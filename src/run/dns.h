@@ -96,8 +96,11 @@ struct dns_names_answer {
 	size_t n;
 };
 /* An address's bytes or nibbles backwards, before a zone: "4.3.2.1.ZONE" (RFC 1035 3.5, RFC 3596
- * 2.5, RFC 5782 2.1). v4-mapped addresses count as IPv4. Empty when it is no IP address. */
+ * 2.5, RFC 5782 2.1); without one "4.3.2.1". v4-mapped addresses count as IPv4. Empty when it is no
+ * IP address. */
 slice dns_reverse(const struct net_addr *addr, slice zone, struct arena *a);
+/* Below in-addr.arpa or ip6.arpa. */
+slice dns_reverse_name(const struct net_addr *addr, struct arena *a);
 /* Names of an address, unverified. */
 int dns_ptr(struct dns *d, const struct net_addr *addr, instant deadline, struct arena *a,
 	struct dns_names_answer *ret, struct err *e);

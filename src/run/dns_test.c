@@ -701,3 +701,29 @@ TEST(dns_configuration_is_checked)
 	}
 	arena_done(&a);
 }
+
+TEST(dns_reversed)
+{
+	static const struct {
+		const char *ip, *below, *alone, *name;
+	} cases[] = {
+		{"192.0.2.1", "1.2.0.192.bl.test", "1.2.0.192", "1.2.0.192.in-addr.arpa"},
+		{"::ffff:192.0.2.1", "1.2.0.192.bl.test", "1.2.0.192", "1.2.0.192.in-addr.arpa"},
+		{"2001:db8::1",
+			"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl.test",
+			"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2",
+			"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		AUTO(arena) struct arena a = {0};
+		struct net_addr ip;
+		struct err e;
+		CHECK(net_from_ip(slice_z(cases[i].ip), 0, &ip, &e) == 0);
+		CHECK_STR(dns_reverse(&ip, S("bl.test"), &a), slice_z(cases[i].below));
+		CHECK_STR(dns_reverse(&ip, S(""), &a), slice_z(cases[i].alone));
+		CHECK_STR(dns_reverse_name(&ip, &a), slice_z(cases[i].name));
+	}
+	struct net_addr none = {0};
+	AUTO(arena) struct arena a = {0};
+	CHECK(dns_reverse(&none, S(""), &a).n == 0);
+}

@@ -359,7 +359,8 @@ slice dns_reverse(const struct net_addr *addr, slice zone, struct arena *a)
 {
 	const uint8_t *ip = ipv4_bytes(addr);
 	if (ip)
-		return arena_printf(a, "%u.%u.%u.%u.%.*s", ip[3], ip[2], ip[1], ip[0], SFMT(zone));
+		return arena_printf(a, "%u.%u.%u.%u%s%.*s", ip[3], ip[2], ip[1], ip[0],
+			zone.n ? "." : "", SFMT(zone));
 	if (addr->ss.ss_family != AF_INET6)
 		return (slice){0};
 	char text[64];
@@ -368,13 +369,18 @@ slice dns_reverse(const struct net_addr *addr, slice zone, struct arena *a)
 		text[2 * i] = "0123456789abcdef"[ip[15 - i / 2] >> (i % 2 * 4) & 15];
 		text[2 * i + 1] = '.';
 	}
-	return arena_printf(a, "%.64s%.*s", text, SFMT(zone));
+	return arena_printf(a, "%.*s%.*s", zone.n ? 64 : 63, text, SFMT(zone));
+}
+
+slice dns_reverse_name(const struct net_addr *addr, struct arena *a)
+{
+	return dns_reverse(addr, ipv4_bytes(addr) ? S("in-addr.arpa") : S("ip6.arpa"), a);
 }
 
 int dns_ptr(struct dns *d, const struct net_addr *addr, instant deadline, struct arena *a,
 	struct dns_names_answer *ret, struct err *e)
 {
-	slice name = dns_reverse(addr, ipv4_bytes(addr) ? S("in-addr.arpa") : S("ip6.arpa"), a);
+	slice name = dns_reverse_name(addr, a);
 	if (name.n == 0)
 		return err_set(e, ERR_PROTO, "dns: no IP address");
 	return ask_names(d, name, DNS_TYPE_PTR, deadline, a, read_ptr, ret, e);

@@ -9,21 +9,7 @@
 #include "senderauth/arc.h"
 
 #include "base/mem.h"
-
-static bool domain_matches(slice pattern, slice domain)
-{
-	if (slice_starts(pattern, S(".")))
-		return slice_iends(domain, pattern);
-	return slice_ieq(pattern, domain);
-}
-
-static bool is_trusted(const slice *trusted, size_t n, slice domain)
-{
-	for (size_t i = 0; i < n; i++)
-		if (domain.n && domain_matches(trusted[i], domain))
-			return true;
-	return false;
-}
+#include "codec/address.h"
 
 static slice domain_of(slice value)
 {
@@ -34,14 +20,10 @@ static slice domain_of(slice value)
 static bool has_prop(
 	const struct authres_method *m, const char *ptype, const char *property, slice *ret)
 {
-	for (unsigned i = 0; i < m->nprops; i++) {
-		if (!slice_ieq(m->props[i].ptype, slice_z(ptype)) ||
-			!slice_ieq(m->props[i].property, slice_z(property)))
-			continue;
-		*ret = domain_of(m->props[i].value);
-		return true;
-	}
-	return false;
+	const struct authres_prop *p = authres_prop_of(m, slice_z(ptype), slice_z(property));
+	if (p)
+		*ret = domain_of(p->value);
+	return p != NULL;
 }
 
 /* "dmarc=pass header.from=DOMAIN"; some write it without the domain. */
@@ -87,7 +69,7 @@ bool arc_vouches(const struct arc_result *r, const slice *trusted, size_t ntrust
 	unsigned first = r->n;
 	if (r->result != AUTH_PASS || !from_domain.n)
 		return false;
-	while (first > 0 && is_trusted(trusted, ntrusted, r->hops[first - 1].domain))
+	while (first > 0 && domain_listed(r->hops[first - 1].domain, trusted, ntrusted))
 		first--;
 	if (first == r->n || !r->hops[r->n - 1].covers_from)
 		return false;

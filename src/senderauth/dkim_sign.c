@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "codec/address.h"
 #include "senderauth/pubkey.h"
 
 enum {
@@ -80,11 +81,9 @@ static void choose_names(const struct dkim_header *h, const struct dkim_sign_how
 		choose_name(h, signed_fields[i].name, signed_fields[i].oversign, f);
 }
 
-static bool at_or_below(slice identity, slice domain)
+static slice host_of(slice identity)
 {
-	slice host = slice_skip(identity, slice_rindex(identity, '@') + 1);
-	return slice_iends(host, domain) &&
-	       (host.n == domain.n || host.p[host.n - domain.n - 1] == '.');
+	return slice_skip(identity, slice_rindex(identity, '@') + 1);
 }
 
 /* One message being signed by one key after the other. */
@@ -106,7 +105,7 @@ static int sign_with(
 	f.algorithm = key->algorithm;
 	f.domain = key->domain;
 	f.selector = key->selector;
-	if (!at_or_below(f.identity, f.domain))
+	if (!domain_within(host_of(f.identity), f.domain))
 		f.identity = (slice){0};
 	dkim_field_begin(&line, &f);
 	size_t fields = s->data.n;

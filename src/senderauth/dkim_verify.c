@@ -51,12 +51,6 @@ static slice from_domain(struct dkim_verifier *v)
 	return n ? addrs[0].domain : (slice){0};
 }
 
-static bool below(slice name, slice domain)
-{
-	return domain.n && name.n > domain.n && slice_iends(name, domain) &&
-	       name.p[name.n - domain.n - 1] == '.';
-}
-
 /* 2: the From domain, 1: above or below it, 0: another or unreadable. */
 static unsigned rank_of(slice value, slice from)
 {
@@ -66,7 +60,7 @@ static unsigned rank_of(slice value, slice from)
 		return 0;
 	if (slice_ieq(d->value, from))
 		return 2;
-	return below(d->value, from) || below(from, d->value);
+	return domain_within(d->value, from) || domain_within(from, d->value);
 }
 
 /* Keeps the best `max` in order of rank, then of appearance. Returns how many there are now. */

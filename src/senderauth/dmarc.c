@@ -27,7 +27,7 @@ struct judging {
 static enum answer same_org(struct judging *j, slice domain)
 {
 	struct dmarc_found other;
-	if (!dmarc_at_or_below(domain, j->found.org_domain))
+	if (!domain_within(domain, j->found.org_domain))
 		return j->found.temporary ? UNSURE : NO;
 	dmarc_find_by(j->k, domain, &other);
 	if (other.temporary || j->found.temporary)

@@ -6,15 +6,10 @@
  */
 #include "senderauth/dmarc_int.h"
 
+#include "codec/address.h"
 #include "senderauth/psl.h"
 
 enum { WALK_LABELS = 7 /* RFC 9989 4.10 step 4 */, NAME_MAX_DNS = 253 };
-
-bool dmarc_at_or_below(slice domain, slice top)
-{
-	return slice_eq(domain, top) || (domain.n > top.n && slice_ends(domain, top) &&
-						domain.p[domain.n - top.n - 1] == '.');
-}
 
 /* ---- asking ---- */
 
@@ -217,7 +212,7 @@ static bool same_organisation(struct dmarc_asker *k, slice domain, slice to, boo
 	if (slice_eq(domain, to))
 		return true;
 	dmarc_find_by(k, domain, &x);
-	if (!dmarc_at_or_below(to, x.org_domain)) {
+	if (!domain_within(to, x.org_domain)) {
 		*ret_unsure = x.temporary;
 		return false;
 	}

@@ -12,6 +12,5 @@ struct dmarc_asker {
 	unsigned n;
 };
 void dmarc_find_by(struct dmarc_asker *k, slice domain, struct dmarc_found *ret);
-bool dmarc_at_or_below(slice domain, slice top);
 /* Is there neither address nor mail host at the name? Only when that is certain. */
 bool dmarc_nonexistent(struct dmarc_asker *k, slice domain);

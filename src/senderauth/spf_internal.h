@@ -60,6 +60,4 @@ enum lookup_status spf_ask_txt(
 	struct spf_run *r, slice name, struct arena *a, slice **ret, size_t *ret_n);
 enum lookup_status spf_ask_addr(struct spf_run *r, slice name, int family, struct arena *a,
 	struct net_addr **ret, size_t *ret_n);
-/* name is domain, or below it. */
-bool spf_is_below(slice name, slice domain);
 bool spf_same_ip(const struct net_addr *x, const struct net_addr *y);

@@ -6,6 +6,7 @@
 #include "senderauth/spf_internal.h"
 
 #include "base/mem.h"
+#include "codec/address.h"
 #include <netinet/in.h>
 
 /* ---- addresses ---- */
@@ -113,7 +114,7 @@ static enum spf_verdict match_ptr(
 	if (r->voids > voids && r->voids > SPF_VOID_MAX)
 		return spf_give_up(r, p, t->text, SPF_PERM, SPF_VOIDS_MANY);
 	for (unsigned i = 0; i < r->nnames && !match; i++)
-		match = spf_is_below(r->names[i], target);
+		match = domain_within(r->names[i], target);
 	return verdict(match);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "codec/address.h"
 #include <netinet/in.h>
 
 /* ---- lookups ---- */
@@ -37,14 +38,6 @@ bool spf_name_valid(slice name)
 		if (label.n == 0 || label.n > 63)
 			return false;
 	return true;
-}
-
-bool spf_is_below(slice name, slice domain)
-{
-	if (slice_ieq(name, domain))
-		return true;
-	return name.n > domain.n && slice_iends(name, domain) &&
-	       name.p[name.n - domain.n - 1] == '.';
 }
 
 /* ---- validated names ---- */
@@ -87,7 +80,7 @@ static slice best_name(const struct spf_run *r, slice domain)
 		if (slice_ieq(r->names[i], domain))
 			return r->names[i];
 	for (unsigned i = 0; i < r->nnames; i++)
-		if (spf_is_below(r->names[i], domain))
+		if (domain_within(r->names[i], domain))
 			return r->names[i];
 	return r->nnames ? r->names[0] : S("unknown");
 }

@@ -184,14 +184,9 @@ struct finding {
 static bool is_proven(const struct question *q, slice domain)
 {
 	size_t n = q->f->nproven < LISTS_PROVEN_MAX ? q->f->nproven : LISTS_PROVEN_MAX;
-	for (size_t i = 0; i < n; i++) {
-		slice p = q->f->proven[i];
-		if (slice_ieq(p, domain))
+	for (size_t i = 0; i < n; i++)
+		if (domain_within(domain, q->f->proven[i]))
 			return true;
-		if (p.n > 0 && domain.n > p.n && slice_iends(domain, p) &&
-			domain.p[domain.n - p.n - 1] == '.')
-			return true;
-	}
 	return false;
 }
 

@@ -28,12 +28,6 @@ static slice domain_of(slice address)
 	return slice_skip(address, slice_rindex(address, '@') + 1);
 }
 
-static bool at_or_below(slice name, slice domain)
-{
-	return slice_iends(name, domain) &&
-	       (name.n == domain.n || name.p[name.n - domain.n - 1] == '.');
-}
-
 /* Of the login's domain, above or below it: there SPF and DKIM vouch for what this user sends. */
 static bool is_house(struct smtpd_session *s, slice address)
 {
@@ -41,7 +35,7 @@ static bool is_house(struct smtpd_session *s, slice address)
 	slice a, b;
 	if (!domain_to_ascii(ours, &s->tx.mem, &a) || !domain_to_ascii(theirs, &s->tx.mem, &b))
 		return true;
-	return at_or_below(a, b) || at_or_below(b, a);
+	return domain_within(a, b) || domain_within(b, a);
 }
 
 /* house: addresses elsewhere are not looked at. */
