@@ -715,15 +715,15 @@ TEST(dns_reversed)
 			"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		AUTO(arena) struct arena a = {0};
+		AUTO(arena) struct arena mem = {0};
 		struct net_addr ip;
 		struct err e;
 		CHECK(net_from_ip(slice_z(cases[i].ip), 0, &ip, &e) == 0);
-		CHECK_STR(dns_reverse(&ip, S("bl.test"), &a), slice_z(cases[i].below));
-		CHECK_STR(dns_reverse(&ip, S(""), &a), slice_z(cases[i].alone));
-		CHECK_STR(dns_reverse_name(&ip, &a), slice_z(cases[i].name));
+		CHECK_STR(dns_reverse(&ip, S("bl.test"), &mem), slice_z(cases[i].below));
+		CHECK_STR(dns_reverse(&ip, S(""), &mem), slice_z(cases[i].alone));
+		CHECK_STR(dns_reverse_name(&ip, &mem), slice_z(cases[i].name));
 	}
 	struct net_addr none = {0};
-	AUTO(arena) struct arena a = {0};
-	CHECK(dns_reverse(&none, S(""), &a).n == 0);
+	AUTO(arena) struct arena mem = {0};
+	CHECK(dns_reverse(&none, S(""), &mem).n == 0);
 }
