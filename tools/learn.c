@@ -20,7 +20,13 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { MESSAGE_MAX = 64 << 20, MESSAGES_MAX = 200000, COUNT_BITS = 24, EPOCHS = 4, REASONS = 40 };
+enum {
+	MESSAGE_MAX = 64 << 20,
+	MESSAGES_MAX = 200000,
+	COUNT_BITS = 24,
+	BASE_EPOCHS = 4,
+	REASONS = 40
+};
 
 struct message {
 	char *path;
@@ -175,24 +181,21 @@ static void learn_bayes(struct site *s, const struct learn_features *f, bool spa
 	*(spam ? &s->table.spam : &s->table.ham) += 1;
 }
 
-/* Learns all that are for training, but for one fold. */
+/* Learns all that are for training, but for one fold: each once, as they come. */
 static void learn_site(struct site *s, struct corpus *c, unsigned but, uint64_t seed)
 {
 	AUTO(free) size_t *order = mem_alloc(c->n * sizeof *order);
 	learn_linear_init(&s->linear, &learn_linear_default);
 	s->counts = mem_alloc(sizeof *s->counts << COUNT_BITS);
 	s->table = (struct learn_counts){.ctx = s->counts, .look = look};
-	for (unsigned epoch = 0; epoch < EPOCHS; epoch++) {
-		size_t n = shuffled(c, order, &seed);
-		for (size_t i = 0; i < n; i++) {
-			const struct message *m = &c->v[order[i]];
-			if (m->fold == but)
-				continue;
-			const struct learn_features *f = features_of(c, m);
-			learn_linear_train(&s->linear, f, m->spam, 1, base_margin(s, f));
-			if (!epoch)
-				learn_bayes(s, f, m->spam);
-		}
+	size_t n = shuffled(c, order, &seed);
+	for (size_t i = 0; i < n; i++) {
+		const struct message *m = &c->v[order[i]];
+		if (m->fold == but)
+			continue;
+		const struct learn_features *f = features_of(c, m);
+		learn_linear_train(&s->linear, f, m->spam, 1, base_margin(s, f));
+		learn_bayes(s, f, m->spam);
 	}
 }
 
@@ -295,13 +298,13 @@ static void site(uint64_t seed, const char *model)
 /* ---- the model that is shipped ---- */
 
 static const struct learn_linear_conf base_conf = {
-	.bits = 20, .rate = 0.4f, .beta = 0.3f, .l1 = 0.05f, .l2 = 0.2f};
+	.bits = 20, .rate = 0.2f, .beta = 0.3f, .l1 = 0.01f, .l2 = 0.2f};
 
 static void learn_base(struct corpus *c, unsigned but, uint64_t seed, struct learn_linear *ret)
 {
 	AUTO(free) size_t *order = mem_alloc((c->n + 1) * sizeof *order);
 	learn_linear_init(ret, &base_conf);
-	for (unsigned epoch = 0; epoch < EPOCHS; epoch++) {
+	for (unsigned epoch = 0; epoch < BASE_EPOCHS; epoch++) {
 		size_t n = shuffled(c, order, &seed);
 		for (size_t i = 0; i < n; i++) {
 			const struct message *m = &c->v[order[i]];

@@ -13,9 +13,9 @@ const struct learn_bayes_conf learn_bayes_default = {
 	.groups = 1u << LEARN_WORDS | 1u << LEARN_PAIRS | 1u << LEARN_SUBJECT | 1u << LEARN_CJK |
 		  1u << LEARN_SENDER | 1u << LEARN_HEADER | 1u << LEARN_URL | 1u << LEARN_PARTS |
 		  1u << LEARN_HTML | 1u << LEARN_SHAPE | 1u << LEARN_HIDDEN,
-	.strength = 0.3f,
-	.least = 0.2f,
-	.most = 200,
+	.strength = 1.0f,
+	.least = 0.1f,
+	.most = 500,
 	.messages = 20,
 };
 

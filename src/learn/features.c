@@ -66,8 +66,6 @@ void learn_features_done(struct learn_features *f)
 {
 	free(f->v);
 	free(f->slots);
-	if (f->words)
-		text_words_free(f->words);
 	buf_done(&f->texts);
 	*f = (struct learn_features){0};
 }
@@ -205,8 +203,6 @@ void learn_features_read(
 	learn_put_words(f, m, groups, ARENA_ARRAY(a, struct token, TOKENS_MAX));
 	if (groups & 1u << LEARN_CJK)
 		learn_put_cjk(f, m);
-	if (groups & 1u << LEARN_GRAMS)
-		learn_put_grams(f, m);
 }
 
 /* Found by trying a few on several collections: text of Chinese letters has few other features. */

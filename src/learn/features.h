@@ -54,7 +54,6 @@ struct learn_features {
 	struct buf texts;
 	/* inside */
 	uint32_t *slots, mark;
-	struct text_words *words;
 };
 
 /* An object is used for many messages, one after the other. */

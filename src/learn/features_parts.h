@@ -41,7 +41,6 @@ size_t learn_tokens(slice normal, struct token *ret, size_t max);
 void learn_put_words(struct learn_features *f, const struct learn_mail *m, unsigned groups,
 	struct token *scratch);
 void learn_put_cjk(struct learn_features *f, const struct learn_mail *m);
-void learn_put_grams(struct learn_features *f, const struct learn_mail *m);
 void learn_put_sender(struct learn_features *f, const struct learn_mail *m, struct arena *a);
 void learn_put_header(struct learn_features *f, const struct learn_mail *m);
 void learn_put_urls(struct learn_features *f, const struct learn_mail *m, struct arena *a);

@@ -6,6 +6,8 @@
 #include "codec/address.h"
 #include "learn/features_parts.h"
 
+enum { SIGNERS = 5 };
+
 static const slice freemail[] = {S_INIT("gmail.com"), S_INIT("googlemail.com"),
 	S_INIT("outlook.com"), S_INIT("hotmail.com"), S_INIT("live.com"), S_INIT("msn.com"),
 	S_INIT("yahoo.com"), S_INIT("yahoo.co.jp"), S_INIT("yahoo.co.uk"), S_INIT("ymail.com"),
@@ -110,6 +112,18 @@ static void put_relation(
 				      : S("other"));
 }
 
+/* Who says that he signed it (whether the signature holds is not known here). */
+static void put_signers(struct learn_features *f, const struct learn_mail *m, slice from)
+{
+	struct header_field h;
+	for (size_t i = 0; i < SIGNERS && header_find(m->header, S("dkim-signature"), i, &h); i++)
+		for (slice rest = h.value, tag; slice_cut(&rest, ';', &tag);) {
+			tag = slice_trim(tag);
+			if (slice_starts(tag, S("d=")))
+				put_relation(f, m, S("signer"), slice_skip(tag, 2), from);
+		}
+}
+
 void learn_put_sender(struct learn_features *f, const struct learn_mail *m, struct arena *a)
 {
 	char shape[FACT_MAX];
@@ -127,6 +141,7 @@ void learn_put_sender(struct learn_features *f, const struct learn_mail *m, stru
 	learn_put_fact(f, LEARN_SENDER, S("local"), lowered(from.local, a));
 	learn_put_fact(f, LEARN_SENDER, S("local-shape"), local_shape(from.local, shape));
 	put_relation(f, m, S("reply-to"), reply.domain, from.domain);
+	put_signers(f, m, from.domain);
 	learn_put_flag(
 		f, LEARN_SENDER, S("no-message-id"), !header_count(m->header, S("message-id")));
 }
@@ -176,6 +191,8 @@ void learn_put_header(struct learn_features *f, const struct learn_mail *m)
 		learn_put_fact(f, LEARN_HEADER, S("priority"), slice_first(slice_trim(h.value), 1));
 	if (header_find(m->header, S("importance"), 0, &h))
 		learn_put_fact(f, LEARN_HEADER, S("importance"), slice_trim(h.value));
+	learn_put_flag(f, LEARN_HEADER, S("one-click-unsubscribe"),
+		header_count(m->header, S("list-unsubscribe-post")));
 	learn_put_flag(f, LEARN_HEADER, S("no-mime"), !header_count(m->header, S("mime-version")));
 	learn_put_flag(f, LEARN_HEADER, S("no-date"), !header_count(m->header, S("date")));
 }

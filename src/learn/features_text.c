@@ -175,6 +175,28 @@ static void pairs(struct learn_features *f, enum learn_group g, const struct tok
 			learn_put_pair(f, g, &v[i], &v[i + d], d - 1);
 }
 
+/* Words with one blank between them; digits are all alike. */
+static size_t joined(const struct token *v, size_t n, char *out, size_t max)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < n && at + v[i].text.n + 1 < max; i++) {
+		for (size_t k = 0; k < v[i].text.n; k++)
+			out[at++] = digit(v[i].text.p[k]) ? '#' : v[i].text.p[k];
+		out[at++] = ' ';
+	}
+	return at;
+}
+
+static void grams(struct learn_features *f, const struct token *v, size_t n)
+{
+	char text[GRAMS_TEXT];
+	size_t length = joined(v, n, text, sizeof text);
+	for (size_t i = 0; i + GRAM <= length; i++) {
+		slice gram = slice_of(text + i, GRAM);
+		learn_put(f, LEARN_GRAMS, learn_hash(6, gram), gram);
+	}
+}
+
 void learn_put_words(struct learn_features *f, const struct learn_mail *m, unsigned groups,
 	struct token *scratch)
 {
@@ -183,6 +205,8 @@ void learn_put_words(struct learn_features *f, const struct learn_mail *m, unsig
 		n = learn_tokens(bare_subject(m->normal_subject), scratch, 200);
 		words(f, LEARN_SUBJECT, scratch, n);
 		pairs(f, LEARN_SUBJECT, scratch, n);
+		if (groups & 1u << LEARN_GRAMS)
+			grams(f, scratch, n);
 	}
 	if (groups & 1u << LEARN_HIDDEN) {
 		n = learn_tokens(m->normal_hidden, scratch, 500);
@@ -193,30 +217,36 @@ void learn_put_words(struct learn_features *f, const struct learn_mail *m, unsig
 		words(f, LEARN_WORDS, scratch, n);
 	if (groups & 1u << LEARN_PAIRS)
 		pairs(f, LEARN_PAIRS, scratch, n < 2000 ? n : 2000);
+	if (groups & 1u << LEARN_GRAMS)
+		grams(f, scratch, n);
 }
 
+static void put_run(struct learn_features *f, const char *from, const char *to, uint64_t seed)
+{
+	slice run = slice_of(from, (size_t)(to - from));
+	learn_put(f, LEARN_CJK, learn_hash(seed, run), run);
+}
+
+/* Pairs and triples that stand without a break. A dictionary's words were tried besides (ICU): they
+ * added nothing that could be measured. */
 static void characters(struct learn_features *f, slice s, uint64_t seed)
 {
-	slice before[2] = {{0}, {0}}; /* the last ideographs, where they follow each other */
+	const char *two = NULL, *one = NULL; /* where the last two ideographs begin */
 	while (s.n) {
-		if ((unsigned char)*s.p < 128) { /* most of most messages */
-			if ((unsigned char)*s.p > ' ' || !before[1].p)
-				before[0] = before[1] = (slice){0};
-			s = slice_skip(s, 1);
-			continue;
-		}
 		slice here = s;
-		if (kind_of(&s) != IDEOGRAPH) {
-			before[0] = before[1] = (slice){0};
+		enum letter k = kind_of(&s);
+		if (k == BLANK && *here.p == '\n')
+			continue; /* lines are broken anywhere */
+		if (k != IDEOGRAPH) {
+			two = one = NULL;
 			continue;
 		}
-		size_t n = (size_t)(s.p - here.p);
-		for (int i = 1; i >= 0 && before[i].p; i--) {
-			slice run = slice_of(before[i].p, (size_t)(here.p - before[i].p) + n);
-			learn_put(f, LEARN_CJK, learn_hash(seed, run), run);
-		}
-		before[0] = before[1];
-		before[1] = slice_of(here.p, n);
+		if (one)
+			put_run(f, one, s.p, seed);
+		if (two)
+			put_run(f, two, s.p, seed);
+		two = one;
+		one = here.p;
 	}
 }
 
@@ -224,35 +254,4 @@ void learn_put_cjk(struct learn_features *f, const struct learn_mail *m)
 {
 	characters(f, m->normal, 4);
 	characters(f, bare_subject(m->normal_subject), 5);
-}
-
-/* Letters and digits, everything else one blank; digits all alike. */
-static size_t folded(slice s, char *out, size_t max)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < s.n && n < max; i++) {
-		char c = s.p[i];
-		bool letter = (c >= 'a' && c <= 'z') || (unsigned char)c >= 128;
-		if (letter || c == '$' || c == '!')
-			out[n++] = c;
-		else if (digit(c))
-			out[n++] = '#';
-		else if (n && out[n - 1] != ' ')
-			out[n++] = ' ';
-	}
-	return n;
-}
-
-void learn_put_grams(struct learn_features *f, const struct learn_mail *m)
-{
-	char text[GRAMS_TEXT];
-	size_t n = folded(bare_subject(m->normal_subject), text, 200);
-	if (n)
-		text[n++] = ' ';
-	n += folded(without_footer(m->normal), text + n, sizeof text - n);
-	for (size_t i = 0; i + GRAM <= n; i++) {
-		slice gram = slice_of(text + i, GRAM);
-		if (utf8_is_ascii(gram))
-			learn_put(f, LEARN_GRAMS, learn_hash(6, gram), gram);
-	}
 }

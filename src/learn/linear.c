@@ -10,7 +10,7 @@
 #include <math.h>
 
 const struct learn_linear_conf learn_linear_default = {
-	.bits = 20, .rate = 0.2f, .beta = 0.1f, .l1 = 0.02f, .l2 = 0.0f};
+	.bits = 20, .rate = 0.5f, .beta = 0.05f, .l1 = 0.003f, .l2 = 0.0f};
 
 enum { MARGIN_MAX = 30 };
 
