@@ -33,7 +33,7 @@ def share(row, seed):
 
 
 def line(role, row, rules=0):
-    return f"{role}\t{row['label']}\t{rules}\t{row['path']}\n"
+    return f"{role}\t{row['label']}\t{rules}\t{row['set']}\t{row['path']}\n"
 
 
 def blanked(rows, into):

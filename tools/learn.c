@@ -1,13 +1,14 @@
 /*
  * Training and judging of models from files: what tools/train and bench/accuracy.py run. Messages
- * come as lines on stdin: "train" or "test", "spam" or "ham", sum of the rules' scores, file name,
- * with tabs between.
+ * come as lines on stdin: "train" or "test", "spam" or "ham", sum of the rules' scores, collection,
+ * file name, with tabs between.
  *
  *	learn base OUT [SEED]          trains on all "train" lines and writes a model for shipping
  *	learn judge MODEL              what that model says about the "test" lines
  *	learn site SEED [MODEL]        learns the "train" lines as a site does, on top of MODEL;
  *	                               then judges the "test" lines
  *	learn explain MODEL FILE       the strongest reasons
+ *	learn cost MODEL               CPU a message: reading it, features, scoring
  *
  * Judging prints: probability, margin, label, file name, then each input of fuse.h. The same input
  * gives the same output, whatever the machine.
@@ -29,7 +30,7 @@ enum {
 };
 
 struct message {
-	char *path;
+	char *path, *collection;
 	bool spam, test;
 	unsigned fold;
 	float rules;
@@ -86,11 +87,13 @@ static double cpu(void)
 static void add(struct corpus *c, char *line, unsigned groups)
 {
 	char *save, *role = strtok_r(line, "\t", &save), *label = strtok_r(NULL, "\t", &save);
-	char *rules = strtok_r(NULL, "\t", &save), *path = strtok_r(NULL, "\n", &save);
+	char *rules = strtok_r(NULL, "\t", &save), *collection = strtok_r(NULL, "\t", &save);
+	char *path = strtok_r(NULL, "\n", &save);
 	if (!path || c->n == MESSAGES_MAX)
-		die("stdin", path ? "too many messages" : "not four columns");
+		die("stdin", path ? "too many messages" : "not five columns");
 	struct message *m = &c->v[c->n++];
 	*m = (struct message){.path = mem_dup(path, strlen(path)),
+		.collection = mem_dup(collection, strlen(collection)),
 		.spam = !strcmp(label, "spam"),
 		.test = !strcmp(role, "test"),
 		.rules = strtof(rules, NULL)};
@@ -314,22 +317,43 @@ static void learn_base(struct corpus *c, unsigned but, uint64_t seed, struct lea
 	}
 }
 
-/* Margins of messages that the model did not learn, for how much to trust it. */
+/* Each collection is a fold; how many there are. */
+static unsigned fold_by_collection(struct corpus *c)
+{
+	unsigned folds = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		size_t k = 0;
+		while (strcmp(c->v[k].collection, c->v[i].collection) != 0)
+			k++;
+		c->v[i].fold = k < i ? c->v[k].fold : ++folds;
+	}
+	return folds;
+}
+
+/* Each collection, and in it each kind, has the same say, however large it is. */
+static float say(const struct corpus *c, const struct message *m, unsigned folds)
+{
+	size_t alike = 0;
+	for (size_t i = 0; i < c->n; i++)
+		alike += c->v[i].fold == m->fold && c->v[i].spam == m->spam;
+	return (float)c->n / (float)(2 * folds) / (float)alike;
+}
+
+/* Margins of messages from collections that the model did not learn, for how much to trust it: it
+ * will meet mail of other places. */
 static void calibrate_base(struct corpus *c, uint64_t seed, struct learn_fuse *ret)
 {
 	AUTO(free) struct learn_judged *v = mem_alloc((c->n + 1) * sizeof *v);
 	size_t n = 0;
-	uint64_t random = seed;
-	for (size_t i = 0; i < c->n; i++)
-		c->v[i].fold = 1 + next_random(&random) % 2;
-	for (unsigned fold = 1; fold <= 2; fold++) {
+	unsigned folds = fold_by_collection(c);
+	for (unsigned fold = 1; fold <= folds; fold++) {
 		AUTO(learn_linear) struct learn_linear l = {0};
 		learn_base(c, fold, seed, &l);
 		for (size_t i = 0; i < c->n; i++) {
 			const struct message *m = &c->v[i];
 			if (m->test || m->fold != fold)
 				continue;
-			v[n] = (struct learn_judged){.spam = m->spam, .weight = 1};
+			v[n] = (struct learn_judged){.spam = m->spam, .weight = say(c, m, folds)};
 			v[n++].in[LEARN_BASE] = (float)learn_linear_margin(&l, features_of(c, m));
 		}
 	}
@@ -390,6 +414,35 @@ static void explain(const char *model, const char *path)
 	}
 }
 
+static void cost(const char *model)
+{
+	struct corpus c = {0};
+	AUTO(learn_model) struct learn_model model_read = {0};
+	AUTO(arena) struct arena a = {0};
+	double reading = 0, features = 0, scoring = 0, sum = 0, bytes = 0;
+	read_model(model, &model_read);
+	read_corpus(&c, LEARN_LASTING_GROUPS);
+	for (size_t i = 0; i < c.n; i++) {
+		AUTO(buf) struct buf raw = BUF(MESSAGE_MAX);
+		struct learn_mail m;
+		load(c.v[i].path, &raw);
+		double start = cpu();
+		learn_mail_read(buf_slice(&raw), &names, &a, &m);
+		double read = cpu();
+		learn_features_read(&c.f, &m, LEARN_ALL_GROUPS, &a);
+		double seen = cpu();
+		sum += learn_weights_margin(&model_read.weights, &c.f);
+		double scored = cpu();
+		reading += read - start, features += seen - read, scoring += scored - seen;
+		bytes += (double)raw.n;
+		arena_reset(&a);
+	}
+	printf("%zu messages of %.0f bytes: reading %.0f us, features %.0f us, scoring %.1f us "
+	       "(mean margin %.2f)\n",
+		c.n, bytes / (double)c.n, 1e6 * reading / (double)c.n, 1e6 * features / (double)c.n,
+		1e6 * scoring / (double)c.n, sum / (double)c.n);
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 2 ? argv[1] : "";
@@ -400,11 +453,13 @@ int main(int argc, char **argv)
 		judge(argv[2]);
 	else if (!strcmp(verb, "site"))
 		site(strtoull(argv[2], NULL, 10), argc > 3 ? argv[3] : NULL);
+	else if (!strcmp(verb, "cost"))
+		cost(argv[2]);
 	else if (!strcmp(verb, "explain") && argc > 3)
 		explain(argv[2], argv[3]);
 	else {
 		fputs("usage: learn base OUT [SEED] | judge MODEL | site SEED [MODEL] | "
-		      "explain MODEL FILE\n",
+		      "explain MODEL FILE | cost MODEL\n",
 			stderr);
 		return 2;
 	}
