@@ -8,19 +8,13 @@ In a directory of the test's own. Skips with a word when the demo's ports are ta
 import os, re, shutil, signal, subprocess, sys, tempfile, threading, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import ROOT, wait_until
+from tally import check, result
 
 START_SECONDS = 15
 # Words in a printed command, and what its output must have.
 SHOWN = [('mailbox cat alice', 'dkim=pass'), ('trace --subject pay', 'DMARC'), ('trace --to manager', 'delivered'),
          ('domain dns', 'v=DKIM1; k=rsa'), ('domain check', '0 to mend'), ('lookup dmarc', 'policy: reject'), ('reputation show', 'elsewhere.example'),
          ('report list', 'elsewhere.example'), ('report received', 'elsewhere.example'), ('list add', ''), ('curl', '')]
-passed = failed = 0
-
-
-def check(what, good, got=''):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    print(('ok ' if good else 'FAIL ') + what + ('' if good else f': {str(got)[-1500:]}'), flush=True)
 
 
 def shell(line):
@@ -80,8 +74,7 @@ def main():
             run.stop()
     finally:
         shutil.rmtree(where, ignore_errors=True)
-    print(f'{passed} passed, {failed} failed')
-    return 1 if failed else 0
+    return result()
 
 
 sys.exit(main())

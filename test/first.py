@@ -11,15 +11,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib
 from peers import Unavailable
 from posthouse import PASSWORD, PROGRAM
 from signed_dns import SignedDns
+from tally import check, result
 from zone import Zone
-
-passed = failed = 0
-
-
-def check(what, good, got=''):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    print(('ok ' if good else 'FAIL ') + what + ('' if good else f': {got}'), flush=True)
 
 
 class Installation:
@@ -118,8 +111,7 @@ def main():
         mistakes(where)
     finally:
         shutil.rmtree(where)
-    print(f'{passed} passed, {failed} failed')
-    return 1 if failed else 0
+    return result()
 
 
 sys.exit(main())

@@ -4,21 +4,10 @@ damaged while it was down.
 
     test/lists.py
 """
-import json, os, sys, time
+import json, os, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import PROGRAM, Instance
-import subprocess
-
-passed = failed = 0
-
-
-def check(what, good, got=''):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print(f'FAIL {what}: {got}', flush=True)
+from tally import check, result
 
 
 def run(p, *words, lang='en', stdin=None):
@@ -119,8 +108,7 @@ def main():
         p.prepare()
         for part in (lists, moving, reputation, damaged):
             part(p)
-    print(f'{passed} passed, {failed} failed')
-    return 1 if failed else 0
+    return result()
 
 
 sys.exit(main())

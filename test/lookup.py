@@ -6,6 +6,7 @@
 import json, os, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import PROGRAM, Instance
+from tally import check, result
 from zone import Zone
 
 ED25519 = '11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='  # RFC 8463 appendix A
@@ -37,17 +38,6 @@ ZONE = [
     f's1._domainkey.a.test TXT v=DKIM1; k=ed25519; t=y; p={ED25519}', 's2._domainkey.a.test TXT v=DKIM1; p=',
     's3._domainkey.a.test TXT v=DKIM1; k=rsa; p=AAAA', f's4._domainkey.a.test TXT v=DKIM1; k=ed25519; h=sha1; p={ED25519}',
 ]
-passed = failed = 0
-
-
-def check(what, good, got=''):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print(f'FAIL {what}: {got}', flush=True)
-
 
 class Asking:
     def __init__(self, instance):
@@ -182,8 +172,7 @@ def main():
         for part in (hosts, spf, lists, transport, keys_and_policies):
             part(ask)
     zone.stop()
-    print(f'{passed} passed, {failed} failed')
-    return 1 if failed else 0
+    return result()
 
 
 sys.exit(main())

@@ -4,23 +4,13 @@ mistake is told.
 
     test/publish.py [NAME...]
 """
-import json, os, subprocess, sys, time, traceback
+import json, os, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import PROGRAM, Instance
+from tally import case, expect, run_cases
 from zone import TYPES, Zone, wire_data
 
-CASES = []
 ADDRESS = '5.6.7.8'  # nothing is sent there; libunbound answers for loopback and private reverse names itself
-
-
-def case(f):
-    CASES.append(f)
-    return f
-
-
-def expect(what, got, wanted):
-    if got != wanted:
-        raise AssertionError(f'{what}: {got!r}, not {wanted!r}')
 
 
 class Site:
@@ -190,23 +180,5 @@ def other_settings():
             expect(bad, r.returncode != 0, True)
 
 
-def main():
-    passed = failed = 0
-    for f in CASES:
-        if sys.argv[1:] and not any(name in f.__name__ for name in sys.argv[1:]):
-            continue
-        started = time.monotonic()
-        try:
-            f()
-            passed += 1
-            print(f'ok {f.__name__} ({time.monotonic() - started:.1f} s)', flush=True)
-        except Exception:
-            failed += 1
-            print(f'FAIL {f.__name__}', flush=True)
-            traceback.print_exc(file=sys.stdout)
-    print(f'publish: {passed} passed, {failed} failed')
-    return failed > 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_cases(sys.argv[1:]))

@@ -6,73 +6,16 @@
 Another implementation (python3-dkim) verifies what the server sends; keys come from its own command, as an
 administrator would publish them.
 """
-import os, re, signal, smtplib, socket, socketserver, sys, threading, time, traceback
+import os, re, signal, smtplib, sys, threading, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
-from posthouse import PASSWORD, Instance, free_port, wait_until
+from posthouse import PASSWORD, Instance, wait_until
+from sink import Sink
+from tally import case, expect, run_cases
 from zone import Zone
 try:
     import dkim
 except ImportError:
     dkim = None
-
-CASES = []
-
-
-def case(f):
-    CASES.append(f)
-    return f
-
-
-class Sink:
-    """An SMTP server that keeps everything: (sender, recipients, bytes)."""
-
-    def __init__(self, refuse=()):
-        sink = self
-        self.got, self.refuse, self.lock = [], set(refuse), threading.Lock()
-
-        class Handler(socketserver.StreamRequestHandler):
-            def say(self, line):
-                self.wfile.write(line.encode() + b'\r\n')
-
-            def handle(self):
-                self.say('220 sink')
-                sender, rcpts = None, []
-                while line := self.rfile.readline().decode('utf-8', 'replace').rstrip('\r\n'):
-                    verb = line.upper()
-                    if verb.startswith('EHLO'):
-                        self.say('250-sink\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 PIPELINING')
-                    elif verb.startswith('MAIL'):
-                        sender, rcpts = re.search(r'<(.*?)>', line)[1], []
-                        self.say('250 ok')
-                    elif verb.startswith('RCPT'):
-                        address = re.search(r'<(.*?)>', line)[1]
-                        rcpts += [] if address in sink.refuse else [address]
-                        self.say('550 5.1.1 no such user' if address in sink.refuse else '250 ok')
-                    elif verb == 'DATA':
-                        if not rcpts:
-                            self.say('554 no recipients')
-                            continue
-                        self.say('354 go')
-                        data = b''
-                        while (text := self.rfile.readline()) not in (b'.\r\n', b''):
-                            data += text[1:] if text.startswith(b'.') else text
-                        with sink.lock:
-                            sink.got.append((sender, rcpts, data))
-                        self.say('250 kept')
-                    elif verb == 'QUIT':
-                        self.say('221 bye')
-                        return
-                    else:
-                        self.say('250 ok')
-
-        self.server = socketserver.ThreadingTCPServer(('127.0.0.1', 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def wait(self, n, seconds=20):
-        wait_until(f'{n} messages at the sink', seconds, lambda: len(self.got) >= n)
-        return self.got[n - 1]
 
 
 class House:
@@ -148,11 +91,6 @@ def unverified():
 
 def message(text='hello\r\n', author='ann@home.test', extra=''):
     return (f'From: Somebody <{author}>\r\nTo: pat@far.test\r\nSubject: =?utf-8?b?5L2g5aW9?= there\r\n{extra}\r\n{text}').encode()
-
-
-def expect(what, got, wanted):
-    if got != wanted:
-        raise AssertionError(f'{what}: {got!r}, not {wanted!r}')
 
 
 BOTH = [('home.test', 'ed25519-sha256'), ('home.test', 'rsa-sha256')]
@@ -410,24 +348,10 @@ def killing_keys_under_load_loses_nothing():
 
 
 def main():
-    passed = failed = 0
     if dkim is None:
         print('skipped: python3-dkim is not installed\n0 passed, 0 failed')
         return 0
-    for f in CASES:
-        if sys.argv[1:] and not any(name in f.__name__ for name in sys.argv[1:]):
-            continue
-        started = time.monotonic()
-        try:
-            f()
-            passed += 1
-            print(f'ok {f.__name__} ({time.monotonic() - started:.1f} s)', flush=True)
-        except Exception:
-            failed += 1
-            print(f'FAIL {f.__name__}', flush=True)
-            traceback.print_exc(file=sys.stdout)
-    print(f'signing: {passed} passed, {failed} failed')
-    return failed > 0
+    return run_cases(sys.argv[1:])
 
 
 if __name__ == '__main__':
