@@ -45,6 +45,17 @@ struct corpus {
 	double spent; /* seconds of CPU for reading and features */
 };
 
+static void auto_corpus(struct corpus *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		free(c->v[i].path);
+		free(c->v[i].collection);
+		free(c->v[i].v);
+	}
+	free(c->v);
+	learn_features_done(&c->f);
+}
+
 static const struct url_names names = {.organisation = psl_org_domain};
 
 static void die(const char *what, const char *why)
@@ -274,7 +285,7 @@ static void tell_fuse(const struct learn_fuse *f)
 
 static void site(uint64_t seed, const char *model)
 {
-	struct corpus c = {0};
+	AUTO(corpus) struct corpus c = {0};
 	AUTO(learn_model) struct learn_model base = {0};
 	struct learn_fuse fuse;
 	float in[LEARN_INPUTS];
@@ -362,7 +373,7 @@ static void calibrate_base(struct corpus *c, uint64_t seed, struct learn_fuse *r
 
 static void base(const char *out, uint64_t seed)
 {
-	struct corpus c = {0};
+	AUTO(corpus) struct corpus c = {0};
 	AUTO(learn_linear) struct learn_linear l = {0};
 	AUTO(learn_model) struct learn_model m = {0};
 	AUTO(buf) struct buf file = BUF(LEARN_MODEL_MAX);
@@ -380,7 +391,7 @@ static void base(const char *out, uint64_t seed)
 
 static void judge(const char *model)
 {
-	struct corpus c = {0};
+	AUTO(corpus) struct corpus c = {0};
 	AUTO(learn_model) struct learn_model m = {0};
 	read_model(model, &m);
 	read_corpus(&c, LEARN_LASTING_GROUPS);
@@ -416,7 +427,7 @@ static void explain(const char *model, const char *path)
 
 static void cost(const char *model)
 {
-	struct corpus c = {0};
+	AUTO(corpus) struct corpus c = {0};
 	AUTO(learn_model) struct learn_model model_read = {0};
 	AUTO(arena) struct arena a = {0};
 	double reading = 0, features = 0, scoring = 0, sum = 0, bytes = 0;
