@@ -109,28 +109,12 @@ static json_t *seal(json_t *request)
 	return o;
 }
 
+static json_t *answer(struct zone *z, json_t *request)
+{
+	return slice_eq(member(request, "do"), S("seal")) ? seal(request) : verify(z, request);
+}
+
 int main(void)
 {
-	struct zone z = {0};
-	json_error_t e;
-	json_t *request, *made, *o;
-	while ((request = json_loadf(stdin, JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &e))) {
-		if ((made = json_object_get(request, "zone"))) {
-			zone_done(&z);
-			zone_from_json(&z, made);
-		}
-		o = slice_eq(member(request, "do"), S("seal")) ? seal(request)
-							       : verify(&z, request);
-		json_dumpf(o, stdout, JSON_COMPACT);
-		puts("");
-		fflush(stdout);
-		json_decref(o);
-		json_decref(request);
-	}
-	zone_done(&z);
-	if (json_error_code(&e) != json_error_premature_end_of_input) {
-		fprintf(stderr, "arc: line %d: %s\n", e.line, e.text);
-		return 2;
-	}
-	return 0;
+	return judge_main("arc", answer);
 }

@@ -176,7 +176,7 @@ static json_t *sign(json_t *request)
 	return o;
 }
 
-static void answer(struct zone *z, json_t *request)
+static json_t *answer(struct zone *z, json_t *request)
 {
 	slice what = member(request, "do");
 	json_t *o = NULL;
@@ -188,29 +188,10 @@ static void answer(struct zone *z, json_t *request)
 		o = sign(request);
 	else
 		refuse("do what?");
-	json_dumpf(o, stdout, JSON_COMPACT);
-	puts("");
-	fflush(stdout);
-	json_decref(o);
+	return o;
 }
 
 int main(void)
 {
-	struct zone z = {0};
-	json_error_t e;
-	json_t *request, *made;
-	while ((request = json_loadf(stdin, JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &e))) {
-		if ((made = json_object_get(request, "zone"))) {
-			zone_done(&z);
-			zone_from_json(&z, made);
-		}
-		answer(&z, request);
-		json_decref(request);
-	}
-	zone_done(&z);
-	if (json_error_code(&e) != json_error_premature_end_of_input) {
-		fprintf(stderr, "dkim: line %d: %s\n", e.line, e.text);
-		return 2;
-	}
-	return 0;
+	return judge_main("dkim", answer);
 }

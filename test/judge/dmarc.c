@@ -50,7 +50,7 @@ static json_t *answer(const struct dmarc_result *r, const struct zone *z)
 	return o;
 }
 
-static void judge(struct zone *z, json_t *request)
+static json_t *judge(struct zone *z, json_t *request)
 {
 	AUTO(arena) struct arena a = {0};
 	struct dmarc_from from;
@@ -77,30 +77,10 @@ static void judge(struct zone *z, json_t *request)
 	struct lookup l = zone_lookup(z);
 	z->asked = 0;
 	dmarc_check(&l, &q, &a, &r);
-	json_t *o = answer(&r, z);
-	json_dumpf(o, stdout, JSON_COMPACT);
-	puts("");
-	fflush(stdout);
-	json_decref(o);
+	return answer(&r, z);
 }
 
 int main(void)
 {
-	struct zone z = {0};
-	json_error_t e;
-	json_t *request, *made;
-	while ((request = json_loadf(stdin, JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &e))) {
-		if ((made = json_object_get(request, "zone"))) {
-			zone_done(&z);
-			zone_from_json(&z, made);
-		}
-		judge(&z, request);
-		json_decref(request);
-	}
-	zone_done(&z);
-	if (json_error_code(&e) != json_error_premature_end_of_input) {
-		fprintf(stderr, "%s\n", e.text);
-		return 2;
-	}
-	return 0;
+	return judge_main("dmarc", judge);
 }

@@ -106,3 +106,28 @@ void zone_from_file(struct zone *z, const char *path)
 	zone_from_json(z, all);
 	json_decref(all);
 }
+
+int judge_main(const char *name, json_t *(*answer)(struct zone *z, json_t *request))
+{
+	struct zone z = {0};
+	json_error_t e;
+	json_t *request, *made;
+	while ((request = json_loadf(stdin, JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &e))) {
+		if ((made = json_object_get(request, "zone"))) {
+			zone_done(&z);
+			zone_from_json(&z, made);
+		}
+		json_t *o = answer(&z, request);
+		json_dumpf(o, stdout, JSON_COMPACT);
+		puts("");
+		fflush(stdout);
+		json_decref(o);
+		json_decref(request);
+	}
+	zone_done(&z);
+	if (json_error_code(&e) != json_error_premature_end_of_input) {
+		fprintf(stderr, "%s: line %d: %s\n", name, e.line, e.text);
+		return 2;
+	}
+	return 0;
+}

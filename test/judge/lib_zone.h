@@ -18,3 +18,7 @@
 void zone_from_json(struct zone *z, json_t *object);
 /* The same from a file. */
 void zone_from_file(struct zone *z, const char *path);
+
+/* A judge's whole main(): requests from stdin, each answered by a line of JSON (a new reference). A
+ * "zone" in a request replaces what there was. */
+int judge_main(const char *name, json_t *(*answer)(struct zone *z, json_t *request));

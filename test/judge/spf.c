@@ -37,7 +37,7 @@ static json_t *answer(const struct spf_result *r, struct zone *z, struct arena *
 	return o;
 }
 
-static void judge(struct zone *z, json_t *request)
+static json_t *judge(struct zone *z, json_t *request)
 {
 	AUTO(arena) struct arena a = {0};
 	struct spf_result r;
@@ -56,30 +56,10 @@ static void judge(struct zone *z, json_t *request)
 	struct lookup l = zone_lookup(z);
 	z->asked = 0;
 	spf_check(&l, &q, &a, &r);
-	json_t *o = answer(&r, z, &a);
-	json_dumpf(o, stdout, JSON_COMPACT);
-	puts("");
-	fflush(stdout);
-	json_decref(o);
+	return answer(&r, z, &a);
 }
 
 int main(void)
 {
-	struct zone z = {0};
-	json_error_t e;
-	json_t *request, *made;
-	while ((request = json_loadf(stdin, JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &e))) {
-		if ((made = json_object_get(request, "zone"))) {
-			zone_done(&z);
-			zone_from_json(&z, made);
-		}
-		judge(&z, request);
-		json_decref(request);
-	}
-	zone_done(&z);
-	if (json_error_code(&e) != json_error_premature_end_of_input) {
-		fprintf(stderr, "spf: line %d: %s\n", e.line, e.text);
-		return 2;
-	}
-	return 0;
+	return judge_main("spf", judge);
 }
