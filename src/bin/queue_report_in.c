@@ -12,6 +12,7 @@
 #include "bin/scan.h"
 #include "codec/authres.h"
 #include "codec/header.h"
+#include "codec/json_read.h"
 #include "codec/report_in.h"
 #include "run/link.h"
 #include "run/log.h"
@@ -97,22 +98,9 @@ static slice proven_sender(const struct queue_msg *m, struct arena *a)
 
 /* ---- keeping it ---- */
 
-static slice text_of(const json_t *o, const char *key)
-{
-	const json_t *v = json_object_get(o, key);
-	return v && json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v))
-				      : S("");
-}
-
-static int64_t number_of(const json_t *o, const char *key)
-{
-	int64_t v = json_integer_value(json_object_get(o, key));
-	return v > 0 ? v : 0;
-}
-
 static int64_t wall_of(const json_t *o, const char *key)
 {
-	int64_t v = number_of(o, key);
+	int64_t v = json_read_count(o, key);
 	return v < INT64_MAX / SECOND ? v * SECOND : 0;
 }
 
@@ -137,19 +125,19 @@ static struct result keep(struct queue_report_in *in, const struct queue_msg *m,
 	const json_t *report, struct arena *a)
 {
 	AUTO(free) char *body = json_dumps(report, JSON_COMPACT);
-	bool complaint = slice_eq(text_of(report, "kind"), S("feedback"));
+	bool complaint = slice_eq(json_read_text(report, "kind"), S("feedback"));
 	struct report_received r = {
-		.kind = text_of(report, "kind"),
+		.kind = json_read_text(report, "kind"),
 		.received_at = m->arrived_at,
-		.org = complaint ? text_of(report, "agent") : text_of(report, "org"),
-		.contact = text_of(report, "contact"),
-		.report_id = text_of(report, "id"),
-		.domain = text_of(report, "domain"),
+		.org = complaint ? json_read_text(report, "agent") : json_read_text(report, "org"),
+		.contact = json_read_text(report, "contact"),
+		.report_id = json_read_text(report, "id"),
+		.domain = json_read_text(report, "domain"),
 		.begin_at = wall_of(report, "begin"),
 		.end_at = wall_of(report, "end"),
-		.messages =
-			complaint ? number_of(report, "incidents") : number_of(report, "messages"),
-		.failed = number_of(report, "failed"),
+		.messages = complaint ? json_read_count(report, "incidents")
+				      : json_read_count(report, "messages"),
+		.failed = json_read_count(report, "failed"),
 		.sender = proven_sender(m, a),
 		.body = slice_z(body),
 	};
@@ -187,7 +175,7 @@ static struct result read_report(struct queue_session *s)
 	if (scan_ask(in->scan, SCAN_REPORT, s->settings->config.scan, s->q->blobs, &s->letter->m,
 		    &report, &e) < 0)
 		return unread(&e, &s->mem);
-	slice kind = text_of(report, "kind");
+	slice kind = json_read_text(report, "kind");
 	if (slice_eq(kind, S("none"))) {
 		metric_add(&reports_unread, 1);
 		r = outcome(RESULT_FAILED, STATUS(5, 6, 0),
@@ -197,7 +185,7 @@ static struct result read_report(struct queue_session *s)
 		metric_add(&reports_unread, 1);
 		r = outcome(RESULT_FAILED, STATUS(5, 6, 0),
 			arena_printf(&s->mem, "the report cannot be read: %.*s",
-				SFMT(text_of(report, "error"))));
+				SFMT(json_read_text(report, "error"))));
 	} else {
 		r = keep(in, &s->letter->m, report, &s->mem);
 	}

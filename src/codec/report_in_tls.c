@@ -3,24 +3,12 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "codec/json_read.h"
 #include <stdio.h>
-
-static slice string(const json_t *o, const char *key)
-{
-	const json_t *v = json_object_get(o, key);
-	return v && json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v))
-				      : S("");
-}
 
 static void set(json_t *to, const char *key, const json_t *from, const char *name)
 {
-	report_in_set(to, key, string(from, name));
-}
-
-static int64_t integer(const json_t *o, const char *key)
-{
-	int64_t v = json_integer_value(json_object_get(o, key));
-	return v > 0 ? v : 0;
+	report_in_set(to, key, json_read_text(from, name));
 }
 
 static void set_number(json_t *to, const char *key, int64_t v)
@@ -59,7 +47,7 @@ static void set_time(json_t *to, const char *key, const json_t *from, const char
 	const json_t *v = json_object_get(from, name);
 	if (v && json_is_integer(v))
 		set_number(to, key, json_integer_value(v));
-	else if (read_time(string(from, name), &wall))
+	else if (read_time(json_read_text(from, name), &wall))
 		set_number(to, key, wall / SECOND);
 }
 
@@ -86,7 +74,7 @@ static json_t *read_failure(const json_t *f)
 	set(o, "receiving_ip", f, "receiving-ip");
 	set(o, "reason", f, "failure-reason-code");
 	set(o, "info", f, "additional-information");
-	set_number(o, "count", integer(f, "failed-session-count"));
+	set_number(o, "count", json_read_count(f, "failed-session-count"));
 	return o;
 }
 
@@ -99,8 +87,8 @@ static json_t *read_policy(const json_t *p, int64_t *rows, int64_t *omitted)
 	set(o, "domain", policy, "policy-domain");
 	set_strings(o, "strings", policy, "policy-string");
 	set_strings(o, "mx", policy, "mx-host");
-	set_number(o, "ok", integer(sums, "total-successful-session-count"));
-	set_number(o, "failed", integer(sums, "total-failure-session-count"));
+	set_number(o, "ok", json_read_count(sums, "total-successful-session-count"));
+	set_number(o, "failed", json_read_count(sums, "total-failure-session-count"));
 	for (size_t i = 0; i < json_array_size(failures); i++) {
 		const json_t *f = json_array_get(failures, i);
 		if (++*rows > REPORT_IN_ROWS_MAX)
@@ -128,9 +116,9 @@ static void read_policies(json_t *report, const json_t *in)
 		if (!json_is_object(p) || ++rows > REPORT_IN_ROWS_MAX)
 			continue;
 		json_t *o = read_policy(p, &rows, &omitted);
-		ok = plus(ok, integer(o, "ok"));
-		failed = plus(failed, integer(o, "failed"));
-		if (!string(report, "domain").n)
+		ok = plus(ok, json_read_count(o, "ok"));
+		failed = plus(failed, json_read_count(o, "failed"));
+		if (!json_read_text(report, "domain").n)
 			set(report, "domain", o, "domain");
 		json_array_append_new(list, o);
 	}
