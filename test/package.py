@@ -376,7 +376,8 @@ class Checks:
         conf = self.m.out('cat', '/etc/posthouse/posthouse.conf')
         self.works('apt removes it', self.m.apt, 'remove', 'posthouse')
         check('the program is gone', not os.path.exists(self.m.root + '/usr/bin/posthouse'))
-        check('nothing runs', not self.pids() and 'LISTEN' not in self.m.out('ss', '-ltn'), self.m.out('ss', '-ltn'))
+        pids, ports = self.pids(), self.m.out('ss', '-ltnp')
+        check('nothing runs', not pids and 'LISTEN' not in ports, f'{pids} {ports} {self.m.out("journalctl", "-u", "posthouse", "-n", "20", "--no-pager")}')
         check('mail and configuration stay', os.listdir(self.m.root + '/var/lib/posthouse') and
               self.m.out('cat', '/etc/posthouse/posthouse.conf') == conf)
         self.works('apt installs it again', self.m.install, deb)
