@@ -128,6 +128,24 @@ def process_dies():
         wait_until('all reports', 120, lambda: (c.p.cli('queue', 'retry', '--all', '--yes', check=False), len(c.received()) == 6)[1])
 
 
+def several():
+    """Each scan process gets its share; one that stands still keeps only what it was given."""
+    with Case('[scan]', 'processes = 3', 'time = 2s') as c:
+        scans = [pid for pid, role in c.p.processes().items() if role == 'scan']
+        check('scan processes', len(scans), 3)
+        for n in range(9):
+            c.send(packed(XML % ('Org', f's{n}', ROW % (1, 3)), 'application/gzip'))
+        c.wait(9)
+        counted = [l for l in c.p.cli('metrics').splitlines() if l.startswith('posthouse_scan_messages_total')]
+        os.kill(scans[0], signal.SIGSTOP)
+        for n in range(2):
+            c.send(packed(XML % ('Org', f'h{n}', ROW % (1, 3)), 'application/gzip'))
+        wait_until('a report by another process', 10, lambda: len(c.received()) > 9)
+        os.kill(scans[0], signal.SIGCONT)
+        c.wait(11)
+        check('messages examined before', sum(int(l.split()[-1]) for l in counted), 9)
+
+
 def real():
     """Reports as receivers really send them."""
     folder = judge.conformance('dmarc')
@@ -148,7 +166,7 @@ def real():
                     for k in ('disposition', 'dkim', 'spf'))) for r in want['record']])
 
 
-CASES = [kinds, no_report, process_dies, real]
+CASES = [kinds, no_report, process_dies, several, real]
 
 
 def main():

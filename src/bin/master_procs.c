@@ -101,8 +101,10 @@ static void connect_neighbours(struct slot *s)
 	}
 	if (s == &m->queue || s == &m->keys)
 		connect_slots(&m->queue, &m->keys);
-	if (s == &m->queue || s == &m->scans[0])
-		connect_slots(&m->queue, &m->scans[0]);
+	if (is_scan(s))
+		connect_slots(&m->queue, s);
+	for (unsigned i = 0; i < SCAN_PROCESSES_MAX && s == &m->queue; i++)
+		connect_slots(s, &m->scans[i]);
 	bool serves_edges = s == &m->queue || s == &m->auth || s == &m->keys;
 	for (unsigned i = 0; i < MASTER_EDGES_MAX && serves_edges; i++)
 		connect_slots(&m->edges[i], s);

@@ -1,8 +1,8 @@
 /*
  * Taking a changed configuration into service without dropping a connection: check it, bind what is
  * new, start a new generation of edges with the sockets, and when they are ready let the former
- * ones finish their sessions. Queue, auth and keys take the new configuration in place. Whatever
- * fails before that point leaves everything as it was.
+ * ones finish their sessions. Queue, auth, keys and scan take the new configuration in place.
+ * Whatever fails before that point leaves everything as it was.
  */
 #include "bin/master.h"
 
@@ -115,6 +115,8 @@ static int change_over(struct master *m, struct config *c, struct buf *text, str
 	tell(m, &m->queue);
 	tell(m, &m->auth);
 	tell(m, &m->keys);
+	for (unsigned i = 0; i < m->nscans; i++)
+		tell(m, &m->scans[i]);
 	tell(m, &m->keeper);
 	log_set_level((enum log_level)m->config.log->level);
 	return 0;

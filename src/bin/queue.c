@@ -248,7 +248,7 @@ static void queue_link(void *arg, const char *role, unsigned instance, int fd)
 	else if (strcmp(role, "keys") == 0)
 		link_attach(q->keys_link, fd);
 	else if (strcmp(role, "scan") == 0)
-		queue_report_in_link(q->report_in, fd);
+		queue_report_in_link(q->report_in, instance, fd);
 	else
 		close(fd);
 }

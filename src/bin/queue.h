@@ -195,7 +195,8 @@ void queue_smtp_close(struct queue_session *s); /* QUIT */
 /* ---- queue_report_in.c ---- */
 struct queue_report_in *queue_report_in_new(void);
 int queue_report_in_open(struct queue_report_in *r, slice data, struct err *e);
-void queue_report_in_link(struct queue_report_in *r, int fd); /* to a scan process */
+void queue_report_in_link(
+	struct queue_report_in *r, unsigned instance, int fd); /* to a scan process */
 void queue_report_in_free(struct queue_report_in *r);
 /* Reads the message of the present group and fills in the results. */
 void queue_report_in_deliver(struct queue_session *s);

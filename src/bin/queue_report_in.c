@@ -17,9 +17,11 @@
 #include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
+#include "run/pool.h"
 #include "store/report.h"
 #include "store/report_received.h"
 #include <inttypes.h>
+#include <unistd.h>
 
 METRIC_COUNTER(reports_dmarc, "posthouse_reports_received_total", "kind=\"dmarc\"",
 	"Reports of others about our mail.");
@@ -31,7 +33,8 @@ METRIC_COUNTER(reports_unread, "posthouse_reports_received_total", "kind=\"unrea
 	"Reports of others about our mail.");
 
 struct queue_report_in {
-	struct link *scan;
+	struct link *scans[SCAN_PROCESSES_MAX]; /* by instance; NULL: no such process */
+	unsigned next; /* whose turn it is */
 	struct sql *db;
 	struct commit *commit;
 };
@@ -39,7 +42,7 @@ struct queue_report_in {
 struct queue_report_in *queue_report_in_new(void)
 {
 	struct queue_report_in *r = NEW(struct queue_report_in);
-	r->scan = link_new("scan");
+	r->scans[0] = link_new("scan");
 	return r;
 }
 
@@ -51,9 +54,26 @@ int queue_report_in_open(struct queue_report_in *r, slice data, struct err *e)
 	return 0;
 }
 
-void queue_report_in_link(struct queue_report_in *r, int fd)
+void queue_report_in_link(struct queue_report_in *r, unsigned instance, int fd)
 {
-	link_attach(r->scan, fd);
+	if (instance >= SCAN_PROCESSES_MAX) {
+		close(fd);
+		return;
+	}
+	if (!r->scans[instance])
+		r->scans[instance] = link_new("scan");
+	link_attach(r->scans[instance], fd);
+}
+
+/* The processes in turn; one that is being replaced only when no other is there. */
+static struct link *pick_scan(struct queue_report_in *r)
+{
+	for (unsigned i = 0; i < SCAN_PROCESSES_MAX; i++) {
+		struct link *l = r->scans[r->next++ % SCAN_PROCESSES_MAX];
+		if (l && link_up(l))
+			return l;
+	}
+	return r->scans[0];
 }
 
 void queue_report_in_free(struct queue_report_in *r)
@@ -62,7 +82,8 @@ void queue_report_in_free(struct queue_report_in *r)
 		commit_drain(r->commit);
 	commit_free(r->commit);
 	sql_close(r->db);
-	link_free(r->scan);
+	for (unsigned i = 0; i < SCAN_PROCESSES_MAX; i++)
+		link_free(r->scans[i]);
 	free(r);
 }
 
@@ -121,10 +142,24 @@ static void count(slice kind)
 	metric_add(dmarc ? &reports_dmarc : tls ? &reports_tls : &reports_feedback, 1);
 }
 
+/* It may have megabytes. */
+struct printing {
+	const json_t *report;
+	char *text;
+};
+
+static void print_in_pool(void *arg)
+{
+	struct printing *p = arg;
+	p->text = json_dumps(p->report, JSON_COMPACT);
+}
+
 static struct result keep(struct queue_report_in *in, const struct queue_msg *m,
 	const json_t *report, struct arena *a)
 {
-	AUTO(free) char *body = json_dumps(report, JSON_COMPACT);
+	struct printing body = {.report = report};
+	pool_call(print_in_pool, &body);
+	AUTO(free) char *text = body.text;
 	bool complaint = slice_eq(json_read_text(report, "kind"), S("feedback"));
 	struct report_received r = {
 		.kind = json_read_text(report, "kind"),
@@ -139,7 +174,7 @@ static struct result keep(struct queue_report_in *in, const struct queue_msg *m,
 				      : json_read_count(report, "messages"),
 		.failed = json_read_count(report, "failed"),
 		.sender = proven_sender(m, a),
-		.body = slice_z(body),
+		.body = slice_z(text),
 	};
 	struct err e;
 	if (commit_run(in->commit, add, &r, &e) == 0) {
@@ -172,8 +207,8 @@ static struct result read_report(struct queue_session *s)
 	struct result r;
 	json_t *report;
 	struct err e;
-	if (scan_ask(in->scan, SCAN_REPORT, s->settings->config.scan, s->q->blobs, &s->letter->m,
-		    &report, &e) < 0)
+	if (scan_ask(pick_scan(in), SCAN_REPORT, s->settings->config.scan, s->q->blobs,
+		    &s->letter->m, &report, &e) < 0)
 		return unread(&e, &s->mem);
 	slice kind = json_read_text(report, "kind");
 	if (slice_eq(kind, S("none"))) {

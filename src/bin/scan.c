@@ -182,6 +182,21 @@ static void scan_stop(void *arg, enum proc_stop how, instant deadline)
 	loop_stop();
 }
 
+/* The memory limit stays what it was at the start. */
+static void scan_reload(void *arg, slice path, slice text)
+{
+	struct role_env *env = arg;
+	struct config fresh;
+	struct err e;
+	if (config_parse(text, path, &fresh, &e) < 0) {
+		log_error(NULL, "scan.reload", F("error", &e));
+		return;
+	}
+	config_done(&env->config);
+	env->config = fresh;
+	log_set_level((enum log_level)env->config.log->level);
+}
+
 static void scan_close(struct role_env *env)
 {
 	free(env->self);
@@ -191,6 +206,6 @@ const struct role scan_role = {
 	.name = "scan",
 	.prepare = scan_prepare,
 	.open = scan_open,
-	.orders = {.stop = scan_stop, .link = scan_link},
+	.orders = {.stop = scan_stop, .link = scan_link, .reload = scan_reload},
 	.close = scan_close,
 };

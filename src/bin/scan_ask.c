@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "mail/letter.h"
 #include "run/link.h"
+#include "run/pool.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -20,10 +21,12 @@ enum { TRIES = 2 };
 #define T struct scan_conf
 static const struct conf_key scan_keys[] = {
 	CONF_KEY_INT(T, processes, "0", 0, SCAN_PROCESSES_MAX,
-		"Processes that take messages apart. 0: half as many as SMTP server processes.",
-		"解析邮件的进程数。0：SMTP 服务进程数的一半。"),
-	CONF_KEY_SIZE(T, memory, "1g", 64 << 20, 1LL << 40, "Memory that each of them may have.",
-		"每个解析进程最多占用的内存。"),
+		"Processes that take messages apart. 0: half as many as SMTP server processes. "
+		"Changes by a restart only.",
+		"解析邮件的进程数。0：SMTP 服务进程数的一半。重启后才生效。"),
+	CONF_KEY_SIZE(T, memory, "1g", 64 << 20, 1LL << 40,
+		"Memory that each of them may have. Changes by a restart only.",
+		"每个解析进程最多占用的内存。重启后才生效。"),
 	CONF_KEY_DURATION(T, time, "30s", SECOND, 10 * MINUTE,
 		"Time for one message; a process that takes longer is replaced.",
 		"解析一封邮件的时间上限，超时的进程会被替换。"),
@@ -69,20 +72,48 @@ static json_t *read_answer(int fd, struct err *e)
 	return answer;
 }
 
+/* What is large is copied and parsed in the pool: the loop has other mail to serve. */
+struct exchange {
+	slice message;
+	int fd;
+	json_t *answer;
+	struct err e;
+};
+
+static void write_in_pool(void *arg)
+{
+	struct exchange *x = arg;
+	x->fd = message_file(x->message, &x->e);
+}
+
+static void read_in_pool(void *arg)
+{
+	struct exchange *x = arg;
+	x->answer = read_answer(x->fd, &x->e);
+}
+
 /* One try. ERR_TEMP: the process went away meanwhile, or there was none. */
 static int try_once(struct link *scan, enum scan_job job, instant deadline, slice message,
 	json_t **ret, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
+	struct exchange x = {.message = message};
 	const char what = (char)job;
 	slice reply;
-	AUTO(fd) int fd = message_file(message, e);
-	if (fd < 0 || link_call_file(scan, slice_of(&what, 1), fd, deadline, &a, &reply, e) < 0)
+	pool_call(write_in_pool, &x);
+	AUTO(fd) int fd = x.fd;
+	if (fd < 0) {
+		*e = x.e;
 		return -1;
-	json_t *answer = read_answer(fd, e);
-	if (!answer)
+	}
+	if (link_call_file(scan, slice_of(&what, 1), fd, deadline, &a, &reply, e) < 0)
 		return -1;
-	*ret = answer;
+	pool_call(read_in_pool, &x);
+	if (!x.answer) {
+		*e = x.e;
+		return -1;
+	}
+	*ret = x.answer;
 	return 0;
 }
 

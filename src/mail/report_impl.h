@@ -37,6 +37,13 @@ struct report_parts {
 	} part[REPORT_PARTS_MAX];
 	unsigned nparts;
 };
+/* How the text for people names a kind of report and what it counts. */
+struct report_words {
+	const char *kind_en, *unit_en, *kind_zh, *unit_zh, *failed_zh;
+};
+/* That text, of part i, in both languages. */
+void report_introduce(const struct report_parts *p, unsigned i, const struct report_words *words,
+	struct arena *a, struct buf *out);
 /* Renders all rows of p->window. */
 int report_dmarc_render(struct report_parts *p, struct sql *db, struct err *e);
 int report_tls_render(struct report_parts *p, struct sql *db, struct err *e);

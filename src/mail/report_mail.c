@@ -59,6 +59,27 @@ slice report_day_text(int64_t wall, struct arena *a)
 	return arena_printf(a, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 }
 
+void report_introduce(const struct report_parts *p, unsigned i, const struct report_words *words,
+	struct arena *a, struct buf *out)
+{
+	const struct report_window *w = &p->window;
+	slice day = report_day_text(w->begin_at, a);
+	buf_printf(out,
+		"This is %s about %.*s, by %.*s, for %.*s (UTC).\n"
+		"%lld %s were counted, %lld of them failed.\n",
+		words->kind_en, SFMT(w->domain), SFMT(p->sender.hostname), SFMT(day),
+		(long long)w->messages, words->unit_en, (long long)w->failed);
+	if (p->nparts > 1)
+		buf_printf(out, "It comes in %u messages; this is number %u.\n", p->nparts, i + 1);
+	buf_printf(out,
+		"\n这是 %.*s 生成的关于 %.*s 的 %s，日期 %.*s（UTC）。\n"
+		"共统计 %lld %s，其中 %lld %s。\n",
+		SFMT(p->sender.hostname), SFMT(w->domain), words->kind_zh, SFMT(day),
+		(long long)w->messages, words->unit_zh, (long long)w->failed, words->failed_zh);
+	if (p->nparts > 1)
+		buf_printf(out, "分为 %u 封，本封为第 %u 封。\n", p->nparts, i + 1);
+}
+
 /* ---- the message ---- */
 
 void report_put_header(struct buf *out, const struct report_sender *s, slice to, slice subject,

@@ -134,30 +134,15 @@ void report_tls_file(
 
 /* ---- the message ---- */
 
-static void put_text(const struct report_parts *p, unsigned i, struct arena *a, struct buf *out)
-{
-	const struct report_window *w = &p->window;
-	slice day = report_day_text(w->begin_at, a);
-	buf_printf(out,
-		"This is an aggregate TLS report about %.*s, by %.*s, for %.*s (UTC).\n"
-		"%lld sessions were counted, %lld of them failed.\n",
-		SFMT(w->domain), SFMT(p->sender.hostname), SFMT(day), (long long)w->messages,
-		(long long)w->failed);
-	if (p->nparts > 1)
-		buf_printf(out, "It comes in %u messages; this is number %u.\n", p->nparts, i + 1);
-	buf_printf(out,
-		"\n这是 %.*s 生成的关于 %.*s 的 TLS 汇总报告，日期 %.*s（UTC）。\n"
-		"共统计 %lld 次会话，其中 %lld 次失败。\n",
-		SFMT(p->sender.hostname), SFMT(w->domain), SFMT(day), (long long)w->messages,
-		(long long)w->failed);
-}
+static const struct report_words words = {
+	"an aggregate TLS report", "sessions", "TLS 汇总报告", "次会话", "次失败"};
 
 int report_tls_mail(const struct report_parts *p, slice gz, slice id, unsigned i, int64_t now,
 	struct arena *a, slice *ret_subject, struct buf *out, struct err *e)
 {
 	AUTO(buf) struct buf text = BUF(8192);
 	const struct report_window *w = &p->window;
-	put_text(p, i, a, &text);
+	report_introduce(p, i, &words, a, &text);
 	*ret_subject = arena_printf(a, "Report Domain: %.*s Submitter: %.*s Report-ID: <%.*s@%.*s>",
 		SFMT(w->domain), SFMT(p->sender.hostname), SFMT(id), SFMT(p->sender.hostname));
 	const struct report_mail m = {
