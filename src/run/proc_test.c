@@ -169,8 +169,12 @@ static void orders_reach_a_child(void *arg)
 	CHECK(proc_order_stop(w.p, PROC_STOP_SOON, SECOND));
 	wait_for(&w, &w.ended);
 	CHECK(WIFEXITED(w.status) && WEXITSTATUS(w.status) == 0);
-	CHECK_STR(heard(&w), S("start serve 7 2 /etc/test.conf 300000 other=-1\nwake\nlink edge 3\n"
-			       "reload /new 3\nstop 1\n"));
+	slice told = heard(&w), begin = S("start serve 7 2 /etc/test.conf 300000 other=-1\nwake\n");
+	CHECK_STR(slice_first(told, begin.n), begin);
+	/* A reload runs in a coroutine of its own, a link is told at once: either may come first. */
+	slice rest = slice_skip(told, begin.n);
+	if (!slice_eq(rest, S("reload /new 3\nlink edge 3\nstop 1\n")))
+		CHECK_STR(rest, S("link edge 3\nreload /new 3\nstop 1\n"));
 	link_free(l);
 	arena_done(&a);
 }

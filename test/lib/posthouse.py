@@ -5,7 +5,7 @@
         p.start()
         p.cli('queue', 'list', '--json')
 """
-import json, os, shlex, shutil, signal, socket, subprocess, sys, tempfile, time
+import json, os, random, shlex, shutil, signal, socket, subprocess, sys, tempfile, time
 from zone import Zone
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -16,13 +16,24 @@ PASSWORD = 'correct horse 7'
 given = set()
 
 
+def lowest_ephemeral():
+    with open('/proc/sys/net/ipv4/ip_local_port_range') as f:
+        return int(f.read().split()[0])
+
+
 def free_port():
-    """A loopback port that nobody listens on now. Kept from reuse by TIME_WAIT-less binding."""
+    """A loopback port that nobody listens on now. Below those that the kernel gives to outgoing connections: one of these
+    would take it before the server binds it."""
+    lowest = lowest_ephemeral()
     while True:
+        port = random.randrange(10000, lowest) if lowest > 12000 else 0
         with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
+            try:
+                s.bind(('127.0.0.1', port))
+            except OSError:
+                continue
             port = s.getsockname()[1]
-        if port not in given:  # the kernel offers a port again that nobody has bound yet
+        if port not in given:
             given.add(port)
             return port
 
