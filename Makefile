@@ -4,7 +4,7 @@
 CC ?= gcc
 V ?= release
 B := build/$(V)
-PKGS := openssl sqlite3 libgsasl libseccomp libzstd icu-uc icu-i18n libidn2 lmdb libpsl libcurl zlib libxml-2.0 libarchive jansson libmaxminddb
+PKGS := openssl libpcre2-8 libhs gdlib zbar sqlite3 libgsasl libseccomp libzstd icu-uc icu-i18n libidn2 lmdb libpsl libcurl zlib libxml-2.0 libarchive jansson libmaxminddb
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-format-truncation -Wno-unknown-warning-option -Werror
 CFLAGS_release := -O2 -g -Wframe-larger-than=4096 -fno-plt -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -14,10 +14,10 @@ LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 CFLAGS_all := -std=gnu17 -D_GNU_SOURCE -pthread -fPIE -Isrc $(WARN) $(shell pkg-config --cflags $(PKGS)) \
 	-DVERSION='"$(shell cat VERSION)"' $(CFLAGS_$(V)) $(CFLAGS)
-LIBS := $(shell pkg-config --libs $(PKGS)) -lunbound -largon2 -lm
+LIBS := $(shell pkg-config --libs $(PKGS)) -lunbound -largon2 -lsvm -lm
 
 # Folders from the highest floor to the lowest: the order in which they are linked.
-FOLDERS := bin proto/smtpd proto/smtpc defence mail senderauth store learn run codec base
+FOLDERS := bin proto/smtpd proto/smtpc training content defence mail senderauth store learn run codec base
 HELPER_MAINS := src/bin/main.c src/base/test_main.c src/base/fuzz_main.c
 lib_src = $(filter-out $(HELPER_MAINS) %_test.c %_fuzz.c,$(wildcard src/$(1)/*.c src/$(1)/*.S))
 objs = $(patsubst src/%,$(B)/%.o,$(1))
@@ -66,11 +66,11 @@ bench-tools: $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 # Judges: small programs that answer the questions of independent suites, test/judge/NAME.c (with
 # what others beside them share, test/judge/lib_*.c).
 JUDGES := $(patsubst test/judge/%.c,%,$(filter-out test/judge/lib_%,$(wildcard test/judge/*.c)))
-$(B)/judge/%: test/judge/%.c $(wildcard test/judge/lib_*.[ch]) $(call libs_from,defence)
+$(B)/judge/%: test/judge/%.c $(wildcard test/judge/lib_*.[ch]) $(call libs_from,training)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_all) $(LDFLAGS_$(V)) -o $@ $(filter %.c,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
-# Programs for those who build the product: tools/NAME.c, with everything up to `defence`.
-$(B)/tools/%: tools/%.c $(call libs_from,defence)
+# Programs for those who build the product: tools/NAME.c, with everything up to `training`.
+$(B)/tools/%: tools/%.c $(call libs_from,training)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_all) $(LDFLAGS_$(V)) -o $@ $(filter %.c,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 judges:

@@ -133,7 +133,7 @@ static void mark(struct edge_session *s, struct buf *top)
 	buf_printf(top, "X-Spam-Flag: YES\r\nX-Spam-Status: Yes, score=%.1f required=%.1f",
 		signals_score(all), (double)door_source(s->visit)->thresholds[DOOR_MARK]);
 	for (unsigned i = 0; i < all->n; i++)
-		buf_printf(top, "\r\n\t%s=%.1f", signal_def(all->v[i].id)->name,
+		buf_printf(top, "\r\n\t%s=%.1f", all->v[i].def->name,
 			(double)all->v[i].score);
 	buf_put(top, S("\r\n"));
 }

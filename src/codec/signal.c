@@ -27,10 +27,10 @@ bool signal_by_name(slice name, enum signal_id *ret)
 	return false;
 }
 
-static struct signal *find(struct signals *s, enum signal_id id)
+static struct signal *find(struct signals *s, const struct signal_def *def)
 {
 	for (unsigned i = 0; i < s->n; i++)
-		if (s->v[i].id == id)
+		if (s->v[i].def == def)
 			return &s->v[i];
 	return NULL;
 }
@@ -53,7 +53,12 @@ enum signal_id signal_of_spf(enum auth_result r)
 void signals_add(struct signals *s, enum signal_id id, float weight, slice detail)
 {
 	float score = weight * (s->scores ? s->scores[id] : table[id].score);
-	struct signal *known = find(s, id);
+	signals_add_def(s, &table[id], score, detail);
+}
+
+void signals_add_def(struct signals *s, const struct signal_def *def, float score, slice detail)
+{
+	struct signal *known = find(s, def);
 	if (known) {
 		if (score > known->score)
 			known->score = score;
@@ -61,12 +66,20 @@ void signals_add(struct signals *s, enum signal_id id, float weight, slice detai
 	}
 	if (s->n < SIGNALS_MAX)
 		s->v[s->n++] = (struct signal){
-			id, score, arena_dup(s->mem, slice_first(detail, SIGNAL_DETAIL_MAX))};
+			def, score, arena_dup(s->mem, slice_first(detail, SIGNAL_DETAIL_MAX))};
 }
 
 bool signals_has(const struct signals *s, enum signal_id id)
 {
-	return find((struct signals *)s, id) != NULL;
+	return find((struct signals *)s, &table[id]) != NULL;
+}
+
+bool signals_has_name(const struct signals *s, slice name)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (slice_eq(name, slice_z(s->v[i].def->name)))
+			return true;
+	return false;
 }
 
 double signals_score(const struct signals *s)
@@ -103,7 +116,7 @@ void signals_print(struct buf *out, const struct signals *s)
 		order[i] = &s->v[i];
 	qsort(order, s->n, sizeof *order, by_score);
 	for (unsigned i = 0; i < s->n; i++) {
-		buf_printf(out, "%s%s=%.1f", i ? " " : "", table[order[i]->id].name,
+		buf_printf(out, "%s%s=%.1f", i ? " " : "", order[i]->def->name,
 			(double)order[i]->score);
 		if (order[i]->detail.n)
 			print_detail(out, order[i]->detail);

@@ -40,7 +40,7 @@ enum signal_id signal_of_spf(enum auth_result r);
 enum { SIGNALS_MAX = 200, SIGNAL_DETAIL_MAX = 200 };
 
 struct signal {
-	enum signal_id id;
+	const struct signal_def *def;
 	float score;
 	slice detail; /* "192.0.2.1 in zen.example (127.0.0.4)", may be empty */
 };
@@ -54,7 +54,10 @@ struct signals {
 /* A signal given twice counts once, with the larger score and the first detail. weight multiplies
  * the configured score (a list's own weight; usually 1). Above SIGNALS_MAX they are dropped. */
 void signals_add(struct signals *s, enum signal_id id, float weight, slice detail);
+/* One that is not in the table: a rule's (content/rules.h). `def` lives as long as *s. */
+void signals_add_def(struct signals *s, const struct signal_def *def, float score, slice detail);
 bool signals_has(const struct signals *s, enum signal_id id);
+bool signals_has_name(const struct signals *s, slice name);
 double signals_score(const struct signals *s);
 /* "spf-fail=2.5 dnsbl=4.0(zen.example 127.0.0.4) ...", largest first: for traces and logs. */
 void signals_print(struct buf *out, const struct signals *s);

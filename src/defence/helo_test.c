@@ -8,7 +8,7 @@ static const char *told(struct signals *s, char out[300])
 	out[0] = 0;
 	for (unsigned i = 0; i < s->n; i++)
 		n += (size_t)snprintf(
-			out + n, 300 - n, "%s%s", i ? " " : "", signal_def(s->v[i].id)->name);
+			out + n, 300 - n, "%s%s", i ? " " : "", s->v[i].def->name);
 	return out;
 }
 

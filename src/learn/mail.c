@@ -1,7 +1,7 @@
 /*
  * A message in the form that learning looks at: MIME undone, charsets read, HTML as it is seen,
- * links collected. Called by the trainer and by tests; the scanner has all this already and fills
- * struct learn_mail itself.
+ * links collected. Called by content/read, which reads all the rest of a message, too, and by
+ * tests.
  *
  * Text parts count whether they are said to be attachments or not: mail programs show them. A
  * message inside the message is read as part of it. What is inside encoded messages, archives and
@@ -13,13 +13,7 @@
 #include "base/utf8.h"
 #include "codec/charset.h"
 
-struct reading {
-	struct learn_mail *m;
-	struct arena *a;
-	struct buf plain, rich, hidden;
-};
-
-static bool take_url(struct reading *r, const struct learn_url *u)
+static bool take_url(struct learn_reading *r, const struct learn_url *u)
 {
 	if (r->m->nurls >= LEARN_URLS_MAX)
 		return false;
@@ -27,7 +21,7 @@ static bool take_url(struct reading *r, const struct learn_url *u)
 	return true;
 }
 
-static void urls_of_text(struct reading *r, slice text)
+static void urls_of_text(struct learn_reading *r, slice text)
 {
 	struct url *v;
 	size_t n = url_find(text, r->m->names, r->a, &v);
@@ -38,11 +32,14 @@ static void urls_of_text(struct reading *r, slice text)
 	}
 }
 
-static void urls_of_html(struct reading *r, const struct html *h)
+static void urls_of_html(struct learn_reading *r, const struct html *h)
 {
 	for (size_t i = 0; i < h->nlinks; i++) {
 		const struct html_link *l = &h->links[i];
-		struct learn_url u = {.kind = l->kind, .in_html = true, .hidden = l->hiding != 0};
+		struct learn_url u = {.kind = l->kind,
+			.in_html = true,
+			.text = l->text,
+			.hidden = l->hiding != 0};
 		if (!url_parse(l->target, r->a, &u.url))
 			continue;
 		u.deceives = url_deceives(l->text, &u.url, r->m->names, r->a);
@@ -79,7 +76,7 @@ static void add_stats(struct html_stats *sum, const struct html_stats *h)
 	sum->hiding |= h->hiding;
 }
 
-static void read_html(struct reading *r, slice utf8)
+static void read_html(struct learn_reading *r, slice utf8)
 {
 	struct html h;
 	html_read(utf8, &html_limits_default, r->a, &h);
@@ -93,14 +90,14 @@ static void read_html(struct reading *r, slice utf8)
 	urls_of_text(r, h.text);
 }
 
-static void read_plain(struct reading *r, slice utf8)
+static void read_plain(struct learn_reading *r, slice utf8)
 {
 	append(&r->plain, utf8);
 	r->m->plain += utf8.n;
 	urls_of_text(r, utf8);
 }
 
-static void read_part(struct reading *r, const struct mime_part *p)
+void learn_reading_part(struct learn_reading *r, const struct mime_part *p)
 {
 	AUTO(buf) struct buf raw = BUF(LEARN_PART_MAX), utf8 = BUF(2 * LEARN_PART_MAX);
 	struct charset_reading how;
@@ -146,16 +143,16 @@ void learn_mail_normalise(struct learn_mail *m, struct arena *a)
 	m->normal_hidden = normal(m, m->hidden, false, a);
 }
 
-static void read_parts(struct reading *r)
+static void read_parts(struct learn_reading *r)
 {
 	const struct mime *mime = r->m->mime;
 	for (size_t i = 0; i < mime->n; i++)
 		if (mime_is(&mime->v[i], S("text"), S("")) && !mime->v[i].multipart)
-			read_part(r, &mime->v[i]);
+			learn_reading_part(r, &mime->v[i]);
 }
 
 /* HTML first: it is what is shown. */
-static slice joined(const struct reading *r)
+static slice joined(const struct learn_reading *r)
 {
 	char *p = arena_alloc(r->a, r->rich.n + r->plain.n + 1);
 	if (r->rich.n)
@@ -165,24 +162,35 @@ static slice joined(const struct reading *r)
 	return slice_of(p, r->rich.n + r->plain.n);
 }
 
+void learn_reading_begin(struct learn_reading *r, const struct mime *mime,
+	const struct url_names *names, struct arena *a, struct learn_mail *ret)
+{
+	struct header_field f;
+	*ret = (struct learn_mail){.mime = mime, .names = names, .header = mime->v[0].header};
+	if (header_find(ret->header, S("subject"), 0, &f))
+		ret->subject = header_text(f.value, a);
+	ret->urls = ARENA_ARRAY(a, struct learn_url, LEARN_URLS_MAX);
+	*r = (struct learn_reading){
+		ret, a, BUF(LEARN_TEXT_MAX / 2), BUF(LEARN_TEXT_MAX / 2), BUF(LEARN_TEXT_MAX / 4)};
+}
+
+void learn_reading_end(struct learn_reading *r)
+{
+	r->m->text = joined(r);
+	r->m->hidden = arena_dup(r->a, buf_slice(&r->hidden));
+	buf_done(&r->plain);
+	buf_done(&r->rich);
+	buf_done(&r->hidden);
+	learn_mail_normalise(r->m, r->a);
+}
+
 void learn_mail_read(
 	slice message, const struct url_names *names, struct arena *a, struct learn_mail *ret)
 {
 	struct mime *mime = ARENA_NEW(a, struct mime);
-	struct header_field f;
-	*ret = (struct learn_mail){.mime = mime, .names = names};
+	struct learn_reading r;
 	mime_parse(message, &mime_limits_default, a, mime);
-	ret->header = mime->v[0].header;
-	if (header_find(ret->header, S("subject"), 0, &f))
-		ret->subject = header_text(f.value, a);
-	ret->urls = ARENA_ARRAY(a, struct learn_url, LEARN_URLS_MAX);
-	struct reading r = {
-		ret, a, BUF(LEARN_TEXT_MAX / 2), BUF(LEARN_TEXT_MAX / 2), BUF(LEARN_TEXT_MAX / 4)};
+	learn_reading_begin(&r, mime, names, a, ret);
 	read_parts(&r);
-	ret->text = joined(&r);
-	ret->hidden = arena_dup(a, buf_slice(&r.hidden));
-	buf_done(&r.plain);
-	buf_done(&r.rich);
-	buf_done(&r.hidden);
-	learn_mail_normalise(ret, a);
+	learn_reading_end(&r);
 }

@@ -23,6 +23,7 @@ struct learn_url {
 	struct url url;
 	enum html_link_kind kind; /* HTML_LINK_A for those found in text, too */
 	bool in_html;
+	slice text; /* of the link; empty for those found in text */
 	bool deceives; /* its text names another organisation's host */
 	bool hidden;
 };
@@ -44,6 +45,19 @@ struct learn_mail {
 	unsigned charset_lies, charset_replaced, charset_unknown;
 	const struct url_names *names; /* may be NULL */
 };
+
+/* ---- filling it step by step, for those who read the parts anyway (content/read.c) ---- */
+struct learn_reading {
+	struct learn_mail *m;
+	struct arena *a;
+	struct buf plain, rich, hidden;
+};
+/* mime, names and *a outlive *ret. */
+void learn_reading_begin(struct learn_reading *r, const struct mime *mime,
+	const struct url_names *names, struct arena *a, struct learn_mail *ret);
+/* A text part: decoded, its charset read, its HTML read, its links collected. */
+void learn_reading_part(struct learn_reading *r, const struct mime_part *p);
+void learn_reading_end(struct learn_reading *r);
 
 /* Fills the fields in one spelling, and .undone, from those as written. */
 void learn_mail_normalise(struct learn_mail *m, struct arena *a);

@@ -1,0 +1,23 @@
+/* What the reading of a letter is made of: inside content only. */
+#pragma once
+#include "content/content.h"
+
+struct content_reader {
+	struct content *c;
+	const struct content_tools *tools;
+	const struct content_limits *limits;
+	struct arena *a;
+	struct buf attached; /* text of attachments */
+	uint64_t unpacked;
+	size_t files_room, links_room, pictures_room;
+};
+
+/* files.c: a leaf of the message that is no plain body text: finds its true type, looks inside. */
+void content_read_file(
+	struct content_reader *r, unsigned part, slice name, slice label, slice bytes);
+/* pictures.c: statistics, codes, likeness of one picture; adds to pictures and links. */
+void content_read_picture(struct content_reader *r, int file, slice bytes);
+/* read.c: for those two. False: a limit. */
+bool content_add_link(
+	struct content_reader *r, slice target, slice text, enum content_where where, int file);
+void content_add_text(struct content_reader *r, slice utf8);

@@ -1,0 +1,84 @@
+/*
+ * report: what was found in a letter, as it travels from the scan process to those who decide, and
+ * as `posthouse explain --json` shows it. Names in JSON are those of the fields here.
+ */
+#pragma once
+#include "content/content.h"
+
+struct json_t;
+
+enum content_class { CONTENT_ORDINARY, CONTENT_BULK /* newsletters, notices: wanted by many */ };
+
+enum fingerprint_kind { /* what a fingerprint is of */
+	FINGERPRINT_TEXT, /* near-duplicate of the visible text */
+	FINGERPRINT_LAYOUT, /* HTML skeleton */
+	FINGERPRINT_LINKS, /* the set of hosts and path shapes */
+	FINGERPRINT_LINK, /* one link's organisation and path shape */
+	FINGERPRINT_PICTURE,
+	FINGERPRINT_FILE, /* digest of an attachment */
+	FINGERPRINT_SENDER, /* traits of who and what made the message */
+	FINGERPRINT_CLUSTER, /* the set of signals */
+	FINGERPRINTS
+};
+enum { CONTENT_FINGERPRINTS_MAX = 64, CONTENT_HOSTS_MAX = 40, CONTENT_REASONS_MAX = 12 };
+
+struct content_fingerprint {
+	enum fingerprint_kind kind;
+	uint64_t hash;
+};
+
+/* What moved a model most, in words. */
+struct content_reason {
+	slice what; /* "words: invoice … reply" */
+	float margin;
+};
+
+struct content_report {
+	struct signals signals; /* of the content alone */
+	float in[LEARN_INPUTS]; /* what the models say; LEARN_RULES is left to those who know all
+				   signals */
+	struct learn_fuse fuse; /* makes a probability of it */
+	double probability; /* by content alone, with the signals known so far */
+	enum content_class class;
+	unsigned bulk; /* 0..100 */
+	bool limited;
+	slice subject, from_name, from_address;
+	slice text; /* the beginning of the visible text */
+	slice *hosts; /* for lists of bad links: full host names, most suspicious first */
+	size_t nhosts;
+	struct content_fingerprint prints[CONTENT_FINGERPRINTS_MAX];
+	size_t nprints;
+	/* For explaining, when asked for (content_wish). */
+	struct content_reason reasons[CONTENT_REASONS_MAX];
+	size_t nreasons;
+	float groups[LEARN_GROUPS]; /* what each group of features moved */
+	/* For training and for users' own models, when asked for. */
+	const struct learn_feature *features;
+	size_t nfeatures;
+	const struct content *content; /* files, links, pictures, parts; NULL after decoding */
+	struct json_t *details; /* after decoding: those as JSON, for showing; may be NULL */
+};
+
+enum content_wish { /* bits */
+	CONTENT_EXPLAIN = 1, /* reasons, groups and details */
+	CONTENT_FEATURES = 2,
+	CONTENT_NO_CHECKS = 4, /* only what learning needs */
+};
+
+/* One for each thread, used for many messages. */
+struct content_examiner;
+struct content_examiner *content_examiner_new(void);
+void content_examiner_free(struct content_examiner *e);
+
+/* Everything of *ret lives in *a and, the features, in *e until its next use. */
+void content_examine(struct content_examiner *e, slice message, const struct content_context *ctx,
+	const struct content_tools *t, unsigned wishes, struct arena *a,
+	struct content_report *ret);
+
+/* The probability with all signals known: `rules` is their sum. */
+double content_probability(const struct content_report *r, double rules);
+
+/* report_json.c: a new reference. */
+struct json_t *content_report_json(const struct content_report *r, unsigned wishes);
+/* False: malformed. Borrows from *j; memory from *a. */
+bool content_report_read(struct json_t *j, struct arena *a, struct content_report *ret);
