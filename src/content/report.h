@@ -20,7 +20,13 @@ enum fingerprint_kind { /* what a fingerprint is of */
 	FINGERPRINT_CLUSTER, /* the set of signals */
 	FINGERPRINTS
 };
-enum { CONTENT_FINGERPRINTS_MAX = 64, CONTENT_HOSTS_MAX = 40, CONTENT_REASONS_MAX = 12 };
+enum {
+	CONTENT_FINGERPRINTS_MAX = 64,
+	CONTENT_HOSTS_MAX = 40,
+	CONTENT_REASONS_MAX = 12,
+	CONTENT_BULK_FROM = 50, /* of 100: then it is bulk mail */
+	CONTENT_SHOWN_MAX = 1000, /* parts, files, links, pictures each in the details */
+};
 
 struct content_fingerprint {
 	enum fingerprint_kind kind;
@@ -80,5 +86,7 @@ double content_probability(const struct content_report *r, double rules);
 
 /* report_json.c: a new reference. */
 struct json_t *content_report_json(const struct content_report *r, unsigned wishes);
+/* details_json.c: parts, files, links, pictures. */
+struct json_t *content_details_json(const struct content *c);
 /* False: malformed. Borrows from *j; memory from *a. */
 bool content_report_read(struct json_t *j, struct arena *a, struct content_report *ret);

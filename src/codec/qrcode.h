@@ -1,0 +1,36 @@
+/*
+ * qrcode: QR codes in pictures, and those that are drawn with letters (blocks of Unicode) or with
+ * the cells of an HTML table, as phishers do to get a link past filters. Upright, turned, inverted,
+ * coloured, small, with a logo in the middle; several in one picture. What one says comes back as
+ * text.
+ *
+ * A quick look for the three corner marks comes first; only what has them is decoded. zbar decodes.
+ */
+#pragma once
+#include "base/arena.h"
+#include "codec/picture.h"
+
+enum {
+	QRCODES_MAX = 8, /* of one picture */
+	QRCODE_TEXT_MAX = 4096, /* bytes that one says; the largest codes hold 2953 */
+	QRCODE_TRIES = 8, /* at one picture: in other sizes, colours, inverted */
+};
+
+struct qrcode {
+	slice text; /* UTF-8 or whatever was in it, without NUL */
+};
+/* For one thread, for many pictures. */
+struct qrcode_reader;
+struct qrcode_reader *qrcode_reader_new(void);
+void qrcode_reader_free(struct qrcode_reader *r); /* NULL is fine */
+
+/* How many were read; ret[QRCODES_MAX]. Text from *a. */
+unsigned qrcode_read(struct qrcode_reader *r, const struct picture *p, struct arena *a,
+	struct qrcode ret[QRCODES_MAX]);
+/* Codes drawn with full, half and quarter blocks (U+2580...), with pairs of '#' and blanks ... in
+ * lines of text. */
+unsigned qrcode_read_text(
+	struct qrcode_reader *r, slice utf8, struct arena *a, struct qrcode ret[QRCODES_MAX]);
+/* Codes drawn by tables of HTML, a cell a module, dark and light by background colour. */
+unsigned qrcode_read_html(
+	struct qrcode_reader *r, slice html, struct arena *a, struct qrcode ret[QRCODES_MAX]);
