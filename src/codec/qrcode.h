@@ -19,18 +19,10 @@ enum {
 struct qrcode {
 	slice text; /* UTF-8 or whatever was in it, without NUL */
 };
-/* For one thread, for many pictures. */
-struct qrcode_reader;
-struct qrcode_reader *qrcode_reader_new(void);
-void qrcode_reader_free(struct qrcode_reader *r); /* NULL is fine */
-
 /* How many were read; ret[QRCODES_MAX]. Text from *a. */
-unsigned qrcode_read(struct qrcode_reader *r, const struct picture *p, struct arena *a,
-	struct qrcode ret[QRCODES_MAX]);
+unsigned qrcode_read(const struct picture *p, struct arena *a, struct qrcode ret[QRCODES_MAX]);
 /* Codes drawn with full, half and quarter blocks (U+2580...), with pairs of '#' and blanks ... in
  * lines of text. */
-unsigned qrcode_read_text(
-	struct qrcode_reader *r, slice utf8, struct arena *a, struct qrcode ret[QRCODES_MAX]);
+unsigned qrcode_read_text(slice utf8, struct arena *a, struct qrcode ret[QRCODES_MAX]);
 /* Codes drawn by tables of HTML, a cell a module, dark and light by background colour. */
-unsigned qrcode_read_html(
-	struct qrcode_reader *r, slice html, struct arena *a, struct qrcode ret[QRCODES_MAX]);
+unsigned qrcode_read_html(slice html, struct arena *a, struct qrcode ret[QRCODES_MAX]);

@@ -1,12 +1,9 @@
 /*
  * Fingerprints of a letter: what it has in common with its copies, variants and relatives. Called
- * by content_examine; content/fingerprint*.c.
+ * by content_examine after all checks and rules, because the last kind is of what they found.
  */
 #pragma once
 #include "content/report.h"
 
-/* Fills ret->prints and ret->nprints with those of the letter itself (all kinds but CLUSTER),
- * before or after the checks. */
+/* Fills ret->prints and ret->nprints. */
 void content_fingerprints(const struct content_exam *x, struct content_report *ret);
-/* Adds the CLUSTER ones: of the set of signals found. After all checks and rules. */
-void content_clusters(const struct content_exam *x, struct content_report *ret);

@@ -3,34 +3,19 @@
  * as `posthouse explain --json` shows it. Names in JSON are those of the fields here.
  */
 #pragma once
+#include "codec/fingerprint.h"
 #include "content/content.h"
 
 struct json_t;
 
 enum content_class { CONTENT_ORDINARY, CONTENT_BULK /* newsletters, notices: wanted by many */ };
 
-enum fingerprint_kind { /* what a fingerprint is of */
-	FINGERPRINT_TEXT, /* near-duplicate of the visible text */
-	FINGERPRINT_LAYOUT, /* HTML skeleton */
-	FINGERPRINT_LINKS, /* the set of hosts and path shapes */
-	FINGERPRINT_LINK, /* one link's organisation and path shape */
-	FINGERPRINT_PICTURE,
-	FINGERPRINT_FILE, /* digest of an attachment */
-	FINGERPRINT_SENDER, /* traits of who and what made the message */
-	FINGERPRINT_CLUSTER, /* the set of signals */
-	FINGERPRINTS
-};
 enum {
-	CONTENT_FINGERPRINTS_MAX = 64,
+	CONTENT_FINGERPRINTS_MAX = FINGERPRINTS_MAX,
 	CONTENT_HOSTS_MAX = 40,
 	CONTENT_REASONS_MAX = 12,
 	CONTENT_BULK_FROM = 50, /* of 100: then it is bulk mail */
 	CONTENT_SHOWN_MAX = 1000, /* parts, files, links, pictures each in the details */
-};
-
-struct content_fingerprint {
-	enum fingerprint_kind kind;
-	uint64_t hash;
 };
 
 /* What moved a model most, in words. */
@@ -52,7 +37,7 @@ struct content_report {
 	slice text; /* the beginning of the visible text */
 	slice *hosts; /* for lists of bad links: full host names, most suspicious first */
 	size_t nhosts;
-	struct content_fingerprint prints[CONTENT_FINGERPRINTS_MAX];
+	struct fingerprint prints[CONTENT_FINGERPRINTS_MAX];
 	size_t nprints;
 	/* For explaining, when asked for (content_wish). */
 	struct content_reason reasons[CONTENT_REASONS_MAX];
