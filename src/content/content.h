@@ -64,6 +64,7 @@ struct content_tools {
 	struct rules *rules; /* shipped and own, in one */
 	const struct learn_model *base; /* shipped */
 	const struct learn_weights *local; /* the site's layer, or NULL */
+	const struct learn_fuse *fuse; /* the site's calibration; NULL: the base model's */
 	const struct learn_counts *counts; /* the site's statistics of words, or NULL */
 	const struct pictures_model *pictures;
 	const float *scores; /* of signals by id, or NULL */

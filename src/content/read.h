@@ -2,14 +2,18 @@
 #pragma once
 #include "content/content.h"
 
+enum { CONTENT_LINK_TEXT_MAX = 500 }; /* bytes */
+
 struct content_reader {
 	struct content *c;
 	const struct content_tools *tools;
 	const struct content_limits *limits;
 	struct arena *a;
 	struct buf attached; /* text of attachments */
-	uint64_t unpacked;
-	size_t files_room, links_room, pictures_room;
+	uint64_t unpacked; /* bytes that files.c made of archives and documents so far */
+	uint64_t pixels; /* that pictures.c decoded so far */
+	size_t links_room, links_cap;
+	size_t files_cap, pictures_cap; /* of the arrays in *c, for their owners */
 };
 
 /* files.c: a leaf of the message that is no plain body text: finds its true type, looks inside. */
