@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "bin/config_keys.h"
+#include "bin/filter_conf.h"
 #include "codec/address.h"
 #include "defence/dnsbl.h"
 #include "mail/report_conf.h"
@@ -151,6 +152,7 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->greylist = conf_get(conf, &greylist_section);
 	c->autowhite = conf_get(conf, &autowhite_section);
 	c->scan = conf_get(conf, &scan_section);
+	c->filter = conf_get(conf, &filter_section);
 	c->verify = conf_get(conf, &verify_section);
 	c->edges = edges_wanted(c->server);
 	c->certificate = file_or(&c->mem, c->tls->certificate, c->server->data, "certificate.pem");

@@ -18,6 +18,7 @@
 #include "run/dns.h"
 #include "store/kv.h"
 
+struct filter_conf;
 struct verify_conf;
 struct reports_conf;
 
@@ -110,6 +111,7 @@ struct config {
 	const struct greylist_conf *greylist;
 	const struct autowhite_conf *autowhite;
 	const struct scan_conf *scan;
+	const struct filter_conf *filter; /* filter_conf.h */
 	const struct verify_conf *verify; /* edge_verify.h */
 	const struct reports_conf *reports; /* mail/report_conf.h */
 	/* Worked out from the above. */

@@ -6,6 +6,7 @@
 #include "bin/config_keys.h"
 
 #include "bin/edge_verify.h"
+#include "bin/filter_conf.h"
 #include "bin/way.h"
 #include "codec/address.h"
 #include "defence/caps.h"
@@ -343,5 +344,5 @@ const struct conf_section *const config_sections[] = {&server_section, &tls_sect
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
 	&dns_section, &source_section, &scores_section, &caps_section, &dnsbl_section,
 	&mirror_section, &verify_section, &signing_section, &srs_section, &reports_section,
-	&store_section, &log_section, &scan_section, &kv_section, &reputation_section,
+	&store_section, &log_section, &scan_section, &filter_section, &kv_section, &reputation_section,
 	&greylist_section, &autowhite_section, NULL};
