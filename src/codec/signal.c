@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 static const struct signal_def table[] = {
-#define SIGNAL(id, name, stage, score, en, zh) {name, stage, score, en, zh},
+#define SIGNAL(id, name, stage, score, en, zh) {name, stage, score, en, zh, NULL},
 #include "codec/signal_table.h"
 #undef SIGNAL
 };

@@ -32,6 +32,7 @@ struct signal_def {
 	enum signal_stage stage;
 	float score; /* default */
 	const char *en, *zh; /* what it means; the detail is shown behind it */
+	const char *class; /* of rules: spam, phishing, fraud ..., for policies; else NULL */
 };
 const struct signal_def *signal_def(enum signal_id id);
 bool signal_by_name(slice name, enum signal_id *ret);
