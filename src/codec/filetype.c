@@ -11,7 +11,7 @@
 #include "base/utf8.h"
 
 enum {
-	LOOK = 4096, /* bytes of text that are looked at */
+	LOOK = 2048, /* bytes of text that are looked at */
 	MARK_FAR = 1024, /* how far into a file marks with preambles may stand: %PDF, %!PS */
 	OLE_LOOK = 256 * 1024, /* bytes of a compound file in which its directory is sought */
 	ZIP_NAMES = 400, /* entries of a zip file that are looked at */
@@ -24,16 +24,19 @@ struct mark {
 	const char *bytes;
 };
 
-#define M(at, lit, type) {at, sizeof(lit) - 1, FILETYPE_##type, lit}
+#define M(at, lit, type)                                                                           \
+	{                                                                                          \
+		at, sizeof(lit) - 1, FILETYPE_##type, lit                                          \
+	}
 /* clang-format off */
 static const struct mark marks[] = {
 	M(0, "\x7f" "ELF", ELF), M(0, "\xfe\xed\xfa\xce", MACHO), M(0, "\xfe\xed\xfa\xcf", MACHO), M(0, "\xce\xfa\xed\xfe", MACHO), M(0, "\xcf\xfa\xed\xfe", MACHO),
 	M(0, "dex\n03", DEX), M(0, "!<arch>\ndebian-binary", DEB), M(0, "\xed\xab\xee\xdb", RPM), M(0, "xar!", PKG),
-	M(0, "FWS", SWF), M(0, "CWS", SWF), M(0, "ZWS", SWF), M(0, "FasdUAS", APPLESCRIPT),
+	M(0, "FasdUAS", APPLESCRIPT),
 	M(0, "L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0F", LNK),
 	M(0, "7z\xbc\xaf\x27\x1c", 7Z), M(0, "Rar!\x1a\x07", RAR), M(0, "\x1f\x8b\x08", GZIP), M(0, "BZh", BZIP2), M(0, "\xfd" "7zXZ\0", XZ), M(0, "LZIP", LZIP),
 	M(0, "\x04\x22\x4d\x18", LZ4), M(0, "\x28\xb5\x2f\xfd", ZSTD), M(0, "\x1f\x9d", COMPRESS), M(0, "\x1f\xa0", COMPRESS), M(257, "ustar", TAR), M(0, "070701", CPIO), M(0, "070707", CPIO),
-	M(0, "!<arch>\n", AR), M(0, "MSCF", CAB), M(2, "-lh", LZH), M(2, "-lz", LZH), M(0, "MSWIM\0\0\0", WIM), M(0, "\x60\xea", ARJ), M(7, "**ACE**", ACE), M(0, "ALZ\x01", ALZ), M(0, "EGGA", EGG), M(0, "StuffIt", SIT), M(0, "SIT!", SIT),
+	M(0, "!<arch>\n", AR), M(0, "MSCF", CAB), M(0, "MSWIM\0\0\0", WIM), M(0, "\x60\xea", ARJ), M(7, "**ACE**", ACE), M(0, "ALZ\x01", ALZ), M(0, "EGGA", EGG), M(0, "StuffIt", SIT), M(0, "SIT!", SIT),
 	M(32769, "CD001", ISO), M(34817, "CD001", ISO), M(32769, "BEA01", ISO), M(0, "conectix", VHD), M(0, "vhdxfile", VHDX), M(0, "KDMV", VMDK), M(0, "# Disk DescriptorFile", VMDK),
 	M(0, "{\\rt", RTF), M(0, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", ONENOTE), M(0, "ITSF", CHM), M(4, "Standard Jet DB", MDB), M(4, "Standard ACE DB", MDB), M(0, "\xc5\xd0\xd3\xc6", POSTSCRIPT), M(0, "AT&TFORM", DJVU), M(0, "AC10", DWG),
 	M(0, "\x78\x9f\x3e\x22", TNEF),
@@ -237,8 +240,8 @@ static bool tag(slice s, slice name)
 {
 	char after = s.n > name.n + 1 ? s.p[name.n + 1] : '>';
 	return s.n > name.n && s.p[0] == '<' && slice_istarts(slice_skip(s, 1), name) &&
-		(after == '>' || after == ' ' || after == '/' || after == '\n' || after == '\r' ||
-			after == '\t' || after == ':');
+	       (after == '>' || after == ' ' || after == '/' || after == '\n' || after == '\r' ||
+		       after == '\t' || after == ':');
 }
 
 static enum filetype markup(slice all)
@@ -313,7 +316,7 @@ static enum filetype text_type(slice s)
 		return FILETYPE_UUE;
 	if (is_mail(s)) {
 		bool web = slice_find(s, S("multipart/related")) < s.n &&
-			slice_find(s, S("Content-Location:")) < s.n;
+			   slice_find(s, S("Content-Location:")) < s.n;
 		return web ? FILETYPE_MHT : FILETYPE_EML;
 	}
 	return s.n && s.p[0] == '<' ? markup(s) : FILETYPE_TEXT;
@@ -321,10 +324,24 @@ static enum filetype text_type(slice s)
 
 /* ---- all ---- */
 
-static bool is_pe(slice in)
+static enum filetype mz(slice in)
 {
-	size_t at = le32(in, 60);
-	return slice_starts(in, S("MZ")) && (in.n < 64 || has(in, at, S("PE\0\0")));
+	if (has(in, le32(in, 60), S("PE\0\0")))
+		return FILETYPE_PE;
+	return is_text(slice_first(in, LOOK)) ? FILETYPE_UNKNOWN : FILETYPE_DOS;
+}
+
+/* "-lh5-" behind two bytes; "CWS" and a version. */
+static bool is_lzh(slice in)
+{
+	return in.n > 21 && (has(in, 2, S("-lh")) || has(in, 2, S("-lz"))) && in.p[6] == '-';
+}
+
+static bool is_swf(slice in)
+{
+	return in.n > 8 && in.p[0] != 'M' && has(in, 1, S("WS")) &&
+	       (in.p[0] == 'F' || in.p[0] == 'C' || in.p[0] == 'Z') &&
+	       (unsigned char)in.p[3] < ' ' + 20 && in.p[3] > 2 && in.p[3] != ' ';
 }
 
 static enum filetype riff(slice in)
@@ -368,14 +385,18 @@ static enum filetype far_mark(slice in)
 static bool is_fat(slice in)
 {
 	return in.n >= 512 && le16(in, 510) == 0xaa55 &&
-		((unsigned char)in.p[0] == 0xeb || (unsigned char)in.p[0] == 0xe9 ||
-			has(in, 54, S("FAT")) || has(in, 82, S("FAT32")));
+	       ((unsigned char)in.p[0] == 0xeb || (unsigned char)in.p[0] == 0xe9 ||
+		       has(in, 54, S("FAT")) || has(in, 82, S("FAT32")));
 }
 
 static enum filetype special(slice in)
 {
 	if (slice_starts(in, S("MZ")))
-		return is_pe(in) || in.n > 512 ? FILETYPE_PE : FILETYPE_UNKNOWN;
+		return mz(in);
+	if (is_lzh(in))
+		return FILETYPE_LZH;
+	if (is_swf(in))
+		return FILETYPE_SWF;
 	if (slice_starts(in, S("PK\3\4")) || slice_starts(in, S("PK\5\6")) ||
 		slice_starts(in, S("PK00PK\3\4")))
 		return zip_type(in);
@@ -413,9 +434,9 @@ enum filetype filetype_of_bytes(slice bytes)
 static bool only_named(enum filetype t)
 {
 	return filetype_is(t, FILETYPE_SCRIPT) || t == FILETYPE_SOURCE || t == FILETYPE_CSV ||
-		t == FILETYPE_JSON || t == FILETYPE_RDP || t == FILETYPE_IQY || t == FILETYPE_URL ||
-		t == FILETYPE_SCF || t == FILETYPE_LIBRARY || t == FILETYPE_APPLICATION ||
-		t == FILETYPE_EML || t == FILETYPE_XML || t == FILETYPE_HTML;
+	       t == FILETYPE_JSON || t == FILETYPE_RDP || t == FILETYPE_IQY || t == FILETYPE_URL ||
+	       t == FILETYPE_SCF || t == FILETYPE_LIBRARY || t == FILETYPE_APPLICATION ||
+	       t == FILETYPE_EML || t == FILETYPE_XML || t == FILETYPE_HTML;
 }
 
 enum filetype filetype_of(slice bytes, slice name, slice label)
@@ -427,12 +448,14 @@ enum filetype filetype_of(slice bytes, slice name, slice label)
 	case FILETYPE_TEXT: /* .com runs whatever is in it; EICAR's file is text */
 		return only_named(named) || named == FILETYPE_DOS ? named : t;
 	case FILETYPE_HTML:
-		return named == FILETYPE_HTA || named == FILETYPE_WSF || named == FILETYPE_EML ? named : t;
+		return named == FILETYPE_HTA || named == FILETYPE_WSF || named == FILETYPE_EML
+			       ? named
+			       : t;
 	case FILETYPE_XML:
 		return filetype_is(named, FILETYPE_SCRIPT | FILETYPE_SHORTCUT) ||
-				named == FILETYPE_APPLICATION || named == FILETYPE_SVG
-			? named
-			: t;
+				       named == FILETYPE_APPLICATION || named == FILETYPE_SVG
+			       ? named
+			       : t;
 	case FILETYPE_EML:
 		return named == FILETYPE_MHT ? named : t;
 	case FILETYPE_OLE:
@@ -443,10 +466,10 @@ enum filetype filetype_of(slice bytes, slice name, slice label)
 		return named == FILETYPE_JAR || named == FILETYPE_MSIX ? named : t;
 	case FILETYPE_UNKNOWN:
 		return named == FILETYPE_DOS || named == FILETYPE_LZMA || named == FILETYPE_PGP ||
-				named == FILETYPE_CERTIFICATE || named == FILETYPE_TAR ||
-				named == FILETYPE_P7S || named == FILETYPE_P7M
-			? named
-			: t;
+				       named == FILETYPE_CERTIFICATE || named == FILETYPE_TAR ||
+				       named == FILETYPE_P7S || named == FILETYPE_P7M
+			       ? named
+			       : t;
 	default:
 		return t;
 	}

@@ -11,7 +11,8 @@ enum filetype_class { /* bits */
 	FILETYPE_SCRIPT = 1 << 1, /* text that runs when it is opened */
 	FILETYPE_SHORTCUT = 1 << 2, /* leads to a program or to another place when opened */
 	FILETYPE_ARCHIVE = 1 << 3,
-	FILETYPE_DISK = 1 << 4, /* is mounted when opened; what is inside loses its mark of origin */
+	FILETYPE_DISK =
+		1 << 4, /* is mounted when opened; what is inside loses its mark of origin */
 	FILETYPE_DOCUMENT = 1 << 5,
 	FILETYPE_OFFICE = 1 << 6, /* what office programs open under each other's names */
 	FILETYPE_WEB = 1 << 7, /* opens in a browser */

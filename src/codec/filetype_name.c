@@ -21,7 +21,10 @@ struct claim {
 	enum filetype type;
 };
 
-#define C(key, type) {S_INIT(key), FILETYPE_##type}
+#define C(key, type)                                                                               \
+	{                                                                                          \
+		S_INIT(key), FILETYPE_##type                                                       \
+	}
 /* clang-format off */
 static const struct claim endings[] = {
 	C("exe", PE), C("scr", PE), C("pif", PE), C("cpl", PE), C("dll", PE), C("sys", PE), C("ocx", PE), C("drv", PE), C("xll", PE), C("com", DOS),
@@ -98,7 +101,7 @@ static slice seen_name(slice name)
 		S_INIT("\xc2\xa0"), S_INIT("\xe3\x80\x80"), S_INIT("\xef\xbb\xbf")};
 	for (bool more = true; more && name.n;) {
 		more = name.p[name.n - 1] == ' ' || name.p[name.n - 1] == '.' ||
-			(unsigned char)name.p[name.n - 1] < ' ';
+		       (unsigned char)name.p[name.n - 1] < ' ';
 		size_t cut = more ? 1 : 0;
 		for (size_t i = 0; !more && i < sizeof invisible / sizeof *invisible; i++)
 			if (slice_ends(name, invisible[i])) {
@@ -134,7 +137,8 @@ enum filetype filetype_of_label(slice label)
 	return look_up(labels, sizeof labels / sizeof *labels, label);
 }
 
-/* invoice.pdf.exe, photo.jpg.html: something that opens harmlessly is named before what does not. */
+/* invoice.pdf.exe, photo.jpg.html: something that opens harmlessly is named before what does not.
+ */
 static bool doubled(slice name)
 {
 	slice rest, inner, unused;
@@ -145,8 +149,8 @@ static bool doubled(slice name)
 	inner = ending(rest, &unused);
 	enum filetype before = look_up(endings, sizeof endings / sizeof *endings, inner);
 	return before != t && !filetype_is(before, FILETYPE_DANGEROUS | FILETYPE_WEB) &&
-		(filetype_is(before, FILETYPE_DOCUMENT | FILETYPE_PICTURE | FILETYPE_MEDIA) ||
-			(before == FILETYPE_TEXT && filetype_is(t, FILETYPE_DANGEROUS)));
+	       (filetype_is(before, FILETYPE_DOCUMENT | FILETYPE_PICTURE | FILETYPE_MEDIA) ||
+		       (before == FILETYPE_TEXT && filetype_is(t, FILETYPE_DANGEROUS)));
 }
 
 static bool turns(uint32_t cp)
@@ -157,7 +161,7 @@ static bool turns(uint32_t cp)
 static bool is_blank(uint32_t cp)
 {
 	return cp == ' ' || cp == '\t' || cp == 0xa0 || (cp >= 0x2000 && cp <= 0x200b) ||
-		cp == 0x202f || cp == 0x205f || cp == 0x3000 || cp == 0x2800 || cp == 0x3164;
+	       cp == 0x202f || cp == 0x205f || cp == 0x3000 || cp == 0x2800 || cp == 0x3164;
 }
 
 unsigned filetype_name_tricks(slice name)
@@ -207,7 +211,7 @@ bool filetype_disguised(enum filetype t, slice name, slice label)
 		return !(filetype_is(t, FILETYPE_PLAIN) && filetype_is(claimed, FILETYPE_PLAIN));
 	/* Others count when they open in something that the name does not say. */
 	return filetype_is(t, FILETYPE_ARCHIVE | FILETYPE_DISK | FILETYPE_WEB | FILETYPE_OFFICE) &&
-		filetype_is(claimed,
-			FILETYPE_PICTURE | FILETYPE_MEDIA | FILETYPE_DOCUMENT | FILETYPE_PLAIN) &&
-		!filetype_is(t, claimed == FILETYPE_TEXT ? FILETYPE_PLAIN : 0);
+	       filetype_is(claimed,
+		       FILETYPE_PICTURE | FILETYPE_MEDIA | FILETYPE_DOCUMENT | FILETYPE_PLAIN) &&
+	       !filetype_is(t, claimed == FILETYPE_TEXT ? FILETYPE_PLAIN : 0);
 }
