@@ -41,7 +41,8 @@ TEST(reports_travel_as_json)
 	struct content_examiner *e = content_examiner_new();
 	struct content_report r, back;
 	struct content_context ctx = {0};
-	const struct signal_def rule = {"our-rule", SIGNAL_CONTENT, 2, "ours", "自己的"};
+	const struct signal_def rule = {"our-rule", SIGNAL_CONTENT, 2, "ours", "自己的",
+		"fraud"};
 	const unsigned wishes = CONTENT_EXPLAIN | CONTENT_FEATURES;
 	content_examine(e, slice_z(letter), &ctx, &(struct content_tools){0}, wishes, &a, &r);
 	CHECK(r.nfeatures > 10);

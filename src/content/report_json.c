@@ -36,6 +36,8 @@ static json_t *signals(const struct signals *s)
 		if (!signal_by_name(slice_z(d->name), &id)) {
 			json_object_set_new(o, "en", json_string(d->en));
 			json_object_set_new(o, "zh", json_string(d->zh));
+			if (d->class)
+				json_object_set_new(o, "class", json_string(d->class));
 		}
 		json_array_append_new(v, o);
 	}
@@ -128,10 +130,12 @@ json_t *content_report_json(const struct content_report *r, unsigned wishes)
 static const struct signal_def *rule_def(const json_t *o, slice name, struct arena *a)
 {
 	struct signal_def *d = ARENA_NEW(a, struct signal_def);
+	slice class = json_read_text(o, "class");
 	*d = (struct signal_def){.name = arena_strz(a, name),
 		.stage = SIGNAL_CONTENT,
 		.en = arena_strz(a, json_read_text(o, "en")),
-		.zh = arena_strz(a, json_read_text(o, "zh"))};
+		.zh = arena_strz(a, json_read_text(o, "zh")),
+		.class = class.n ? arena_strz(a, class) : NULL};
 	return d;
 }
 
