@@ -41,9 +41,9 @@ bool picture_header_read(slice bytes, struct picture_header *ret);
 
 struct picture {
 	struct picture_header header;
-	unsigned width, height; /* of the copy: the whole picture, or 1/2, 1/3 ... of it */
-	unsigned shrunk; /* that 1, 2, 3 ... */
+	unsigned width, height; /* of the copy: the whole picture, smaller when it is a large one */
 	uint8_t *rgb; /* 3 bytes a pixel, rows without gaps; what is transparent is white */
+	uint8_t *grey; /* its brightness, a byte a pixel */
 };
 enum picture_result {
 	PICTURE_READ, /* also when the end was missing: the rest is white or grey */
@@ -58,8 +58,9 @@ enum picture_result picture_read(
 enum picture_result picture_read_frame(
 	slice bytes, unsigned frame, uint64_t pixels, struct arena *a, struct picture *ret);
 
-/* One channel of it, a byte a pixel, width * height, from *a. */
-enum picture_channel { PICTURE_LUMA, PICTURE_DARKEST, PICTURE_LIGHTEST };
+/* Like grey, from *a: of each pixel the darkest or lightest of red, green, blue. What is coloured
+ * stands out from white, or from black, as if it were not. */
+enum picture_channel { PICTURE_DARKEST, PICTURE_LIGHTEST };
 uint8_t *picture_grey(const struct picture *p, enum picture_channel channel, struct arena *a);
 
 struct picture_stats {
@@ -74,7 +75,7 @@ struct picture_stats {
 	unsigned colours; /* of 4096 that it has */
 	unsigned lines; /* of text, roughly */
 };
-void picture_stats(const struct picture *p, struct picture_stats *ret);
+void picture_stats(const struct picture *p, struct arena *a, struct picture_stats *ret);
 
 /* Bits in which two hashes differ: below 10 or so they are of the same picture. */
 static inline unsigned picture_distance(uint64_t a, uint64_t b)
