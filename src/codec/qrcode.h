@@ -11,9 +11,10 @@
 #include "codec/picture.h"
 
 enum {
+	QRCODE_SIDE_MIN = 21, /* pixels: smaller ones hold none */
 	QRCODES_MAX = 8, /* of one picture */
 	QRCODE_TEXT_MAX = 4096, /* bytes that one says; the largest codes hold 2953 */
-	QRCODE_TRIES = 8, /* at one picture: in other sizes, colours, inverted */
+	QRCODE_TRIES = 12, /* at one picture: in other sizes, colours, inverted */
 };
 
 struct qrcode {
