@@ -5,5 +5,9 @@
 #include "content/checks.h"
 
 const struct content_check content_checks[] = {
+	{"bulk", CONTENT_CHEAP, content_check_bulk},
+	{"header", CONTENT_CHEAP, content_check_header},
+	{"subject", CONTENT_CHEAP, content_check_subject},
+	{"mailer", CONTENT_CHEAP, content_check_mailer},
 	{NULL, CONTENT_CHEAP, NULL},
 };

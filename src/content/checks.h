@@ -1,3 +1,8 @@
 /* The families of checks, one function each (check_NAME.c). Inside content only. */
 #pragma once
 #include "content/content.h"
+
+void content_check_bulk(struct content_exam *x);
+void content_check_header(struct content_exam *x);
+void content_check_subject(struct content_exam *x);
+void content_check_mailer(struct content_exam *x);

@@ -159,6 +159,7 @@ struct content_exam { /* what a check sees */
 	struct signals *signals; /* where findings go; also those of earlier checks */
 	struct arena *a;
 	unsigned bulk; /* 0..100: how much it is bulk mail (newsletters, notices); by check_bulk */
+	struct checking *shared; /* checking.h: what several checks need, made when asked for */
 };
 enum content_cost { CONTENT_CHEAP, CONTENT_MEDIUM, CONTENT_DEAR };
 struct content_check {

@@ -149,7 +149,8 @@ void content_examine(struct content_examiner *e, slice message, const struct con
 	content_read(message, t, &content_limits_default, a, c);
 	describe(c, ret);
 	if (!(wishes & CONTENT_NO_CHECKS)) {
-		struct content_exam x = {c, ctx, t, &ret->signals, a, 0};
+		struct content_exam x = {
+			.c = c, .ctx = ctx, .tools = t, .signals = &ret->signals, .a = a};
 		run_checks(&x);
 		content_fingerprints(&x, ret);
 		list_hosts(c, a, ret);

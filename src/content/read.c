@@ -171,9 +171,12 @@ static slice address_of(const struct content *c, slice field, struct arena *a, s
 	size_t n = header_addresses(f.value, a, &v);
 	if (n == 0)
 		return S("");
+	size_t i = 0;
+	while (i + 1 < n && !v[i].domain.n) /* "Bank, <x@y.example>": a comma that nobody quoted */
+		i++;
 	if (ret_name)
-		*ret_name = v[0].display;
-	return plain_address(&v[0], a);
+		*ret_name = v[i].display;
+	return plain_address(&v[i], a);
 }
 
 static void read_people(struct content *c, struct arena *a)
