@@ -28,6 +28,8 @@ enum extract_fact { /* bits */
 	EXTRACT_BOMB = 1 << 15, /* unpacks to far more than it is */
 	EXTRACT_SMUGGLING = 1 << 16, /* HTML that builds a file by script */
 	EXTRACT_FORM = 1 << 17, /* asks for input: HTML or PDF forms, a password field */
+	EXTRACT_OPENED = 1 << 18, /* a password that stands in the letter opened it */
+	EXTRACT_DEEP = 1 << 19, /* files inside files, too deep to look at */
 };
 
 struct extract {
@@ -41,3 +43,19 @@ struct extract {
 	/* detail: a name, a keyword: for people; may be empty. */
 	void (*fact)(void *ctx, enum extract_fact fact, slice detail);
 };
+
+/* What a reader may still make of a file. Readers count it down, also for what they do not give
+ * out; at zero they stop and say EXTRACT_LIMIT. */
+struct extract_limits {
+	uint64_t unpacked; /* bytes decoded */
+	unsigned files; /* parts that are looked into: streams, objects, entries */
+};
+
+static inline bool extract_take(struct extract_limits *l, uint64_t bytes)
+{
+	if (!l->files || bytes > l->unpacked)
+		return false;
+	l->files--;
+	l->unpacked -= bytes;
+	return true;
+}

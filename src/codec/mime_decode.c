@@ -5,47 +5,12 @@
 #include "base/b64.h"
 #include "codec/mime.h"
 #include "codec/qp.h"
-
-static size_t line_length(slice s)
-{
-	size_t n = slice_index(s, '\n');
-	return n < s.n ? n + 1 : n;
-}
-
-/* ---- uuencode: "begin 644 name", lines, "end" ---- */
-
-static bool uu_line(slice line, struct buf *out)
-{
-	size_t want = ((size_t)(unsigned char)line.p[0] - ' ') & 63, have = 0;
-	for (size_t i = 1; have < want; i += 4) {
-		unsigned v = 0;
-		for (size_t k = 0; k < 4; k++) {
-			char c = i + k < line.n ? line.p[i + k] : '`';
-			if (c < ' ' || c > '`')
-				return false;
-			v = v << 6 | (((unsigned)c - ' ') & 63);
-		}
-		for (int shift = 16; shift >= 0 && have < want; shift -= 8, have++)
-			buf_byte(out, (char)(v >> shift));
-	}
-	return true;
-}
+#include "codec/uu.h"
 
 static bool uu_decode(struct buf *out, slice in)
 {
-	bool inside = false, good = true;
-	while (in.n) {
-		slice line = slice_first(in, line_length(in));
-		in = slice_skip(in, line.n);
-		line = slice_trim(line);
-		if (!inside)
-			inside = slice_starts(line, S("begin "));
-		else if (slice_eq(line, S("end")))
-			return good;
-		else if (line.n)
-			good = uu_line(line, out) && good;
-	}
-	return false;
+	slice block, name;
+	return uu_next(&in, &block) && uu_read(block, out, &name);
 }
 
 bool mime_decode(const struct mime_part *p, struct buf *out)

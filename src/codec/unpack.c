@@ -11,7 +11,9 @@
 enum { STEP = 64 * 1024 };
 
 struct unpacking {
-	const struct unpack_limits *limits;
+	const struct unpack_how *how;
+	unpack_file file;
+	void *arg;
 	struct archive *archive;
 	struct buf bytes; /* of the present file */
 	uint64_t total;
@@ -33,34 +35,59 @@ static enum unpack_result read_file(struct unpacking *u)
 		if (n < 0)
 			return UNPACK_DAMAGED;
 		u->total += (uint64_t)n;
-		if (u->total > u->limits->total)
+		if (u->total > u->how->limits.total)
 			return UNPACK_LIMIT;
 		buf_commit(&u->bytes, (size_t)n);
 	}
 }
 
-static enum unpack_result one(
-	struct unpacking *u, struct archive_entry *entry, unpack_file file, void *arg)
+static void locked(struct unpacking *u, slice name)
+{
+	u->encrypted = true;
+	if (u->how->locked)
+		u->how->locked(u->arg, name);
+}
+
+static enum unpack_result one(struct unpacking *u, struct archive_entry *entry)
 {
 	const char *name = archive_entry_pathname_utf8(entry);
+	slice shown = slice_z(name ? name : archive_entry_pathname(entry));
+	bool sealed = archive_entry_is_encrypted(entry);
 	if (archive_entry_filetype(entry) != AE_IFREG && archive_entry_filetype(entry) != 0)
 		return UNPACK_DONE;
-	if (++u->files > u->limits->files)
+	if (++u->files > u->how->limits.files)
 		return UNPACK_LIMIT;
-	if (archive_entry_is_encrypted(entry)) {
-		u->encrypted = true;
+	if (sealed && !u->how->npasswords) {
+		locked(u, shown);
 		return UNPACK_DONE;
 	}
+	if (u->how->want && !u->how->want(u->arg, shown))
+		return UNPACK_DONE;
 	enum unpack_result r = read_file(u);
 	if (r == UNPACK_LIMIT)
 		return r;
-	slice shown = slice_z(name ? name : archive_entry_pathname(entry));
-	if (!file(arg, shown, buf_slice(&u->bytes)))
+	if (sealed && r == UNPACK_DAMAGED) { /* a wrong password */
+		locked(u, shown);
+		return UNPACK_DONE;
+	}
+	if (sealed && u->how->opened)
+		u->how->opened(u->arg, shown);
+	if (!u->file(u->arg, shown, buf_slice(&u->bytes)))
 		return UNPACK_STOPPED;
 	return r;
 }
 
-static enum unpack_result all(struct unpacking *u, unpack_file file, void *arg)
+/* What an archive was that ended in an error. */
+static enum unpack_result broken(struct unpacking *u)
+{
+	if (archive_read_has_encrypted_entries(u->archive) > 0) { /* its list of files, too */
+		locked(u, (slice){0});
+		return UNPACK_ENCRYPTED;
+	}
+	return u->files ? UNPACK_DAMAGED : UNPACK_NO_ARCHIVE;
+}
+
+static enum unpack_result all(struct unpacking *u)
 {
 	struct archive_entry *entry;
 	enum unpack_result worst = UNPACK_DONE;
@@ -69,8 +96,8 @@ static enum unpack_result all(struct unpacking *u, unpack_file file, void *arg)
 		if (r == ARCHIVE_EOF)
 			break;
 		if (r < ARCHIVE_WARN)
-			return u->files ? UNPACK_DAMAGED : UNPACK_NO_ARCHIVE;
-		enum unpack_result got = one(u, entry, file, arg);
+			return broken(u);
+		enum unpack_result got = one(u, entry);
 		if (got == UNPACK_DAMAGED)
 			worst = got;
 		else if (got != UNPACK_DONE)
@@ -86,6 +113,7 @@ static bool compressed(struct archive *a)
 }
 
 struct guard {
+	const struct unpack_how *how;
 	unpack_file file;
 	void *arg;
 	struct archive *archive;
@@ -97,6 +125,24 @@ static bool guarded(void *arg, slice name, slice bytes)
 	struct guard *g = arg;
 	g->plain = !compressed(g->archive);
 	return !g->plain && g->file(g->arg, name, bytes);
+}
+
+static bool guarded_want(void *arg, slice name)
+{
+	struct guard *g = arg;
+	return g->how->want(g->arg, name);
+}
+
+static void guarded_opened(void *arg, slice name)
+{
+	struct guard *g = arg;
+	g->how->opened(g->arg, name);
+}
+
+static void guarded_locked(void *arg, slice name)
+{
+	struct guard *g = arg;
+	g->how->locked(g->arg, name);
 }
 
 /* Those that libarchive undoes itself; for the others it would start programs. */
@@ -113,18 +159,34 @@ static void know_filters(struct archive *a)
 	archive_read_support_filter_uu(a);
 }
 
-enum unpack_result unpack(slice in, const struct unpack_limits *l, unpack_file file, void *arg)
+enum unpack_result unpack_with(slice in, const struct unpack_how *how, unpack_file file, void *arg)
 {
-	struct unpacking u = {.limits = l, .archive = archive_read_new()};
-	u.bytes = BUF(l->total + STEP);
+	struct archive *a = archive_read_new();
+	struct guard g = {how, file, arg, a, false};
+	struct unpack_how guarded_how = *how;
+	struct unpacking u = {.how = &guarded_how, .file = guarded, .arg = &g, .archive = a};
+	guarded_how.want = how->want ? guarded_want : NULL;
+	guarded_how.opened = how->opened ? guarded_opened : NULL;
+	guarded_how.locked = how->locked ? guarded_locked : NULL;
+	u.bytes = BUF(how->limits.total + STEP);
 	enum unpack_result r = UNPACK_NO_ARCHIVE;
-	struct guard g = {file, arg, u.archive, false};
-	know_filters(u.archive);
-	archive_read_support_format_all(u.archive);
-	archive_read_support_format_raw(u.archive);
-	if (in.n && archive_read_open_memory(u.archive, in.p, in.n) == ARCHIVE_OK)
-		r = all(&u, guarded, &g);
-	archive_read_free(u.archive);
+	if (how->only_zip) {
+		archive_read_support_format_zip_seekable(a);
+	} else {
+		know_filters(a);
+		archive_read_support_format_all(a);
+		archive_read_support_format_raw(a);
+	}
+	for (size_t i = 0; i < how->npasswords; i++)
+		archive_read_add_passphrase(a, how->passwords[i]);
+	if (in.n && archive_read_open_memory(a, in.p, in.n) == ARCHIVE_OK)
+		r = all(&u);
+	archive_read_free(a);
 	buf_done(&u.bytes);
 	return g.plain ? UNPACK_NO_ARCHIVE : r;
+}
+
+enum unpack_result unpack(slice in, const struct unpack_limits *l, unpack_file file, void *arg)
+{
+	return unpack_with(in, &(struct unpack_how){.limits = *l}, file, arg);
 }

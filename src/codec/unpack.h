@@ -24,3 +24,15 @@ enum unpack_result {
 typedef bool (*unpack_file)(void *arg, slice name, slice bytes);
 
 enum unpack_result unpack(slice in, const struct unpack_limits *l, unpack_file file, void *arg);
+
+/* The same for those who want to know more. */
+struct unpack_how {
+	struct unpack_limits limits;
+	bool only_zip; /* the caller knows: nothing else is tried */
+	const char *const *passwords; /* tried on files that need one */
+	size_t npasswords;
+	bool (*want)(void *arg, slice name); /* false: passed over, undecoded; NULL: all */
+	void (*locked)(void *arg, slice name); /* needs a password that is none of those; or NULL */
+	void (*opened)(void *arg, slice name); /* one of them fitted; or NULL */
+};
+enum unpack_result unpack_with(slice in, const struct unpack_how *how, unpack_file file, void *arg);

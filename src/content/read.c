@@ -105,6 +105,16 @@ static void read_inside(struct content_reader *r, struct learn_reading *text,
 	read_parts(r, text, &m, inside + 1, as_part);
 }
 
+/* Bodies that hold files between their lines. */
+static void read_uu(struct content_reader *r, const struct mime_part *p, unsigned index)
+{
+	if (slice_find(p->body, S("begin ")) == p->body.n)
+		return;
+	AUTO(buf) struct buf raw = BUF(p->body.n + 1);
+	mime_decode(p, &raw);
+	content_read_uu(r, index, buf_slice(&raw));
+}
+
 static void read_file(struct content_reader *r, const struct mime_part *p, unsigned index)
 {
 	AUTO(buf) struct buf raw = BUF(p->body.n + 1);
@@ -112,7 +122,10 @@ static void read_file(struct content_reader *r, const struct mime_part *p, unsig
 	content_read_file(r, index, mime_filename(p, r->a), p->type.main, buf_slice(&raw));
 }
 
-/* as_part: the part of the message that all this is inside of; -1: it is the message. */
+/*
+ * In two rounds: with `text` its texts; without, its files, which may need what the texts say.
+ * as_part: the part of the message that all this is inside of; -1: it is the message.
+ */
 static void read_parts(struct content_reader *r, struct learn_reading *text, const struct mime *m,
 	unsigned inside, int as_part)
 {
@@ -123,9 +136,11 @@ static void read_parts(struct content_reader *r, struct learn_reading *text, con
 			continue;
 		if (has_structure(p) && inside < INSIDE_MAX)
 			read_inside(r, text, p, inside, index);
-		else if (is_body(p, r->a))
+		else if (text && is_body(p, r->a))
 			learn_reading_part(text, p);
-		else
+		else if (!text && is_body(p, r->a))
+			read_uu(r, p, (unsigned)index);
+		else if (!text)
 			read_file(r, p, (unsigned)index);
 	}
 }
@@ -214,6 +229,7 @@ void content_read(slice message, const struct content_tools *t, const struct con
 	read_people(ret, a);
 	read_parts(&r, &text, ret->mime, 0, -1);
 	learn_reading_end(&text);
+	read_parts(&r, NULL, ret->mime, 0, -1);
 	join_links(&r);
 	ret->attached = arena_dup(a, buf_slice(&r.attached));
 	ret->attached_normal = one_spelling(ret->attached, a);
