@@ -62,10 +62,11 @@ int journal_learn_tx(struct sql *db, const struct journal_waiting *w, const stru
 int journal_reject_tx(
 	struct sql *db, const struct journal_waiting *w, slice reason, int64_t now, struct err *e);
 /* ERR_NOTFOUND. */
-int journal_forget_tx(struct sql *db, int64_t id, int64_t now, struct err *e);
+int journal_forget_tx(
+	struct sql *db, int64_t id, const struct learning_conf *c, int64_t now, struct err *e);
 /* All of one user (who), or all lessons. Returns how many. */
-int64_t journal_forget_all_tx(
-	struct sql *db, slice who, bool everybody, int64_t now, struct err *e);
+int64_t journal_forget_all_tx(struct sql *db, slice who, bool everybody,
+	const struct learning_conf *c, int64_t now, struct err *e);
 /* Drops the features of all but the newest c->keep lessons, and lessons that are long over. */
 int journal_trim_tx(struct sql *db, const struct learning_conf *c, struct err *e);
 
@@ -114,7 +115,7 @@ int journal_each_sample(struct sql *db, bool (*each)(void *arg, const struct jou
 int journal_list(struct sql *db, slice who, int state, uint64_t most,
 	bool (*each)(void *arg, const struct journal_lesson *l), void *arg, struct err *e);
 struct journal_totals {
-	uint64_t waiting, learned[2], site[2], unlearned, rejected, users, samples, featureless;
+	uint64_t waiting, learned[2], site[2], unlearned, rejected, users, samples;
 	int64_t newest_at;
 };
 int journal_totals(struct sql *db, struct journal_totals *ret, struct err *e);

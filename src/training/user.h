@@ -12,7 +12,6 @@
 enum {
 	TRAINING_USER_BITS = 14, /* of the linear layer: 2^14 weights */
 	TRAINING_USER_BUCKET_BITS = 11, /* 16,000 features counted, 128 KiB */
-	TRAINING_USERS_CACHED = 1000, /* by one process */
 	TRAINING_USER_STALE = 5 * SECOND,
 };
 

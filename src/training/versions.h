@@ -20,6 +20,7 @@ struct training_figures { /* on the witnesses */
 
 struct training_version {
 	uint64_t number;
+	int64_t revision; /* of the journal that it was made from */
 	int64_t made_at, used_at; /* used_at 0: never in service */
 	uint64_t lessons[2];
 	struct training_figures figures, before; /* this one's; those of the one in service then */
@@ -35,12 +36,14 @@ int versions_current(slice data, uint64_t *ret, bool *ret_pinned, struct err *e)
 int versions_use(slice data, uint64_t number, bool pinned, struct err *e);
 /* No version: fresh as installed. */
 int versions_use_none(slice data, bool pinned, struct err *e);
-/* Stores both files durably. */
-int versions_put(slice data, uint64_t number, slice site, slice twin, struct err *e);
+/* A file in `dir` that is there whole or not at all, durably. */
+int versions_write_file(slice dir, slice name, slice bytes, struct err *e);
+/* Stores one of its files durably; the twin goes first. */
+int versions_put(slice data, uint64_t number, bool twin, slice bytes, struct err *e);
 int versions_open(
 	slice data, uint64_t number, bool twin, struct training_published *ret, struct err *e);
 /* Removes what is neither among the newest `keep` nor in service, and left-overs of a crash. */
-int versions_trim(slice data, struct sql *db, int64_t keep, struct err *e);
+int versions_trim(slice data, int64_t keep, struct err *e);
 
 int versions_add_tx(struct sql *db, const struct training_version *v, struct err *e);
 /* Of those whose files are there: newest first. */
@@ -48,3 +51,5 @@ int versions_list(slice data, struct sql *db, struct arena *a, struct training_v
 	size_t *ret_n, struct err *e);
 /* The number after the highest there ever was. */
 int versions_next(struct sql *db, slice data, uint64_t *ret, struct err *e);
+/* The latest revision of the journal that a version was made from; 0: none was made. */
+int versions_built(struct sql *db, int64_t *ret_revision, struct err *e);
