@@ -1,0 +1,432 @@
+/*
+ * Rules against one letter: fields are searched for literals and expressions, what is found counts
+ * for conditions, rules of which something was found are looked at, in an order in which each
+ * stands behind those that it needs. Called by content/examine.c for every message.
+ *
+ * Nothing is set back between letters: what was found carries the number of the run.
+ */
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/utf8.h"
+#include "content/rules_impl.h"
+#include "content/rules_text.h"
+
+#include <math.h>
+
+enum { DETAIL_TEXTS = 3, DETAIL_TEXT = 48, HIT_TEXT = 120, HITS_MAX = 1000, RULE_HITS = 6 };
+
+struct runner {
+	struct rules *r;
+	struct content_exam *x;
+	struct rule_fields f;
+	/* The pass that goes on. */
+	struct rule_group_db *group;
+	unsigned field;
+	bool normal;
+	slice text;
+	/* What came of it. */
+	struct rule **holding;
+	size_t nholding;
+};
+
+/* ---- something is found ---- */
+
+static void touch(struct rules *r, uint32_t cond)
+{
+	uint32_t order = r->v[r->conds[cond]->rule]->order;
+	r->touched[order / 64] |= 1ULL << (order % 64);
+}
+
+static struct rule_found *found(struct rules *r, uint32_t cond)
+{
+	struct rule_found *f = &r->found[cond];
+	if (f->run != r->run)
+		*f = (struct rule_found){.run = r->run, .field = FIELDS_MAX};
+	return f;
+}
+
+/* A value counts once. False: it has counted already. */
+static bool count(struct rules *r, uint32_t value, struct rule_found **ret)
+{
+	uint32_t cond = r->values[value].cond;
+	if (r->value_run[value] == r->run)
+		return false;
+	r->value_run[value] = r->run;
+	*ret = found(r, cond);
+	if (++(*ret)->count == r->conds[cond]->need)
+		touch(r, cond);
+	return true;
+}
+
+static void count_at(
+	struct runner *u, uint32_t value, struct rule_span span, bool unknown, uint32_t regex)
+{
+	struct rule_found *f;
+	if (!count(u->r, value, &f) || f->count != 1)
+		return;
+	f->field = (uint8_t)u->field;
+	f->normal = u->normal;
+	f->unknown = unknown;
+	f->regex = regex;
+	f->span = span;
+}
+
+/* ---- literals ---- */
+
+static bool edge_fits(const struct runner *u, uint8_t edge, size_t at, bool left)
+{
+	slice s = u->text;
+	bool end = left ? at == 0 : at == s.n;
+	char next = end ? '\n' : s.p[left ? at - 1 : at];
+	switch (edge) {
+	case EDGE_VALUE:
+		return end || (next == '\n' && rules_field_many(u->field));
+	case EDGE_DOMAIN:
+		return end || next == '\n' || next == '.' || next == '@';
+	case EDGE_WORD:
+		return !(left ? rules_word_before(s, at) : rules_word_after(s, at));
+	default:
+		return true;
+	}
+}
+
+static struct rule_progress *progress(struct runner *u, const struct rule_chain *c, unsigned i)
+{
+	struct rule_progress *p = &u->r->progress[c->first + i];
+	if (p->scan != u->r->scan)
+		p->scan = u->r->scan, p->n = 0;
+	return p;
+}
+
+/* Where the chain so far ends near enough before `from`, the latest first. */
+static bool joins(struct runner *u, const struct rule_chain *c, unsigned segment, size_t from,
+	uint32_t *ret_start)
+{
+	const struct rule_progress *p = progress(u, c, segment - 1);
+	for (uint32_t k = 0; k < ENDS_KEPT && k < p->n; k++) {
+		struct rule_span s = p->ends[(p->n - 1 - k) % ENDS_KEPT];
+		if (s.to > from)
+			continue;
+		*ret_start = s.from;
+		return rules_within(u->text, s.to, from, c->gap);
+	}
+	return false;
+}
+
+static void use(struct runner *u, const struct rule_use *w, size_t from, size_t to)
+{
+	struct rules *r = u->r;
+	const struct rule_chain *c = &r->chains[w->chain];
+	const struct rule_segment *s = &r->segments[c->first + w->segment];
+	uint32_t cond = r->values[c->value].cond, start = (uint32_t)from;
+	if (r->value_run[c->value] == r->run || !(r->conds[cond]->fields >> u->field & 1))
+		return;
+	if (!edge_fits(u, s->left, from, true) || !edge_fits(u, s->right, to, false))
+		return;
+	if (w->segment && !joins(u, c, w->segment, from, &start))
+		return;
+	if (w->segment + 1 == c->n) {
+		count_at(u, c->value, (struct rule_span){start, (uint32_t)to}, false, 0);
+		return;
+	}
+	struct rule_progress *p = progress(u, c, w->segment);
+	p->ends[p->n++ % ENDS_KEPT] = (struct rule_span){start, (uint32_t)to};
+}
+
+static int on_literal(
+	unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
+{
+	struct runner *u = ctx;
+	const struct rule_literal *l = &u->group->literals[id];
+	(void)from, (void)flags;
+	for (uint32_t i = l->uses; i < l->uses + l->nuses; i++)
+		use(u, &u->group->uses[i], (size_t)to - l->text.n, (size_t)to);
+	return 0;
+}
+
+static void search_literals(struct runner *u)
+{
+	struct rules *r = u->r;
+	u->normal = true;
+	for (unsigned i = 0; i < FIELDS_MAX; i++) {
+		u->group = &r->groups[rules_field_group(i)];
+		if (!u->group->db || !(u->group->fields >> i & 1))
+			continue;
+		u->field = i;
+		u->text = rules_field_normal(&u->f, i);
+		r->scan++;
+		if (u->text.n)
+			hs_scan(u->group->db, u->text.p, (unsigned)u->text.n, 0, r->scratch,
+				on_literal, u);
+	}
+}
+
+/* ---- expressions ---- */
+
+static int on_regex(
+	unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
+{
+	struct runner *u = ctx;
+	struct rules *r = u->r;
+	struct rule_regex *x = &r->regexes[id];
+	struct rule_span span = {0};
+	(void)from, (void)to, (void)flags;
+	if (r->value_run[x->value] == r->run)
+		return 0;
+	if (x->exact) {
+		count_at(u, x->value, span, true, id);
+	} else if (r->confirms == RULES_CONFIRM_MAX) {
+		r->limited++;
+	} else {
+		r->confirms++;
+		if (rules_confirm(r, x, rules_field_many(u->field), u->text, &span))
+			count_at(u, x->value, span, false, id);
+	}
+	return 0;
+}
+
+static void search_regexes(struct runner *u)
+{
+	struct rules *r = u->r;
+	for (size_t i = 0; i < r->nregex_dbs; i++) {
+		const struct rule_regex_db *d = &r->regex_dbs[i];
+		u->field = d->field;
+		u->normal = d->normal;
+		u->text = d->normal ? rules_field_normal(&u->f, d->field)
+				    : rules_field_written(&u->f, d->field);
+		if (u->text.n)
+			hs_scan(d->db, u->text.p, (unsigned)u->text.n, 0, r->scratch, on_regex, u);
+	}
+}
+
+/* ---- signals ---- */
+
+static void signal_found(struct rules *r, uint32_t signal)
+{
+	struct rule_found *f;
+	for (uint32_t k = r->wait_at[signal]; k < r->wait_at[signal + 1]; k++)
+		count(r, r->waits[k].value, &f);
+}
+
+static void signals_found(struct rules *r, const struct signals *s)
+{
+	const struct signal_def *table = signal_def((enum signal_id)0);
+	for (unsigned i = 0; s && i < s->n; i++) {
+		uintptr_t at = (uintptr_t)s->v[i].def - (uintptr_t)table;
+		enum signal_id id;
+		if (at < SIGNALS_KNOWN * sizeof *table)
+			signal_found(r, (uint32_t)(at / sizeof *table));
+		else if (signal_by_name(slice_z(s->v[i].def->name), &id))
+			signal_found(r, id);
+	}
+}
+
+/* ---- conditions ---- */
+
+static bool compare(double v, unsigned how, double limit)
+{
+	switch (how) {
+	case CMP_GT:
+		return v > limit;
+	case CMP_LT:
+		return v < limit;
+	case CMP_GE:
+		return v >= limit;
+	case CMP_LE:
+		return v <= limit;
+	default:
+		return v == limit;
+	}
+}
+
+static bool in_nets(const struct runner *u, const struct rule_cond *c)
+{
+	struct net_addr a;
+	struct err e;
+	if (!u->x->ctx->client_ip.n || net_from_ip(u->x->ctx->client_ip, 0, &a, &e) < 0)
+		return false;
+	for (size_t i = 0; i < c->nvalues; i++)
+		if (net_cidr_match(&c->nets[i], &a))
+			return true;
+	return false;
+}
+
+static bool exists(struct runner *u, uint64_t fields)
+{
+	for (unsigned i = 0; i < FIELDS_MAX; i++)
+		if ((fields >> i & 1) && rules_field_written(&u->f, i).n)
+			return true;
+	return false;
+}
+
+static bool cond_holds(struct runner *u, const struct rule_cond *c)
+{
+	const struct rule_found *f = &u->r->found[c->id];
+	switch (c->op) {
+	case OP_NUMBER:
+		return compare(
+			rules_number(&u->f, (enum rule_number)c->number), c->compare, c->limit);
+	case OP_FACT:
+		return rules_fact(&u->f, (enum rule_fact)c->number);
+	case OP_EXISTS:
+		return exists(u, c->fields);
+	case OP_IP_EXISTS:
+		return u->x->ctx->client_ip.n > 0;
+	case OP_IP:
+		return in_nets(u, c);
+	default:
+		return f->run == u->r->run && f->count >= c->need;
+	}
+}
+
+/* As deep as groups may be nested. */
+static bool node_holds(struct runner *u, const struct rule_node *n)
+{
+	unsigned held = 0, left = n->n;
+	if (n->kind == NODE_COND)
+		return cond_holds(u, n->cond) != n->not ;
+	for (const struct rule_node *k = n->child; k && held < n->need; k = k->next) {
+		if (held + left < n->need)
+			break;
+		held += node_holds(u, k);
+		left--;
+	}
+	return (held >= n->need) != n->not ;
+}
+
+static void look_at_rules(struct runner *u)
+{
+	struct rules *r = u->r;
+	for (size_t i = 0; i < r->nsorted / 64 + 1; i++) {
+		uint64_t done = 0, bits;
+		while ((bits = (r->touched[i] | r->always[i]) & ~done) != 0) {
+			size_t order = i * 64 + (size_t)__builtin_ctzll(bits);
+			done |= (bits & -bits) | ((bits & -bits) - 1);
+			struct rule *rule = r->sorted[order];
+			if (!node_holds(u, &rule->body))
+				continue;
+			signal_found(r, SIGNALS_KNOWN + rule->index);
+			if (!rule->info.part)
+				u->holding[u->nholding++] = rule;
+		}
+	}
+}
+
+/* ---- what is told ---- */
+
+static slice around(slice s, struct rule_span span)
+{
+	slice text = slice_skip(slice_first(s, span.to), span.from);
+	return utf8_first(text, HIT_TEXT);
+}
+
+static slice found_text(struct runner *u, struct rule_found *f)
+{
+	slice s = f->normal ? rules_field_normal(&u->f, f->field)
+			    : rules_field_written(&u->f, f->field);
+	if (f->unknown) {
+		struct rule_regex *x = &u->r->regexes[f->regex];
+		uint64_t limited = u->r->limited;
+		bool where = rules_confirm(u->r, x, rules_field_many(f->field), s, &f->span);
+		u->r->limited = limited; /* it holds all the same */
+		if (!where)
+			return S("");
+		f->unknown = false;
+	}
+	return around(s, f->span);
+}
+
+struct telling {
+	struct runner *u;
+	struct rule_hit *v;
+	size_t n, room;
+	const struct rule *rule;
+};
+
+static void tell_node(struct telling *t, const struct rule_node *n, size_t first)
+{
+	struct rule_found *f;
+	for (const struct rule_node *k = n->child; k; k = k->next)
+		if (!k->not )
+			tell_node(t, k, first);
+	if (n->kind == NODE_GROUP || t->n == t->room || t->n - first >= RULE_HITS)
+		return;
+	f = &t->u->r->found[n->cond->id];
+	if (f->run != t->u->r->run || f->field == FIELDS_MAX || f->count < n->cond->need)
+		return;
+	t->v[t->n++] = (struct rule_hit){
+		.rule = &t->rule->info,
+		.field = rules_field_name(t->u->r, f->field),
+		.text = found_text(t->u, f),
+	};
+}
+
+static slice detail(const struct rule_hit *v, size_t n, struct arena *a)
+{
+	AUTO(buf) struct buf b = BUF(SIGNAL_DETAIL_MAX);
+	for (size_t i = 0; i < n && i < DETAIL_TEXTS; i++)
+		if (v[i].text.n) {
+			buf_put(&b, b.n ? S(", ") : S(""));
+			buf_put(&b, utf8_first(v[i].text, DETAIL_TEXT));
+		}
+	return arena_dup(a, buf_slice(&b));
+}
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct rule *x = *(struct rule *const *)a, *y = *(struct rule *const *)b;
+	float v = fabsf(x->info.def.score), w = fabsf(y->info.def.score);
+	return v != w ? (v < w ? 1 : -1) : (x->index > y->index) - (x->index < y->index);
+}
+
+static void tell(struct runner *u)
+{
+	struct telling t = {.u = u, .room = HITS_MAX};
+	qsort(u->holding, u->nholding, sizeof(struct rule *), by_weight);
+	if (u->nholding > RULES_SIGNALS_MAX)
+		u->nholding = RULES_SIGNALS_MAX;
+	t.v = ARENA_ARRAY(u->x->a, struct rule_hit, u->nholding * (RULE_HITS + 1) + 1);
+	for (size_t i = 0; i < u->nholding; i++) {
+		size_t first = t.n;
+		t.rule = u->holding[i];
+		tell_node(&t, &t.rule->body, first);
+		if (t.n == first)
+			t.v[t.n++] = (struct rule_hit){.rule = &t.rule->info};
+		signals_add_def(u->x->signals, &t.rule->info.def, t.rule->info.def.score,
+			detail(t.v + first, t.n - first, u->x->a));
+	}
+	u->r->hits = t.v;
+	u->r->nhits = t.n;
+}
+
+/* ---- all of it ---- */
+
+static void begin(struct rules *r)
+{
+	r->hits = NULL;
+	r->nhits = 0;
+	r->confirms = 0;
+	memset(r->touched, 0, (r->nsorted / 64 + 1) * sizeof *r->touched);
+	if (++r->run)
+		return;
+	/* Four billion letters on: numbers of former runs come again. */
+	memset(r->value_run, 0, r->nvalues * sizeof *r->value_run);
+	memset(r->found, 0, r->nconds * sizeof *r->found);
+	r->run = 1;
+}
+
+void rules_run(struct rules *r, struct content_exam *x)
+{
+	struct runner u = {.r = r, .x = x};
+	must(r->ready);
+	begin(r);
+	u.f.r = r;
+	u.f.x = x;
+	u.holding = ARENA_ARRAY(x->a, struct rule *, r->nsorted + 1);
+	signals_found(r, x->ctx->known);
+	signals_found(r, x->signals);
+	search_literals(&u);
+	search_regexes(&u);
+	look_at_rules(&u);
+	tell(&u);
+}
