@@ -101,7 +101,8 @@ static const struct conf_key connections_keys[] = {
 		"同一 IPv4 地址或同一 IPv6 /64 网段同时的连接数。监听的 trusted、proxy_from "
 		"网络不计。"),
 	CONF_KEY_INT(T, stress, "80", 1, 100,
-		"When so many percent of `max` are open, the server waits for strangers only ten seconds: "
+		"When so many percent of `max` are open, the server waits for strangers only ten "
+		"seconds: "
 		"slow connections make room for honest ones.",
 		"连接数达到 max 的这个百分比时，对陌生来访者只等待十秒，慢连接要为正常连接让位。"),
 	CONF_KEY_INT(T, traced_refusals, "100", 0, 1000000,
@@ -344,5 +345,5 @@ const struct conf_section *const config_sections[] = {&server_section, &tls_sect
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
 	&dns_section, &source_section, &scores_section, &caps_section, &dnsbl_section,
 	&mirror_section, &verify_section, &signing_section, &srs_section, &reports_section,
-	&store_section, &log_section, &scan_section, &filter_section, &kv_section, &reputation_section,
-	&greylist_section, &autowhite_section, NULL};
+	&store_section, &log_section, &scan_section, &filter_section, &person_section, &kv_section,
+	&reputation_section, &greylist_section, &autowhite_section, NULL};

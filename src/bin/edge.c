@@ -10,7 +10,9 @@
 #include "bin/edge_door.h"
 #include "bin/edge_failure.h"
 #include "bin/edge_verify.h"
+#include "bin/filter_conf.h"
 #include "bin/keys_client.h"
+#include "bin/scans.h"
 #include "codec/charset.h"
 #include "mail/report_conf.h"
 #include "run/link.h"
@@ -18,8 +20,8 @@
 #include "run/metrics.h"
 #include "run/pool.h"
 #include "senderauth/psl.h"
-#include "store/report.h"
 #include "store/kv.h"
+#include "store/report.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -206,8 +208,8 @@ static void judge_space(struct edge *e, const struct space *s)
 static void look_at_space(struct edge *e)
 {
 	AUTO(arena) struct arena a = {0};
-	struct space s = {.path = arena_strz(&a, arena_printf(&a, "%.*s/blob",
-							 SFMT(e->config->server->data)))};
+	struct space s = {.path = arena_strz(&a,
+				  arena_printf(&a, "%.*s/blob", SFMT(e->config->server->data)))};
 	pool_call(look, &s);
 	judge_space(e, &s);
 }
@@ -283,6 +285,7 @@ static int edge_prepare(struct role_env *env, struct err *err)
 	e->auth_link = link_new("auth");
 	e->keys_link = link_new("keys");
 	e->keys = keys_client_new(e->keys_link, e->config->signing->wait);
+	e->scans = scans_new(e->config->scan, e->config->filter->waiting);
 	auth_failures_init(&e->srs_used, DAY, instant_now());
 	int census = proc_start_take(&env->start, "census");
 	int r = census_open(census, env->start.instance, &e->census, err);
@@ -345,13 +348,14 @@ static int edge_open(struct role_env *env, struct err *err)
 static void edge_link(void *arg, const char *role, unsigned instance, int fd)
 {
 	struct edge *e = ((struct role_env *)arg)->self;
-	(void)instance;
 	if (strcmp(role, "queue") == 0)
 		link_attach(e->queue_link, fd);
 	else if (strcmp(role, "auth") == 0)
 		link_attach(e->auth_link, fd);
 	else if (strcmp(role, "keys") == 0)
 		link_attach(e->keys_link, fd);
+	else if (strcmp(role, "scan") == 0)
+		scans_link(e->scans, instance, fd);
 	else
 		close(fd);
 }
@@ -427,6 +431,7 @@ static void edge_close(struct role_env *env)
 	keys_client_free(e->keys);
 	auth_failures_done(&e->srs_used);
 	link_free(e->keys_link);
+	scans_free(e->scans);
 	tls_ctx_unref(e->tls);
 	tls_ctx_unref(e->client_tls);
 	census_close(e->census);

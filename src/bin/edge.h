@@ -1,6 +1,6 @@
 /* edge: what the files of the edge role share: edge.c (the process), edge_session.c (a session's
  * answers to proto/smtpd), edge_rcpt.c, edge_quota.c, edge_auth.c, edge_trace.c, callout.c,
- * edge_verify*.c (who stands behind a message). */
+ * edge_verify*.c (who stands behind a message), edge_scan*.c (what is in it). */
 #pragma once
 #include "base/map.h"
 #include "bin/auth_failures.h"
@@ -24,6 +24,8 @@ struct edge_failures;
 struct edge_verify;
 struct edge_door;
 struct door_visit;
+struct edge_scan;
+struct scans;
 struct kv;
 struct keys_client;
 
@@ -38,6 +40,7 @@ struct edge {
 	struct census *census;
 	struct link *queue_link, *auth_link, *keys_link;
 	struct keys_client *keys;
+	struct scans *scans; /* scans.h */
 	struct srs srs;
 	struct auth_failures srs_used; /* bounces taken, by rewritten sender */
 	/* The store. */
@@ -71,6 +74,7 @@ struct edge {
 struct edge_message {
 	struct arena mem;
 	bool automatic; /* not written by a person: lists, answering machines */
+	bool marked; /* by the door */
 	slice from, in_reply_to, references;
 	struct origin_ip origin; /* behind a trusted hop; family 0: the client itself */
 };
@@ -92,6 +96,7 @@ struct edge_session {
 	const struct queue_msg *msg; /* the message at hand, from body_begin() on */
 	struct edge_sign *sign; /* edge_sign.h; NULL: not to be signed */
 	struct edge_verify *verify; /* edge_verify.h; NULL: nothing to verify so far */
+	struct edge_scan *scan; /* edge_scan.h; NULL: nothing was examined so far */
 };
 
 extern const struct smtpd_ops edge_ops; /* arg: struct edge_session */

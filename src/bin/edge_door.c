@@ -38,9 +38,8 @@ static struct metric *const verdicts[DOOR_ACTIONS] = {
 
 /* ---- the process ---- */
 
-static bool is_ours(void *arg, slice domain)
+bool edge_is_ours(struct edge *e, slice domain)
 {
-	struct edge *e = arg;
 	AUTO(arena) struct arena a = {0};
 	struct rcpt_answer answer;
 	struct err err;
@@ -50,6 +49,11 @@ static bool is_ours(void *arg, slice domain)
 	slice address = arena_printf(&a, "postmaster@%.*s", SFMT(name));
 	return directory_rcpt(e->directory, address, &a, &answer, &err) == 0 &&
 	       answer.kind != RCPT_UNKNOWN_DOMAIN;
+}
+
+static bool is_ours(void *arg, slice domain)
+{
+	return edge_is_ours(arg, domain);
 }
 
 static int open_memory(struct edge *e, struct edge_door *d, struct err *err)

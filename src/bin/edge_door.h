@@ -27,6 +27,9 @@ struct edge_door {
 int edge_door_open(struct edge *e, struct err *err);
 void edge_door_close(struct edge *e); /* after the loop */
 
+/* Is this a domain of ours? In a coroutine. */
+bool edge_is_ours(struct edge *e, slice domain);
+
 /* A connection was accepted; no waiting. False: turned away, *ret says how. */
 bool edge_door_knock(struct edge *e, const struct smtpd_service *service,
 	const struct net_addr *peer, struct door_verdict *ret);

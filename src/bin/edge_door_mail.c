@@ -114,6 +114,7 @@ void edge_door_header(struct edge_session *s, const struct smtpd_header *h)
 		return;
 	struct edge_message *m = &s->message;
 	arena_reset(&m->mem);
+	m->marked = false;
 	m->automatic = h->summary->bulk || h->summary->auto_reply || h->summary->list;
 	m->from = m->in_reply_to = m->references = S("");
 	m->origin = (struct origin_ip){0};
@@ -124,18 +125,6 @@ void edge_door_header(struct edge_session *s, const struct smtpd_header *h)
 	m->references = value_of(h->block, S("References"), &m->mem);
 	if (header_addresses(h->summary->from_value, &m->mem, &from) > 0)
 		m->from = from[0].address;
-}
-
-/* What is marked says so in the fields that mail programs and other systems know. */
-static void mark(struct edge_session *s, struct buf *top)
-{
-	const struct signals *all = door_signals(s->visit);
-	buf_printf(top, "X-Spam-Flag: YES\r\nX-Spam-Status: Yes, score=%.1f required=%.1f",
-		signals_score(all), (double)door_source(s->visit)->thresholds[DOOR_MARK]);
-	for (unsigned i = 0; i < all->n; i++)
-		buf_printf(top, "\r\n\t%s=%.1f", all->v[i].def->name,
-			(double)all->v[i].score);
-	buf_put(top, S("\r\n"));
 }
 
 int edge_door_verdict(struct edge_session *s, struct smtpd_verdict *out, struct smtpd_refusal *no)
@@ -157,8 +146,7 @@ int edge_door_verdict(struct edge_session *s, struct smtpd_verdict *out, struct 
 	}
 	door_data(s->visit, &ev, &v);
 	int r = edge_door_obey(s, &v, no);
-	if (r == 0 && v.action == DOOR_MARK)
-		mark(s, out->top);
+	s->message.marked = r == 0 && v.action == DOOR_MARK;
 	AUTO(arena) struct arena a = {0};
 	struct door_words w = door_words(s->visit, &a);
 	bool plain = door_source(s->visit)->range || s->client->login.n;

@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "bin/edge_door.h"
 #include "bin/edge_report.h"
+#include "bin/edge_scan.h"
 #include "bin/edge_sign.h"
 #include "bin/edge_verify.h"
 #include "mail/handoff.h"
@@ -80,6 +81,7 @@ static int op_helo(void *arg, struct smtpd_refusal *no)
 static void op_end(void *arg, const struct smtpd_client *c, const struct smtpd_summary *sum)
 {
 	struct edge_session *s = arg;
+	edge_scan_end(s);
 	edge_verify_end(s);
 	edge_door_end(s, sum);
 	arena_done(&s->message.mem);
@@ -143,6 +145,7 @@ static int op_body_begin(void *arg, const struct queue_msg *m, struct smtpd_refu
 	if (s->edge->disk_low)
 		return refuse_for_space(no);
 	s->body = blob_begin(s->edge->blobs);
+	edge_scan_begin(s);
 	return 0;
 }
 
@@ -151,6 +154,7 @@ static int op_header(void *arg, struct smtpd_header *h, struct arena *a, struct 
 	edge_door_header(arg, h);
 	if (edge_verify_header(arg, h, a, no) < 0)
 		return -1;
+	edge_scan_header(arg, h, a);
 	return edge_sign_header(arg, h, a, no);
 }
 
@@ -160,6 +164,7 @@ static int op_body_add(void *arg, slice bytes, bool behind, struct err *e)
 	if (behind)
 		edge_verify_body(s, bytes);
 	edge_sign_add(s, bytes, behind);
+	edge_scan_body(s, bytes);
 	return blob_add(s->body, bytes, e);
 }
 
@@ -167,6 +172,7 @@ static void op_body_cancel(void *arg)
 {
 	struct edge_session *s = arg;
 	edge_sign_end(s);
+	edge_scan_cancel(s);
 	blob_cancel(take(&s->body));
 }
 
@@ -174,7 +180,9 @@ static void tell_signals(const struct edge_session *s, struct buf *log)
 {
 	AUTO(buf) struct buf text = BUF(TRACE_VALUE_MAX);
 	AUTO(arena) struct arena a = {0};
-	const struct signals *signals = edge_verify_signals(s);
+	const struct signals *signals = edge_scan_signals(s);
+	if (!signals)
+		signals = edge_verify_signals(s);
 	if (!signals || !signals->n)
 		return;
 	signals_print(&text, signals);
@@ -188,6 +196,8 @@ static int op_verdict(void *arg, struct smtpd_verdict *v, struct smtpd_refusal *
 	int r = edge_verify_verdict(s, v, no);
 	if (r == 0)
 		r = edge_door_verdict(s, v, no);
+	if (r == 0)
+		r = edge_scan_verdict(s, v, no);
 	tell_signals(s, v->log);
 	if (r == 0)
 		r = edge_sign_verdict(s, v, no);
@@ -223,11 +233,13 @@ static int op_accept(void *arg, struct queue_msg *m, struct smtpd_refusal *no)
 	must(size == m->size);
 	m->expires_at = m->arrived_at + e->config->queue->lifetime;
 	m->priority = QUEUE_NORMAL;
+	bool held = edge_scan_hold(s, m);
 	if (commit_run_blob(e->queue, m->blob, add_message, m, &no->err) < 0) {
 		log_error(&s->log, "smtp.store", F("error", &no->err));
 		return -1;
 	}
-	edge_hand_off(e, m);
+	if (!held)
+		edge_hand_off(e, m);
 	edge_door_sent(s, m);
 	edge_door_message_was(s, DOOR_STORED);
 	metric_observe(&accept_seconds, (uint64_t)(instant_now() - began));
@@ -235,7 +247,7 @@ static int op_accept(void *arg, struct queue_msg *m, struct smtpd_refusal *no)
 	char id[MSG_ID_TEXT];
 	msg_id_print(m->id, id);
 	log_info(&s->log, "smtp.accepted", F("id", (const char *)id), F("from", m->sender),
-		F("rcpts", m->nrcpts), F("bytes", m->size), F("login", m->auth));
+		F("rcpts", m->nrcpts), F("bytes", m->size), F("login", m->auth), F("held", held));
 	return 0;
 }
 

@@ -1,6 +1,9 @@
 /* Section [filter] of the configuration: its keys, defaults and the rules between them. */
 #include "bin/filter_conf.h"
 
+#include "base/mem.h"
+#include "codec/address.h"
+
 #include <stdlib.h>
 
 enum { NEVER = 2 };
@@ -23,29 +26,83 @@ double filter_probability(slice value)
 	return v;
 }
 
+static void check_pair(struct conf_check *c, const char *mark_key, slice mark_text,
+	const char *reject_key, slice reject_text)
+{
+	double mark = NEVER, reject = NEVER;
+	if (!read_probability(mark_text, &mark))
+		conf_complain(c, mark_key, "is no number from 0 to 1", "不是 0 到 1 之间的数");
+	if (!read_probability(reject_text, &reject))
+		conf_complain(c, reject_key, "is no number from 0 to 1", "不是 0 到 1 之间的数");
+	if (reject < mark)
+		conf_complain(
+			c, reject_key, "is lower than the number for marking", "低于加标记的概率");
+}
+
 static void check_filter(const void *value, slice instance, struct conf_check *c)
 {
 	const struct filter_conf *v = value;
-	double mark = NEVER, reject = NEVER;
 	(void)instance;
-	if (!read_probability(v->mark, &mark))
-		conf_complain(c, "mark", "is no number from 0 to 1", "不是 0 到 1 之间的数");
-	if (!read_probability(v->reject, &reject))
-		conf_complain(c, "reject", "is no number from 0 to 1", "不是 0 到 1 之间的数");
-	if (reject < mark)
-		conf_complain(c, "reject", "is lower than mark", "低于 mark");
+	check_pair(c, "mark", v->mark, "reject", v->reject);
+	check_pair(c, "own_mark", v->own_mark, "own_reject", v->own_reject);
+	AUTO(arena) struct arena a = {0};
+	slice name;
+	for (size_t i = 0; i < v->partners.n; i++)
+		if (!domain_to_ascii(v->partners.v[i], &a, &name))
+			conf_complain(c, "partners", "is a list of domains", "应为域名列表");
 }
+
+static const char *const unavailable_words[] = {"defer", "accept", NULL};
+static const char *const too_large_words[] = {"accept", "hold", NULL};
+static const char *const fields_words[] = {"marked", "always", "never", NULL};
 
 #define T struct filter_conf
 static const struct conf_key filter_keys[] = {
-	CONF_KEY_BOOL(T, enabled, "yes", "Look into the content of incoming mail and judge it.",
-		"检查来信的内容并作出判断。"),
+	CONF_KEY_BOOL(T, enabled, "yes", "Look into the content of mail and judge it.",
+		"检查邮件的内容并作出判断。"),
 	CONF_KEY_STRING(T, mark, "0.9",
 		"From this probability of being spam on, 0 to 1, a message is marked. 0: never.",
 		"垃圾邮件概率（0 到 1）达到此值时给邮件加标记。0：从不。"),
 	CONF_KEY_STRING(T, reject, "0",
 		"From this probability of being spam on, 0 to 1, a message is refused. 0: never.",
 		"垃圾邮件概率（0 到 1）达到此值时拒收邮件。0：从不。"),
+	CONF_KEY_STRING(T, own_mark, "0",
+		"The same as mark, for mail that comes from logins and trusted networks.",
+		"同 mark，用于来自已登录用户和受信任网络的邮件。"),
+	CONF_KEY_STRING(T, own_reject, "0",
+		"The same as reject, for mail that comes from logins and trusted networks.",
+		"同 reject，用于来自已登录用户和受信任网络的邮件。"),
+	CONF_KEY_ENUM(T, fields, "marked", fields_words,
+		"Which messages get X-Spam-Status: marked ones, always (all that were examined), "
+		"never.",
+		"哪些邮件添加 X-Spam-Status：marked 仅被标记的，always 所有检查过的，never 从不。"),
+	CONF_KEY_BOOL(T, strip_forged, "yes", "Leave out X-Spam fields that strangers wrote.",
+		"去掉外来邮件自带的 X-Spam 字段。"),
+	CONF_KEY_ENUM(T, unavailable, "defer", unavailable_words,
+		"When no scan process can examine a message in time: defer (the sender tries again "
+		"later), accept (with the signal not-examined).",
+		"没有解析进程能及时检查邮件时：defer 请发送方稍后再试，accept 照收并记下信号 "
+		"not-examined。"),
+	CONF_KEY_ENUM(T, too_large, "accept", too_large_words,
+		"Of messages larger than [scan] max_size only the beginning is examined; then: "
+		"accept "
+		"(with the signal not-examined-size), hold (for the administrator).",
+		"大于 [scan] max_size 的邮件只检查开头部分；之后：accept 照收并记下信号 "
+		"not-examined-size，hold 暂停投递，等待管理员处理。"),
+	CONF_KEY_DURATION(T, wait, "2m", SECOND, 10 * MINUTE,
+		"How long a message waits for its examination, all in all.",
+		"一封邮件等待检查的总时长。"),
+	CONF_KEY_INT(T, waiting, "1000", 1, 100000,
+		"Messages of one SMTP server process that may wait for their examination.",
+		"每个 SMTP 服务进程中最多有多少封邮件等待检查。"),
+	CONF_KEY_INT(T, lookups, "20", 0, 40,
+		"Hosts of links in a message that lists of type uri are asked about.",
+		"每封邮件最多有多少个链接主机向 uri 类型的名单查询。"),
+	CONF_KEY_DURATION(T, lookup_time, "3s", 100 * MSEC, MINUTE, "Time for all these lookups.",
+		"这些查询的总时限。"),
+	CONF_KEY_LIST(T, partners, "",
+		"Domains of banks, suppliers and others whom swindlers imitate to reach you.",
+		"银行、供应商等常被骗子仿冒的域名。"),
 	CONF_KEY_PATH(T, rules, "/etc/posthouse/rules.d",
 		"Directory of your own rules, files *.rules in the order of their names. Empty: "
 		"none.",
@@ -58,3 +115,29 @@ const struct conf_section filter_section = {.name = "filter",
 	.doc_en = "Judging mail by its content.",
 	.doc_zh = "按内容判断邮件。",
 	.check = check_filter};
+
+static void check_person(const void *value, slice instance, struct conf_check *c)
+{
+	const struct person_conf *v = value;
+	(void)instance;
+	for (size_t i = 0; i < v->addresses.n; i++)
+		if (slice_index(v->addresses.v[i], '@') == v->addresses.v[i].n)
+			conf_complain(
+				c, "addresses", "is a list of mail addresses", "应为邮件地址列表");
+}
+
+#define T struct person_conf
+static const struct conf_key person_keys[] = {
+	CONF_KEY_LIST(T, addresses, "", "The addresses that are truly that person's.",
+		"此人真正使用的地址。"),
+	CONF_END};
+#undef T
+const struct conf_section person_section = {.name = "person",
+	.keys = person_keys,
+	.size = sizeof(struct person_conf),
+	.named = true,
+	.doc_en =
+		"People whom swindlers like to impersonate, under the name that they are known by: "
+		"[person \"Zhang Wei\"].",
+	.doc_zh = "常被骗子冒充的人，以其为人所知的姓名命名：[person \"张伟\"]。",
+	.check = check_person};

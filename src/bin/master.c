@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "bin/census.h"
-#include "defence/rate.h"
 #include "bin/user.h"
+#include "defence/rate.h"
 #include "run/control.h"
 #include "run/log.h"
 #include "run/loop.h"
@@ -153,15 +153,9 @@ static int start_prepare(struct master *m, struct err *e)
 	return 0;
 }
 
-static unsigned scan_processes(const struct config *c)
-{
-	unsigned wanted = (unsigned)c->scan->processes;
-	return wanted ? wanted : (c->edges + 1) / 2;
-}
-
 static int start_all(struct master *m, struct err *e)
 {
-	struct slot *all[3 + SCAN_PROCESSES_MAX + MASTER_EDGES_MAX] = {
+	struct slot *all[3 + SCAN_INSTANCES_MAX + MASTER_EDGES_MAX] = {
 		&m->auth, &m->keys, &m->queue};
 	size_t n = 3;
 	if (start_prepare(m, e) < 0)
@@ -170,8 +164,7 @@ static int start_all(struct master *m, struct err *e)
 	slot_start(&m->keys);
 	slot_start(&m->queue);
 	slot_start(&m->keeper);
-	m->nscans = scan_processes(&m->config);
-	for (unsigned i = 0; i < m->nscans; i++) {
+	for (unsigned i = 0; i < scans_wanted(&m->config); i++) {
 		all[n] = &m->scans[i];
 		slot_start(all[n++]);
 	}
@@ -216,9 +209,9 @@ static void stop_all(struct master *m)
 	slot_retire(&m->keys, PROC_STOP_SOON, within); /* the queue's last reports were signed */
 	slot_wait_ended(&m->keys, instant_in(2 * SECOND));
 	kill_rest(&m->keys);
-	for (unsigned i = 0; i < m->nscans; i++)
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		slot_retire(&m->scans[i], PROC_STOP_SOON, within);
-	for (unsigned i = 0; i < m->nscans; i++) {
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++) {
 		slot_wait_ended(&m->scans[i], instant_in(SECOND));
 		kill_rest(&m->scans[i]);
 	}
@@ -286,7 +279,8 @@ static int run(struct master *m)
 
 int master_main(slice config_path, enum conf_lang lang)
 {
-	static struct master m = {.control = -1, .census = -1, .rates = -1, .text = BUF(PROC_CONFIG_MAX)};
+	static struct master m = {
+		.control = -1, .census = -1, .rates = -1, .text = BUF(PROC_CONFIG_MAX)};
 	AUTO(arena) struct arena mem = {0};
 	struct conf_errors errors;
 	struct err e;

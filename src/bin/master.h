@@ -41,9 +41,8 @@ struct master {
 	struct census *census_table;
 	int rates; /* shared counters, defence/rate.h */
 	int tickets; /* secret that TLS session tickets of all edges are made with */
-	struct slot prepare, keeper, queue, auth, keys, scans[SCAN_PROCESSES_MAX],
+	struct slot prepare, keeper, queue, auth, keys, scans[SCAN_INSTANCES_MAX],
 		edges[MASTER_EDGES_MAX];
-	unsigned nscans; /* that run; fixed at start */
 	struct cond changed; /* a process became ready or ended, or a signal came */
 	bool stop_wanted, force_wanted, reload_wanted, reloading;
 	int control;
@@ -63,8 +62,11 @@ int slots_wait_ready(
 /* Waits until no edge (or nothing at all) runs; false: time is up. */
 bool edges_wait_ended(struct master *m, instant deadline);
 bool slot_wait_ended(struct slot *s, instant deadline);
-/* A free slot for one more edge, or NULL. */
+/* A free slot for one more edge, one more scan process, or NULL. */
 struct slot *edge_slot_free(struct master *m);
+struct slot *scan_slot_free(struct master *m);
+/* How many scan processes this configuration wants. */
+unsigned scans_wanted(const struct config *c);
 void master_status(struct master *m, struct buf *out);
 
 /* master_listen.c */

@@ -41,7 +41,7 @@ void slots_init(struct master *m)
 	slot_init(m, &m->keys, "keys", 0);
 	slot_init(m, &m->keeper, "keeper", 0);
 	m->prepare.once = true;
-	for (unsigned i = 0; i < SCAN_PROCESSES_MAX; i++)
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		slot_init(m, &m->scans[i], "scan", i);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_init(m, &m->edges[i], "edge", i);
@@ -54,7 +54,7 @@ static bool is_edge(const struct slot *s)
 
 static bool is_scan(const struct slot *s)
 {
-	return s >= s->master->scans && s < s->master->scans + SCAN_PROCESSES_MAX;
+	return s >= s->master->scans && s < s->master->scans + SCAN_INSTANCES_MAX;
 }
 
 bool slot_ready(const struct slot *s)
@@ -68,6 +68,23 @@ struct slot *edge_slot_free(struct master *m)
 		if (!m->edges[i].proc && !m->edges[i].wanted)
 			return &m->edges[i];
 	return NULL;
+}
+
+struct slot *scan_slot_free(struct master *m)
+{
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
+		if (!m->scans[i].proc && !m->scans[i].wanted)
+			return &m->scans[i];
+	return NULL;
+}
+
+/* With two of them one that dies delays nobody. */
+unsigned scans_wanted(const struct config *c)
+{
+	unsigned wanted = (unsigned)c->scan->processes, most = SCAN_PROCESSES_MAX;
+	if (wanted)
+		return wanted;
+	return c->edges < 2 ? 2 : c->edges < most ? c->edges : most;
 }
 
 /* ---- links ---- */
@@ -103,9 +120,10 @@ static void connect_neighbours(struct slot *s)
 		connect_slots(&m->queue, &m->keys);
 	if (is_scan(s))
 		connect_slots(&m->queue, s);
-	for (unsigned i = 0; i < SCAN_PROCESSES_MAX && s == &m->queue; i++)
+	bool asks_scans = s == &m->queue || is_edge(s);
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX && asks_scans; i++)
 		connect_slots(s, &m->scans[i]);
-	bool serves_edges = s == &m->queue || s == &m->auth || s == &m->keys;
+	bool serves_edges = s == &m->queue || s == &m->auth || s == &m->keys || is_scan(s);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX && serves_edges; i++)
 		connect_slots(&m->edges[i], s);
 }
@@ -132,10 +150,17 @@ static void restart_run(void *arg)
 		start_again(r->slot);
 }
 
-static void restart_later(struct slot *s, int64_t lived)
+/* A scan process that has served dies of mail: whoever sends such mail shall not make the others
+ * wait. */
+#define SCAN_RESTART (200 * MSEC)
+
+/* served: it had been ready. */
+static void restart_later(struct slot *s, int64_t lived, bool served)
 {
 	struct restart *r = NEW(struct restart);
 	int64_t wait = proc_backoff_next(&s->backoff, lived);
+	if (is_scan(s) && served && wait > SCAN_RESTART)
+		wait = SCAN_RESTART;
 	*r = (struct restart){s, instant_in(wait)};
 	log_warn(NULL, "process.restart", F("role", s->role), F("instance", s->instance),
 		F("crashes", s->backoff.crashes), F_USEC("after", wait));
@@ -185,7 +210,7 @@ static void on_ended(void *arg, struct proc *p, int status)
 	if (s->once)
 		s->wanted = false;
 	if (s->wanted)
-		restart_later(s, instant_now() - proc_started_at(p));
+		restart_later(s, instant_now() - proc_started_at(p), proc_is_ready(p));
 	if (is_edge(s))
 		census_wipe(s->master->census_table, s->instance);
 	cond_wake_all(&s->master->changed);
@@ -221,7 +246,7 @@ void slot_start(struct slot *s)
 		log_error(NULL, "process.start", F("role", s->role), F("error", &e));
 		s->failed = true;
 		if (!s->once)
-			restart_later(s, 0);
+			restart_later(s, 0, false);
 		return;
 	}
 	connect_neighbours(s);
@@ -298,7 +323,7 @@ void master_status(struct master *m, struct buf *out)
 	print_slot(&m->queue, out);
 	print_slot(&m->auth, out);
 	print_slot(&m->keys, out);
-	for (unsigned i = 0; i < SCAN_PROCESSES_MAX; i++)
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		print_slot(&m->scans[i], out);
 	print_slot(&m->keeper, out);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)

@@ -1,7 +1,8 @@
 /*
  * Taking a changed configuration into service without dropping a connection: check it, bind what is
- * new, start a new generation of edges with the sockets, and when they are ready let the former
- * ones finish their sessions. Queue, auth, keys and scan take the new configuration in place.
+ * new, start a new generation of edges with the sockets and of scan processes with the rules, and
+ * when they are ready let the former ones finish what they have. Queue, auth and keys take the new
+ * configuration in place.
  * Whatever fails before that point leaves everything as it was.
  */
 #include "bin/master.h"
@@ -55,11 +56,14 @@ static void kill_all(struct slot *const *v, size_t n)
 	}
 }
 
-/* The new edges, ready to accept; or none. */
-static int start_edges(struct master *m, struct slot **v, size_t n, struct err *e)
+enum { FRESH_MAX = SCAN_PROCESSES_MAX + MASTER_EDGES_MAX };
+
+/* The new scan processes and edges, ready; or none. */
+static int start_fresh(struct master *m, struct slot **v, size_t *ret_n, struct err *e)
 {
+	size_t scans = scans_wanted(&m->config), n = scans + m->config.edges;
 	for (size_t i = 0; i < n; i++) {
-		v[i] = edge_slot_free(m);
+		v[i] = i < scans ? scan_slot_free(m) : edge_slot_free(m);
 		if (!v[i]) {
 			kill_all(v, i);
 			return err_set(
@@ -67,6 +71,7 @@ static int start_edges(struct master *m, struct slot **v, size_t n, struct err *
 		}
 		slot_start(v[i]);
 	}
+	*ret_n = n;
 	if (slots_wait_ready(m, v, n, MINUTE, e) == 0)
 		return 0;
 	kill_all(v, n);
@@ -81,13 +86,18 @@ static bool among(const struct slot *s, struct slot *const *v, size_t n)
 	return false;
 }
 
+static void retire(struct master *m, struct slot *s, struct slot *const *fresh, size_t n)
+{
+	if (s->wanted && !among(s, fresh, n))
+		slot_retire(s, PROC_STOP_DRAIN, m->config.server->drain_time);
+}
+
 static void retire_former(struct master *m, struct slot *const *fresh, size_t n)
 {
-	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++) {
-		struct slot *s = &m->edges[i];
-		if (s->wanted && !among(s, fresh, n))
-			slot_retire(s, PROC_STOP_DRAIN, m->config.server->drain_time);
-	}
+	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
+		retire(m, &m->edges[i], fresh, n);
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
+		retire(m, &m->scans[i], fresh, n);
 }
 
 static void tell(struct master *m, struct slot *s)
@@ -98,25 +108,23 @@ static void tell(struct master *m, struct slot *s)
 
 static int change_over(struct master *m, struct config *c, struct buf *text, struct err *e)
 {
-	struct slot *fresh[MASTER_EDGES_MAX];
-	size_t sockets = m->nsockets;
+	struct slot *fresh[FRESH_MAX];
+	size_t sockets = m->nsockets, n = 0;
 	if (listen_add(m, c, e) < 0)
 		return -1;
 	swap(m, c, text);
 	m->generation++;
-	if (start_edges(m, fresh, m->config.edges, e) < 0) {
+	if (start_fresh(m, fresh, &n, e) < 0) {
 		swap(m, c, text);
 		while (m->nsockets > sockets)
 			close(m->sockets[--m->nsockets].fd);
 		return -1;
 	}
-	retire_former(m, fresh, m->config.edges);
+	retire_former(m, fresh, n);
 	listen_drop_others(m, &m->config);
 	tell(m, &m->queue);
 	tell(m, &m->auth);
 	tell(m, &m->keys);
-	for (unsigned i = 0; i < m->nscans; i++)
-		tell(m, &m->scans[i]);
 	tell(m, &m->keeper);
 	log_set_level((enum log_level)m->config.log->level);
 	return 0;

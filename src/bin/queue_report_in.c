@@ -33,7 +33,7 @@ METRIC_COUNTER(reports_unread, "posthouse_reports_received_total", "kind=\"unrea
 	"Reports of others about our mail.");
 
 struct queue_report_in {
-	struct link *scans[SCAN_PROCESSES_MAX]; /* by instance; NULL: no such process */
+	struct link *scans[SCAN_INSTANCES_MAX]; /* by instance; NULL: no such process */
 	unsigned next; /* whose turn it is */
 	struct sql *db;
 	struct commit *commit;
@@ -56,7 +56,7 @@ int queue_report_in_open(struct queue_report_in *r, slice data, struct err *e)
 
 void queue_report_in_link(struct queue_report_in *r, unsigned instance, int fd)
 {
-	if (instance >= SCAN_PROCESSES_MAX) {
+	if (instance >= SCAN_INSTANCES_MAX) {
 		close(fd);
 		return;
 	}
@@ -68,8 +68,8 @@ void queue_report_in_link(struct queue_report_in *r, unsigned instance, int fd)
 /* The processes in turn; one that is being replaced only when no other is there. */
 static struct link *pick_scan(struct queue_report_in *r)
 {
-	for (unsigned i = 0; i < SCAN_PROCESSES_MAX; i++) {
-		struct link *l = r->scans[r->next++ % SCAN_PROCESSES_MAX];
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++) {
+		struct link *l = r->scans[r->next++ % SCAN_INSTANCES_MAX];
 		if (l && link_up(l))
 			return l;
 	}
@@ -82,7 +82,7 @@ void queue_report_in_free(struct queue_report_in *r)
 		commit_drain(r->commit);
 	commit_free(r->commit);
 	sql_close(r->db);
-	for (unsigned i = 0; i < SCAN_PROCESSES_MAX; i++)
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		link_free(r->scans[i]);
 	free(r);
 }

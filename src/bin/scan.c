@@ -5,10 +5,15 @@
  */
 #include "bin/scan.h"
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "bin/role.h"
+#include "bin/scan_tools.h"
+#include "bin/scan_wire.h"
 #include "codec/charset.h"
 #include "codec/report_in.h"
+#include "codec/url.h"
+#include "content/report.h"
 #include "run/co.h"
 #include "run/link.h"
 #include "run/log.h"
@@ -16,6 +21,7 @@
 #include "run/metrics.h"
 #include "run/pool.h"
 #include <errno.h>
+#include <jansson.h>
 #include <libxml/parser.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -24,32 +30,49 @@
 METRIC_COUNTER(examined, "posthouse_scan_messages_total", "", "Messages examined.");
 METRIC_DURATION(scan_seconds, "posthouse_scan_seconds", "", "Time one message took.");
 
-enum { STATUS_TIMEOUT = 3 };
+enum {
+	STATUS_TIMEOUT = 3,
+	MEMORY_KEPT = 4 << 20, /* by one message for the next */
+};
 
 struct scan {
 	struct role_env *env;
+	struct scan_tools *tools;
+	struct content_examiner *examiner;
+	struct arena mem; /* of the message at hand */
 	bool busy;
 	struct cond idle;
+	struct list peers;
+	unsigned asked; /* requests that were not answered yet */
+	struct cond answered;
+};
+
+/* One who asks. */
+struct peer {
+	struct list node;
+	struct scan *scan;
+	struct link_server *server;
 };
 
 /* ---- one message, in the pool's thread ---- */
 
 struct job {
-	enum scan_job what;
+	struct scan *scan;
+	struct scan_request request;
 	int fd;
+	slice map; /* the file; empty: none, or not mapped */
 	instant deadline;
 	bool done;
 	struct cond ended;
-	struct err e; /* kind ERR_NONE: the answer is in the file */
+	struct buf reply;
+	struct err e; /* kind ERR_NONE: the answer is in reply, or in the file */
 };
 
-static int write_all(int fd, slice text, struct err *e)
+static int write_at(int fd, slice text, uint64_t at, struct err *e)
 {
 	size_t done = 0;
-	if (ftruncate(fd, 0) < 0)
-		return err_sys(e, errno, "the answer");
 	while (done < text.n) {
-		ssize_t n = pwrite(fd, text.p + done, text.n - done, (off_t)done);
+		ssize_t n = pwrite(fd, text.p + done, text.n - done, (off_t)(at + done));
 		if (n < 0)
 			return err_sys(e, errno, "the answer");
 		done += (size_t)n;
@@ -57,34 +80,113 @@ static int write_all(int fd, slice text, struct err *e)
 	return 0;
 }
 
-static int write_answer(int fd, json_t *answer, struct err *e)
+static int map_file(struct job *j)
 {
-	AUTO(free) char *text = json_dumps(answer, JSON_COMPACT);
-	slice s = slice_z(text);
-	if (!s.n || s.n > SCAN_ANSWER_MAX)
-		return err_set(e, ERR_LIMIT, "the answer has %zu bytes", s.n);
-	return write_all(fd, s, e);
+	struct stat st;
+	if (fstat(j->fd, &st) < 0)
+		return err_sys(&j->e, errno, "the file");
+	size_t n = st.st_size > 0 ? (size_t)st.st_size : 0;
+	void *p = n ? mmap(NULL, n, PROT_READ, MAP_PRIVATE, j->fd, 0) : NULL;
+	if (p == MAP_FAILED)
+		return err_sys(&j->e, errno, "the file");
+	j->map = slice_of(p ? p : "", n);
+	return 0;
+}
+
+static void unmap(struct job *j)
+{
+	if (j->map.n)
+		munmap((void *)(uintptr_t)j->map.p, j->map.n);
+	j->map = (slice){0};
+}
+
+/* Its JSON as text, which the caller frees. */
+static int print_answer(json_t *answer, char **ret, struct err *e)
+{
+	char *text = json_dumps(answer, JSON_COMPACT);
+	size_t n = text ? strlen(text) : 0;
+	if (n && n <= SCAN_ANSWER_MAX) {
+		*ret = text;
+		return 0;
+	}
+	free(text);
+	return err_set(e, ERR_LIMIT, "the answer has %zu bytes", n);
+}
+
+/* The answer takes the place of the message. */
+static void read_report(struct job *j)
+{
+	AUTO(free) char *text = NULL;
+	json_t *answer = report_in_read(j->map);
+	unmap(j);
+	if (print_answer(answer, &text, &j->e) == 0 && ftruncate(j->fd, 0) < 0)
+		err_sys(&j->e, errno, "the answer");
+	else if (text)
+		write_at(j->fd, slice_z(text), 0, &j->e);
+	json_decref(answer);
+}
+
+static void give_answer(struct job *j, slice text)
+{
+	struct scan_answer w = {.text = text};
+	if (text.n > SCAN_WIRE_MAX - 64 && !j->request.in_file) {
+		err_set(&j->e, ERR_LIMIT, "the answer has %zu bytes", text.n);
+		return;
+	}
+	if (text.n > SCAN_WIRE_MAX - 64) {
+		w = (struct scan_answer){.from = j->map.n, .n = text.n};
+		if (write_at(j->fd, text, w.from, &j->e) < 0)
+			return;
+	}
+	scan_answer_encode(&j->reply, &w);
+}
+
+/* Says in the file that it has begun: who dies now dies of this message. */
+static int begin(struct job *j, slice *ret_message)
+{
+	const struct scan_request *r = &j->request;
+	if (!r->in_file) {
+		*ret_message = r->message;
+		return 0;
+	}
+	if (j->map.n < r->from || write_at(j->fd, S("\1"), 0, &j->e) < 0)
+		return err_set(&j->e, ERR_PROTO, "the file is too short");
+	*ret_message = slice_skip(j->map, r->from);
+	return 0;
+}
+
+static void examine_message(struct job *j)
+{
+	struct scan *s = j->scan;
+	AUTO(free) char *text = NULL;
+	slice message;
+	if (begin(j, &message) < 0)
+		return;
+	struct content_report *report = ARENA_NEW(&s->mem, struct content_report);
+	content_examine(s->examiner, message, &j->request.context, scan_tools_get(s->tools),
+		j->request.wishes, &s->mem, report);
+	json_t *answer = content_report_json(report, j->request.wishes);
+	if (print_answer(answer, &text, &j->e) == 0)
+		give_answer(j, slice_z(text));
+	json_decref(answer);
 }
 
 static void examine(void *arg)
 {
 	struct job *j = arg;
-	struct stat st;
-	if (fstat(j->fd, &st) < 0) {
-		err_sys(&j->e, errno, "the message");
+	if (j->fd >= 0 && map_file(j) < 0)
 		return;
+	switch (j->request.job) {
+	case SCAN_REPORT:
+		read_report(j);
+		break;
+	case SCAN_MESSAGE:
+		examine_message(j);
+		break;
+	case SCAN_USE:
+		scan_tools_use(j->scan->tools, j->request.use, j->map, &j->e);
 	}
-	size_t n = st.st_size > 0 ? (size_t)st.st_size : 0;
-	void *p = n ? mmap(NULL, n, PROT_READ, MAP_PRIVATE, j->fd, 0) : NULL;
-	if (p == MAP_FAILED) {
-		err_sys(&j->e, errno, "the message");
-		return;
-	}
-	json_t *answer = report_in_read(slice_of(p ? p : "", n));
-	if (p)
-		munmap(p, n);
-	write_answer(j->fd, answer, &j->e);
-	json_decref(answer);
+	unmap(j);
 }
 
 /* ---- the loop's side ---- */
@@ -99,11 +201,11 @@ static void watch(void *arg)
 			break;
 	if (j->done)
 		return;
-	log_error(NULL, "scan.timeout", F("job", (int)j->what));
+	log_error(NULL, "scan.timeout", F("job", (int)j->request.job));
 	_exit(STATUS_TIMEOUT);
 }
 
-static void run_job(const struct scan *s, struct job *j)
+static void run_job(struct scan *s, struct job *j)
 {
 	struct group watcher;
 	instant began = instant_now();
@@ -115,36 +217,52 @@ static void run_job(const struct scan *s, struct job *j)
 	j->done = true;
 	cond_wake_all(&j->ended);
 	group_join(&watcher);
-	metric_add(&examined, 1);
+	if (s->mem.total > MEMORY_KEPT)
+		arena_done(&s->mem);
+	else
+		arena_reset(&s->mem);
+	if (j->request.job != SCAN_USE)
+		metric_add(&examined, 1);
 	metric_observe(&scan_seconds, (uint64_t)(instant_now() - began));
 }
 
-static bool decode(slice request, struct job *j)
+static bool decode(slice request, struct arena *a, struct job *j)
 {
-	j->what = request.n == 1 ? (enum scan_job)request.p[0] : 0;
-	return j->what == SCAN_REPORT && j->fd >= 0;
+	if (!scan_request_decode(request, a, &j->request))
+		return false;
+	bool inside = j->request.job == SCAN_MESSAGE && !j->request.in_file;
+	return inside == (j->fd < 0);
+}
+
+/* One at a time, in the order in which they came. */
+static void wait_and_run(struct scan *s, struct job *j)
+{
+	while (s->busy)
+		cond_wait_firm(&s->idle);
+	s->busy = true;
+	run_job(s, j);
+	s->busy = false;
+	cond_wake_one(&s->idle);
 }
 
 static void on_request(void *arg, struct link_request *r, slice request)
 {
-	struct scan *s = arg;
-	struct job j = {.fd = link_request_take_file(r)};
+	struct scan *s = ((struct peer *)arg)->scan;
+	struct job j = {.scan = s, .fd = link_request_take_file(r), .reply = BUF(SCAN_WIRE_MAX)};
 	AUTO(fd) int fd = j.fd;
-	if (!decode(request, &j)) {
+	AUTO(arena) struct arena a = {0};
+	s->asked++;
+	if (decode(request, &a, &j))
+		wait_and_run(s, &j);
+	else
 		err_set(&j.e, ERR_PROTO, "malformed request");
-		link_refuse(r, &j.e);
-		return;
-	}
-	while (s->busy)
-		cond_wait_firm(&s->idle);
-	s->busy = true;
-	run_job(s, &j);
-	s->busy = false;
-	cond_wake_one(&s->idle);
 	if (j.e.kind == ERR_NONE)
-		link_reply(r, S(""));
+		link_reply(r, buf_slice(&j.reply));
 	else
 		link_refuse(r, &j.e);
+	buf_done(&j.reply);
+	s->asked--;
+	cond_wake_all(&s->answered);
 }
 
 /* ---- the role ---- */
@@ -153,13 +271,16 @@ static void on_request(void *arg, struct link_request *r, slice request)
 static int scan_prepare(struct role_env *env, struct err *e)
 {
 	struct scan *s = NEW(struct scan);
-	(void)e;
 	env->self = s;
 	s->env = env;
 	cond_init(&s->idle);
+	cond_init(&s->answered);
+	list_init(&s->peers);
 	charset_warm_up();
+	url_warm_up();
 	xmlInitParser();
-	return 0;
+	s->examiner = content_examiner_new();
+	return scan_tools_open(&env->config, &s->tools, e);
 }
 
 static int scan_open(struct role_env *env, struct err *e)
@@ -168,44 +289,68 @@ static int scan_open(struct role_env *env, struct err *e)
 	return 0;
 }
 
+/* Its place is used again: requests that are still under work know it. */
+static void on_closed(void *arg)
+{
+	((struct peer *)arg)->server = NULL;
+}
+
+static struct peer *free_peer(struct scan *s)
+{
+	list_each(n, &s->peers) {
+		struct peer *p = list_entry(n, struct peer, node);
+		if (!p->server)
+			return p;
+	}
+	struct peer *p = NEW(struct peer);
+	p->scan = s;
+	list_append(&s->peers, &p->node);
+	return p;
+}
+
 static void scan_link(void *arg, const char *role, unsigned instance, int fd)
 {
 	struct role_env *env = arg;
-	const struct link_service service = {NULL, on_request, NULL, env->self};
+	struct peer *p = free_peer(env->self);
+	const struct link_service service = {NULL, on_request, on_closed, p};
 	(void)instance;
-	link_serve(role, fd, &service);
+	p->server = link_serve(role, fd, &service);
 }
 
+/* What was asked is answered; a successor takes the rest. */
 static void scan_stop(void *arg, enum proc_stop how, instant deadline)
 {
-	(void)arg, (void)how, (void)deadline; /* those who ask went before us */
-	loop_stop();
-}
-
-/* The memory limit stays what it was at the start. */
-static void scan_reload(void *arg, slice path, slice text)
-{
-	struct role_env *env = arg;
-	struct config fresh;
+	struct scan *s = ((struct role_env *)arg)->self;
 	struct err e;
-	if (config_parse(text, path, &fresh, &e) < 0) {
-		log_error(NULL, "scan.reload", F("error", &e));
-		return;
+	(void)how;
+	list_each(n, &s->peers) {
+		struct peer *p = list_entry(n, struct peer, node);
+		if (p->server)
+			link_server_close(p->server);
 	}
-	config_done(&env->config);
-	env->config = fresh;
-	log_set_level((enum log_level)env->config.log->level);
+	co_yield();
+	while (s->asked > 0)
+		if (cond_wait(&s->answered, deadline, &e) < 0)
+			break;
+	loop_stop();
 }
 
 static void scan_close(struct role_env *env)
 {
-	free(env->self);
+	struct scan *s = env->self;
+	for (struct list *n; (n = list_shift(&s->peers));)
+		free(list_entry(n, struct peer, node));
+	content_examiner_free(s->examiner);
+	scan_tools_close(s->tools);
+	arena_done(&s->mem);
+	free(s);
 }
 
+/* A changed configuration: the master starts others, which read it whole. */
 const struct role scan_role = {
 	.name = "scan",
 	.prepare = scan_prepare,
 	.open = scan_open,
-	.orders = {.stop = scan_stop, .link = scan_link, .reload = scan_reload},
+	.orders = {.stop = scan_stop, .link = scan_link},
 	.close = scan_close,
 };

@@ -6,6 +6,7 @@
 #include "bin/scan.h"
 
 #include "base/mem.h"
+#include "bin/scan_wire.h"
 #include "mail/letter.h"
 #include "run/link.h"
 #include "run/pool.h"
@@ -21,17 +22,17 @@ enum { TRIES = 2 };
 #define T struct scan_conf
 static const struct conf_key scan_keys[] = {
 	CONF_KEY_INT(T, processes, "0", 0, SCAN_PROCESSES_MAX,
-		"Processes that take messages apart. 0: half as many as SMTP server processes. "
-		"Changes by a restart only.",
-		"解析邮件的进程数。0：SMTP 服务进程数的一半。重启后才生效。"),
-	CONF_KEY_SIZE(T, memory, "1g", 64 << 20, 1LL << 40,
-		"Memory that each of them may have. Changes by a restart only.",
-		"每个解析进程最多占用的内存。重启后才生效。"),
+		"Processes that take messages apart. 0: as many as SMTP server processes, at least "
+		"two.",
+		"解析邮件的进程数。0：与 SMTP 服务进程数相同，至少两个。"),
+	CONF_KEY_SIZE(T, memory, "1g", 64 << 20, 1LL << 40, "Memory that each of them may have.",
+		"每个解析进程最多占用的内存。"),
 	CONF_KEY_DURATION(T, time, "30s", SECOND, 10 * MINUTE,
 		"Time for one message; a process that takes longer is replaced.",
 		"解析一封邮件的时间上限，超时的进程会被替换。"),
-	CONF_KEY_SIZE(T, max_size, "100m", 1 << 20, 1 << 30, "Larger messages are not taken apart.",
-		"超过此大小的邮件不解析。"),
+	CONF_KEY_SIZE(T, max_size, "100m", 1 << 20, 1 << 30,
+		"Of larger messages only the beginning is examined; larger reports are not read.",
+		"更大的邮件只检查开头部分；更大的报告不读取。"),
 	CONF_END};
 #undef T
 const struct conf_section scan_section = {.name = "scan",
@@ -133,4 +134,14 @@ int scan_ask(struct link *scan, enum scan_job job, const struct scan_conf *c, st
 			return -1;
 	}
 	return -1;
+}
+
+int scan_use(struct link *scan, enum scan_use what, int fd, instant deadline, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf request = BUF(16);
+	slice nothing;
+	const struct scan_request r = {.job = SCAN_USE, .use = what};
+	scan_request_encode(&request, &r);
+	return link_call_file(scan, buf_slice(&request), fd, deadline, &a, &nothing, e);
 }

@@ -147,6 +147,20 @@ enum door_fate { DOOR_GOOD, DOOR_NO_SUCH_USER, DOOR_OTHER };
 void door_rcpt_was(struct door_visit *v, enum door_fate fate);
 
 void door_data(struct door_visit *v, const struct door_evidence *ev, struct door_verdict *ret);
+/* Who knows the sender of the message at hand; after door_data. */
+struct door_friends {
+	bool allowed; /* an entry of a list, of the system or of a recipient */
+	bool written_to; /* a recipient wrote to him, or this answers mail of ours */
+};
+struct door_friends door_friends(const struct door_visit *v);
+/* What the content of the message at hand was found to be: for what is learnt from it. */
+enum door_content {
+	DOOR_CONTENT_UNKNOWN,
+	DOOR_CONTENT_GOOD,
+	DOOR_CONTENT_DOUBTFUL,
+	DOOR_CONTENT_SPAM
+};
+void door_content(struct door_visit *v, enum door_content what);
 /* What became of the message: stored, refused (not its fault), refused for what it is. */
 enum door_end_of { DOOR_STORED, DOOR_NOT_STORED, DOOR_REFUSED_BAD };
 void door_message_was(struct door_visit *v, enum door_end_of what);

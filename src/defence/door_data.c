@@ -41,6 +41,7 @@ static bool blocked(struct door_visit *v, const struct door_evidence *ev, struct
 		enum lists_verdict l = ask_lists(v, ev, m->rcpts[i], &answer);
 		blocks += l == LISTS_BLOCK;
 		m->known |= l == LISTS_ALLOW;
+		m->friends.allowed |= l == LISTS_ALLOW;
 	}
 	if (m->nkept == 0 || blocks < m->nrcpts)
 		return false;
@@ -68,6 +69,7 @@ static void ask_autowhite(struct door_visit *v, const struct door_evidence *ev)
 			.references = ev->references};
 		autowhite_ask(v->door->c.autowhite, &facts, &answer);
 		m->known |= answer.how != AUTOWHITE_NO;
+		m->friends.written_to |= answer.how != AUTOWHITE_NO;
 	}
 }
 
@@ -121,11 +123,24 @@ void door_data(struct door_visit *v, const struct door_evidence *ev, struct door
 	v->m->marked = ret->action == DOOR_MARK;
 }
 
+struct door_friends door_friends(const struct door_visit *v)
+{
+	return v->m && v->m->open ? v->m->friends : (struct door_friends){0};
+}
+
+void door_content(struct door_visit *v, enum door_content what)
+{
+	if (v->m && v->m->open)
+		v->m->content = what;
+}
+
 /* What was taken in spite of doubts is no good mail; what one reader or the administrator does not
  * want says nothing about the sender to all others. */
 static bool teaches_nothing(const struct door_message *m)
 {
-	return m->marked || m->blocked || only_complaints(m);
+	bool spam = m->content == DOOR_CONTENT_SPAM;
+	return m->blocked || only_complaints(m) || (m->marked && !spam) ||
+	       m->content == DOOR_CONTENT_DOUBTFUL || (spam && m->friends.allowed);
 }
 
 static void learn(struct door_visit *v, enum rep_event event)
@@ -163,9 +178,10 @@ void door_message_was(struct door_visit *v, enum door_end_of what)
 {
 	if (!v->m || !v->m->open)
 		return;
+	bool spam = v->m->content == DOOR_CONTENT_SPAM;
 	if (!visit_spared(v) && v->caller.service == DOOR_MX && what != DOOR_NOT_STORED) {
-		learn(v, what == DOOR_STORED ? REP_ACCEPTED : REP_REFUSED);
-		teach_greylist(v, what == DOOR_STORED);
+		learn(v, spam ? REP_SPAM : what == DOOR_STORED ? REP_ACCEPTED : REP_REFUSED);
+		teach_greylist(v, what == DOOR_STORED && !spam);
 	}
 	v->stored += what == DOOR_STORED;
 	message_close(v);

@@ -49,6 +49,8 @@ struct door_message {
 	/* What was proven, for what is learnt from the message; and what teaches nothing. */
 	bool spf, proven, spf_or_dmarc;
 	bool marked, blocked;
+	struct door_friends friends;
+	enum door_content content;
 	struct origin_ip origin;
 	slice dkim[DOOR_DKIM_KEPT];
 	size_t ndkim;

@@ -158,6 +158,7 @@ static bool ask_lists(struct door_visit *v, const struct door_rcpt *r, struct do
 		return true;
 	}
 	m->known |= answer.verdict == LISTS_ALLOW;
+	m->friends.allowed |= answer.verdict == LISTS_ALLOW;
 	m->waiting |= answer.waiting != NULL;
 	return false;
 }
@@ -175,6 +176,7 @@ static void ask_autowhite(struct door_visit *v, const struct door_rcpt *r)
 		return;
 	autowhite_ask(v->door->c.autowhite, &facts, &answer);
 	m->known |= answer.how != AUTOWHITE_NO;
+	m->friends.written_to |= answer.how != AUTOWHITE_NO;
 	m->waiting |= answer.waiting != AUTOWHITE_NO;
 }
 

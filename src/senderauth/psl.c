@@ -56,3 +56,11 @@ bool psl_is_suffix(slice host)
 	psl_warm_up();
 	return to_z(host, z) && psl_is_public_suffix2(list, z, PSL_TYPE_ANY);
 }
+
+bool psl_is_known_suffix(slice host)
+{
+	char z[HOST_MAX + 1];
+	psl_warm_up();
+	return to_z(host, z) &&
+	       psl_is_public_suffix2(list, z, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+}

@@ -13,3 +13,6 @@ void psl_warm_up(void);
  * suffix itself, a name of one label and an empty one come back unchanged. Borrowed from `host`. */
 slice psl_org_domain(slice host);
 bool psl_is_suffix(slice host);
+/* Likewise, but a name that the list does not know at all is none: "no.such.thing" does not end in
+ * a suffix then. */
+bool psl_is_known_suffix(slice host);

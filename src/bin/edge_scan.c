@@ -1,0 +1,344 @@
+/*
+ * Examining the content of a message and deciding by it (edge_scan.h). Called by edge_session.c for
+ * each step of a session. Waits for a scan process at most [filter] wait.
+ */
+#include "bin/edge_scan.h"
+
+#include "base/mem.h"
+#include "bin/edge_door.h"
+#include "bin/edge_verify.h"
+#include "codec/address.h"
+#include "defence/reputation.h"
+#include "run/metrics.h"
+#include "store/trace.h"
+#include <jansson.h>
+
+METRIC_COUNTER(accepted, "posthouse_filter_messages_total", "verdict=\"accept\"",
+	"Messages by what their content led to.");
+METRIC_COUNTER(marked, "posthouse_filter_messages_total", "verdict=\"mark\"",
+	"Messages by what their content led to.");
+METRIC_COUNTER(rejected, "posthouse_filter_messages_total", "verdict=\"reject\"",
+	"Messages by what their content led to.");
+METRIC_COUNTER(held, "posthouse_filter_messages_total", "verdict=\"hold\"",
+	"Messages by what their content led to.");
+METRIC_COUNTER(deferred, "posthouse_filter_messages_total", "verdict=\"defer\"",
+	"Messages by what their content led to.");
+METRIC_COUNTER(unexamined, "posthouse_filter_unexamined_total", "",
+	"Messages accepted without having been examined.");
+METRIC_DURATION(seconds, "posthouse_filter_seconds", "",
+	"From the end of a message to the end of its examination.");
+
+enum { CONTEXT_RCPTS = 20, MEMORY_KEPT = 64 * 1024 };
+#define DOUBTFUL 0.4 /* from this probability on nobody earns a good name by it */
+
+/* ---- the message passes ---- */
+
+static bool wanted(const struct edge_session *s)
+{
+	if (!s->edge->config->filter->enabled)
+		return false;
+	return !s->visit || door_source(s->visit)->checks & CHECK_CONTENT;
+}
+
+static void forget(struct edge_scan *x)
+{
+	scan_letter_done(&x->letter);
+	json_decref(x->json);
+	x->json = NULL;
+	x->report = NULL;
+	x->signals = NULL;
+	x->context = (struct content_context){0};
+	x->why = S("");
+	x->probability = 0;
+	x->verdict = EDGE_SCAN_ACCEPT;
+	x->active = x->headless = false;
+	if (x->mem.total > MEMORY_KEPT)
+		arena_done(&x->mem);
+	else
+		arena_reset(&x->mem);
+}
+
+void edge_scan_begin(struct edge_session *s)
+{
+	if (s->scan)
+		forget(s->scan);
+	if (!wanted(s))
+		return;
+	if (!s->scan) {
+		s->scan = NEW(struct edge_scan);
+		s->scan->letter.fd = -1;
+	}
+	s->scan->conf = s->edge->config->filter;
+	scan_letter_init(&s->scan->letter, (uint64_t)s->edge->config->scan->max_size);
+	s->scan->active = true;
+}
+
+void edge_scan_end(struct edge_session *s)
+{
+	struct edge_scan *x = take(&s->scan);
+	if (!x)
+		return;
+	forget(x);
+	arena_done(&x->mem);
+	free(x);
+}
+
+void edge_scan_cancel(struct edge_session *s)
+{
+	if (s->scan)
+		forget(s->scan);
+}
+
+void edge_scan_header(struct edge_session *s, struct smtpd_header *h, struct arena *a)
+{
+	if (s->scan && s->scan->active)
+		s->scan->headless = h->headless;
+	if (s->edge->config->filter->strip_forged && !s->client->trusted && !s->client->login.n)
+		edge_scan_strip(h, a);
+}
+
+void edge_scan_body(struct edge_session *s, slice bytes)
+{
+	if (s->scan && s->scan->active)
+		scan_letter_add(&s->scan->letter, bytes);
+}
+
+/* ---- what is known besides ---- */
+
+static bool is_ours(const struct edge_session *s, slice address)
+{
+	slice local, domain;
+	return address_split(address, &local, &domain) && edge_is_ours(s->edge, domain);
+}
+
+/* From trusted networks comes mail of our own users, and mail that other gateways of ours took in.
+ */
+static enum content_direction direction(const struct edge_session *s, const struct queue_msg *m)
+{
+	if (!(m->flags & MSG_SUBMITTED))
+		return CONTENT_INBOUND;
+	for (size_t i = 0; i < m->nrcpts; i++)
+		if (!is_ours(s, m->rcpts[i].address))
+			return CONTENT_OUTBOUND;
+	return s->client->login.n || is_ours(s, m->sender) ? CONTENT_INTERNAL : CONTENT_INBOUND;
+}
+
+static void name_rcpts(const struct queue_msg *m, struct edge_scan *x)
+{
+	size_t n = m->nrcpts < CONTEXT_RCPTS ? m->nrcpts : CONTEXT_RCPTS;
+	slice *v = ARENA_ARRAY(&x->mem, slice, n + 1);
+	for (size_t i = 0; i < n; i++)
+		v[i] = m->rcpts[i].address;
+	x->context.rcpts = v;
+	x->context.nrcpts = n;
+	x->context.rcpts_total = m->nrcpts;
+}
+
+/* Did mail of this proven sender come before? */
+static bool wrote_before(struct edge_session *s, struct edge_scan *x, const struct queue_msg *m)
+{
+	struct reputation *r = s->edge->door ? s->edge->door->reputation : NULL;
+	const struct rep_subjects who = {
+		.ip = &s->client->peer, .sender = m->sender, .sender_proven = true};
+	struct rep_answer answer;
+	if (!r || !x->context.proven || !m->sender.n)
+		return false;
+	slice name = reputation_name(r, &who, REP_SENDER, 0, &x->mem);
+	return name.n && reputation_ask(r, REP_SENDER, name, &answer) && answer.messages >= 1;
+}
+
+static void fill_context(struct edge_session *s, struct edge_scan *x, const struct queue_msg *m)
+{
+	const struct edge_verified *found = edge_verify_found(s);
+	struct content_context *c = &x->context;
+	bool own = s->client->login.n > 0;
+	*c = (struct content_context){
+		.direction = direction(s, m),
+		.client_ip =
+			s->client->peer.ss.ss_family == AF_UNIX ? S("") : slice_z(s->client->ip),
+		.client_name = s->client->name,
+		.helo = s->client->helo,
+		.sender = m->sender,
+		.login = s->client->login,
+		.proven = own || (found && found->dmarc.result == AUTH_PASS),
+		.verified = own || found,
+		.now = (uint64_t)(wall_now() / SECOND),
+		.known = x->signals,
+	};
+	name_rcpts(m, x);
+	if (s->visit)
+		c->written_to = door_friends(s->visit).written_to;
+	c->wrote_before = wrote_before(s, x, m);
+}
+
+/* The door's, those of verification, or (LMTP, trusted networks) some of its own. */
+static struct signals *signals_of(struct edge_session *s, struct edge_scan *x)
+{
+	struct signals *all = s->visit ? door_signals(s->visit) : edge_verify_signals(s);
+	if (all)
+		return all;
+	all = ARENA_NEW(&x->mem, struct signals);
+	all->mem = &x->mem;
+	return all;
+}
+
+struct signals *edge_scan_signals(const struct edge_session *s)
+{
+	return s->scan && s->scan->active ? s->scan->signals : NULL;
+}
+
+/* ---- the decision ---- */
+
+/* Complaints about a refusal must reach us. */
+static bool only_complaints(const struct queue_msg *m)
+{
+	for (size_t i = 0; i < m->nrcpts; i++) {
+		slice address = m->rcpts[i].address;
+		slice local = slice_first(address, slice_rindex(address, '@'));
+		if (!slice_ieq(local, S("postmaster")) && !slice_ieq(local, S("abuse")))
+			return false;
+	}
+	return m->nrcpts > 0;
+}
+
+static bool is_spared(const struct edge_session *s, const struct queue_msg *m)
+{
+	return (s->visit && door_friends(s->visit).allowed) || only_complaints(m);
+}
+
+static void judge(struct edge_session *s, struct edge_scan *x, const struct queue_msg *m)
+{
+	const struct filter_conf *c = x->conf;
+	bool own = x->context.direction != CONTENT_INBOUND;
+	double mark = filter_probability(own ? c->own_mark : c->mark);
+	double reject = filter_probability(own ? c->own_reject : c->reject);
+	x->probability = content_probability(x->report, signals_score(x->signals));
+	if (is_spared(s, m))
+		x->verdict = EDGE_SCAN_ACCEPT;
+	else if (x->probability >= reject)
+		x->verdict = EDGE_SCAN_REJECT;
+	else if (x->probability >= mark)
+		x->verdict = EDGE_SCAN_MARK;
+	if (!s->visit)
+		return;
+	bool spam = x->verdict == EDGE_SCAN_REJECT || x->verdict == EDGE_SCAN_MARK;
+	door_content(s->visit, spam                         ? DOOR_CONTENT_SPAM
+			       : x->probability >= DOUBTFUL ? DOOR_CONTENT_DOUBTFUL
+							    : DOOR_CONTENT_GOOD);
+}
+
+static void take_signals(struct edge_scan *x)
+{
+	const struct signals *found = &x->report->signals;
+	for (unsigned i = 0; i < found->n; i++)
+		signals_add_def(x->signals, found->v[i].def, found->v[i].score, found->v[i].detail);
+}
+
+static void hold(struct edge_scan *x, slice why)
+{
+	x->verdict = EDGE_SCAN_HOLD;
+	x->why = why;
+}
+
+static void on_examined(struct edge_session *s, struct edge_scan *x, const struct queue_msg *m)
+{
+	take_signals(x);
+	if (scan_letter_cut(&x->letter))
+		signals_add(x->signals, SIGNAL_NOT_EXAMINED_SIZE, 1, S(""));
+	edge_scan_look_up(s, x);
+	judge(s, x, m);
+	if (x->verdict != EDGE_SCAN_REJECT && scan_letter_cut(&x->letter) &&
+		x->conf->too_large == FILTER_LARGE_HOLD)
+		hold(x, S("too large to be examined whole"));
+}
+
+static void on_unavailable(struct edge_scan *x, const struct err *e)
+{
+	x->why = arena_dup(&x->mem, slice_z(e->text));
+	if (x->conf->unavailable == FILTER_DEFER) {
+		x->verdict = EDGE_SCAN_DEFER;
+		return;
+	}
+	metric_add(&unexamined, 1);
+	signals_add(x->signals, SIGNAL_NOT_EXAMINED, 1, x->why);
+}
+
+static void ask(struct edge_session *s, struct edge_scan *x, struct smtpd_verdict *v)
+{
+	struct err e;
+	AUTO(buf) struct buf lead = BUF(SCAN_LEAD_MAX - 8);
+	buf_put(&lead, v->added);
+	if (x->headless)
+		buf_put(&lead, S("\r\n"));
+	const struct scans_asked q = {.letter = &x->letter,
+		.lead = buf_slice(&lead),
+		.context = &x->context,
+		.deadline = instant_in(x->conf->wait)};
+	struct content_report *report = ARENA_NEW(&x->mem, struct content_report);
+	switch (scans_examine(s->edge->scans, &q, &x->mem, report, &x->json, &e)) {
+	case SCANS_EXAMINED:
+		x->report = report;
+		on_examined(s, x, v->msg);
+		break;
+	case SCANS_CANNOT:
+		hold(x, S("could not be examined"));
+		break;
+	case SCANS_UNAVAILABLE:
+		on_unavailable(x, &e);
+	}
+}
+
+static void count(const struct edge_scan *x, int64_t took)
+{
+	static struct metric *const by_verdict[] = {[EDGE_SCAN_ACCEPT] = &accepted,
+		[EDGE_SCAN_MARK] = &marked,
+		[EDGE_SCAN_REJECT] = &rejected,
+		[EDGE_SCAN_HOLD] = &held,
+		[EDGE_SCAN_DEFER] = &deferred};
+	metric_add(by_verdict[x->verdict], 1);
+	metric_observe(&seconds, (uint64_t)took);
+}
+
+static int obey(const struct edge_scan *x, const struct smtpd_verdict *v, struct smtpd_refusal *no)
+{
+	char id[MSG_ID_TEXT];
+	msg_id_print(v->msg->id, id);
+	if (x->verdict == EDGE_SCAN_DEFER) {
+		smtpd_refuse(no, 451, "4.3.0", "The message cannot be examined now, try later");
+		return err_set(&no->err, ERR_TEMP, "not examined: %.*s", SFMT(x->why));
+	}
+	if (x->verdict != EDGE_SCAN_REJECT)
+		return 0;
+	smtpd_refuse(no, 550, "5.7.1", "Message %s is not accepted for its content [content]", id);
+	return err_set(&no->err, ERR_DENIED, "content: probability %.3f", x->probability);
+}
+
+int edge_scan_verdict(struct edge_session *s, struct smtpd_verdict *v, struct smtpd_refusal *no)
+{
+	struct edge_scan *x = s->scan;
+	instant began = instant_now();
+	bool by_door = s->visit && s->message.marked;
+	if (x && x->active) {
+		x->signals = signals_of(s, x);
+		fill_context(s, x, v->msg);
+		ask(s, x, v);
+		scan_letter_done(&x->letter);
+		count(x, instant_now() - began);
+		edge_scan_tell(x, v->log);
+	}
+	bool mark = by_door || (x && x->active && x->verdict == EDGE_SCAN_MARK);
+	edge_scan_fields(s, x && x->active ? x : NULL, mark, v->top);
+	return x && x->active ? obey(x, v, no) : 0;
+}
+
+bool edge_scan_hold(struct edge_session *s, struct queue_msg *m)
+{
+	const struct edge_scan *x = s->scan;
+	if (!x || !x->active || x->verdict != EDGE_SCAN_HOLD)
+		return false;
+	for (size_t i = 0; i < m->nrcpts; i++) {
+		m->rcpts[i].state = RCPT_HELD;
+		m->rcpts[i].reason = x->why;
+	}
+	return true;
+}

@@ -1,0 +1,70 @@
+/*
+ * edge_scan: what is in a message, found out by a scan process and judged here:
+ *
+ *	body	the message is copied into memory that a scan process can see, as it streams by
+ *	verdict	after verification and the door: a scan process examines it (scans.h); what needs
+ *		lookups is added; signals and models together give a probability ([filter]); mail
+ *		is marked, refused, held for the administrator, or put off
+ *
+ *	edge_scan.c		the above in order, and the decision
+ *	edge_scan_look.c	what needs lookups: lists of bad links
+ *	edge_scan_tell.c	fields of the message, events of the trace
+ *
+ * Where a caller's rules turn `content` off nothing is examined. Nothing that policy wants examined
+ * is delivered unexamined, unless [filter] says so or the administrator releases it.
+ */
+#pragma once
+#include "bin/edge.h"
+#include "bin/filter_conf.h"
+#include "bin/scans.h"
+#include "content/report.h"
+
+struct dnsbls;
+
+enum edge_scan_verdict {
+	EDGE_SCAN_ACCEPT,
+	EDGE_SCAN_MARK,
+	EDGE_SCAN_REJECT,
+	EDGE_SCAN_HOLD,
+	EDGE_SCAN_DEFER
+};
+
+/* Of one session; made with the first message that is examined. */
+struct edge_scan {
+	const struct filter_conf *conf;
+	struct arena mem; /* of the message */
+	struct scan_letter letter;
+	bool active, headless;
+	/* From the verdict on. */
+	struct content_context context;
+	struct signals *signals; /* all of the message */
+	struct content_report *report; /* NULL: not examined */
+	struct json_t *json; /* what it borrows from */
+	double probability;
+	enum edge_scan_verdict verdict;
+	slice why; /* it was not examined; it is held */
+};
+
+/* At the beginning of a message: forgets the one before. */
+void edge_scan_begin(struct edge_session *s);
+/* Fields that strangers may not write are added to h->left_out. */
+void edge_scan_header(struct edge_session *s, struct smtpd_header *h, struct arena *a);
+void edge_scan_body(struct edge_session *s, slice bytes);
+/* -1: refused, or to be tried later. */
+int edge_scan_verdict(struct edge_session *s, struct smtpd_verdict *v, struct smtpd_refusal *no);
+/* All signals of the message at hand, or NULL. */
+struct signals *edge_scan_signals(const struct edge_session *s);
+/* Before it is stored: what is to be held is held. True: nothing of it is to be delivered now. */
+bool edge_scan_hold(struct edge_session *s, struct queue_msg *m);
+void edge_scan_cancel(struct edge_session *s); /* the message is not stored */
+void edge_scan_end(struct edge_session *s); /* of the session */
+
+/* ---- edge_scan_look.c: adds signals. In a coroutine. ---- */
+void edge_scan_look_up(struct edge_session *s, struct edge_scan *x);
+
+/* ---- edge_scan_tell.c ---- */
+void edge_scan_fields(
+	const struct edge_session *s, const struct edge_scan *x, bool marked, struct buf *top);
+void edge_scan_tell(const struct edge_scan *x, struct buf *log);
+/* Names of X-Spam fields that are in the block, for h->left_out. */
+void edge_scan_strip(struct smtpd_header *h, struct arena *a);

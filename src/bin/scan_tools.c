@@ -1,0 +1,138 @@
+/* What judges in a scan process, and how it is exchanged (scan_tools.h). */
+#include "bin/scan_tools.h"
+
+#include "base/mem.h"
+#include "bin/filter_conf.h"
+#include "codec/address.h"
+#include "defence/source_conf.h"
+#include "run/log.h"
+#include "senderauth/psl.h"
+#include "store/directory.h"
+
+enum { DOMAINS_MAX = 200000, DOMAINS_TEXT_MAX = 32 << 20 };
+
+struct scan_tools {
+	struct arena mem; /* of what comes from the configuration */
+	struct arena domains_mem;
+	struct content_site site;
+	struct content_tools tools;
+};
+
+static const struct url_names names = {psl_is_known_suffix, psl_org_domain};
+
+const struct content_tools *scan_tools_get(const struct scan_tools *t)
+{
+	return &t->tools;
+}
+
+/* ---- the site ---- */
+
+static void take_partners(struct scan_tools *t, const struct filter_conf *f)
+{
+	struct content_site *s = &t->site;
+	s->partners = ARENA_ARRAY(&t->mem, slice, f->partners.n);
+	for (size_t i = 0; i < f->partners.n; i++)
+		if (domain_to_ascii(f->partners.v[i], &t->mem, &s->partners[s->npartners]))
+			s->npartners++;
+}
+
+static void take_people(struct scan_tools *t, const struct conf *conf)
+{
+	struct content_site *s = &t->site;
+	s->npeople = conf_count(conf, &person_section);
+	s->people = ARENA_ARRAY(&t->mem, struct content_person, s->npeople);
+	for (size_t i = 0; i < s->npeople; i++) {
+		slice name;
+		const struct person_conf *p = conf_nth(conf, &person_section, i, &name);
+		s->people[i].name = arena_dup(&t->mem, name);
+		s->people[i].naddresses = p->addresses.n;
+		s->people[i].addresses = ARENA_ARRAY(&t->mem, slice, p->addresses.n);
+		for (size_t k = 0; k < p->addresses.n; k++)
+			s->people[i].addresses[k] = arena_dup(&t->mem, p->addresses.v[k]);
+	}
+}
+
+/* One a line, A-labels, lower case. */
+static int take_domains(struct scan_tools *t, slice text, struct err *e)
+{
+	struct arena a = {0};
+	slice line, rest = text;
+	size_t n = 0, most = 1;
+	for (size_t i = 0; i < text.n; i++)
+		most += text.p[i] == '\n';
+	if (most > DOMAINS_MAX || text.n > DOMAINS_TEXT_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d domains", DOMAINS_MAX);
+	rest = arena_dup(&a, text);
+	slice *v = ARENA_ARRAY(&a, slice, most);
+	while (slice_cut(&rest, '\n', &line))
+		if (line.n)
+			v[n++] = line;
+	arena_done(&t->domains_mem);
+	t->domains_mem = a;
+	t->site.domains = v;
+	t->site.ndomains = n;
+	return 0;
+}
+
+static int read_domains(struct scan_tools *t, slice data, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf text = BUF(DOMAINS_TEXT_MAX);
+	struct sql *db;
+	struct domain *v;
+	size_t n;
+	if (sql_open_read(data, "directory", &db, e) < 0)
+		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	int r = directory_domains(db, &a, &v, &n, e);
+	sql_close(db);
+	if (r < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		buf_put(&text, v[i].name);
+		buf_byte(&text, '\n');
+	}
+	return take_domains(t, buf_slice(&text), e);
+}
+
+/* ---- opening ---- */
+
+static int open_all(struct scan_tools *t, const struct config *c, struct err *e)
+{
+	t->tools.names = &names;
+	t->tools.site = &t->site;
+	t->tools.scores = source_scores(c->conf, CHECKS_ALL, &t->mem);
+	take_partners(t, c->filter);
+	take_people(t, c->conf);
+	return read_domains(t, c->server->data, e);
+}
+
+int scan_tools_open(const struct config *c, struct scan_tools **ret, struct err *e)
+{
+	struct scan_tools *t = NEW(struct scan_tools);
+	psl_warm_up();
+	if (open_all(t, c, e) < 0) {
+		scan_tools_close(t);
+		return -1;
+	}
+	*ret = t;
+	return 0;
+}
+
+void scan_tools_close(struct scan_tools *t)
+{
+	if (!t)
+		return;
+	arena_done(&t->domains_mem);
+	arena_done(&t->mem);
+	free(t);
+}
+
+int scan_tools_use(struct scan_tools *t, enum scan_use what, slice bytes, struct err *e)
+{
+	switch (what) {
+	case SCAN_USE_DOMAINS:
+		return take_domains(t, bytes, e);
+	default:
+		return err_set(e, ERR_PROTO, "not known here");
+	}
+}

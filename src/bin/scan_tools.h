@@ -1,0 +1,19 @@
+/*
+ * scan_tools: what judges the content of mail here: the models, the rules, what the site has set up
+ * (content/content.h). Opened from files before the sandbox is entered; later parts are exchanged
+ * for what other processes send (SCAN_USE). Used by the scan role and by `posthouse explain`.
+ */
+#pragma once
+#include "bin/config.h"
+#include "content/content.h"
+
+struct scan_tools;
+/* Reads what is configured and what was learned. Rules that are wrong are an error (ERR_PROTO, with
+ * file and line); a learned model that is damaged is logged and not used. */
+int scan_tools_open(const struct config *c, struct scan_tools **ret, struct err *e);
+void scan_tools_close(struct scan_tools *t); /* NULL is fine */
+
+/* While nothing is examined. On failure everything stays as it was: ERR_PROTO and a sentence. */
+int scan_tools_use(struct scan_tools *t, enum scan_use what, slice bytes, struct err *e);
+/* Valid until the next of the above. */
+const struct content_tools *scan_tools_get(const struct scan_tools *t);

@@ -1,0 +1,245 @@
+/*
+ * Having mail examined (scans.h). Called by edge_scan.c. Each process has at most PIPELINE messages
+ * of ours at a time, so that it never waits for us and little waits in vain when it dies; the
+ * others wait here, at most waiting_max of them.
+ */
+#include "bin/scans.h"
+
+#include "base/mem.h"
+#include "run/co.h"
+#include "run/link.h"
+#include "run/log.h"
+#include "run/metrics.h"
+#include "run/pool.h"
+#include <inttypes.h>
+#include <jansson.h>
+#include <unistd.h>
+
+METRIC_COUNTER(again, "posthouse_edge_scans_repeated_total", "",
+	"Messages given to another scan process because one had died.");
+METRIC_GAUGE(waiting, "posthouse_edge_scans_waiting", "", "Messages that wait for a scan process.");
+METRIC_DURATION(waited, "posthouse_edge_scan_wait_seconds", "",
+	"Time that messages waited for a scan process.");
+
+enum {
+	PIPELINE = 2,
+	STRIKES = 2,
+	TRIES = 6, /* with those that were no strike */
+	IN_POOL = 32 * 1024, /* answers larger than this are parsed off the loop */
+};
+#define GIVE_UP (5 * SECOND) /* beyond the time in which a process ends by itself */
+#define SICK (MINUTE)
+
+struct place {
+	struct link *link; /* NULL: no such process */
+	unsigned under_way;
+	instant sick_until; /* it did not answer in time: others first */
+};
+
+struct scans {
+	const struct scan_conf *conf;
+	unsigned waiting, waiting_max;
+	struct cond changed; /* a place became free, a process came */
+	struct place places[SCAN_INSTANCES_MAX];
+	unsigned next; /* whose turn it is among equals */
+};
+
+struct scans *scans_new(const struct scan_conf *c, int64_t waiting_max)
+{
+	struct scans *s = NEW(struct scans);
+	s->conf = c;
+	s->waiting_max = (unsigned)waiting_max;
+	cond_init(&s->changed);
+	return s;
+}
+
+void scans_free(struct scans *s)
+{
+	if (!s)
+		return;
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
+		link_free(s->places[i].link);
+	free(s);
+}
+
+void scans_link(struct scans *s, unsigned instance, int fd)
+{
+	if (instance >= SCAN_INSTANCES_MAX) {
+		close(fd);
+		return;
+	}
+	struct place *p = &s->places[instance];
+	if (!p->link)
+		p->link = link_new("scan");
+	p->sick_until = 0;
+	link_attach(p->link, fd);
+	cond_wake_all(&s->changed);
+}
+
+/* ---- which one ---- */
+
+static struct place *find_place(struct scans *s, instant now)
+{
+	struct place *best = NULL;
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++) {
+		struct place *p = &s->places[(s->next + i) % SCAN_INSTANCES_MAX];
+		if (p->link && link_up(p->link) && p->sick_until <= now &&
+			p->under_way < PIPELINE && (!best || p->under_way < best->under_way))
+			best = p;
+	}
+	if (best)
+		s->next = (unsigned)(best - s->places) + 1;
+	return best;
+}
+
+/* Waits for one that can take a message. NULL: *e. */
+static struct place *take_place(struct scans *s, instant deadline, struct err *e)
+{
+	struct place *p = s->waiting ? NULL : find_place(s, instant_now());
+	if (p) {
+		p->under_way++;
+		return p;
+	}
+	if (s->waiting >= s->waiting_max) {
+		err_set(e, ERR_TEMP, "%u messages wait for a scan process", s->waiting);
+		return NULL;
+	}
+	s->waiting++;
+	metric_add(&waiting, 1);
+	instant began = instant_now();
+	while (!(p = find_place(s, instant_now())))
+		if (cond_wait(&s->changed, deadline, e) < 0) {
+			err_wrap(e, "no scan process is free");
+			break;
+		}
+	metric_observe(&waited, (uint64_t)(instant_now() - began));
+	metric_add(&waiting, -1);
+	s->waiting--;
+	if (p)
+		p->under_way++;
+	return p;
+}
+
+static void leave_place(struct scans *s, struct place *p)
+{
+	p->under_way--;
+	cond_wake_one(&s->changed);
+}
+
+/* ---- the answer ---- */
+
+struct parsing {
+	int fd;
+	struct scan_answer where;
+	json_t *json;
+	struct err *e;
+};
+
+static void parse(void *arg)
+{
+	struct parsing *p = arg;
+	json_error_t bad;
+	slice text = p->where.text;
+	AUTO(free) char *bytes = NULL;
+	if (p->where.n) {
+		bytes = mem_alloc((size_t)p->where.n);
+		ssize_t n = p->fd >= 0
+				    ? pread(p->fd, bytes, (size_t)p->where.n, (off_t)p->where.from)
+				    : -1;
+		text = slice_of(bytes, n > 0 ? (size_t)n : 0);
+	}
+	p->json = text.n ? json_loadb(text.p, text.n, 0, &bad) : NULL;
+	if (!p->json)
+		err_set(p->e, ERR_PROTO, "scan: a damaged answer");
+}
+
+static int read_answer(slice reply, int fd, struct arena *a, struct content_report *ret,
+	json_t **ret_json, struct err *e)
+{
+	struct parsing p = {.fd = fd, .e = e};
+	if (!scan_answer_decode(reply, &p.where))
+		return err_set(e, ERR_PROTO, "scan: a damaged answer");
+	if (p.where.n + p.where.text.n > IN_POOL)
+		pool_call(parse, &p);
+	else
+		parse(&p);
+	if (!p.json)
+		return -1;
+	if (!content_report_read(p.json, a, ret)) {
+		json_decref(p.json);
+		return err_set(e, ERR_PROTO, "scan: a damaged answer");
+	}
+	*ret_json = p.json;
+	return 0;
+}
+
+/* ---- one try ---- */
+
+static int send_to(struct scans *s, struct place *p, const struct scans_asked *q, bool in_file,
+	struct arena *a, slice *ret_reply, struct err *e)
+{
+	AUTO(buf) struct buf request = BUF(SCAN_WIRE_MAX);
+	struct scan_request r = {.job = SCAN_MESSAGE,
+		.wishes = q->wishes,
+		.context = *q->context,
+		.in_file = in_file};
+	if (in_file && scan_letter_file(q->letter, q->lead, &r.from, e) < 0)
+		return -1;
+	r.lead = q->lead;
+	r.message = buf_slice(&q->letter->bytes);
+	scan_request_encode(&request, &r);
+	if (!buf_ok(&request))
+		return err_set(e, ERR_LIMIT, "the request is too large");
+	instant deadline = instant_in(2 * s->conf->time + GIVE_UP);
+	if (deadline > q->deadline)
+		deadline = q->deadline;
+	return link_call_file(p->link, buf_slice(&request), in_file ? q->letter->fd : -1, deadline,
+		a, ret_reply, e);
+}
+
+/* What the way to a process or back did, not the message. */
+static bool is_passing(const struct err *e)
+{
+	return e->kind == ERR_TEMP || e->kind == ERR_TIMEOUT;
+}
+
+static enum scans_fate give_up(unsigned strikes, struct err *e)
+{
+	if (strikes >= STRIKES)
+		return SCANS_CANNOT;
+	if (e->kind == ERR_NONE)
+		err_set(e, ERR_TEMP, "scan processes died again and again");
+	return SCANS_UNAVAILABLE;
+}
+
+enum scans_fate scans_examine(struct scans *s, const struct scans_asked *q, struct arena *a,
+	struct content_report *ret, json_t **ret_json, struct err *e)
+{
+	unsigned strikes = 0;
+	bool in_file = q->wishes & (CONTENT_EXPLAIN | CONTENT_FEATURES) ||
+		       !scan_letter_is_small(q->letter, q->lead);
+	*e = (struct err){0};
+	for (unsigned i = 0; i < TRIES && strikes < STRIKES; i++) {
+		slice reply;
+		struct place *p = take_place(s, q->deadline, e);
+		if (!p)
+			return SCANS_UNAVAILABLE;
+		instant began = instant_now();
+		int r = send_to(s, p, q, in_file, a, &reply, e);
+		if (r < 0 && e->kind == ERR_TIMEOUT && instant_now() - began > s->conf->time)
+			p->sick_until = instant_in(SICK);
+		leave_place(s, p);
+		if (r == 0)
+			r = read_answer(reply, in_file ? q->letter->fd : -1, a, ret, ret_json, e);
+		if (r == 0)
+			return SCANS_EXAMINED;
+		log_warn(NULL, "scan.failed", F("try", i + 1), F("error", e));
+		if (e->kind == ERR_CLOSED)
+			break;
+		/* What came back, but is none: it would be none again. */
+		strikes += is_passing(e) ? in_file && scan_letter_begun(q->letter) : in_file;
+		in_file = true;
+		metric_add(&again, 1);
+	}
+	return give_up(strikes, e);
+}
