@@ -28,9 +28,12 @@ struct reader {
 static void more(png_structp png, png_bytep to, size_t n)
 {
 	struct reader *r = png_get_io_ptr(png);
-	if (n > r->in.n)
+	slice have = slice_first(r->in, n);
+	if (have.n == 0)
 		png_error(png, "end of data");
-	memcpy(to, r->in.p, n);
+	/* libpng asks for whole buffers: of the last one what there is. */
+	memcpy(to, have.p, have.n);
+	memset(to + have.n, 0, n - have.n);
 	r->in = slice_skip(r->in, n);
 }
 
