@@ -8,7 +8,7 @@
 #include "bin/edge_door.h"
 #include "store/trace.h"
 
-enum { FIELD_SIGNALS = 40 };
+enum { FIELD_SIGNALS = 40, NEVER = 1000 }; /* NEVER: no sum of scores is that high */
 
 /* ---- fields ---- */
 
@@ -34,9 +34,9 @@ void edge_scan_fields(
 	if (!shown || !all || (!marked && !(x && x->report)))
 		return;
 	buf_printf(top, "X-Spam-Status: %s, score=%.1f", marked ? "Yes" : "No", signals_score(all));
-	if (s->visit)
-		buf_printf(top, " required=%.1f",
-			(double)door_source(s->visit)->thresholds[DOOR_MARK]);
+	double required = s->visit ? (double)door_source(s->visit)->thresholds[DOOR_MARK] : NEVER;
+	if (required < NEVER)
+		buf_printf(top, " required=%.1f", required);
 	if (x && x->report)
 		buf_printf(top, " probability=%.3f class=%s", x->probability,
 			x->report->class == CONTENT_BULK ? "bulk" : "ordinary");

@@ -84,6 +84,7 @@ static int queue_prepare(struct role_env *env, struct err *e)
 	q->env = env;
 	q->keys_link = link_new("keys");
 	q->report_in = queue_report_in_new();
+	q->scan = queue_scan_new();
 	list_init(&q->links);
 	list_init(&q->loads);
 	cond_init(&q->sweep_wake);
@@ -222,7 +223,8 @@ static int queue_open(struct role_env *env, struct err *e)
 	struct queue *q = env->self;
 	if (open_store(q, e) < 0 || dns_open(q->settings->config.dns, &q->dns, e) < 0 ||
 		queue_reports_open(q, &q->reporter, e) < 0 ||
-		queue_report_in_open(q->report_in, q->settings->config.server->data, e) < 0)
+		queue_report_in_open(q->report_in, q->settings->config.server->data, e) < 0 ||
+		queue_scan_open(q->scan, q->settings->config.server->data, e) < 0)
 		return -1;
 	open_policies(q);
 	directory_set_postmaster(q->directory, q->settings->config.postmaster);
@@ -235,6 +237,7 @@ static int queue_open(struct role_env *env, struct err *e)
 	group_go(&q->workers, "queue.mirrors", queue_mirror_run, q);
 	group_go(&q->workers, "queue.mta-sts", sts_refresher, q->sts);
 	group_go(&q->workers, "queue.reports", queue_reports_run, q->reporter);
+	group_go(&q->workers, "queue.scan", queue_scan_run, q->scan);
 	return 0;
 }
 
@@ -248,7 +251,7 @@ static void queue_link(void *arg, const char *role, unsigned instance, int fd)
 	else if (strcmp(role, "keys") == 0)
 		link_attach(q->keys_link, fd);
 	else if (strcmp(role, "scan") == 0)
-		queue_report_in_link(q->report_in, instance, fd);
+		queue_scan_link(q->scan, instance, fd);
 	else
 		close(fd);
 }
@@ -368,6 +371,7 @@ static void queue_close(struct role_env *env)
 	keys_client_free(q->keys);
 	link_free(q->keys_link);
 	queue_report_in_free(q->report_in);
+	queue_scan_free(q->scan);
 	queue_settings_unref(q->settings);
 	arena_done(&q->mem);
 	free(q);

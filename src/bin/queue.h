@@ -11,6 +11,7 @@
  *	queue_smtp.c	sending
  *	queue_tls.c	how safe connections must be, and what is counted of it
  *	queue_report_in.c reports of others about our mail
+ *	queue_scan.c      the scan processes; which domains are ours
  *	queue_settings.c what comes from the configuration
  */
 #pragma once
@@ -72,6 +73,7 @@ struct queue_reports;
 struct report_counter;
 struct sts;
 struct queue_report_in;
+struct queue_scan;
 struct queue {
 	struct role_env *env;
 	struct arena mem;
@@ -86,6 +88,7 @@ struct queue {
 	struct directory *directory;
 	struct route_lookup routes;
 	struct queue_report_in *report_in;
+	struct queue_scan *scan;
 	struct link *keys_link;
 	struct keys_client *keys;
 	struct srs srs;
@@ -192,11 +195,17 @@ struct queue_smtp_outcome {
 struct queue_smtp_outcome queue_smtp_deliver(struct queue_session *s);
 void queue_smtp_close(struct queue_session *s); /* QUIT */
 
+/* ---- queue_scan.c ---- */
+struct queue_scan *queue_scan_new(void);
+int queue_scan_open(struct queue_scan *s, slice data, struct err *e);
+void queue_scan_free(struct queue_scan *s);
+void queue_scan_link(struct queue_scan *s, unsigned instance, int fd);
+struct link *queue_scan_pick(struct queue_scan *s); /* never NULL */
+void queue_scan_run(void *queue_scan); /* a coroutine */
+
 /* ---- queue_report_in.c ---- */
 struct queue_report_in *queue_report_in_new(void);
 int queue_report_in_open(struct queue_report_in *r, slice data, struct err *e);
-void queue_report_in_link(
-	struct queue_report_in *r, unsigned instance, int fd); /* to a scan process */
 void queue_report_in_free(struct queue_report_in *r);
 /* Reads the message of the present group and fills in the results. */
 void queue_report_in_deliver(struct queue_session *s);

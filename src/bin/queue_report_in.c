@@ -14,14 +14,12 @@
 #include "codec/header.h"
 #include "codec/json_read.h"
 #include "codec/report_in.h"
-#include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
 #include "run/pool.h"
 #include "store/report.h"
 #include "store/report_received.h"
 #include <inttypes.h>
-#include <unistd.h>
 
 METRIC_COUNTER(reports_dmarc, "posthouse_reports_received_total", "kind=\"dmarc\"",
 	"Reports of others about our mail.");
@@ -33,17 +31,13 @@ METRIC_COUNTER(reports_unread, "posthouse_reports_received_total", "kind=\"unrea
 	"Reports of others about our mail.");
 
 struct queue_report_in {
-	struct link *scans[SCAN_INSTANCES_MAX]; /* by instance; NULL: no such process */
-	unsigned next; /* whose turn it is */
 	struct sql *db;
 	struct commit *commit;
 };
 
 struct queue_report_in *queue_report_in_new(void)
 {
-	struct queue_report_in *r = NEW(struct queue_report_in);
-	r->scans[0] = link_new("scan");
-	return r;
+	return NEW(struct queue_report_in);
 }
 
 int queue_report_in_open(struct queue_report_in *r, slice data, struct err *e)
@@ -54,36 +48,12 @@ int queue_report_in_open(struct queue_report_in *r, slice data, struct err *e)
 	return 0;
 }
 
-void queue_report_in_link(struct queue_report_in *r, unsigned instance, int fd)
-{
-	if (instance >= SCAN_INSTANCES_MAX) {
-		close(fd);
-		return;
-	}
-	if (!r->scans[instance])
-		r->scans[instance] = link_new("scan");
-	link_attach(r->scans[instance], fd);
-}
-
-/* The processes in turn; one that is being replaced only when no other is there. */
-static struct link *pick_scan(struct queue_report_in *r)
-{
-	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++) {
-		struct link *l = r->scans[r->next++ % SCAN_INSTANCES_MAX];
-		if (l && link_up(l))
-			return l;
-	}
-	return r->scans[0];
-}
-
 void queue_report_in_free(struct queue_report_in *r)
 {
 	if (r->commit)
 		commit_drain(r->commit);
 	commit_free(r->commit);
 	sql_close(r->db);
-	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
-		link_free(r->scans[i]);
 	free(r);
 }
 
@@ -207,8 +177,8 @@ static struct result read_report(struct queue_session *s)
 	struct result r;
 	json_t *report;
 	struct err e;
-	if (scan_ask(pick_scan(in), SCAN_REPORT, s->settings->config.scan, s->q->blobs,
-		    &s->letter->m, &report, &e) < 0)
+	if (scan_ask(queue_scan_pick(s->q->scan), SCAN_REPORT, s->settings->config.scan,
+		    s->q->blobs, &s->letter->m, &report, &e) < 0)
 		return unread(&e, &s->mem);
 	slice kind = json_read_text(report, "kind");
 	if (slice_eq(kind, S("none"))) {

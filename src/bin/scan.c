@@ -35,13 +35,17 @@ enum {
 	MEMORY_KEPT = 4 << 20, /* by one message for the next */
 };
 
+#define PATIENCE (3 * SECOND)
+
 struct scan {
 	struct role_env *env;
 	struct scan_tools *tools;
 	struct content_examiner *examiner;
 	struct arena mem; /* of the message at hand */
+	bool has_domains;
+	instant patience; /* mail waits so long for the site's domains */
 	bool busy;
-	struct cond idle;
+	struct cond idle, told;
 	struct list peers;
 	unsigned asked; /* requests that were not answered yet */
 	struct cond answered;
@@ -234,15 +238,30 @@ static bool decode(slice request, struct arena *a, struct job *j)
 	return inside == (j->fd < 0);
 }
 
+/* A process that has just started first hears which domains are the site's own. */
+static void wait_for_domains(struct scan *s)
+{
+	struct err e;
+	while (!s->has_domains && cond_wait(&s->told, s->patience, &e) == 0)
+		;
+	s->has_domains = true;
+}
+
 /* One at a time, in the order in which they came. */
 static void wait_and_run(struct scan *s, struct job *j)
 {
+	if (j->request.job == SCAN_MESSAGE && !s->has_domains)
+		wait_for_domains(s);
 	while (s->busy)
 		cond_wait_firm(&s->idle);
 	s->busy = true;
 	run_job(s, j);
 	s->busy = false;
 	cond_wake_one(&s->idle);
+	if (j->request.job == SCAN_USE && j->request.use == SCAN_USE_DOMAINS)
+		s->has_domains = true;
+	if (s->has_domains)
+		cond_wake_all(&s->told);
 }
 
 static void on_request(void *arg, struct link_request *r, slice request)
@@ -274,6 +293,7 @@ static int scan_prepare(struct role_env *env, struct err *e)
 	env->self = s;
 	s->env = env;
 	cond_init(&s->idle);
+	cond_init(&s->told);
 	cond_init(&s->answered);
 	list_init(&s->peers);
 	charset_warm_up();
@@ -285,7 +305,9 @@ static int scan_prepare(struct role_env *env, struct err *e)
 
 static int scan_open(struct role_env *env, struct err *e)
 {
-	(void)env, (void)e;
+	struct scan *s = env->self;
+	(void)e;
+	s->patience = instant_in(PATIENCE);
 	return 0;
 }
 

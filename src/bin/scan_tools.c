@@ -7,7 +7,6 @@
 #include "defence/source_conf.h"
 #include "run/log.h"
 #include "senderauth/psl.h"
-#include "store/directory.h"
 
 enum { DOMAINS_MAX = 200000, DOMAINS_TEXT_MAX = 32 << 20 };
 
@@ -74,26 +73,6 @@ static int take_domains(struct scan_tools *t, slice text, struct err *e)
 	return 0;
 }
 
-static int read_domains(struct scan_tools *t, slice data, struct err *e)
-{
-	AUTO(arena) struct arena a = {0};
-	AUTO(buf) struct buf text = BUF(DOMAINS_TEXT_MAX);
-	struct sql *db;
-	struct domain *v;
-	size_t n;
-	if (sql_open_read(data, "directory", &db, e) < 0)
-		return e->kind == ERR_NOTFOUND ? 0 : -1;
-	int r = directory_domains(db, &a, &v, &n, e);
-	sql_close(db);
-	if (r < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		buf_put(&text, v[i].name);
-		buf_byte(&text, '\n');
-	}
-	return take_domains(t, buf_slice(&text), e);
-}
-
 /* ---- opening ---- */
 
 static int open_all(struct scan_tools *t, const struct config *c, struct err *e)
@@ -103,7 +82,8 @@ static int open_all(struct scan_tools *t, const struct config *c, struct err *e)
 	t->tools.scores = source_scores(c->conf, CHECKS_ALL, &t->mem);
 	take_partners(t, c->filter);
 	take_people(t, c->conf);
-	return read_domains(t, c->server->data, e);
+	(void)e;
+	return 0;
 }
 
 int scan_tools_open(const struct config *c, struct scan_tools **ret, struct err *e)

@@ -8,8 +8,9 @@
 #include "content/content.h"
 
 struct scan_tools;
-/* Reads what is configured and what was learned. Rules that are wrong are an error (ERR_PROTO, with
- * file and line); a learned model that is damaged is logged and not used. */
+/* Reads what is configured and what was learned; the site's domains come by SCAN_USE. Rules that
+ * are wrong are an error (ERR_PROTO, with file and line); a learned model that is damaged is logged
+ * and not used. */
 int scan_tools_open(const struct config *c, struct scan_tools **ret, struct err *e);
 void scan_tools_close(struct scan_tools *t); /* NULL is fine */
 
