@@ -55,6 +55,16 @@ $(B)/%.c.o: src/%.c Makefile
 $(B)/%.S.o: src/%.S Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_all) -MMD -MP -c -o $@ $<
+# Data that is embedded (src/bin/shipped.c): a changed, new or removed file makes it anew.
+RULE_FILES := $(sort $(wildcard data/rules/*.rules))
+$(B)/shipped_rules.inc: FORCE
+	@mkdir -p $(@D)
+	@i=0; for f in $(RULE_FILES); do echo "RULES($$i, \"$${f##*/}\", \"$$f\")"; i=$$((i + 1)); done >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
+$(B)/bin/shipped.c.o: CFLAGS_all += -I$(B)
+$(B)/bin/shipped.c.o: $(B)/shipped_rules.inc $(RULE_FILES) data/learn/base.model
+
 -include $(shell [ -d $(B) ] && find $(B) -name '*.d')
 
 # Load generators of bench/ and of the crash tests: bench/NAME.c on the ground floor alone.
@@ -93,6 +103,6 @@ check:
 clean:
 	rm -rf build
 
-.PHONY: all bench-tools unit unit-run fuzz-corpora fuzz-run fuzzer judges judges-made check clean
+.PHONY: FORCE all bench-tools unit unit-run fuzz-corpora fuzz-run fuzzer judges judges-made check clean
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -204,11 +204,12 @@ slice rules_field_normal(struct rule_fields *f, unsigned field)
 
 /* ---- numbers, facts ---- */
 
+/* White space does not count. */
 static double characters(slice s)
 {
 	double n = 0;
 	for (size_t i = 0; i < s.n; i++)
-		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+		n += ((unsigned char)s.p[i] & 0xc0) != 0x80 && (unsigned char)s.p[i] > ' ';
 	return n;
 }
 
