@@ -188,7 +188,7 @@ static void examine(void *arg)
 		examine_message(j);
 		break;
 	case SCAN_USE:
-		scan_tools_use(j->scan->tools, j->request.use, j->map, &j->e);
+		scan_tools_use(j->scan->tools, j->request.use, j->fd, j->map, &j->e);
 	}
 	unmap(j);
 }

@@ -3,10 +3,15 @@
 
 #include "base/mem.h"
 #include "bin/filter_conf.h"
+#include "bin/rule_files.h"
+#include "bin/shipped.h"
 #include "codec/address.h"
 #include "defence/source_conf.h"
 #include "run/log.h"
 #include "senderauth/psl.h"
+#include "training/published.h"
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { DOMAINS_MAX = 200000, DOMAINS_TEXT_MAX = 32 << 20 };
 
@@ -14,6 +19,9 @@ struct scan_tools {
 	struct arena mem; /* of what comes from the configuration */
 	struct arena domains_mem;
 	struct content_site site;
+	struct rules *rules;
+	struct learn_model base;
+	struct training_published *learned; /* NULL: nothing */
 	struct content_tools tools;
 };
 
@@ -73,6 +81,61 @@ static int take_domains(struct scan_tools *t, slice text, struct err *e)
 	return 0;
 }
 
+/* ---- what was learned ---- */
+
+static void forget_learned(struct scan_tools *t)
+{
+	t->tools.local = NULL;
+	t->tools.counts = NULL;
+	t->tools.fuse = NULL;
+	if (t->learned)
+		training_published_done(t->learned);
+	free(take(&t->learned));
+}
+
+/* It stays mapped, shared with the other processes. */
+static int take_learned(struct scan_tools *t, int fd, struct err *e)
+{
+	struct stat st;
+	if (fstat(fd, &st) == 0 && st.st_size == 0) {
+		forget_learned(t);
+		return 0;
+	}
+	AUTO(free) struct training_published *fresh = NEW(struct training_published);
+	if (training_published_map(fd, fresh, e) < 0)
+		return -1;
+	forget_learned(t);
+	t->learned = take(&fresh);
+	t->tools.local = &t->learned->model.weights;
+	t->tools.counts = t->learned->has_counts ? &t->learned->counts : NULL;
+	t->tools.fuse = t->learned->flags & TRAINING_CALIBRATED ? &t->learned->model.fuse : NULL;
+	return 0;
+}
+
+/* Without it mail is still judged by everything else. */
+static void read_learned(struct scan_tools *t, slice data)
+{
+	struct err e;
+	AUTO(fd) int fd = -1;
+	if (training_current_open(data, &fd, &e) == 0 && take_learned(t, fd, &e) == 0)
+		return;
+	if (e.kind != ERR_NOTFOUND)
+		log_error(NULL, "scan.learned", F("error", &e));
+}
+
+/* ---- rules ---- */
+
+static int open_rules(struct scan_tools *t, const struct filter_conf *f, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	const struct rules_source *v;
+	size_t n;
+	if (rule_files_read(f->rules, &a, &v, &n, e) < 0 || rules_compile(v, n, &t->rules, e) < 0)
+		return -1;
+	t->tools.rules = t->rules;
+	return 0;
+}
+
 /* ---- opening ---- */
 
 static int open_all(struct scan_tools *t, const struct config *c, struct err *e)
@@ -82,7 +145,12 @@ static int open_all(struct scan_tools *t, const struct config *c, struct err *e)
 	t->tools.scores = source_scores(c->conf, CHECKS_ALL, &t->mem);
 	take_partners(t, c->filter);
 	take_people(t, c->conf);
-	(void)e;
+	if (learn_model_read(shipped_base_model(), &t->base, e) < 0)
+		return err_wrap(e, "the shipped model");
+	t->tools.base = &t->base;
+	if (open_rules(t, c->filter, e) < 0)
+		return -1;
+	read_learned(t, c->server->data);
 	return 0;
 }
 
@@ -102,16 +170,21 @@ void scan_tools_close(struct scan_tools *t)
 {
 	if (!t)
 		return;
+	forget_learned(t);
+	rules_free(t->rules);
+	learn_model_done(&t->base);
 	arena_done(&t->domains_mem);
 	arena_done(&t->mem);
 	free(t);
 }
 
-int scan_tools_use(struct scan_tools *t, enum scan_use what, slice bytes, struct err *e)
+int scan_tools_use(struct scan_tools *t, enum scan_use what, int fd, slice bytes, struct err *e)
 {
 	switch (what) {
 	case SCAN_USE_DOMAINS:
 		return take_domains(t, bytes, e);
+	case SCAN_USE_LEARNED:
+		return take_learned(t, fd, e);
 	default:
 		return err_set(e, ERR_PROTO, "not known here");
 	}

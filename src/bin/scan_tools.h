@@ -14,7 +14,9 @@ struct scan_tools;
 int scan_tools_open(const struct config *c, struct scan_tools **ret, struct err *e);
 void scan_tools_close(struct scan_tools *t); /* NULL is fine */
 
-/* While nothing is examined. On failure everything stays as it was: ERR_PROTO and a sentence. */
-int scan_tools_use(struct scan_tools *t, enum scan_use what, slice bytes, struct err *e);
+/* While nothing is examined. fd is borrowed and may be closed afterwards; bytes: what is in it, for
+ * now. What was learned stays mapped, shared with the other processes; an empty file: nothing was
+ * learned. On failure everything stays as it was: ERR_PROTO and a sentence. */
+int scan_tools_use(struct scan_tools *t, enum scan_use what, int fd, slice bytes, struct err *e);
 /* Valid until the next of the above. */
 const struct content_tools *scan_tools_get(const struct scan_tools *t);

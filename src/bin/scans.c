@@ -76,6 +76,11 @@ void scans_link(struct scans *s, unsigned instance, int fd)
 	cond_wake_all(&s->changed);
 }
 
+struct link *scans_link_of(const struct scans *s, unsigned instance)
+{
+	return instance < SCAN_INSTANCES_MAX ? s->places[instance].link : NULL;
+}
+
 /* ---- which one ---- */
 
 static struct place *find_place(struct scans *s, instant now)
@@ -148,7 +153,7 @@ static void parse(void *arg)
 				    : -1;
 		text = slice_of(bytes, n > 0 ? (size_t)n : 0);
 	}
-	p->json = text.n ? json_loadb(text.p, text.n, 0, &bad) : NULL;
+	p->json = text.n ? json_loadb(text.p, text.n, JSON_ALLOW_NUL, &bad) : NULL;
 	if (!p->json)
 		err_set(p->e, ERR_PROTO, "scan: a damaged answer");
 }
