@@ -17,6 +17,8 @@ struct scans *scans_new(const struct scan_conf *c, int64_t waiting_max);
 void scans_free(struct scans *s); /* nobody may wait */
 /* A (new) process; takes fd over. */
 void scans_link(struct scans *s, unsigned instance, int fd);
+/* For telling each something (scan_use); NULL: no such process. */
+struct link *scans_link_of(const struct scans *s, unsigned instance);
 
 enum scans_fate {
 	SCANS_EXAMINED,
