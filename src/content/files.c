@@ -13,7 +13,10 @@
 #include "base/utf8.h"
 #include "codec/charset.h"
 #include "codec/invite.h"
+#include "codec/office.h"
+#include "codec/ole.h"
 #include "codec/onenote.h"
+#include "codec/rtf.h"
 #include "codec/shortcut.h"
 #include "codec/signed.h"
 #include "codec/tnef.h"
@@ -114,6 +117,28 @@ static const struct {
 	enum content_where where;
 	void (*read)(slice in, struct extract_limits *l, const struct extract *x);
 } readers[] = {
+	{FILETYPE_RTF, CONTENT_IN_OFFICE, rtf_read},
+	{FILETYPE_OLE, CONTENT_IN_OFFICE, ole_read},
+	{FILETYPE_DOC, CONTENT_IN_OFFICE, ole_read},
+	{FILETYPE_XLS, CONTENT_IN_OFFICE, ole_read},
+	{FILETYPE_PPT, CONTENT_IN_OFFICE, ole_read},
+	{FILETYPE_SEALED, CONTENT_IN_OFFICE, ole_read},
+	{FILETYPE_MSG, CONTENT_IN_FILE, ole_read},
+	{FILETYPE_DOCX, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_XLSX, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_XLSB, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_PPTX, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_OOXML, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_DOCM, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_XLSM, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_PPTM, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_ODT, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_ODS, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_ODP, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_ODF, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_OFD, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_XPS, CONTENT_IN_OFFICE, office_read},
+	{FILETYPE_EPUB, CONTENT_IN_OFFICE, office_read},
 	{FILETYPE_ONENOTE, CONTENT_IN_OFFICE, onenote_read},
 	{FILETYPE_TNEF, CONTENT_IN_FILE, tnef_read},
 	{FILETYPE_ICS, CONTENT_IN_CALENDAR, invite_read},
