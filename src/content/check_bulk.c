@@ -15,6 +15,8 @@ enum {
 	PICTURES = 3,
 	HOST_LINKS = 8, /* links to one host */
 	NEWSLETTER_FROM = 50, /* the class begins here */
+	HEAD = 2000, /* bytes of the text: there such mail says what it is, */
+	FOOT = 5000, /* and here */
 };
 
 struct traits {
@@ -114,13 +116,23 @@ static unsigned layout_points(struct content_exam *x)
 	       (h->trackers ? 5U : 0U) + (most >= HOST_LINKS ? 5U : 0U);
 }
 
+static void look_at_piece(slice text, struct traits *t)
+{
+	t->words |=
+		any(text, unsubscribe_words, sizeof unsubscribe_words / sizeof *unsubscribe_words);
+	t->page |= any(text, page_words, sizeof page_words / sizeof *page_words);
+	t->automatic |= any(text, notice_words, sizeof notice_words / sizeof *notice_words);
+}
+
 static void look_at_text(struct content_exam *x, struct traits *t)
 {
 	slice text = x->c->mail.normal;
-	t->words =
-		any(text, unsubscribe_words, sizeof unsubscribe_words / sizeof *unsubscribe_words);
-	t->page = any(text, page_words, sizeof page_words / sizeof *page_words);
-	t->automatic |= any(text, notice_words, sizeof notice_words / sizeof *notice_words);
+	if (text.n <= HEAD + FOOT) {
+		look_at_piece(text, t);
+		return;
+	}
+	look_at_piece(slice_first(text, HEAD), t);
+	look_at_piece(slice_skip(text, text.n - FOOT), t);
 }
 
 /* ---- the sum ---- */

@@ -9,5 +9,11 @@ const struct content_check content_checks[] = {
 	{"header", CONTENT_CHEAP, content_check_header},
 	{"subject", CONTENT_CHEAP, content_check_subject},
 	{"mailer", CONTENT_CHEAP, content_check_mailer},
+	{"link", CONTENT_MEDIUM, content_check_link},
+	{"link_where", CONTENT_MEDIUM, content_check_link_where},
+	{"html", CONTENT_CHEAP, content_check_html},
+	{"text", CONTENT_MEDIUM, content_check_text},
+	{"structure", CONTENT_MEDIUM, content_check_structure},
+	{"pictures", CONTENT_MEDIUM, content_check_pictures},
 	{NULL, CONTENT_CHEAP, NULL},
 };

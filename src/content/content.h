@@ -79,7 +79,7 @@ struct content_limits {
 	size_t text; /* bytes of the text of attachments, all together */
 	unsigned links; /* of attachments */
 	unsigned pictures; /* that are decoded */
-	uint64_t pixels; /* of one picture */
+	uint64_t pixels; /* that are decoded, of all pictures together */
 };
 extern const struct content_limits content_limits_default;
 
@@ -117,13 +117,17 @@ struct content_file {
 };
 
 struct content_picture {
-	int file;
+	int file; /* it is, or it is in; -1: in the text of the letter itself */
 	unsigned width, height;
 	uint64_t hash; /* perceptual: near pictures differ in few bits */
 	float text; /* 0..1: how likely it is a picture of text */
 	float photo; /* 0..1 */
+	float background, edges, saturation, contrast; /* 0..1: codec/picture.h */
 	unsigned colours; /* distinct ones, roughly */
-	bool qr; /* a QR code was read; its links are in `links` */
+	bool flat; /* hardly anything in it: the hash says nothing */
+	unsigned qr; /* QR codes that were read; their links are in `links` */
+	bool drawn; /* no picture, but a code made of letters or cells of a table */
+	slice said; /* what the first of them says */
 	bool animated, decoded;
 	float spam; /* by the classifier: margin; 0 when it says nothing */
 };

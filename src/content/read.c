@@ -230,6 +230,7 @@ void content_read(slice message, const struct content_tools *t, const struct con
 	read_parts(&r, &text, ret->mime, 0, -1);
 	learn_reading_end(&text);
 	read_parts(&r, NULL, ret->mime, 0, -1);
+	content_read_drawn(&r);
 	join_links(&r);
 	ret->attached = arena_dup(a, buf_slice(&r.attached));
 	ret->attached_normal = one_spelling(ret->attached, a);

@@ -177,6 +177,7 @@ void learn_reading_begin(struct learn_reading *r, const struct mime *mime,
 void learn_reading_end(struct learn_reading *r)
 {
 	r->m->text = joined(r);
+	r->m->html_text = r->rich.n;
 	r->m->hidden = arena_dup(r->a, buf_slice(&r->hidden));
 	buf_done(&r->plain);
 	buf_done(&r->rich);

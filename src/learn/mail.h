@@ -34,6 +34,7 @@ struct learn_mail {
 	slice subject; /* decoded, as written */
 	slice text; /* visible text of all HTML and plain text parts, as written, lines end in LF;
 			at most half of LEARN_TEXT_MAX of each kind */
+	size_t html_text; /* so many bytes at the beginning of text came from HTML */
 	slice hidden; /* what HTML hides from the eye */
 	slice normal, normal_subject, normal_hidden; /* the same in one spelling (text_normal.h) */
 	struct text_undone undone; /* of subject and text together */
