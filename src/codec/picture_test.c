@@ -94,16 +94,17 @@ TEST(picture_formats_look_alike)
 
 TEST(picture_hash_is_robust)
 {
-	for (int text = 0; text < 2; text++) {
+	/* Even stripes of strokes have little that the hash could hold on to. */
+	for (unsigned text = 0, most = 6; text < 2; text++, most = 16) {
 		uint64_t first = stats_of(600, 400, text, 2, PICTURE_PNG, 90).hash;
 		for (int quality = 20; quality <= 90; quality += 35) {
 			uint64_t h = stats_of(600, 400, text, 2, PICTURE_JPEG, quality).hash;
-			CHECK(picture_distance(h, first) <= 8);
+			CHECK(picture_distance(h, first) <= most);
 		}
 		uint64_t larger = stats_of(1500, 1000, text, 2, PICTURE_JPEG, 80).hash;
 		uint64_t huge = stats_of(4200, 2800, text, 2, PICTURE_JPEG, 80).hash;
-		CHECK(picture_distance(larger, first) <= 10);
-		CHECK(picture_distance(huge, first) <= 10);
+		CHECK(picture_distance(larger, first) <= most);
+		CHECK(picture_distance(huge, first) <= most);
 	}
 }
 

@@ -26,8 +26,9 @@ void content_read_file(
 void content_read_uu(struct content_reader *r, unsigned part, slice text);
 /* pictures.c: statistics, codes, likeness of one picture; adds to pictures and links. */
 void content_read_picture(struct content_reader *r, int file, slice bytes);
-/* Pictures inside the HTML of a body part, and codes drawn with letters or tables. */
-void content_read_drawn(struct content_reader *r, const struct mime_part *p);
+/* Pictures inside the HTML of the letter, and codes drawn with letters or tables; when c->mail is
+ * complete. */
+void content_read_drawn(struct content_reader *r);
 /* read.c: for those two. False: a limit. */
 bool content_add_link(
 	struct content_reader *r, slice target, slice text, enum content_where where, int file);
