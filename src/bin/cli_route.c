@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "mail/report_conf.h"
+#include "training/conf.h"
 #include "mail/route.h"
 #include "store/directory.h"
 
@@ -147,6 +148,7 @@ static const char *kind_name(enum route_kind kind)
 		[ROUTE_ERROR] = "error",
 		[ROUTE_BOUNCE] = "bounce",
 		[ROUTE_REPORT] = "report",
+		[ROUTE_HONEYPOT] = "honeypot",
 	};
 	return names[kind];
 }
@@ -183,6 +185,9 @@ static void decision_text(slice address, const struct route_decision *d)
 		break;
 	case ROUTE_REPORT:
 		puts(T(": read as a report", "：作为报告读取"));
+		break;
+	case ROUTE_HONEYPOT:
+		puts(T(": a honeypot, learned as spam", "：蜜罐，作为垃圾邮件学习"));
 		break;
 	case ROUTE_SMTP:
 		puts(T(": direct, by SMTP", "：直接以 SMTP 投递"));
@@ -267,6 +272,7 @@ static int route_test(struct cli_call *c)
 	directory_set_postmaster(dir, env.config.postmaster);
 	struct route_lookup l = route_lookup_directory(dir);
 	l.reports = &env.config.reports->addresses;
+	l.honeypots = &env.config.learning->honeypots;
 	int r = decide_all(&l, cli_arg(c, 0), &env.mem, c->cli->json ? &j : NULL, &d, &e);
 	directory_close(dir);
 	if (r < 0)

@@ -12,6 +12,7 @@
 #include "codec/address.h"
 #include "defence/dnsbl.h"
 #include "mail/report_conf.h"
+#include "training/conf.h"
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -153,6 +154,7 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->autowhite = conf_get(conf, &autowhite_section);
 	c->scan = conf_get(conf, &scan_section);
 	c->filter = conf_get(conf, &filter_section);
+	c->learning = conf_get(conf, &learning_section);
 	c->verify = conf_get(conf, &verify_section);
 	c->edges = edges_wanted(c->server);
 	c->certificate = file_or(&c->mem, c->tls->certificate, c->server->data, "certificate.pem");

@@ -21,6 +21,7 @@
 struct filter_conf;
 struct verify_conf;
 struct reports_conf;
+struct learning_conf;
 
 #define CONFIG_PATH "/etc/posthouse/posthouse.conf"
 
@@ -114,6 +115,7 @@ struct config {
 	const struct filter_conf *filter; /* filter_conf.h */
 	const struct verify_conf *verify; /* edge_verify.h */
 	const struct reports_conf *reports; /* mail/report_conf.h */
+	const struct learning_conf *learning; /* training/conf.h */
 	/* Worked out from the above. */
 	slice hostname; /* never empty */
 	slice certificate, key; /* files; the default ones may not exist yet */

@@ -14,6 +14,7 @@
 #include "defence/mirror.h"
 #include "mail/report_conf.h"
 #include "run/sandbox.h"
+#include "training/conf.h"
 
 static const char *const sandbox_words[] = {"auto", "required", "off", NULL};
 static const char *const callout_words[] = {"try-later", "accept", NULL};
@@ -345,5 +346,5 @@ const struct conf_section *const config_sections[] = {&server_section, &tls_sect
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
 	&dns_section, &source_section, &scores_section, &caps_section, &dnsbl_section,
 	&mirror_section, &verify_section, &signing_section, &srs_section, &reports_section,
-	&store_section, &log_section, &scan_section, &filter_section, &person_section, &kv_section,
+	&store_section, &log_section, &scan_section, &filter_section, &person_section, &learning_section, &kv_section,
 	&reputation_section, &greylist_section, &autowhite_section, NULL};

@@ -22,6 +22,7 @@
 #include "senderauth/psl.h"
 #include "store/kv.h"
 #include "store/report.h"
+#include "training/conf.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -284,6 +285,7 @@ static int edge_prepare(struct role_env *env, struct err *err)
 	e->queue_link = link_new("queue");
 	e->auth_link = link_new("auth");
 	e->keys_link = link_new("keys");
+	e->learn_link = link_new("learn");
 	e->keys = keys_client_new(e->keys_link, e->config->signing->wait);
 	e->scans = scans_new(e->config->scan, e->config->filter->waiting);
 	auth_failures_init(&e->srs_used, DAY, instant_now());
@@ -307,6 +309,7 @@ static int open_store(struct edge *e, struct err *err)
 	e->trace = commit_new(e->trace_db, NULL);
 	e->routes = route_lookup_directory(e->directory);
 	e->routes.reports = &e->config->reports->addresses;
+	e->routes.honeypots = &e->config->learning->honeypots;
 	e->srs = keys_client_srs(e->keys, e->config->srs, &e->mem);
 	e->routes.srs = &e->srs;
 	return 0;
@@ -354,6 +357,8 @@ static void edge_link(void *arg, const char *role, unsigned instance, int fd)
 		link_attach(e->auth_link, fd);
 	else if (strcmp(role, "keys") == 0)
 		link_attach(e->keys_link, fd);
+	else if (strcmp(role, "learn") == 0)
+		link_attach(e->learn_link, fd);
 	else if (strcmp(role, "scan") == 0)
 		scans_link(e->scans, instance, fd);
 	else
@@ -431,6 +436,7 @@ static void edge_close(struct role_env *env)
 	keys_client_free(e->keys);
 	auth_failures_done(&e->srs_used);
 	link_free(e->keys_link);
+	link_free(e->learn_link);
 	scans_free(e->scans);
 	tls_ctx_unref(e->tls);
 	tls_ctx_unref(e->client_tls);

@@ -38,7 +38,7 @@ struct edge {
 	struct tls_ctx *tls;
 	struct tls_ctx *client_tls; /* for callouts */
 	struct census *census;
-	struct link *queue_link, *auth_link, *keys_link;
+	struct link *queue_link, *auth_link, *keys_link, *learn_link;
 	struct keys_client *keys;
 	struct scans *scans; /* scans.h */
 	struct srs srs;

@@ -116,6 +116,11 @@ static int command(void *arg, slice line, struct buf *reply, struct err *e)
 			return err_set(e, ERR_TEMP, "the queue process is not running");
 		return 0;
 	}
+	if (slice_eq(line, S("wake-learn"))) {
+		if (!m->learn.proc || !proc_order_wake(m->learn.proc))
+			return err_set(e, ERR_TEMP, "the learn process is not running");
+		return 0;
+	}
 	if (slice_eq(line, S("stop"))) {
 		m->stop_wanted = true;
 		cond_wake_all(&m->changed);
@@ -164,6 +169,7 @@ static int start_all(struct master *m, struct err *e)
 	slot_start(&m->keys);
 	slot_start(&m->queue);
 	slot_start(&m->keeper);
+	slot_start(&m->learn);
 	for (unsigned i = 0; i < scans_wanted(&m->config); i++) {
 		all[n] = &m->scans[i];
 		slot_start(all[n++]);
@@ -206,6 +212,9 @@ static void stop_all(struct master *m)
 	slot_wait_ended(&m->auth, deadline);
 	kill_rest(&m->queue);
 	kill_rest(&m->auth);
+	slot_retire(&m->learn, PROC_STOP_SOON, within);
+	slot_wait_ended(&m->learn, instant_in(2 * SECOND));
+	kill_rest(&m->learn);
 	slot_retire(&m->keys, PROC_STOP_SOON, within); /* the queue's last reports were signed */
 	slot_wait_ended(&m->keys, instant_in(2 * SECOND));
 	kill_rest(&m->keys);

@@ -41,7 +41,7 @@ struct master {
 	struct census *census_table;
 	int rates; /* shared counters, defence/rate.h */
 	int tickets; /* secret that TLS session tickets of all edges are made with */
-	struct slot prepare, keeper, queue, auth, keys, scans[SCAN_INSTANCES_MAX],
+	struct slot prepare, keeper, learn, queue, auth, keys, scans[SCAN_INSTANCES_MAX],
 		edges[MASTER_EDGES_MAX];
 	struct cond changed; /* a process became ready or ended, or a signal came */
 	bool stop_wanted, force_wanted, reload_wanted, reloading;

@@ -25,6 +25,8 @@ METRIC_COUNTER(crashes_auth, "posthouse_process_crashes_total", "role=\"auth\"",
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_scan, "posthouse_process_crashes_total", "role=\"scan\"",
 	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_learn, "posthouse_process_crashes_total", "role=\"learn\"",
+	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_keys, "posthouse_process_crashes_total", "role=\"keys\"",
 	"Processes that ended unasked.");
 
@@ -40,6 +42,7 @@ void slots_init(struct master *m)
 	slot_init(m, &m->auth, "auth", 0);
 	slot_init(m, &m->keys, "keys", 0);
 	slot_init(m, &m->keeper, "keeper", 0);
+	slot_init(m, &m->learn, "learn", 0);
 	m->prepare.once = true;
 	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		slot_init(m, &m->scans[i], "scan", i);
@@ -115,15 +118,21 @@ static void connect_neighbours(struct slot *s)
 		connect_slots(s, &m->queue);
 		connect_slots(s, &m->auth);
 		connect_slots(s, &m->keys);
+		connect_slots(s, &m->learn);
 	}
 	if (s == &m->queue || s == &m->keys)
 		connect_slots(&m->queue, &m->keys);
-	if (is_scan(s))
+	if (s == &m->queue || s == &m->learn)
+		connect_slots(&m->queue, &m->learn);
+	if (is_scan(s)) {
 		connect_slots(&m->queue, s);
-	bool asks_scans = s == &m->queue || is_edge(s);
+		connect_slots(&m->learn, s);
+	}
+	bool asks_scans = s == &m->queue || s == &m->learn || is_edge(s);
 	for (unsigned i = 0; i < SCAN_INSTANCES_MAX && asks_scans; i++)
 		connect_slots(s, &m->scans[i]);
-	bool serves_edges = s == &m->queue || s == &m->auth || s == &m->keys || is_scan(s);
+	bool serves_edges = s == &m->queue || s == &m->auth || s == &m->keys || s == &m->learn ||
+			    is_scan(s);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX && serves_edges; i++)
 		connect_slots(&m->edges[i], s);
 }
@@ -177,6 +186,8 @@ static void count_crash(const struct slot *s)
 		metric_add(&crashes_keys, 1);
 	else if (is_scan(s))
 		metric_add(&crashes_scan, 1);
+	else if (s == &s->master->learn)
+		metric_add(&crashes_learn, 1);
 	else if (s == &s->master->keeper)
 		metric_add(&crashes_keeper, 1);
 	else if (is_edge(s))
@@ -325,6 +336,7 @@ void master_status(struct master *m, struct buf *out)
 	print_slot(&m->keys, out);
 	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		print_slot(&m->scans[i], out);
+	print_slot(&m->learn, out);
 	print_slot(&m->keeper, out);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		print_slot(&m->edges[i], out);

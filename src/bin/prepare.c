@@ -16,6 +16,7 @@
 #include "run/tls.h"
 #include "store/keyring.h"
 #include "store/store.h"
+#include "training/journal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -71,7 +72,8 @@ static int make_secrets(const struct config *c, struct err *e)
 
 int prepare_store(const struct config *c, struct err *e)
 {
-	if (store_prepare(c->server->data, e) < 0 || make_secrets(c, e) < 0)
+	if (store_prepare(c->server->data, e) < 0 || journal_prepare(c->server->data, e) < 0 ||
+		make_secrets(c, e) < 0)
 		return -1;
 	return make_secret(c, e) < 0 ? -1 : make_certificate(c, e);
 }

@@ -14,6 +14,7 @@
 #include "run/loop.h"
 #include "run/metrics.h"
 #include "store/report.h"
+#include "training/conf.h"
 #include "store/tlspolicy.h"
 
 METRIC_GAUGE(in_memory, "posthouse_queue_window", "", "Groups in memory.");
@@ -83,6 +84,7 @@ static int queue_prepare(struct role_env *env, struct err *e)
 	env->self = q;
 	q->env = env;
 	q->keys_link = link_new("keys");
+	q->learn_link = link_new("learn");
 	q->report_in = queue_report_in_new();
 	q->scan = queue_scan_new();
 	list_init(&q->links);
@@ -125,6 +127,7 @@ static int open_store(struct queue *q, struct err *e)
 	commit_set_gather(q->trace_commit, QUEUE_GATHER_MS * MSEC);
 	q->routes = route_lookup_directory(q->directory);
 	q->routes.reports = &q->settings->config.reports->addresses;
+	q->routes.honeypots = &q->settings->config.learning->honeypots;
 	q->srs = keys_client_srs(q->keys, q->settings->config.srs, &q->mem);
 	q->routes.srs = &q->srs;
 	q->settings->forward.blobs = q->blobs;
@@ -250,6 +253,8 @@ static void queue_link(void *arg, const char *role, unsigned instance, int fd)
 		queue_feed_link(q, instance, fd);
 	else if (strcmp(role, "keys") == 0)
 		link_attach(q->keys_link, fd);
+	else if (strcmp(role, "learn") == 0)
+		link_attach(q->learn_link, fd);
 	else if (strcmp(role, "scan") == 0)
 		queue_scan_link(q->scan, instance, fd);
 	else
@@ -293,6 +298,7 @@ static void queue_reload(void *arg, slice path, slice text)
 		q->flow_config = flow_of(&s->config);
 		flow_configure(q->flow, &q->flow_config);
 		q->routes.reports = &s->config.reports->addresses;
+		q->routes.honeypots = &s->config.learning->honeypots;
 	}
 	queue_settings_unref(old);
 	log_info(NULL, "queue.reloaded");
@@ -370,6 +376,7 @@ static void queue_close(struct role_env *env)
 	blobs_close(q->blobs);
 	keys_client_free(q->keys);
 	link_free(q->keys_link);
+	link_free(q->learn_link);
 	queue_report_in_free(q->report_in);
 	queue_scan_free(q->scan);
 	queue_settings_unref(q->settings);

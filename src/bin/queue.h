@@ -12,6 +12,7 @@
  *	queue_tls.c	how safe connections must be, and what is counted of it
  *	queue_report_in.c reports of others about our mail
  *	queue_scan.c      the scan processes; which domains are ours
+ *	queue_honeypot.c letters to addresses that nobody has
  *	queue_settings.c what comes from the configuration
  */
 #pragma once
@@ -89,7 +90,7 @@ struct queue {
 	struct route_lookup routes;
 	struct queue_report_in *report_in;
 	struct queue_scan *scan;
-	struct link *keys_link;
+	struct link *keys_link, *learn_link;
 	struct keys_client *keys;
 	struct srs srs;
 	struct dns *dns;
@@ -209,3 +210,7 @@ int queue_report_in_open(struct queue_report_in *r, slice data, struct err *e);
 void queue_report_in_free(struct queue_report_in *r);
 /* Reads the message of the present group and fills in the results. */
 void queue_report_in_deliver(struct queue_session *s);
+
+/* ---- queue_honeypot.c ---- */
+/* Has the letter learned as spam: results for all recipients of the group. */
+void queue_honeypot_deliver(struct queue_session *s);

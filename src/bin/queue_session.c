@@ -172,10 +172,12 @@ static bool deliver_remotely(struct queue_session *s, struct flow_item *it, size
 	return !o.untried;
 }
 
-static void read_report(struct queue_session *s, struct flow_item *it, size_t all)
+static void take_in(struct queue_session *s, struct flow_item *it, size_t all)
 {
-	if (s->n > 0)
+	if (s->n > 0 && s->kind == ROUTE_REPORT)
 		queue_report_in_deliver(s);
+	else if (s->n > 0)
+		queue_honeypot_deliver(s);
 	flow_report(s->q->flow, s->fs, FLOW_OK, 0, (slice){0}, instant_now());
 	settle(s, it, all);
 }
@@ -208,8 +210,8 @@ static bool deliver(struct queue_session *s, struct flow_item *it)
 		return true;
 	}
 	size_t all = decide_again(s);
-	if (s->kind == ROUTE_REPORT) {
-		read_report(s, it, all);
+	if (s->kind == ROUTE_REPORT || s->kind == ROUTE_HONEYPOT) {
+		take_in(s, it, all);
 		return true;
 	}
 	if (s->kind == ROUTE_ERROR)

@@ -27,6 +27,8 @@ enum role_path {
 	MAY_KV = 128, /* write DATA/kv */
 	MAY_LISTS = 256, /* read DATA/mirror */
 	MAY_MIRROR = 512, /* write it */
+	MAY_LEARN = 1024, /* write DATA/learn */
+	MAY_LEARNED = 2048, /* read DATA/learn/users */
 };
 
 static const struct role_limits {
@@ -44,6 +46,7 @@ static const struct role_limits {
 	{&auth_role, MAY_CREDENTIALS | MAY_DB, SANDBOX_NO_DUMP, 12, 1 << 12},
 	{&keys_role, MAY_KEYS, SANDBOX_NO_DUMP, 4, 1 << 10},
 	{&scan_role, 0, SANDBOX_NO_DUMP, 1, 1 << 8},
+	{&learn_role, MAY_LEARN, SANDBOX_MAY_MEMORY_FILE, 3, 1 << 10},
 	{&keeper_role, MAY_BLOBS | MAY_DB, 0, 2, 1 << 12},
 	{&prepare_role, MAY_DATA, SANDBOX_MAY_FORK, 2, 1 << 10},
 };
@@ -86,6 +89,10 @@ static void add_paths(
 		add_path(s, arena_printf(a, "%.*s/db", SFMT(data)), true);
 	if (l->paths & MAY_CREDENTIALS)
 		add_path(s, arena_printf(a, "%.*s/auth", SFMT(data)), true);
+	if (l->paths & MAY_LEARN)
+		add_path(s, arena_printf(a, "%.*s/learn", SFMT(data)), true);
+	if (l->paths & MAY_LEARNED)
+		add_path(s, arena_printf(a, "%.*s/learn/users", SFMT(data)), false);
 	if (l->paths & MAY_KEYS)
 		add_path(s, arena_printf(a, "%.*s/keys", SFMT(data)), true);
 	if (l->paths & MAY_RESOLVE) {

@@ -1,7 +1,7 @@
 /*
  * Routing decisions. The order of the rules:
  *	1. an address literal goes to that address
- *	2. a domain of ours: the addresses to which reports come, its mailboxes and aliases, or its
+ *	2. a domain of ours: the addresses to which reports come, honeypots, its mailboxes and aliases, or its
  *	   backend's route
  *	3. an explicit route: address, domain, parent domains, "*" (directory_route_for)
  *	4. the MX of the domain (asked at delivery, mail/hosts.h, which also keeps us from loops)
@@ -35,7 +35,7 @@ static int lookup_route(void *arg, slice name, struct arena *a, struct route *re
 
 struct route_lookup route_lookup_directory(struct directory *d)
 {
-	return (struct route_lookup){lookup_rcpt, lookup_route_for, lookup_route, d, NULL, NULL};
+	return (struct route_lookup){lookup_rcpt, lookup_route_for, lookup_route, d, NULL, NULL, NULL};
 }
 
 /* One decision in the making. */
@@ -171,10 +171,38 @@ static int decide_report(struct making *k)
 	return 0;
 }
 
+static bool is_honeypot(const struct making *k)
+{
+	slice local, domain;
+	if (!k->l->honeypots || !address_split(k->address, &local, &domain))
+		return false;
+	for (size_t i = 0; i < k->l->honeypots->n; i++) {
+		slice entry = k->l->honeypots->v[i];
+		if (slice_ieq(entry, k->address) || slice_ieq(entry, local) ||
+			(slice_starts(entry, S("@")) &&
+				slice_ieq(slice_skip(entry, 1), k->domain)))
+			return true;
+	}
+	return false;
+}
+
+static int decide_honeypot(struct making *k)
+{
+	k->d.kind = ROUTE_HONEYPOT;
+	k->d.dest = S("honeypot");
+	k->d.ours = k->d.verified = true;
+	because(k, "该地址是蜜罐：邮件作为垃圾邮件学习，不投递（[learning] honeypots）",
+		"the address is a honeypot: its mail is learned as spam and not delivered "
+		"([learning] honeypots)");
+	return 0;
+}
+
 static int decide_by_answer(struct making *k, const struct rcpt_answer *r, struct err *e)
 {
 	if (r->kind != RCPT_UNKNOWN_DOMAIN && takes_reports(k))
 		return decide_report(k);
+	if (r->kind != RCPT_UNKNOWN_DOMAIN && is_honeypot(k))
+		return decide_honeypot(k);
 	switch (r->kind) {
 	case RCPT_LOCAL:
 		return decide_local(k, r);
@@ -284,7 +312,7 @@ bool route_parse(slice dest, enum route_kind *ret_kind, slice *ret_name)
 		slice word;
 		enum route_kind kind;
 	} words[] = {{S_INIT("local"), ROUTE_LOCAL}, {S_INIT(QUEUE_DEST_BOUNCE), ROUTE_BOUNCE},
-		{S_INIT("report"), ROUTE_REPORT}};
+		{S_INIT("report"), ROUTE_REPORT}, {S_INIT("honeypot"), ROUTE_HONEYPOT}};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (slice_eq(dest, words[i].word)) {
 			*ret_kind = words[i].kind;

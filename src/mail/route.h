@@ -5,6 +5,7 @@
  * The answer is a destination key, the unit of scheduling and connection reuse:
  *	local			mailboxes here
  *	report			nowhere: reports of others about our mail, which are read
+ *	honeypot		nowhere: addresses that nobody has; their mail is learned as spam
  *	backend:NAME		the route NAME of the directory (a backend, a smarthost)
  *	smtp:example.com	the domain's MX hosts; smtp:[192.0.2.1] and smtp:[IPv6:...] that
  *address error:5.1.1 text	nowhere: refused at RCPT, or bounced when it is queued already
@@ -18,7 +19,7 @@
 
 enum { ROUTE_WHY_MAX = 8, ROUTE_DEST_MAX = 512 };
 
-enum route_kind { ROUTE_LOCAL, ROUTE_BACKEND, ROUTE_SMTP, ROUTE_ERROR, ROUTE_BOUNCE, ROUTE_REPORT };
+enum route_kind { ROUTE_LOCAL, ROUTE_BACKEND, ROUTE_SMTP, ROUTE_ERROR, ROUTE_BOUNCE, ROUTE_REPORT, ROUTE_HONEYPOT };
 
 struct route_why {
 	slice en, zh;
@@ -52,6 +53,9 @@ struct route_lookup {
 	void *arg;
 	/* Addresses, or local parts in every domain of ours, to which reports come; NULL: none. */
 	const struct conf_list *reports;
+	/* Addresses that nobody has: addresses, local parts in every domain of ours, "@domain" for
+	 * all of its addresses. NULL: none. */
+	const struct conf_list *honeypots;
 	const struct srs *srs; /* NULL: no rewritten senders are known */
 };
 struct route_lookup route_lookup_directory(struct directory *d);

@@ -11,8 +11,9 @@
 
 static const struct sql_migration migrations[] = {
 	{1, "learn",
-		"CREATE TABLE meta (id {{KEY}}, revision BIGINT NOT NULL, site BIGINT NOT NULL);"
-		"INSERT INTO meta (id, revision, site) VALUES (1, 1, 1);"
+		"CREATE TABLE meta (id {{KEY}}, revision BIGINT NOT NULL, site BIGINT NOT NULL,"
+		"users BIGINT NOT NULL);"
+		"INSERT INTO meta (id, revision, site, users) VALUES (1, 0, 0, 0);"
 		"CREATE TABLE waiting ("
 		"id {{AUTO_KEY}}, told_at BIGINT NOT NULL, source BIGINT NOT NULL, who TEXT NOT "
 		"NULL,"
@@ -133,6 +134,16 @@ static int one_number(struct sql *db, const char *text, int64_t *ret, struct err
 int journal_revision(struct sql *db, int64_t *ret, struct err *e)
 {
 	return one_number(db, "SELECT site FROM meta WHERE id = 1", ret, e);
+}
+
+int journal_users_built(struct sql *db, int64_t *ret, struct err *e)
+{
+	return one_number(db, "SELECT users FROM meta WHERE id = 1", ret, e);
+}
+
+int journal_users_built_tx(struct sql *db, int64_t revision, struct err *e)
+{
+	return sql_run(db, e, "UPDATE meta SET users = $1", "i", revision) < 0 ? -1 : 0;
 }
 
 /* ---- what waits ---- */

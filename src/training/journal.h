@@ -94,6 +94,9 @@ int journal_each_user(struct sql *db, slice who,
 /* Users whose lessons changed after revision `after`; a number to remember in *ret_revision. */
 int journal_changed_users(struct sql *db, int64_t after, struct arena *a, slice **ret,
 	size_t *ret_n, int64_t *ret_revision, struct err *e);
+/* That revision, of which all users' layers are made: remembered. */
+int journal_users_built(struct sql *db, int64_t *ret, struct err *e);
+int journal_users_built_tx(struct sql *db, int64_t revision, struct err *e);
 /* Changes with every change of what the site's layer is made from. */
 int journal_revision(struct sql *db, int64_t *ret, struct err *e);
 

@@ -100,6 +100,8 @@ int training_published_map(int fd, struct training_published *ret, struct err *e
 
 void training_published_done(struct training_published *p)
 {
+	if (!p)
+		return;
 	learn_model_done(&p->model);
 	if (p->map)
 		munmap(p->map, p->mapped);

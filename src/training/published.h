@@ -38,7 +38,7 @@ struct training_published {
 int training_published_read(slice file, struct training_published *ret, struct err *e);
 /* The same of a file; the descriptor may be closed afterwards. */
 int training_published_map(int fd, struct training_published *ret, struct err *e);
-void training_published_done(struct training_published *p);
+void training_published_done(struct training_published *p); /* NULL is fine */
 static inline void auto_training_published(struct training_published *p)
 {
 	training_published_done(p);
