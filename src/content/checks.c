@@ -15,5 +15,6 @@ const struct content_check content_checks[] = {
 	{"text", CONTENT_MEDIUM, content_check_text},
 	{"structure", CONTENT_MEDIUM, content_check_structure},
 	{"pictures", CONTENT_MEDIUM, content_check_pictures},
+	{"files", CONTENT_CHEAP, content_check_files},
 	{NULL, CONTENT_CHEAP, NULL},
 };

@@ -12,3 +12,4 @@ void content_check_html(struct content_exam *x);
 void content_check_text(struct content_exam *x);
 void content_check_structure(struct content_exam *x);
 void content_check_pictures(struct content_exam *x);
+void content_check_files(struct content_exam *x);

@@ -1,185 +1,125 @@
 /*
- * Letters examined whole, as the scan process does.
- *
- *	content [--rules FILE]... [--model FILE]		requests from standard input
- *	content ... --times N			names of files from standard input
- *
- * A request: {"path": FILE, "context": {...}, "site": {...}, "features": true}, each member but the
- * first may be missing; members of context are those of struct content_context, of site "domains",
- * "partners", "people" ({NAME: [ADDRESS ...]}). Answered by a line: the report as `posthouse
- *explain
- * --json` gives it. With --times every file is examined N times; a line tells what that took
- * (test/reading.py counts the instructions of each file under callgrind).
+ * What is found in a letter, as JSON: requests are objects with "path", a line each; answers have
+ * the files (attachments and what is inside them), links, pictures, signals, and the text of
+ * attachments. With "repeat" the letter is read that often and the answer says what that took.
+ * test/attachments.py asks.
  */
+#include "content/content.h"
+#include "base/hex.h"
 #include "base/mem.h"
-#include "codec/charset.h"
-#include "codec/json_read.h"
-#include "content/report.h"
-#include "content/rules.h"
-#include "senderauth/psl.h"
+#include "codec/filetype.h"
+#include "content/checks.h"
+#include <jansson.h>
+#include <libpsl.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <time.h>
-#if __has_include(<valgrind/callgrind.h>)
-#include <valgrind/callgrind.h>
-#else
-#define CALLGRIND_ZERO_STATS
-#define CALLGRIND_DUMP_STATS_AT(name) (void)(name)
-#endif
 
-enum { FILE_MAX = 256 << 20, SOURCES_MAX = 64, REQUEST_MAX = 1 << 20 };
+enum { MESSAGE_MAX = 256 << 20 };
 
-static const struct url_names names = {psl_is_known_suffix, psl_org_domain};
+static const psl_ctx_t *list;
 
-static _Noreturn void refuse(const char *what, const char *why)
+static bool is_suffix(slice s)
 {
-	fprintf(stderr, "content: %s: %s\n", what, why);
-	exit(2);
+	char z[256];
+	snprintf(z, sizeof z, "%.*s", SFMT(s));
+	return psl_is_public_suffix2(list, z, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
 }
 
-static bool load(const char *path, struct buf *out)
+static slice organisation(slice host)
 {
-	FILE *f = fopen(path, "rb");
+	char z[256];
+	snprintf(z, sizeof z, "%.*s", SFMT(host));
+	const char *org = psl_registrable_domain(list, z);
+	return org && host.n < sizeof z ? slice_skip(host, (size_t)(org - z)) : host;
+}
+
+static const struct url_names names = {is_suffix, organisation};
+static const struct content_tools tools = {.names = &names};
+
+static void load(const char *path, struct buf *out)
+{
+	FILE *f = fopen(path, "r");
 	char *room;
 	size_t n;
 	if (!f)
-		return false;
-	while ((room = buf_room(out, 1 << 16)) && (n = fread(room, 1, 1 << 16, f)) > 0)
+		return;
+	while ((room = buf_room(out, 65536)) && (n = fread(room, 1, 65536, f)) > 0)
 		buf_commit(out, n);
 	fclose(f);
-	return buf_ok(out);
 }
 
-static slice load_or_refuse(const char *path)
+static json_t *text(slice s)
 {
-	AUTO(buf) struct buf out = BUF(FILE_MAX);
-	if (!load(path, &out))
-		refuse(path, "cannot be read");
-	return slice_of(mem_dup(out.p, out.n), out.n);
+	json_t *j = json_stringn(s.n ? s.p : "", s.n);
+	return j ? j : json_string("(not UTF-8)");
 }
 
-/* ---- what judges ---- */
-
-struct set_up {
-	struct content_tools tools;
-	struct learn_model model;
-	struct rules_source sources[SOURCES_MAX];
-	size_t nsources;
-	int times;
-};
-
-static void read_arguments(struct set_up *s, int argc, char **argv)
+static json_t *facts(unsigned bits)
 {
-	struct err e;
-	for (int i = 1; i + 1 < argc; i += 2) {
-		const char *value = argv[i + 1];
-		if (strcmp(argv[i], "--times") == 0)
-			s->times = atoi(value);
-		else if (strcmp(argv[i], "--rules") == 0 && s->nsources < SOURCES_MAX)
-			s->sources[s->nsources++] =
-				(struct rules_source){slice_z(value), load_or_refuse(value)};
-		else if (strcmp(argv[i], "--model") != 0)
-			refuse(argv[i], "unknown");
-		else if (learn_model_read(load_or_refuse(value), &s->model, &e) < 0)
-			refuse(value, e.text);
-		else
-			s->tools.base = &s->model;
+	static const char *const shown[] = {"encrypted", "damaged", "limit", "macro", "autorun",
+		"suspicious-macro", "script", "remote", "embedded", "launch", "exploit",
+		"disguised", "double-name", "bidi-name", "blanks-name", "bomb", "smuggling", "form",
+		"opened", "deep"};
+	json_t *j = json_array();
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+		if (bits >> i & 1)
+			json_array_append_new(j, json_string(shown[i]));
+	return j;
+}
+
+static json_t *files(const struct content *c)
+{
+	json_t *all = json_array();
+	for (size_t i = 0; i < c->nfiles; i++) {
+		const struct content_file *f = &c->files[i];
+		AUTO(buf) struct buf hex = BUF(100);
+		hex_encode(&hex, slice_of(f->digest, 32));
+		json_array_append_new(
+			all, json_pack("{si sI so ss so so sI ss#}", "parent", f->parent, "depth",
+				     (json_int_t)f->depth, "name", text(f->name), "type",
+				     filetype_name(f->type), "facts", facts(f->facts), "detail",
+				     text(f->detail), "size", (json_int_t)f->size, "digest", hex.p,
+				     (int)hex.n));
 	}
-	if (s->nsources && rules_compile(s->sources, s->nsources, &s->tools.rules, &e) < 0)
-		refuse("rules", e.text);
+	return all;
 }
 
-/* ---- requests ---- */
-
-static slice *texts(const json_t *v, struct arena *a, size_t *ret_n)
+static json_t *links(const struct content *c)
 {
-	slice *out = ARENA_ARRAY(a, slice, json_array_size(v) + 1);
-	for (*ret_n = 0; *ret_n < json_array_size(v); (*ret_n)++) {
-		const json_t *t = json_array_get(v, *ret_n);
-		out[*ret_n] = slice_of(json_string_value(t), json_string_length(t));
-	}
-	return out;
+	static const char *const where[] = {
+		"text", "html", "qr", "pdf", "office", "calendar", "file"};
+	json_t *all = json_array();
+	for (size_t i = 0; i < c->nlinks; i++)
+		json_array_append_new(
+			all, json_pack("{so ss so si}", "url", text(c->links[i].url.text), "where",
+				     where[c->links[i].where], "text", text(c->links[i].text),
+				     "file", c->links[i].file));
+	return all;
 }
 
-static struct content_context context(const json_t *j, struct arena *a)
+static json_t *pictures(const struct content *c)
 {
-	struct content_context c = {
-		.client_ip = json_read_text(j, "client_ip"),
-		.client_name = json_read_text(j, "client_name"),
-		.helo = json_read_text(j, "helo"),
-		.sender = json_read_text(j, "sender"),
-		.login = json_read_text(j, "login"),
-		.proven = json_is_true(json_object_get(j, "proven")),
-		.verified = json_is_true(json_object_get(j, "verified")),
-		.wrote_before = json_is_true(json_object_get(j, "wrote_before")),
-		.written_to = json_is_true(json_object_get(j, "written_to")),
-		.now = (uint64_t)json_read_count(j, "now"),
-	};
-	slice direction = json_read_text(j, "direction");
-	if (slice_eq(direction, S("outbound")))
-		c.direction = CONTENT_OUTBOUND;
-	if (slice_eq(direction, S("internal")))
-		c.direction = CONTENT_INTERNAL;
-	c.rcpts = texts(json_object_get(j, "rcpts"), a, &c.nrcpts);
-	c.rcpts_total = (size_t)json_read_count(j, "rcpts_total");
-	if (c.rcpts_total < c.nrcpts)
-		c.rcpts_total = c.nrcpts;
-	return c;
+	json_t *all = json_array();
+	for (size_t i = 0; i < c->npictures; i++)
+		json_array_append_new(all,
+			json_pack("{si si si sb sb}", "file", c->pictures[i].file, "width",
+				(int)c->pictures[i].width, "height", (int)c->pictures[i].height,
+				"decoded", c->pictures[i].decoded, "qr", c->pictures[i].qr));
+	return all;
 }
 
-static struct content_site site(json_t *j, struct arena *a)
+static json_t *signals(const struct content *c, struct arena *a)
 {
-	json_t *people = json_object_get(j, "people"), *addresses;
-	struct content_site s = {0};
-	const char *name;
-	s.domains = texts(json_object_get(j, "domains"), a, &s.ndomains);
-	s.partners = texts(json_object_get(j, "partners"), a, &s.npartners);
-	s.people = ARENA_ARRAY(a, struct content_person, json_object_size(people) + 1);
-	json_object_foreach(people, name, addresses)
-	{
-		struct content_person *p = &s.people[s.npeople++];
-		p->name = slice_z(name);
-		p->addresses = texts(addresses, a, &p->naddresses);
-	}
-	return s;
+	static const struct content_context nothing;
+	struct signals *s = ARENA_NEW(a, struct signals);
+	json_t *all = json_object();
+	s->mem = a;
+	struct content_exam x = {.c = c, .ctx = &nothing, .tools = &tools, .signals = s, .a = a};
+	content_check_files(&x);
+	for (unsigned i = 0; i < s->n; i++)
+		json_object_set_new(all, s->v[i].def->name, text(s->v[i].detail));
+	return all;
 }
-
-static json_t *answer(const struct set_up *s, struct content_examiner *x, json_t *request)
-{
-	AUTO(arena) struct arena a = {0};
-	AUTO(buf) struct buf in = BUF(FILE_MAX);
-	const char *path = json_string_value(json_object_get(request, "path"));
-	bool wants = json_is_true(json_object_get(request, "features"));
-	unsigned wishes = CONTENT_EXPLAIN | (wants ? CONTENT_FEATURES : 0);
-	struct content_context ctx = context(json_object_get(request, "context"), &a);
-	struct content_site here = site(json_object_get(request, "site"), &a);
-	struct content_tools tools = s->tools;
-	struct content_report r;
-	tools.site = &here;
-	if (!path || !load(path, &in))
-		return json_pack("{s:s}", "error", "no such file");
-	content_examine(x, buf_slice(&in), &ctx, &tools, wishes, &a, &r);
-	return content_report_json(&r, wishes);
-}
-
-static void serve(const struct set_up *s, struct content_examiner *x)
-{
-	static char line[REQUEST_MAX];
-	while (fgets(line, sizeof line, stdin)) {
-		json_error_t bad;
-		json_t *request = json_loads(line, 0, &bad);
-		if (!request)
-			refuse("request", bad.text);
-		json_t *reply = answer(s, x, request);
-		json_dumpf(reply, stdout, JSON_COMPACT);
-		putchar('\n');
-		fflush(stdout);
-		json_decref(reply);
-		json_decref(request);
-	}
-}
-
-/* ---- what it costs ---- */
 
 static double now(void)
 {
@@ -188,53 +128,41 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void examine(const struct set_up *s, struct content_examiner *x, slice letter)
+static json_t *answer(slice message, int repeat)
 {
 	AUTO(arena) struct arena a = {0};
-	struct content_context ctx = {0};
-	struct content_report r;
-	content_examine(x, letter, &ctx, &s->tools, 0, &a, &r);
-}
-
-static void measure(const struct set_up *s, struct content_examiner *x)
-{
-	char path[1024];
-	double spent = 0;
-	size_t letters = 0, bytes = 0;
-	struct rusage u;
-	while (fgets(path, sizeof path, stdin)) {
-		AUTO(buf) struct buf in = BUF(FILE_MAX);
-		path[strcspn(path, "\n")] = 0;
-		if (!load(path, &in))
-			refuse(path, "cannot be read");
-		CALLGRIND_ZERO_STATS;
-		double began = now();
-		for (int i = 0; i < s->times; i++, letters++)
-			examine(s, x, buf_slice(&in));
-		spent += now() - began;
-		bytes += (size_t)s->times * in.n;
-		CALLGRIND_DUMP_STATS_AT(path);
+	struct content c;
+	double from = now();
+	for (int i = 1; i < repeat; i++) {
+		AUTO(arena) struct arena again = {0};
+		content_read(message, &tools, &content_limits_default, &again, &c);
 	}
-	getrusage(RUSAGE_SELF, &u);
-	printf("%zu letters, %zu bytes, %.1f us each, peak %ld KiB\n", letters, bytes,
-		letters ? 1e6 * spent / (double)letters : 0, u.ru_maxrss);
+	content_read(message, &tools, &content_limits_default, &a, &c);
+	double took = (now() - from) / (repeat > 1 ? repeat : 1);
+	return json_pack("{so so so so so so sb sf}", "files", files(&c), "links", links(&c),
+		"pictures", pictures(&c), "signals", signals(&c, &a), "text", text(c.attached),
+		"subject", text(c.mail.subject), "limited", c.limited, "seconds", took);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	static struct set_up s = {.tools = {.names = &names}};
-	charset_warm_up();
-	text_warm_up();
-	url_warm_up();
-	psl_warm_up();
-	read_arguments(&s, argc, argv);
-	struct content_examiner *x = content_examiner_new();
-	if (s.times)
-		measure(&s, x);
-	else
-		serve(&s, x);
-	content_examiner_free(x);
-	rules_free(s.tools.rules);
-	learn_model_done(&s.model);
+	AUTO(free) char *line = NULL;
+	size_t room = 0;
+	list = psl_builtin();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (getline(&line, &room, stdin) > 0) {
+		AUTO(buf) struct buf in = BUF(MESSAGE_MAX);
+		const char *path = NULL;
+		int repeat = 1;
+		json_t *request = json_loads(line, 0, NULL);
+		if (!request || json_unpack(request, "{ss s?i}", "path", &path, "repeat", &repeat))
+			return 1;
+		load(path, &in);
+		json_t *j = answer(buf_slice(&in), repeat);
+		AUTO(free) char *out = json_dumps(j, JSON_COMPACT);
+		puts(out);
+		json_decref(j);
+		json_decref(request);
+	}
 	return 0;
 }
