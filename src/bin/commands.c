@@ -43,6 +43,8 @@ const struct command commands[] = {
 	{"route", NULL, "ways out: backends, smarthosts, rules", "投递路由：后端、中继、规则",
 		route_verbs, NULL, NULL},
 	{"list", NULL, "allow and block lists", "允许与阻止列表", list_verbs, NULL, NULL},
+	{"rule", NULL, "rules about the content of mail: show, check, try", "邮件内容规则：查看、检查、试用",
+		rule_verbs, NULL, NULL},
 	{"reputation", NULL, "what is remembered of senders", "发件方的信誉", reputation_verbs,
 		NULL, NULL},
 	{"queue", NULL, "mail that waits: list, retry, hold, return",

@@ -30,7 +30,7 @@ static int read_all(int fd, size_t n, char *into, size_t *ret_n, struct err *e)
 	return 0;
 }
 
-static int read_file(const char *path, struct arena *a, struct rules_source *ret, struct err *e)
+int rule_file_read(const char *path, struct arena *a, struct rules_source *ret, struct err *e)
 {
 	struct stat st;
 	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -54,7 +54,7 @@ static int read_names(const char *dir, struct dirent **names, int n, struct aren
 			e, ERR_LIMIT, "%s: more than %d files of rules", dir, RULE_FILES_MAX);
 	for (int i = 0; i < n; i++) {
 		const char *path = arena_strz(a, arena_printf(a, "%s/%s", dir, names[i]->d_name));
-		if (read_file(path, a, &v[i], e) < 0)
+		if (rule_file_read(path, a, &v[i], e) < 0)
 			return -1;
 	}
 	return 0;
