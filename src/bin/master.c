@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "bin/census.h"
+#include "bin/filter_conf.h"
+#include "bin/rule_files.h"
 #include "bin/user.h"
 #include "defence/rate.h"
 #include "run/control.h"
@@ -158,6 +160,14 @@ static int start_prepare(struct master *m, struct err *e)
 	return 0;
 }
 
+/* What cannot be read now does not stop mail. */
+static void read_rules(struct master *m)
+{
+	struct err e;
+	if (rule_files_pack(m->config.filter->rules, &m->rules, &e) < 0)
+		log_error(NULL, "rules.unreadable", F("error", &e));
+}
+
 static int start_all(struct master *m, struct err *e)
 {
 	struct slot *all[3 + SCAN_INSTANCES_MAX + MASTER_EDGES_MAX] = {
@@ -165,6 +175,7 @@ static int start_all(struct master *m, struct err *e)
 	size_t n = 3;
 	if (start_prepare(m, e) < 0)
 		return -1;
+	read_rules(m);
 	slot_start(&m->auth);
 	slot_start(&m->keys);
 	slot_start(&m->queue);
@@ -288,8 +299,11 @@ static int run(struct master *m)
 
 int master_main(slice config_path, enum conf_lang lang)
 {
-	static struct master m = {
-		.control = -1, .census = -1, .rates = -1, .text = BUF(PROC_CONFIG_MAX)};
+	static struct master m = {.control = -1,
+		.census = -1,
+		.rates = -1,
+		.rules = -1,
+		.text = BUF(PROC_CONFIG_MAX)};
 	AUTO(arena) struct arena mem = {0};
 	struct conf_errors errors;
 	struct err e;

@@ -40,6 +40,7 @@ struct master {
 	int census; /* shared table of connections, bin/census.h */
 	struct census *census_table;
 	int rates; /* shared counters, defence/rate.h */
+	int rules; /* the site's rules, rule_files.h; -1: they could not be read */
 	int tickets; /* secret that TLS session tickets of all edges are made with */
 	struct slot prepare, keeper, learn, queue, auth, keys, scans[SCAN_INSTANCES_MAX],
 		edges[MASTER_EDGES_MAX];

@@ -131,8 +131,8 @@ static void connect_neighbours(struct slot *s)
 	bool asks_scans = s == &m->queue || s == &m->learn || is_edge(s);
 	for (unsigned i = 0; i < SCAN_INSTANCES_MAX && asks_scans; i++)
 		connect_slots(s, &m->scans[i]);
-	bool serves_edges = s == &m->queue || s == &m->auth || s == &m->keys || s == &m->learn ||
-			    is_scan(s);
+	bool serves_edges =
+		s == &m->queue || s == &m->auth || s == &m->keys || s == &m->learn || is_scan(s);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX && serves_edges; i++)
 		connect_slots(&m->edges[i], s);
 }
@@ -252,6 +252,10 @@ void slot_start(struct slot *s)
 		fds[spec.nfds++].fd = m->tickets;
 		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "rates");
 		fds[spec.nfds++].fd = m->rates;
+	}
+	if (is_scan(s) && m->rules >= 0) {
+		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "rules");
+		fds[spec.nfds++].fd = m->rules;
 	}
 	if (proc_spawn(&spec, &events, &s->proc, &e) < 0) {
 		log_error(NULL, "process.start", F("role", s->role), F("error", &e));

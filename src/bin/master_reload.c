@@ -8,6 +8,8 @@
 #include "bin/master.h"
 
 #include "base/mem.h"
+#include "bin/filter_conf.h"
+#include "bin/rule_files.h"
 #include "run/log.h"
 #include <signal.h>
 #include <unistd.h>
@@ -36,15 +38,18 @@ static int check_fixed(const struct config *was, const struct config *is, struct
 	return 0;
 }
 
-/* Exchanges the configuration in force for the one given, and back. */
-static void swap(struct master *m, struct config *c, struct buf *text)
+/* Exchanges the configuration and the rules in force for those given, and back. */
+static void swap(struct master *m, struct config *c, struct buf *text, int *rules)
 {
 	struct config config = m->config;
 	struct buf was = m->text;
+	int former = m->rules;
 	m->config = *c;
 	m->text = *text;
+	m->rules = *rules;
 	*c = config;
 	*text = was;
+	*rules = former;
 }
 
 static void kill_all(struct slot *const *v, size_t n)
@@ -110,12 +115,13 @@ static int change_over(struct master *m, struct config *c, struct buf *text, str
 {
 	struct slot *fresh[FRESH_MAX];
 	size_t sockets = m->nsockets, n = 0;
-	if (listen_add(m, c, e) < 0)
+	AUTO(fd) int rules = -1;
+	if (rule_files_pack(c->filter->rules, &rules, e) < 0 || listen_add(m, c, e) < 0)
 		return -1;
-	swap(m, c, text);
+	swap(m, c, text, &rules);
 	m->generation++;
 	if (start_fresh(m, fresh, &n, e) < 0) {
-		swap(m, c, text);
+		swap(m, c, text, &rules);
 		while (m->nsockets > sockets)
 			close(m->sockets[--m->nsockets].fd);
 		return -1;

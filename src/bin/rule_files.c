@@ -1,12 +1,15 @@
 /* Reading the rules that are in force (rule_files.h). */
 #include "bin/rule_files.h"
 
+#include "base/buf.h"
+#include "base/cur.h"
 #include "base/mem.h"
 #include "bin/shipped.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,26 +63,103 @@ static int read_names(const char *dir, struct dirent **names, int n, struct aren
 	return 0;
 }
 
-int rule_files_read(
-	slice dir, struct arena *a, const struct rules_source **ret, size_t *ret_n, struct err *e)
+/* Those of the directory, behind `before` free places. */
+static int read_own(slice dir, size_t before, struct arena *a, struct rules_source **ret,
+	size_t *ret_n, struct err *e)
 {
-	size_t shipped;
-	const struct rules_source *own = shipped_rules(&shipped);
 	const char *path = arena_strz(a, dir);
 	struct dirent **names = NULL;
 	int n = dir.n ? scandir(path, &names, is_rules, alphasort) : 0;
 	if (n < 0 && errno != ENOENT)
 		return err_sys(e, errno, "%s", path);
 	size_t count = n > 0 ? (size_t)n : 0;
-	struct rules_source *v = ARENA_ARRAY(a, struct rules_source, shipped + count + 1);
-	memcpy(v, own, shipped * sizeof *v);
-	int r = read_names(path, names, (int)count, a, v + shipped, e);
+	struct rules_source *v = ARENA_ARRAY(a, struct rules_source, before + count + 1);
+	int r = read_names(path, names, (int)count, a, v + before, e);
 	for (size_t i = 0; i < count; i++)
 		free(names[i]);
 	free(names);
-	if (r < 0)
-		return -1;
 	*ret = v;
-	*ret_n = shipped + count;
+	*ret_n = before + count;
+	return r;
+}
+
+int rule_files_read(
+	slice dir, struct arena *a, const struct rules_source **ret, size_t *ret_n, struct err *e)
+{
+	size_t n, all;
+	const struct rules_source *shipped = shipped_rules(&n);
+	struct rules_source *v;
+	if (read_own(dir, n, a, &v, &all, e) < 0)
+		return -1;
+	memcpy(v, shipped, n * sizeof *v);
+	*ret = v;
+	*ret_n = all;
+	return 0;
+}
+
+/* ---- as a memory file: names and texts ---- */
+
+enum { PACK_MAX = RULES_TEXT_MAX + RULE_FILES_MAX * 4200 };
+
+int rule_files_pack(slice dir, int *ret_fd, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf text = BUF(PACK_MAX);
+	struct rules_source *v;
+	size_t n;
+	if (read_own(dir, 0, &a, &v, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		buf_str(&text, v[i].name);
+		buf_str(&text, v[i].text);
+	}
+	if (!buf_ok(&text))
+		return err_set(e, ERR_LIMIT, "more than %d bytes of rules", RULES_TEXT_MAX);
+	AUTO(fd) int fd = memfd_create("rules", MFD_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "memfd_create");
+	for (size_t done = 0; done < text.n;) {
+		ssize_t got = write(fd, text.p + done, text.n - done);
+		if (got < 0)
+			return err_sys(e, errno, "memory file");
+		done += (size_t)got;
+	}
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+static int read_pack(int fd, struct arena *a, slice *ret, struct err *e)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "rules");
+	char *p = arena_alloc(a, (size_t)st.st_size + 1);
+	ssize_t n = pread(fd, p, (size_t)st.st_size, 0);
+	if (n < 0)
+		return err_sys(e, errno, "rules");
+	*ret = slice_of(p, (size_t)n);
+	return 0;
+}
+
+int rule_files_unpack(
+	int fd, struct arena *a, const struct rules_source **ret, size_t *ret_n, struct err *e)
+{
+	size_t n;
+	slice pack = S("");
+	const struct rules_source *shipped = shipped_rules(&n);
+	struct rules_source *v = ARENA_ARRAY(a, struct rules_source, n + RULE_FILES_MAX);
+	memcpy(v, shipped, n * sizeof *v);
+	if (fd >= 0 && read_pack(fd, a, &pack, e) < 0)
+		return -1;
+	size_t all = n;
+	for (struct cur c = cur_of(pack);
+		cur_ok(&c) && !cur_at_end(&c) && all < n + RULE_FILES_MAX;) {
+		v[all].name = cur_str(&c);
+		v[all].text = cur_str(&c);
+		all += cur_ok(&c);
+	}
+	*ret = v;
+	*ret_n = all;
 	return 0;
 }

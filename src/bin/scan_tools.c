@@ -125,20 +125,32 @@ static void read_learned(struct scan_tools *t, slice data)
 
 /* ---- rules ---- */
 
-static int open_rules(struct scan_tools *t, const struct filter_conf *f, struct err *e)
+static int compile_rules(struct scan_tools *t, int fd, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	const struct rules_source *v;
 	size_t n;
-	if (rule_files_read(f->rules, &a, &v, &n, e) < 0 || rules_compile(v, n, &t->rules, e) < 0)
+	if (rule_files_unpack(fd, &a, &v, &n, e) < 0 || rules_compile(v, n, &t->rules, e) < 0)
 		return -1;
 	t->tools.rules = t->rules;
 	return 0;
 }
 
+static int open_rules(struct scan_tools *t, int fd, bool strict, struct err *e)
+{
+	if (compile_rules(t, fd, e) == 0)
+		return 0;
+	if (strict || fd < 0)
+		return -1;
+	log_error(NULL, "scan.rules", F("error", e),
+		F("then", S("the shipped rules alone are in force")));
+	return compile_rules(t, -1, e);
+}
+
 /* ---- opening ---- */
 
-static int open_all(struct scan_tools *t, const struct config *c, struct err *e)
+static int open_all(
+	struct scan_tools *t, const struct config *c, int rules, bool strict, struct err *e)
 {
 	t->tools.names = &names;
 	t->tools.site = &t->site;
@@ -148,17 +160,18 @@ static int open_all(struct scan_tools *t, const struct config *c, struct err *e)
 	if (learn_model_read(shipped_base_model(), &t->base, e) < 0)
 		return err_wrap(e, "the shipped model");
 	t->tools.base = &t->base;
-	if (open_rules(t, c->filter, e) < 0)
+	if (open_rules(t, rules, strict, e) < 0)
 		return -1;
 	read_learned(t, c->server->data);
 	return 0;
 }
 
-int scan_tools_open(const struct config *c, struct scan_tools **ret, struct err *e)
+int scan_tools_open(
+	const struct config *c, int rules, bool strict, struct scan_tools **ret, struct err *e)
 {
 	struct scan_tools *t = NEW(struct scan_tools);
 	psl_warm_up();
-	if (open_all(t, c, e) < 0) {
+	if (open_all(t, c, rules, strict, e) < 0) {
 		scan_tools_close(t);
 		return -1;
 	}
