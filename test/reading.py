@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Reading hostile letters costs no more than their size is worth: instructions are counted (valgrind's callgrind) for
+"""Examining hostile letters (reading, checks, rules, models) costs no more than their size is worth: instructions are counted (valgrind's callgrind) for
 letters of one kind in two sizes, one four times the other. Then letters of 50 MiB, whose processor time and memory are
 compared with small ones.
 
     test/reading.py [KIND ...]      skips the counting when valgrind is not installed
 """
-import os, re, shutil, subprocess, sys, tempfile
+import base64, glob, io, os, re, shutil, struct, subprocess, sys, tempfile, zipfile, zlib
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..')
-JUDGE = os.path.join(ROOT, 'build/release/judge/letter')
+JUDGE = [os.path.join(ROOT, 'build/release/judge/letter'), '--model', os.path.join(ROOT, 'data/learn/base.model')]
+for _rules in sorted(glob.glob(os.path.join(ROOT, 'data/rules/*.rules'))):
+    JUDGE += ['--rules', _rules]
+JUDGE += ['--times', '1']
 SMALL = 48 << 10
 GROWTH = 4
 MOST = 1.25          # times GROWTH: instructions of the larger one
@@ -28,6 +31,41 @@ def text(piece, head='Content-Type: text/plain; charset=utf-8\n\n'):
 
 def html(piece, before='', after=''):
     return lambda n: b'Content-Type: text/html; charset=utf-8\n\n' + before.encode() + repeat(piece)(n) + after.encode()
+
+
+def attached(name, make):
+    """The file that make(about so many bytes) gives, as an attachment."""
+    def letter(n):
+        return (f'Content-Type: application/octet-stream; name="{name}"\nContent-Transfer-Encoding: base64\n\n'.encode() +
+                base64.encodebytes(make(n * 3 // 4)))
+    return letter
+
+
+def zipped(n, files=lambda n: [('a.txt', b'x' * n)], method=zipfile.ZIP_DEFLATED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w', method) as z:
+        for name, data in files(n):
+            z.writestr(zipfile.ZipInfo(name), data, method)
+    return out.getvalue()
+
+
+def zips_in_zips(n):
+    data = b'x' * (n // 2)
+    for i in range(20):
+        data = zipped(n, lambda n: [(f'{i}.zip', data)], zipfile.ZIP_STORED)
+    return data
+
+
+def pdf(piece):
+    return lambda n: b'%PDF-1.5\n' + repeat(piece)(n) + b'\ntrailer <</Root 1 0 R>>\n%%EOF\n'
+
+
+def png(n):
+    """A square of noise of about n bytes."""
+    side = max(1, int(n ** .5))
+    rows = zlib.compress(b''.join(b'\0' + os.urandom(side) for _ in range(side)), 1)
+    chunk = lambda kind, data: struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 0, 0, 0, 0)) + chunk(b'IDAT', rows) + chunk(b'IEND', b'')
 
 
 def deep_multiparts(n):
@@ -93,14 +131,41 @@ KINDS = {
     'chinese': text('代开发票请联系'),
     'one word': text('x'),
     'growing': text('\ufdfa'),
+    # bait for expressions
+    'near misses': text('aaaaaaaaaaaaaaaa!'),
+    'digits': text('1234567890-'),
+    'addresses': text('a@b.example '),
+    'phrases': text('urgent 立即 account verify 发票 invoice payment '),
+    'uu in text': text('begin 644 a.txt\n#0V%T\n`\nend\n'),
+    # attachments
+    'zip of files': attached('a.zip', lambda n: zipped(n, lambda n: [(f'{i}', b'') for i in range(n // 100)], zipfile.ZIP_STORED)),
+    'zips in zips': attached('a.zip', zips_in_zips),
+    'stored zip': attached('a.zip', lambda n: zipped(n, method=zipfile.ZIP_STORED)),
+    'pdf objects': attached('a.pdf', pdf('1 0 obj <</A [1 2 0 R (x)]>> endobj\n')),
+    'pdf streams': attached('a.pdf', pdf('1 0 obj <</Filter /FlateDecode /Length 9>> stream\nx\nendstream endobj\n')),
+    'pdf brackets': attached('a.pdf', pdf('<<[')),
+    'pdf strings': attached('a.pdf', pdf('(')),
+    'pdf text': attached('a.pdf', pdf('1 0 obj <</Length 40>> stream\nBT (x) Tj [(a) -300 (b)] TJ ET\nendstream endobj\n')),
+    'rtf groups': attached('a.rtf', lambda n: b'{\\rtf1' + repeat('{\\*\\b ')(n)),
+    'rtf objects': attached('a.rtf', lambda n: b'{\\rtf1' + repeat('{\\object\\objdata 0105}')(n)),
+    'calendar': attached('a.ics', lambda n: b'BEGIN:VCALENDAR\n' + repeat('BEGIN:VEVENT\nURL:http://e.com/x\nSUMMARY:x\nEND:VEVENT\n')(n)),
+    'html attached': attached('a.html', repeat('<script>atob("aGVsbG8gd29ybGQ=")</script>')),
+    'ole': attached('a.doc', lambda n: b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' + repeat(b'\0\1\0\0')(n)),
+    'tnef': attached('winmail.dat', lambda n: b'\x78\x9f\x3e\x22\0\1' + repeat(b'\2\x10\x80\1\0\1\0\0\0x\0\0')(n)),
+    'messages attached': attached('a.eml', lambda n: repeat('Content-Type: message/rfc822\n\n')(n)),
+    'picture': attached('a.png', png),
+    'docx': attached('a.docx', lambda n: zipped(n, lambda n: [('[Content_Types].xml', b'<Types/>'), ('word/document.xml',
+        b'<w:document>' + repeat('<w:p><w:t>x</w:t></w:p>')(n) + b'</w:document>')], zipfile.ZIP_STORED)),
+    'xml entities': attached('a.docx', lambda n: zipped(n, lambda n: [('[Content_Types].xml', b'<Types/>'), ('word/document.xml',
+        b'<!DOCTYPE d [<!ENTITY a "' + b'x' * 1000 + b'">]><d>' + repeat('&a;')(n) + b'</d>')], zipfile.ZIP_STORED)),
 }
-LARGE_KINDS = ('headers', 'parts', 'deep messages', 'boundary bait', 'elements', 'attributes', 'chinese', 'one word')
+LARGE_KINDS = ('headers', 'parts', 'deep messages', 'boundary bait', 'elements', 'attributes', 'chinese', 'one word', 'phrases', 'near misses', 'stored zip', 'pdf objects', 'docx')
 
 
 def count(letters, where):
     """Instructions of each letter, in one process."""
     prefix = os.path.join(where, 'counts')
-    subprocess.run(['valgrind', '--tool=callgrind', '--callgrind-out-file=' + prefix, JUDGE, '1'], input='\n'.join(letters) + '\n',
+    subprocess.run(['valgrind', '--tool=callgrind', '--callgrind-out-file=' + prefix, *JUDGE], input='\n'.join(letters) + '\n',
                    text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     counts = {}
     for name in os.listdir(where):
@@ -135,9 +200,9 @@ def spent(kind, size, where):
     open(path, 'wb').write(KINDS[kind](size))
     run = subprocess.run(['/usr/bin/env', 'python3', '-c', '''
 import resource, subprocess, sys
-subprocess.run([sys.argv[1], "1"], input=sys.argv[2] + "\\n", text=True, check=True, stdout=subprocess.DEVNULL)
+subprocess.run(sys.argv[2:], input=sys.argv[1] + "\\n", text=True, check=True, stdout=subprocess.DEVNULL)
 u = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(u.ru_utime + u.ru_stime, u.ru_maxrss // 1024)''', JUDGE, path], check=True, text=True, stdout=subprocess.PIPE)
+print(u.ru_utime + u.ru_stime, u.ru_maxrss // 1024)''', path, *JUDGE], check=True, text=True, stdout=subprocess.PIPE)
     seconds, mib = run.stdout.split()
     return float(seconds), int(mib)
 

@@ -1,17 +1,22 @@
 /*
- * Reads letters whole, as the scan process does: structure, charsets, HTML, URLs, one spelling,
- * words. With a number first it reads all files that often and prints what that took; without, the
- * text, the hidden text and the links of each file. test/reading.py counts the instructions of each
- * file under callgrind.
+ * Letters examined whole, as the scan process does.
+ *
+ *	letter [--rules FILE]... [--model FILE]		requests from standard input
+ *	letter ... --times N			names of files from standard input
+ *
+ * A request: {"path": FILE, "context": {...}, "site": {...}, "features": true}, each member but the
+ * first may be missing; members of context are those of struct content_context, of site "domains",
+ * "partners", "people" ({NAME: [ADDRESS ...]}). Answered by a line: the report as `posthouse
+ *explain
+ * --json` gives it. With --times every file is examined N times; a line tells what that took
+ * (test/reading.py counts the instructions of each file under callgrind).
  */
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "codec/charset.h"
-#include "codec/html.h"
-#include "codec/mime.h"
-#include "codec/text_normal.h"
-#include "codec/url.h"
-#include <libpsl.h>
+#include "codec/json_read.h"
+#include "content/report.h"
+#include "content/rules.h"
+#include "senderauth/psl.h"
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -22,31 +27,159 @@
 #define CALLGRIND_DUMP_STATS_AT(name) (void)(name)
 #endif
 
-enum { MESSAGE_MAX = 256 << 20, TEXT_MAX = 16 << 20 };
+enum { FILE_MAX = 256 << 20, SOURCES_MAX = 64, REQUEST_MAX = 1 << 20 };
 
-static const psl_ctx_t *list;
+static const struct url_names names = {psl_is_known_suffix, psl_org_domain};
 
-static bool is_suffix(slice s)
+static _Noreturn void refuse(const char *what, const char *why)
 {
-	char z[256];
-	snprintf(z, sizeof z, "%.*s", SFMT(s));
-	return psl_is_public_suffix2(list, z, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+	fprintf(stderr, "letter: %s: %s\n", what, why);
+	exit(2);
 }
 
-static slice organisation(slice host)
+static bool load(const char *path, struct buf *out)
 {
-	char z[256];
-	snprintf(z, sizeof z, "%.*s", SFMT(host));
-	const char *org = psl_registrable_domain(list, z);
-	return org && host.n < sizeof z ? slice_skip(host, (size_t)(org - z)) : host;
+	FILE *f = fopen(path, "rb");
+	char *room;
+	size_t n;
+	if (!f)
+		return false;
+	while ((room = buf_room(out, 1 << 16)) && (n = fread(room, 1, 1 << 16, f)) > 0)
+		buf_commit(out, n);
+	fclose(f);
+	return buf_ok(out);
 }
 
-static const struct url_names names = {is_suffix, organisation};
+static slice load_or_refuse(const char *path)
+{
+	AUTO(buf) struct buf out = BUF(FILE_MAX);
+	if (!load(path, &out))
+		refuse(path, "cannot be read");
+	return slice_of(mem_dup(out.p, out.n), out.n);
+}
 
-struct totals {
-	double mime, decode, html, url, normal, words; /* seconds */
-	size_t parts, bytes, links, words_seen, hidden, deceiving;
+/* ---- what judges ---- */
+
+struct set_up {
+	struct content_tools tools;
+	struct learn_model model;
+	struct rules_source sources[SOURCES_MAX];
+	size_t nsources;
+	int times;
 };
+
+static void read_arguments(struct set_up *s, int argc, char **argv)
+{
+	struct err e;
+	for (int i = 1; i + 1 < argc; i += 2) {
+		const char *value = argv[i + 1];
+		if (strcmp(argv[i], "--times") == 0)
+			s->times = atoi(value);
+		else if (strcmp(argv[i], "--rules") == 0 && s->nsources < SOURCES_MAX)
+			s->sources[s->nsources++] =
+				(struct rules_source){slice_z(value), load_or_refuse(value)};
+		else if (strcmp(argv[i], "--model") != 0)
+			refuse(argv[i], "unknown");
+		else if (learn_model_read(load_or_refuse(value), &s->model, &e) < 0)
+			refuse(value, e.text);
+		else
+			s->tools.base = &s->model;
+	}
+	if (s->nsources && rules_compile(s->sources, s->nsources, &s->tools.rules, &e) < 0)
+		refuse("rules", e.text);
+}
+
+/* ---- requests ---- */
+
+static slice *texts(const json_t *v, struct arena *a, size_t *ret_n)
+{
+	slice *out = ARENA_ARRAY(a, slice, json_array_size(v) + 1);
+	for (*ret_n = 0; *ret_n < json_array_size(v); (*ret_n)++) {
+		const json_t *t = json_array_get(v, *ret_n);
+		out[*ret_n] = slice_of(json_string_value(t), json_string_length(t));
+	}
+	return out;
+}
+
+static struct content_context context(const json_t *j, struct arena *a)
+{
+	struct content_context c = {
+		.client_ip = json_read_text(j, "client_ip"),
+		.client_name = json_read_text(j, "client_name"),
+		.helo = json_read_text(j, "helo"),
+		.sender = json_read_text(j, "sender"),
+		.login = json_read_text(j, "login"),
+		.proven = json_is_true(json_object_get(j, "proven")),
+		.verified = json_is_true(json_object_get(j, "verified")),
+		.wrote_before = json_is_true(json_object_get(j, "wrote_before")),
+		.written_to = json_is_true(json_object_get(j, "written_to")),
+		.now = (uint64_t)json_read_count(j, "now"),
+	};
+	slice direction = json_read_text(j, "direction");
+	if (slice_eq(direction, S("outbound")))
+		c.direction = CONTENT_OUTBOUND;
+	if (slice_eq(direction, S("internal")))
+		c.direction = CONTENT_INTERNAL;
+	c.rcpts = texts(json_object_get(j, "rcpts"), a, &c.nrcpts);
+	c.rcpts_total = (size_t)json_read_count(j, "rcpts_total");
+	if (c.rcpts_total < c.nrcpts)
+		c.rcpts_total = c.nrcpts;
+	return c;
+}
+
+static struct content_site site(json_t *j, struct arena *a)
+{
+	json_t *people = json_object_get(j, "people"), *addresses;
+	struct content_site s = {0};
+	const char *name;
+	s.domains = texts(json_object_get(j, "domains"), a, &s.ndomains);
+	s.partners = texts(json_object_get(j, "partners"), a, &s.npartners);
+	s.people = ARENA_ARRAY(a, struct content_person, json_object_size(people) + 1);
+	json_object_foreach(people, name, addresses)
+	{
+		struct content_person *p = &s.people[s.npeople++];
+		p->name = slice_z(name);
+		p->addresses = texts(addresses, a, &p->naddresses);
+	}
+	return s;
+}
+
+static json_t *answer(const struct set_up *s, struct content_examiner *x, json_t *request)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf in = BUF(FILE_MAX);
+	const char *path = json_string_value(json_object_get(request, "path"));
+	bool wants = json_is_true(json_object_get(request, "features"));
+	unsigned wishes = CONTENT_EXPLAIN | (wants ? CONTENT_FEATURES : 0);
+	struct content_context ctx = context(json_object_get(request, "context"), &a);
+	struct content_site here = site(json_object_get(request, "site"), &a);
+	struct content_tools tools = s->tools;
+	struct content_report *r = ARENA_NEW(&a, struct content_report);
+	tools.site = &here;
+	if (!path || !load(path, &in))
+		return json_pack("{s:s}", "error", "no such file");
+	content_examine(x, buf_slice(&in), &ctx, &tools, wishes, &a, r);
+	return content_report_json(r, wishes);
+}
+
+static void serve(const struct set_up *s, struct content_examiner *x)
+{
+	static char line[REQUEST_MAX];
+	while (fgets(line, sizeof line, stdin)) {
+		json_error_t bad;
+		json_t *request = json_loads(line, 0, &bad);
+		if (!request)
+			refuse("request", bad.text);
+		json_t *reply = answer(s, x, request);
+		json_dumpf(reply, stdout, JSON_COMPACT);
+		putchar('\n');
+		fflush(stdout);
+		json_decref(reply);
+		json_decref(request);
+	}
+}
+
+/* ---- what it costs ---- */
 
 static double now(void)
 {
@@ -55,137 +188,53 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void lap(double *since, double *sum)
-{
-	double t = now();
-	*sum += t - *since;
-	*since = t;
-}
-
-static void show(const struct html *h)
-{
-	printf("--- text\n%.*s\n--- hidden (%x)\n%.*s\n--- links\n", SFMT(h->text), h->stats.hiding,
-		SFMT(h->hidden));
-	for (size_t i = 0; i < h->nlinks; i++)
-		printf("%d %.*s [%.*s]\n", h->links[i].kind, SFMT(h->links[i].target),
-			SFMT(h->links[i].text));
-}
-
-static void read_urls(const struct html *h, slice text, struct arena *a, struct totals *t)
-{
-	struct url *v, u;
-	t->links += url_find(text, &names, a, &v);
-	for (size_t i = 0; h && i < h->nlinks; i++) {
-		t->links++;
-		if (url_parse(h->links[i].target, a, &u) && h->links[i].kind == HTML_LINK_A)
-			t->deceiving += url_deceives(h->links[i].text, &u, &names, a);
-	}
-}
-
-static void read_text(const struct mime_part *p, slice bytes, struct text_words *words,
-	struct totals *t, bool print)
+static void examine(const struct set_up *s, struct content_examiner *x, slice letter)
 {
 	AUTO(arena) struct arena a = {0};
-	AUTO(buf) struct buf utf8 = BUF(TEXT_MAX);
-	AUTO(buf) struct buf normal = BUF(TEXT_MAX);
-	struct charset_reading r;
-	struct text_undone undone;
-	struct html h;
-	enum text_word_kind kind;
-	slice word;
-	double since = now();
-	bool html = mime_is(p, S("text"), S("html"));
-	charset_read(mime_param(&p->type, S("charset")), bytes, html, &utf8, &r);
-	lap(&since, &t->decode);
-	if (html)
-		html_read(buf_slice(&utf8), &html_limits_default, &a, &h);
-	lap(&since, &t->html);
-	slice text = html ? h.text : buf_slice(&utf8);
-	read_urls(html ? &h : NULL, text, &a, t);
-	t->hidden += html ? h.stats.hidden : 0;
-	lap(&since, &t->url);
-	text_normalise(text, &normal, &undone);
-	lap(&since, &t->normal);
-	text_words_start(words, buf_slice(&normal));
-	while (text_words_next(words, &word, &kind))
-		t->words_seen++;
-	lap(&since, &t->words);
-	if (print && html)
-		show(&h);
-	else if (print)
-		printf("--- plain (%s)\n%.*s\n", r.name, SFMT(buf_slice(&normal)));
+	struct content_context ctx = {0};
+	struct content_report *r = ARENA_NEW(&a, struct content_report);
+	content_examine(x, letter, &ctx, &s->tools, 0, &a, r);
 }
 
-static void read_letter(slice message, struct text_words *words, struct totals *t, bool print)
+static void measure(const struct set_up *s, struct content_examiner *x)
 {
-	AUTO(arena) struct arena a = {0};
-	struct mime m;
-	double since = now();
-	mime_parse(message, &mime_limits_default, &a, &m);
-	lap(&since, &t->mime);
-	for (size_t i = 0; i < m.n; i++) {
-		AUTO(buf) struct buf out = BUF(MESSAGE_MAX);
-		const struct mime_part *p = &m.v[i];
-		if (p->multipart || p->message)
-			continue;
-		since = now();
-		mime_decode(p, &out);
-		mime_filename(p, &a);
-		lap(&since, &t->decode);
-		if (mime_is(p, S("text"), S("")))
-			read_text(p, buf_slice(&out), words, t, print);
-	}
-	t->parts += m.n;
-	t->bytes += message.n;
-}
-
-static void load(const char *path, struct buf *out)
-{
-	FILE *f = fopen(path, "r");
-	char *room;
-	size_t n;
-	if (!f)
-		return;
-	while ((room = buf_room(out, 65536)) && (n = fread(room, 1, 65536, f)) > 0)
-		buf_commit(out, n);
-	fclose(f);
-}
-
-static void report(const struct totals *t, size_t letters)
-{
+	char path[1024];
+	double spent = 0;
+	size_t letters = 0, bytes = 0;
 	struct rusage u;
-	double each = 1e6 / (double)letters;
+	while (fgets(path, sizeof path, stdin)) {
+		AUTO(buf) struct buf in = BUF(FILE_MAX);
+		path[strcspn(path, "\n")] = 0;
+		if (!load(path, &in))
+			refuse(path, "cannot be read");
+		CALLGRIND_ZERO_STATS;
+		double began = now();
+		for (int i = 0; i < s->times; i++, letters++)
+			examine(s, x, buf_slice(&in));
+		spent += now() - began;
+		bytes += (size_t)s->times * in.n;
+		CALLGRIND_DUMP_STATS_AT(path);
+	}
 	getrusage(RUSAGE_SELF, &u);
-	printf("%zu letters, %zu bytes, %zu parts, %zu links (%zu deceive), %zu words, %zu hidden\n"
-	       "us each: mime %.1f decode %.1f html %.1f url %.1f normal %.1f words %.1f, "
-	       "peak %ld KiB\n",
-		letters, t->bytes, t->parts, t->links, t->deceiving, t->words_seen, t->hidden,
-		t->mime * each, t->decode * each, t->html * each, t->url * each, t->normal * each,
-		t->words * each, u.ru_maxrss);
+	printf("%zu letters, %zu bytes, %.1f us each, peak %ld KiB\n", letters, bytes,
+		letters ? 1e6 * spent / (double)letters : 0, u.ru_maxrss);
 }
 
 int main(int argc, char **argv)
 {
-	int times = argc > 1 ? atoi(argv[1]) : 0;
-	struct totals t = {0};
-	size_t letters = 0;
-	char path[1024];
-	list = psl_builtin();
+	static struct set_up s = {.tools = {.names = &names}};
 	charset_warm_up();
 	text_warm_up();
 	url_warm_up();
-	struct text_words *words = text_words_new();
-	while (fgets(path, sizeof path, stdin)) {
-		AUTO(buf) struct buf in = BUF(MESSAGE_MAX);
-		path[strcspn(path, "\n")] = 0;
-		load(path, &in);
-		CALLGRIND_ZERO_STATS;
-		for (int k = 0; k < (times ? times : 1); k++, letters++)
-			read_letter(buf_slice(&in), words, &t, !times);
-		CALLGRIND_DUMP_STATS_AT(path);
-	}
-	text_words_free(words);
-	if (times && letters)
-		report(&t, letters);
+	psl_warm_up();
+	read_arguments(&s, argc, argv);
+	struct content_examiner *x = content_examiner_new();
+	if (s.times)
+		measure(&s, x);
+	else
+		serve(&s, x);
+	content_examiner_free(x);
+	rules_free(s.tools.rules);
+	learn_model_done(&s.model);
 	return 0;
 }
