@@ -40,7 +40,7 @@ static const struct mark marks[] = {
 	M(32769, "CD001", ISO), M(34817, "CD001", ISO), M(32769, "BEA01", ISO), M(0, "conectix", VHD), M(0, "vhdxfile", VHDX), M(0, "KDMV", VMDK), M(0, "# Disk DescriptorFile", VMDK),
 	M(0, "{\\rt", RTF), M(0, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", ONENOTE), M(0, "ITSF", CHM), M(4, "Standard Jet DB", MDB), M(4, "Standard ACE DB", MDB), M(0, "\xc5\xd0\xd3\xc6", POSTSCRIPT), M(0, "AT&TFORM", DJVU), M(0, "AC10", DWG),
 	M(0, "\x78\x9f\x3e\x22", TNEF),
-	M(0, "\x89PNG\r\n\x1a\n", PNG), M(0, "\xff\xd8\xff", JPEG), M(0, "GIF87a", GIF), M(0, "GIF89a", GIF), M(0, "II*\0", TIFF), M(0, "MM\0*", TIFF), M(0, "\0\0\x01\0", ICO), M(0, "\0\0\x02\0", ICO),
+	M(0, "\x89PNG\r\n\x1a\n", PNG), M(0, "\xff\xd8\xff", JPEG), M(0, "GIF87a", GIF), M(0, "GIF89a", GIF), M(0, "II*\0", TIFF), M(0, "MM\0*", TIFF), M(0, "P4\n", PNM), M(0, "P4 ", PNM), M(0, "P5\n", PNM), M(0, "P5 ", PNM), M(0, "P6\n", PNM), M(0, "P6 ", PNM), M(0, "\0\0\x01\0", ICO), M(0, "\0\0\x02\0", ICO),
 	M(4, "ftypheic", HEIF), M(4, "ftypheix", HEIF), M(4, "ftypmif1", HEIF), M(4, "ftypavif", HEIF), M(4, "ftyp", MP4), M(4, "moov", MP4), M(0, "\0\0\0\x0cjP  ", JP2), M(0, "\0\0\0\x0cJXL ", JXL), M(0, "8BPS", PSD), M(40, " EMF", EMF), M(0, "\xd7\xcd\xc6\x9a", WMF),
 	M(0, "ID3", MP3), M(0, "\xff\xfb", MP3), M(0, "\xff\xf3", MP3), M(0, "OggS", OGG), M(0, "fLaC", FLAC), M(0, "\x1a\x45\xdf\xa3", MKV), M(0, "0&\xb2u\x8e\x66\xcf\x11", ASF), M(0, "#!AMR", AMR), M(0, "MThd", MIDI),
 	M(0, "OTTO\0", FONT), M(0, "\0\x01\0\0\0", FONT), M(0, "true\0", FONT), M(0, "wOFF", FONT), M(0, "wOF2", FONT), M(0, "ttcf", FONT), M(0, "SQLite format 3", SQLITE), M(0, "d8:announce", TORRENT),

@@ -34,5 +34,9 @@ struct pictures_example {
 	float v[PICTURES_FEATURES];
 	bool spam;
 };
-/* Takes seconds for thousands. ERR_LIMIT: too few or too many examples. Writes the file. */
-int pictures_train(const struct pictures_example *v, size_t n, struct buf *out, struct err *e);
+/* Takes seconds for thousands. ERR_LIMIT: too few or too many examples. Writes the file; ret_right:
+ * the share of examples that were judged rightly by a model that had not seen them. */
+int pictures_train(const struct pictures_example *v, size_t n, double *ret_right, struct buf *out,
+	struct err *e);
+/* Gives each decoded picture of the letter its margin. */
+void content_judge_pictures(struct content *c, const struct pictures_model *m);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "codec/address.h"
+#include "content/pictures.h"
 
 enum { INSIDE_MAX = 4 }; /* encoded structures inside each other */
 
@@ -232,6 +233,8 @@ void content_read(slice message, const struct content_tools *t, const struct con
 	read_parts(&r, NULL, ret->mime, 0, -1);
 	content_read_drawn(&r);
 	join_links(&r);
+	if (t->pictures)
+		content_judge_pictures(ret, t->pictures);
 	ret->attached = arena_dup(a, buf_slice(&r.attached));
 	ret->attached_normal = one_spelling(ret->attached, a);
 	buf_done(&r.attached);
