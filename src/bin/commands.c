@@ -47,6 +47,8 @@ const struct command commands[] = {
 		rule_verbs, NULL, NULL},
 	{"reputation", NULL, "what is remembered of senders", "发件方的信誉", reputation_verbs,
 		NULL, NULL},
+	{"learn", NULL, "teach the filter, versions of what it learned", "训练过滤器，管理学到的版本",
+		learn_verbs, NULL, NULL},
 	{"queue", NULL, "mail that waits: list, retry, hold, return",
 		"等待投递的邮件：列出、重试、暂停、退回", queue_verbs, NULL, NULL},
 	{"trace", NULL, "what happened to a message", "跟踪邮件的经过", trace_verbs, NULL, NULL},
