@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "bin/filter_conf.h"
 
 #include <stdio.h>
 
@@ -224,7 +225,7 @@ static void show_line(const char *label, slice value)
 	putchar('\n');
 }
 
-static void show_text(const struct queue_msg *m, const char *id)
+static void show_text(const struct queue_msg *m, const char *id, struct signal_words *w)
 {
 	char text[OUT_TEXT];
 	printf(T("Message %s\n", "邮件 %s\n"), id);
@@ -240,7 +241,7 @@ static void show_text(const struct queue_msg *m, const char *id)
 	show_line(T("  Login:     ", "  登录名：  "), m->auth);
 	printf(T("  Arrived:   %s\n", "  到达时间：%s\n"), out_time(m->arrived_at, text));
 	printf(T("  Expires:   %s\n", "  超期时间：%s\n"), out_time(m->expires_at, text));
-	timeline_print(m->log, "  ");
+	timeline_print(m->log, "  ", w);
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		const struct queue_rcpt *r = &m->rcpts[i];
 		const char *state = state_name(&(struct queue_row){
@@ -254,13 +255,14 @@ static void show_text(const struct queue_msg *m, const char *id)
 			printf(T("  Next try:  %s\n", "  下次尝试：%s\n"),
 				out_time(r->next_at, text));
 		show_line(T("  Reason:    ", "  原因：    "), r->reason);
-		timeline_print(r->log, "  ");
+		timeline_print(r->log, "  ", w);
 	}
 }
 
 int queue_show(struct cli_call *c)
 {
 	AUTO(cli_env) struct cli_env env = {0};
+	AUTO(signal_words) struct signal_words words = {0};
 	struct queue_msg m;
 	struct err e;
 	msg_id id;
@@ -271,6 +273,7 @@ int queue_show(struct cli_call *c)
 			T("not a message id: %.*s", "不是邮件编号：%.*s"), SFMT(cli_arg(c, 0)));
 	if (cli_env_open(c->cli, &env, &code) < 0)
 		return code;
+	words.dir = env.config.filter->rules;
 	struct sql *db = cli_env_db(&env, DB_QUEUE, &e);
 	if (!db || queue_load(db, id, &env.mem, &m, &e) < 0)
 		return out_fail(&e);
@@ -278,7 +281,7 @@ int queue_show(struct cli_call *c)
 	if (c->cli->json)
 		show_json(&m, text);
 	else
-		show_text(&m, text);
+		show_text(&m, text, &words);
 	return CLI_OK;
 }
 

@@ -1,6 +1,7 @@
 /* cli_queue: which recipients a `posthouse queue` command means. */
 #pragma once
 #include "bin/cli_env.h"
+#include "bin/cli_words.h"
 #include "store/queue.h"
 
 enum { PICK_IDS_MAX = 1000 };
@@ -48,7 +49,7 @@ int queue_delete(struct cli_call *c);
 int queue_show(struct cli_call *c);
 
 /* The events of a timeline, for people; starts of lines by `indent`. */
-void timeline_print(slice log, const char *indent);
+void timeline_print(slice log, const char *indent, struct signal_words *w);
 /* cli_explain.c: what the reason code at the end of a reply means; NULL: it has none. */
 const char *reason_in_words(slice reply);
 void timeline_json(struct json *j, const char *key, slice log);

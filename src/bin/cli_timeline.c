@@ -95,15 +95,15 @@ static slice signals_of(slice event, slice key, slice value)
 		       : S("");
 }
 
-static void print_signals(slice list, const char *indent)
+static void print_signals(slice list, const char *indent, struct signal_words *w)
 {
 	slice name, detail;
 	double score;
-	enum signal_id id;
 	while (signals_next(&list, &name, &score, &detail)) {
 		printf("%s                %+5.1f  %.*s", indent, score, SFMT(name));
-		if (signal_by_name(name, &id))
-			printf(T(": %s", "：%s"), T(signal_def(id)->en, signal_def(id)->zh));
+		const char *words = signal_in_words(w, name);
+		if (words)
+			printf(T(": %s", "：%s"), words);
 		if (detail.n) {
 			fputs(T(" (", "（"), stdout);
 			out_safe(detail);
@@ -113,13 +113,13 @@ static void print_signals(slice list, const char *indent)
 	}
 }
 
-static void explain(slice event, slice key, slice value, const char *indent)
+static void explain(slice event, slice key, slice value, const char *indent, struct signal_words *w)
 {
 	bool reply = slice_eq(event, S("refused")) && slice_eq(key, S("reply"));
 	const char *words = reply ? reason_in_words(value) : NULL;
 	if (words)
 		printf("%s                %s\n", indent, words);
-	print_signals(signals_of(event, key, value), indent);
+	print_signals(signals_of(event, key, value), indent, w);
 }
 
 static void print_fields(slice event, slice fields, struct arena *a)
@@ -151,7 +151,7 @@ static void print_when(int64_t wall, const char *indent, char day[OUT_TEXT])
 	printf("%s  %s.%03d  ", indent, clock, (int)(wall / MSEC % 1000));
 }
 
-void timeline_print(slice log, const char *indent)
+void timeline_print(slice log, const char *indent, struct signal_words *w)
 {
 	AUTO(arena) struct arena a = {0};
 	char day[OUT_TEXT] = "";
@@ -165,7 +165,7 @@ void timeline_print(slice log, const char *indent)
 		print_fields(event, fields, &a);
 		putchar('\n');
 		while (trace_field(&fields, &a, &key, &value))
-			explain(event, key, value, indent);
+			explain(event, key, value, indent, w);
 		arena_reset(&a);
 	}
 }

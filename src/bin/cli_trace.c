@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "bin/filter_conf.h"
 #include "store/trace.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct traced {
 	uint64_t rows, most;
 	struct arena kept; /* the rows of a short answer, shown with their timelines */
 	struct trace_row *row;
+	struct signal_words words;
 };
 
 static const char *status_text(int status)
@@ -70,7 +72,7 @@ static void line(const char *label, slice value)
 	putchar('\n');
 }
 
-static void row_detailed(const struct trace_row *r, bool first)
+static void row_detailed(const struct trace_row *r, bool first, struct signal_words *w)
 {
 	char id[MSG_ID_TEXT], text[OUT_TEXT], took[OUT_TEXT];
 	msg_id_print(r->id, id);
@@ -93,7 +95,7 @@ static void row_detailed(const struct trace_row *r, bool first)
 	else
 		printf(T("  Arrived:  %s, still queued\n", "  到达：   %s，仍在排队\n"),
 			out_time(r->arrived_at, text));
-	timeline_print(r->log, "  ");
+	timeline_print(r->log, "  ", w);
 }
 
 /* Rows are kept until there are too many of them to be shown in detail. */
@@ -128,13 +130,13 @@ static bool show_row(void *arg, const struct trace_row *r)
 	return true;
 }
 
-static void print_kept(const struct traced *t)
+static void print_kept(struct traced *t)
 {
 	uint64_t n = t->rows > t->most ? t->most : t->rows;
 	if (n > DETAILED && !t->detailed)
 		return;
 	for (uint64_t i = 0; i < n; i++)
-		row_detailed(&t->row[i], i == 0);
+		row_detailed(&t->row[i], i == 0, &t->words);
 }
 
 /* ---- arguments ---- */
@@ -146,7 +148,8 @@ static int parse_time(struct cli_call *c, const char *option, int64_t *ret)
 		return CLI_OK;
 	return out_usage(
 		T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
-			"--%s：\"%s\" 既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
+			"--%s：\"%s\" "
+			"既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
 		option, text);
 }
 
@@ -219,6 +222,7 @@ static int trace(struct cli_call *c)
 		   *queue = db ? cli_env_db(&env, DB_QUEUE, &e) : NULL;
 	if (!queue)
 		return out_fail(&e);
+	t.words.dir = env.config.filter->rules;
 	t.detailed = t.detailed || f.id;
 	t.row = mem_alloc((t.detailed ? t.most : DETAILED) * sizeof *t.row);
 	const char *const heads[] = {T("ID", "编号"), T("ARRIVED", "到达时间"), T("STATUS", "状态"),
@@ -233,6 +237,7 @@ static int trace(struct cli_call *c)
 		code = out_fail(&e);
 	}
 	arena_done(&t.kept);
+	signal_words_done(&t.words);
 	free(t.row);
 	return code;
 }
@@ -266,7 +271,8 @@ const struct cli_verb trace_verbs[] = {
 		"  posthouse trace 0G3K5N2M1P0QR\n"
 		"  posthouse trace --to bob@example.com --since 2h\n"
 		"  posthouse trace --from example.org --status bounced --json",
-		"ID 是服务器收下邮件时给出的编号（250 … Kept as ID），也写在邮件的 Received 行中。\n"
+		"ID 是服务器收下邮件时给出的编号（250 … Kept as ID），也写在邮件的 Received "
+		"行中。\n"
 		"不超过五条时显示完整经过。\n\n"
 		"  posthouse trace 0G3K5N2M1P0QR\n"
 		"  posthouse trace --to bob@example.com --since 2h\n"
