@@ -32,8 +32,8 @@ def share(row, seed):
     return int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 2**32
 
 
-def line(role, row, rules=0):
-    return f"{role}\t{row['label']}\t{rules}\t{row['set']}\t{row['path']}\n"
+def line(role, row):
+    return f"{role}\t{row['label']}\t{row['set']}\t{row['path']}\n"
 
 
 def blanked(rows, into):
@@ -91,16 +91,27 @@ def fill(text, lists, rng):
 
 
 def html(body, link, rng):
+    """One of several styles of page, chosen without regard to what the letter says: style must not give it away."""
     esc = lambda s: s.replace('&', '&amp;').replace('<', '&lt;')
+    style = rng.randrange(4)
     rows = []
     for text in body:
         m = re.match(r'\[(.*)\]$', text)
         if m:
-            rows.append(f'<tr><td align="center"><a href="{esc(link)}" style="color:#ffffff;background:#1a73e8;padding:10px 24px">{esc(m.group(1))}</a></td></tr>')
+            button = rng.choice((' style="color:#ffffff;background:#1a73e8;padding:10px 24px"', ' class="button"', ''))
+            text = f'<a href="{esc(link)}"{button}>{esc(m.group(1))}</a>'
         else:
-            rows.append(f'<tr><td style="font-family:Arial,sans-serif;font-size:14px">{esc(text)}</td></tr>')
-    head = rng.choice(('<!DOCTYPE html>', '')) + '<html><head><meta charset="utf-8"></head><body>'
-    return head + '<table width="600" cellpadding="0" cellspacing="0">' + '\n'.join(rows) + '</table></body></html>'
+            text = esc(text)
+        rows.append((f'<tr><td style="font-family:Arial,sans-serif;font-size:14px">{text}</td></tr>', f'<p>{text}</p>',
+                     f'<div style="margin:0 0 12px">{text}</div>', f'{text}<br>')[style])
+    inside = '\n'.join(rows)
+    if style == 0:
+        inside = f'<table width="600" cellpadding="0" cellspacing="0">{inside}</table>'
+    if style == 2:
+        host = link.split('/')[2] if '://' in link else 'example.com'
+        inside = f'<div style="max-width:640px"><img src="https://{esc(host)}/logo.png" width="120" height="40" alt="">{inside}</div>'
+    head = rng.choice(('<!DOCTYPE html>', '')) + '<html><head><meta charset="utf-8">' + rng.choice(('', '<style>.button{color:#fff}</style>')) + '</head><body>'
+    return head + inside + '</body></html>'
 
 
 def letter(template, lists, rng):
@@ -122,9 +133,10 @@ def letter(template, lists, rng):
     encode = lambda s: base64.encodebytes(s.encode()).decode()
     text_part = 'Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n' + encode(plain)
     html_part = 'Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: base64\n\n' + encode(html(body, link, rng))
-    if template['form'] == 'plain':
+    form = rng.choice((template['form'],) * 3 + ('plain', 'html', 'both'))
+    if form == 'plain':
         return '\n'.join(out) + '\n' + text_part
-    if template['form'] == 'html':
+    if form == 'html':
         return '\n'.join(out) + '\n' + html_part
     mark = f'=_{rng.randrange(10**9)}'
     return '\n'.join(out) + f'\nContent-Type: multipart/alternative; boundary="{mark}"\n\n--{mark}\n{text_part}--{mark}\n{html_part}--{mark}--\n'
@@ -149,7 +161,8 @@ def letters(into, each, seed):
 # ---- the shipped model ----
 
 LEARN = os.path.join(ROOT, 'build/release/tools/learn')
-EACH = 12  # letters of a template
+RULES = os.path.join(ROOT, 'data/rules')
+EACH = 20  # letters of a template
 SEED = 1
 
 
@@ -162,7 +175,7 @@ def material(rows, directory, without=()):
 
 def learn(verb, lines):
     """Runs build/release/tools/learn at low priority; what it prints."""
-    return subprocess.run(['nice', LEARN, *verb], input=''.join(lines), text=True, check=True, stdout=subprocess.PIPE).stdout
+    return subprocess.run(['nice', LEARN, RULES, *verb], input=''.join(lines), text=True, check=True, stdout=subprocess.PIPE).stdout
 
 
 def train(rows, out):

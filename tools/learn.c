@@ -1,22 +1,26 @@
 /*
- * Training and judging of models from files: what tools/train and bench/accuracy.py run. Messages
- * come as lines on stdin: "train" or "test", "spam" or "ham", sum of the rules' scores, collection,
- * file name, with tabs between.
+ * Training and judging of models from files: what tools/train and bench/accuracy.py run. Letters
+ *are read and examined by the same code as in the product, with the rules of RULES (a folder),
+ *without anything that needs the network. They come as lines on stdin: "train" or "test", "spam" or
+ *"ham", collection, file name, with tabs between.
  *
- *	learn base OUT [SEED]          trains on all "train" lines and writes a model for shipping
- *	learn judge MODEL              what that model says about the "test" lines
- *	learn site SEED [MODEL]        learns the "train" lines as a site does, on top of MODEL;
- *	                               then judges the "test" lines
- *	learn explain MODEL FILE       the strongest reasons
- *	learn cost MODEL               CPU a message: reading it, features, scoring
+ *	learn RULES base OUT [SEED]        trains on all "train" lines, writes a model for shipping
+ *	learn RULES judge MODEL            what that model says about the "test" lines
+ *	learn RULES site SEED [MODEL]      learns the "train" lines as a site does, on top of MODEL;
+ *	                                   then judges the "test" lines
+ *	learn RULES explain MODEL FILE     the strongest reasons
+ *	learn RULES cost MODEL             CPU a letter: reading, checks and features; scoring
  *
  * Judging prints: probability, margin, label, file name, then each input of fuse.h. The same input
  * gives the same output, whatever the machine.
  */
 #include "base/mem.h"
+#include "content/report.h"
+#include "content/rules.h"
 #include "learn/bayes.h"
 #include "learn/model.h"
 #include "senderauth/psl.h"
+#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <time.h>
@@ -25,7 +29,8 @@ enum {
 	MESSAGE_MAX = 64 << 20,
 	MESSAGES_MAX = 200000,
 	COUNT_BITS = 24,
-	BASE_EPOCHS = 4,
+	BASE_EPOCHS = 8,
+	FOLDS = 5,
 	REASONS = 40
 };
 
@@ -33,16 +38,17 @@ struct message {
 	char *path, *collection;
 	bool spam, test;
 	unsigned fold;
-	float rules;
+	float rules; /* sum of the scores of what was found */
 	struct learn_feature *v;
 	size_t n;
-	unsigned per_group[LEARN_GROUPS];
 };
 struct corpus {
 	struct message *v;
 	size_t n;
-	struct learn_features f; /* the one looked at */
-	double spent; /* seconds of CPU for reading and features */
+	struct content_tools tools;
+	struct content_examiner *examiner;
+	struct learn_features f; /* the one looked at; borrows .v */
+	double spent; /* seconds of CPU for reading, checks and features */
 };
 
 static void auto_corpus(struct corpus *c)
@@ -53,7 +59,8 @@ static void auto_corpus(struct corpus *c)
 		free(c->v[i].v);
 	}
 	free(c->v);
-	learn_features_done(&c->f);
+	rules_free(c->tools.rules);
+	content_examiner_free(c->examiner);
 }
 
 static const struct url_names names = {.organisation = psl_org_domain};
@@ -76,14 +83,51 @@ static void load(const char *path, struct buf *out)
 	fclose(f);
 }
 
-static void read_features(const char *path, struct learn_features *f, unsigned groups)
+/* All *.rules of a folder, in the order of their names. */
+static struct rules *read_rules(const char *folder)
 {
-	AUTO(buf) struct buf raw = BUF(MESSAGE_MAX);
-	AUTO(arena) struct arena a = {0};
-	struct learn_mail m;
-	load(path, &raw);
-	learn_mail_read(buf_slice(&raw), &names, &a, &m);
-	learn_features_read(f, &m, groups, &a);
+	glob_t found;
+	char pattern[1000];
+	struct rules *r = NULL;
+	struct err e = {0};
+	snprintf(pattern, sizeof pattern, "%s/*.rules", folder);
+	if (glob(pattern, 0, NULL, &found))
+		die(folder, "no rules in this folder");
+	struct rules_source *v = mem_alloc(found.gl_pathc * sizeof *v);
+	struct buf *texts = mem_alloc(found.gl_pathc * sizeof *texts);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		texts[i] = BUF(RULES_TEXT_MAX);
+		load(found.gl_pathv[i], &texts[i]);
+		v[i] = (struct rules_source){slice_z(found.gl_pathv[i]), buf_slice(&texts[i])};
+	}
+	if (rules_compile(v, found.gl_pathc, &r, &e) < 0)
+		die(folder, e.text);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		buf_done(&texts[i]);
+	free(texts);
+	free(v);
+	globfree(&found);
+	return r;
+}
+
+static void corpus_init(struct corpus *c, const char *rules)
+{
+	c->tools = (struct content_tools){.names = &names, .rules = read_rules(rules)};
+	c->examiner = content_examiner_new();
+}
+
+static const struct content_report *examine(
+	struct corpus *c, const char *path, unsigned wishes, struct arena *a)
+{
+	struct content_report *r = ARENA_NEW(a, struct content_report);
+	static const struct content_context nothing_known;
+	struct buf *raw = ARENA_NEW(a, struct buf);
+	*raw = BUF(MESSAGE_MAX);
+	load(path, raw);
+	slice message = arena_dup(a, buf_slice(raw));
+	buf_done(raw);
+	content_examine(c->examiner, message, &nothing_known, &c->tools, wishes, a, r);
+	return r;
 }
 
 static double cpu(void)
@@ -95,42 +139,39 @@ static double cpu(void)
 
 /* ---- the corpus in memory ---- */
 
-static void add(struct corpus *c, char *line, unsigned groups)
+static void add(struct corpus *c, char *line)
 {
+	AUTO(arena) struct arena a = {0};
 	char *save, *role = strtok_r(line, "\t", &save), *label = strtok_r(NULL, "\t", &save);
-	char *rules = strtok_r(NULL, "\t", &save), *collection = strtok_r(NULL, "\t", &save);
-	char *path = strtok_r(NULL, "\n", &save);
+	char *collection = strtok_r(NULL, "\t", &save), *path = strtok_r(NULL, "\n", &save);
 	if (!path || c->n == MESSAGES_MAX)
-		die("stdin", path ? "too many messages" : "not five columns");
+		die("stdin", path ? "too many messages" : "not four columns");
 	struct message *m = &c->v[c->n++];
+	double before = cpu();
+	const struct content_report *r = examine(c, path, CONTENT_FEATURES | CONTENT_NO_CHECKS, &a);
+	c->spent += cpu() - before;
 	*m = (struct message){.path = mem_dup(path, strlen(path)),
 		.collection = mem_dup(collection, strlen(collection)),
 		.spam = !strcmp(label, "spam"),
 		.test = !strcmp(role, "test"),
-		.rules = strtof(rules, NULL)};
-	double before = cpu();
-	read_features(path, &c->f, groups);
-	c->spent += cpu() - before;
-	m->n = c->f.n;
-	m->v = mem_alloc(m->n * sizeof *m->v + 1);
-	memcpy(m->v, c->f.v, m->n * sizeof *m->v);
-	memcpy(m->per_group, c->f.per_group, sizeof m->per_group);
+		.rules = (float)signals_score(&r->signals),
+		.v = (void *)mem_dup(r->features, r->nfeatures * sizeof *r->features),
+		.n = r->nfeatures};
 }
 
-static void read_corpus(struct corpus *c, unsigned groups)
+static void read_corpus(struct corpus *c)
 {
 	char line[2048];
 	c->v = mem_alloc(MESSAGES_MAX * sizeof *c->v);
-	learn_features_init(&c->f, false);
 	while (fgets(line, sizeof line, stdin))
-		add(c, line, groups);
+		add(c, line);
 }
 
 static struct learn_features *features_of(struct corpus *c, const struct message *m)
 {
-	memcpy(c->f.v, m->v, m->n * sizeof *m->v);
-	memcpy(c->f.per_group, m->per_group, sizeof m->per_group);
-	c->f.n = m->n;
+	c->f = (struct learn_features){.v = m->v, .n = m->n};
+	for (size_t i = 0; i < m->n; i++)
+		c->f.per_group[m->v[i].group]++;
 	return &c->f;
 }
 
@@ -241,8 +282,8 @@ static void print(const struct message *m, const struct learn_fuse *fuse, const 
 	puts("");
 }
 
-/* Each half of what is learned is judged by a site that learned the other half: that says how far
- * to trust what. */
+/* Each part of what is learned is judged by a site that learned the others: that says how far to
+ * trust what. */
 static void calibrate(
 	struct corpus *c, const struct learn_model *base, uint64_t seed, struct learn_fuse *ret)
 {
@@ -250,8 +291,8 @@ static void calibrate(
 	size_t n = 0;
 	uint64_t random = seed;
 	for (size_t i = 0; i < c->n; i++)
-		c->v[i].fold = 1 + next_random(&random) % 2;
-	for (unsigned fold = 1; fold <= 2; fold++) {
+		c->v[i].fold = 1 + next_random(&random) % FOLDS;
+	for (unsigned fold = 1; fold <= FOLDS; fold++) {
 		struct site s = {.base = base};
 		learn_site(&s, c, fold, seed);
 		for (size_t i = 0; i < c->n; i++) {
@@ -283,36 +324,59 @@ static void tell_fuse(const struct learn_fuse *f)
 	fprintf(stderr, ", %u knots\n", f->knots);
 }
 
-static void site(uint64_t seed, const char *model)
+static void site(struct corpus *c, uint64_t seed, const char *model)
 {
-	AUTO(corpus) struct corpus c = {0};
 	AUTO(learn_model) struct learn_model base = {0};
 	struct learn_fuse fuse;
 	float in[LEARN_INPUTS];
 	if (model)
 		read_model(model, &base);
-	read_corpus(&c, LEARN_ALL_GROUPS);
-	calibrate(&c, model ? &base : NULL, seed, &fuse);
+	read_corpus(c);
+	calibrate(c, model ? &base : NULL, seed, &fuse);
 	tell_fuse(&fuse);
 	struct site s = {.base = model ? &base : NULL};
-	learn_site(&s, &c, 0, seed);
+	learn_site(&s, c, 0, seed);
 	double before = cpu(), judged = 0;
-	for (size_t i = 0; i < c.n; i++) {
-		if (!c.v[i].test)
+	for (size_t i = 0; i < c->n; i++) {
+		if (!c->v[i].test)
 			continue;
-		inputs(&s, &c, &c.v[i], in);
-		print(&c.v[i], &fuse, in);
+		inputs(&s, c, &c->v[i], in);
+		print(&c->v[i], &fuse, in);
 		judged++;
 	}
 	fprintf(stderr, "reading and features %.0f us a message, judging %.0f us\n",
-		1e6 * c.spent / (double)c.n, 1e6 * (cpu() - before) / fmax(1, judged));
+		1e6 * c->spent / (double)c->n, 1e6 * (cpu() - before) / fmax(1, judged));
 	site_done(&s);
 }
 
 /* ---- the model that is shipped ---- */
 
-static const struct learn_linear_conf base_conf = {
-	.bits = 20, .rate = 0.2f, .beta = 0.3f, .l1 = 0.01f, .l2 = 0.2f};
+static const struct learn_linear_conf base_conf = {.bits = 20,
+	.rate = 0.2f,
+	.beta = 0.3f,
+	.l1 = 0.01f,
+	.l2 = 0.2f,
+	.gain = {[LEARN_WORDS] = 1,
+		[LEARN_PAIRS] = 1,
+		[LEARN_SUBJECT] = 1,
+		[LEARN_CJK] = 2,
+		[LEARN_GRAMS] = 1.5f,
+		[LEARN_HIDDEN] = 1,
+		[LEARN_SENDER] = 1,
+		[LEARN_HEADER] = 0.5f,
+		[LEARN_URL] = 1,
+		[LEARN_HTML] = 1,
+		[LEARN_PARTS] = 1,
+		[LEARN_SHAPE] = 1,
+		[LEARN_SIGNALS] = 1}};
+#define BASE_LEFT_OUT 0.15 /* of the groups, at each step: none may rest on the others */
+
+static void leave_out(struct learn_features *f, uint64_t *random)
+{
+	for (unsigned g = 0; g < LEARN_GROUPS; g++)
+		if ((double)(next_random(random) >> 11) * 0x1p-53 < BASE_LEFT_OUT)
+			f->per_group[g] = 0;
+}
 
 static void learn_base(struct corpus *c, unsigned but, uint64_t seed, struct learn_linear *ret)
 {
@@ -322,8 +386,11 @@ static void learn_base(struct corpus *c, unsigned but, uint64_t seed, struct lea
 		size_t n = shuffled(c, order, &seed);
 		for (size_t i = 0; i < n; i++) {
 			const struct message *m = &c->v[order[i]];
-			if (m->fold != but || !but)
-				learn_linear_train(ret, features_of(c, m), m->spam, 1, 0);
+			if (but && m->fold == but)
+				continue;
+			struct learn_features *f = features_of(c, m);
+			leave_out(f, &seed);
+			learn_linear_train(ret, f, m->spam, 1, 0);
 		}
 	}
 }
@@ -365,111 +432,94 @@ static void calibrate_base(struct corpus *c, uint64_t seed, struct learn_fuse *r
 			if (m->test || m->fold != fold)
 				continue;
 			v[n] = (struct learn_judged){.spam = m->spam, .weight = say(c, m, folds)};
+			v[n].in[LEARN_RULES] = m->rules;
 			v[n++].in[LEARN_BASE] = (float)learn_linear_margin(&l, features_of(c, m));
 		}
 	}
 	learn_fuse_fit(v, n, &learn_fuse_default, ret);
 }
 
-static void base(const char *out, uint64_t seed)
+static void base(struct corpus *c, const char *out, uint64_t seed)
 {
-	AUTO(corpus) struct corpus c = {0};
 	AUTO(learn_linear) struct learn_linear l = {0};
 	AUTO(learn_model) struct learn_model m = {0};
 	AUTO(buf) struct buf file = BUF(LEARN_MODEL_MAX);
-	read_corpus(&c, LEARN_LASTING_GROUPS);
-	calibrate_base(&c, seed, &m.fuse);
+	read_corpus(c);
+	calibrate_base(c, seed, &m.fuse);
 	tell_fuse(&m.fuse);
-	learn_base(&c, 0, seed, &l);
+	learn_base(c, 0, seed, &l);
 	learn_linear_weights(&l, 0, &m.weights);
 	learn_model_write(&m, &file);
 	FILE *f = fopen(out, "w");
 	if (!f || fwrite(file.p, 1, file.n, f) != file.n || fclose(f))
 		die(out, "cannot be written");
-	fprintf(stderr, "%zu messages, %zu bytes\n", c.n, file.n);
+	fprintf(stderr, "%zu messages, %zu bytes\n", c->n, file.n);
 }
 
-static void judge(const char *model)
+static void judge(struct corpus *c, const char *model)
 {
-	AUTO(corpus) struct corpus c = {0};
 	AUTO(learn_model) struct learn_model m = {0};
 	read_model(model, &m);
-	read_corpus(&c, LEARN_LASTING_GROUPS);
-	for (size_t i = 0; i < c.n; i++) {
-		float in[LEARN_INPUTS] = {[LEARN_RULES] = c.v[i].rules};
-		in[LEARN_BASE] = (float)learn_weights_margin(&m.weights, features_of(&c, &c.v[i]));
-		if (c.v[i].test)
-			print(&c.v[i], &m.fuse, in);
+	read_corpus(c);
+	for (size_t i = 0; i < c->n; i++) {
+		float in[LEARN_INPUTS] = {[LEARN_RULES] = c->v[i].rules};
+		in[LEARN_BASE] = (float)learn_weights_margin(&m.weights, features_of(c, &c->v[i]));
+		if (c->v[i].test)
+			print(&c->v[i], &m.fuse, in);
 	}
 }
 
-static void explain(const char *model, const char *path)
+static void explain(struct corpus *c, const char *model, const char *path)
 {
-	AUTO(learn_features) struct learn_features f;
 	AUTO(learn_model) struct learn_model m = {0};
-	struct learn_reason r[REASONS];
-	float by_group[LEARN_GROUPS];
-	read_model(model, &m);
-	learn_features_init(&f, true);
-	read_features(path, &f, LEARN_LASTING_GROUPS);
-	learn_weights_explain(&m.weights, &f, by_group);
-	printf("margin %.2f\n", learn_weights_margin(&m.weights, &f));
-	for (unsigned g = 0; g < LEARN_GROUPS; g++)
-		printf("%6.2f %s (%u)\n", (double)by_group[g], learn_group_name(g, false),
-			f.per_group[g]);
-	size_t n = learn_weights_reasons(&m.weights, &f, r, REASONS);
-	for (size_t i = 0; i < n; i++) {
-		slice text = learn_feature_text(&f, r[i].feature);
-		printf("%6.3f %s: %.*s\n", (double)r[i].margin,
-			learn_group_name(f.v[r[i].feature].group, false), SFMT(text));
-	}
-}
-
-static void cost(const char *model)
-{
-	AUTO(corpus) struct corpus c = {0};
-	AUTO(learn_model) struct learn_model model_read = {0};
 	AUTO(arena) struct arena a = {0};
-	double reading = 0, features = 0, scoring = 0, sum = 0, bytes = 0;
-	read_model(model, &model_read);
-	read_corpus(&c, LEARN_LASTING_GROUPS);
-	for (size_t i = 0; i < c.n; i++) {
-		AUTO(buf) struct buf raw = BUF(MESSAGE_MAX);
-		struct learn_mail m;
-		load(c.v[i].path, &raw);
-		double start = cpu();
-		learn_mail_read(buf_slice(&raw), &names, &a, &m);
-		double read = cpu();
-		learn_features_read(&c.f, &m, LEARN_ALL_GROUPS, &a);
-		double seen = cpu();
-		sum += learn_weights_margin(&model_read.weights, &c.f);
-		double scored = cpu();
-		reading += read - start, features += seen - read, scoring += scored - seen;
-		bytes += (double)raw.n;
-		arena_reset(&a);
-	}
-	printf("%zu messages of %.0f bytes: reading %.0f us, features %.0f us, scoring %.1f us "
-	       "(mean margin %.2f)\n",
-		c.n, bytes / (double)c.n, 1e6 * reading / (double)c.n, 1e6 * features / (double)c.n,
-		1e6 * scoring / (double)c.n, sum / (double)c.n);
+	read_model(model, &m);
+	c->tools.base = &m;
+	const struct content_report *r = examine(c, path, CONTENT_EXPLAIN, &a);
+	printf("probability %.4f, margin %.2f, checks and rules %.1f\n", r->probability,
+		(double)r->in[LEARN_BASE], signals_score(&r->signals));
+	for (unsigned g = 0; g < LEARN_GROUPS; g++)
+		printf("%6.2f %s\n", (double)r->groups[g], learn_group_name(g, false));
+	for (size_t i = 0; i < r->nreasons; i++)
+		printf("%6.3f %.*s\n", (double)r->reasons[i].margin, SFMT(r->reasons[i].what));
+	for (unsigned i = 0; i < r->signals.n; i++)
+		printf("%6.1f %s\n", (double)r->signals.v[i].score, r->signals.v[i].def->name);
+}
+
+static void cost(struct corpus *c, const char *model)
+{
+	AUTO(learn_model) struct learn_model m = {0};
+	double sum = 0;
+	read_model(model, &m);
+	read_corpus(c);
+	double before = cpu();
+	for (size_t i = 0; i < c->n; i++)
+		sum += learn_weights_margin(&m.weights, features_of(c, &c->v[i]));
+	double n = fmax(1, (double)c->n);
+	printf("%zu messages: reading, checks and features %.0f us, scoring %.1f us (mean margin "
+	       "%.2f)\n",
+		c->n, 1e6 * c->spent / n, 1e6 * (cpu() - before) / n, sum / n);
 }
 
 int main(int argc, char **argv)
 {
-	const char *verb = argc > 2 ? argv[1] : "";
+	AUTO(corpus) struct corpus c = {0};
+	const char *verb = argc > 3 ? argv[2] : "", *model = argc > 3 ? argv[3] : NULL;
 	text_warm_up();
+	if (argc > 3)
+		corpus_init(&c, argv[1]);
 	if (!strcmp(verb, "base"))
-		base(argv[2], argc > 3 ? strtoull(argv[3], NULL, 10) : 1);
+		base(&c, model, argc > 4 ? strtoull(argv[4], NULL, 10) : 1);
 	else if (!strcmp(verb, "judge"))
-		judge(argv[2]);
+		judge(&c, model);
 	else if (!strcmp(verb, "site"))
-		site(strtoull(argv[2], NULL, 10), argc > 3 ? argv[3] : NULL);
+		site(&c, strtoull(argv[3], NULL, 10), argc > 4 ? argv[4] : NULL);
 	else if (!strcmp(verb, "cost"))
-		cost(argv[2]);
-	else if (!strcmp(verb, "explain") && argc > 3)
-		explain(argv[2], argv[3]);
+		cost(&c, model);
+	else if (!strcmp(verb, "explain") && argc > 4)
+		explain(&c, model, argv[4]);
 	else {
-		fputs("usage: learn base OUT [SEED] | judge MODEL | site SEED [MODEL] | "
+		fputs("usage: learn RULES base OUT [SEED] | judge MODEL | site SEED [MODEL] | "
 		      "explain MODEL FILE | cost MODEL\n",
 			stderr);
 		return 2;

@@ -94,6 +94,26 @@ static void list_hosts(const struct content *c, struct arena *a, struct content_
 
 /* ---- models ---- */
 
+/* What hangs on when, by which way and to whom a letter came is nothing to learn from. */
+static bool of_circumstances(slice name)
+{
+	static const slice v[] = {S_INIT("date-"), S_INIT("to-"), S_INIT("received-"),
+		S_INIT("envelope-"), S_INIT("history-"), S_INIT("internal-")};
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++)
+		if (slice_starts(name, v[i]))
+			return true;
+	return false;
+}
+
+static void add_findings(struct learn_features *f, const struct signals *s)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		slice name = slice_z(s->v[i].def->name);
+		if (s->v[i].def->stage == SIGNAL_CONTENT && !of_circumstances(name))
+			learn_features_add_signal(f, name);
+	}
+}
+
 static void ask_models(
 	const struct learn_features *f, const struct content_tools *t, struct content_report *ret)
 {
@@ -148,16 +168,16 @@ void content_examine(struct content_examiner *e, slice message, const struct con
 	*ret = (struct content_report){.signals = {.mem = a, .scores = t->scores}};
 	content_read(message, t, &content_limits_default, a, c);
 	describe(c, ret);
+	struct content_exam x = {.c = c, .ctx = ctx, .tools = t, .signals = &ret->signals, .a = a};
+	run_checks(&x);
+	ret->bulk = x.bulk;
+	ret->class = x.bulk >= CONTENT_BULK_FROM ? CONTENT_BULK : CONTENT_ORDINARY;
 	if (!(wishes & CONTENT_NO_CHECKS)) {
-		struct content_exam x = {
-			.c = c, .ctx = ctx, .tools = t, .signals = &ret->signals, .a = a};
-		run_checks(&x);
 		content_fingerprints(&x, ret);
 		list_hosts(c, a, ret);
-		ret->bulk = x.bulk;
-		ret->class = x.bulk >= CONTENT_BULK_FROM ? CONTENT_BULK : CONTENT_ORDINARY;
 	}
 	learn_features_read(f, &c->mail, LEARN_ALL_GROUPS, a);
+	add_findings(f, &ret->signals);
 	ret->features = f->v;
 	ret->nfeatures = f->n;
 	ask_models(f, t, ret);

@@ -53,7 +53,7 @@ struct content_report {
 enum content_wish { /* bits */
 	CONTENT_EXPLAIN = 1, /* reasons, groups and details */
 	CONTENT_FEATURES = 2,
-	CONTENT_NO_CHECKS = 4, /* only what learning needs */
+	CONTENT_NO_CHECKS = 4, /* only what learning needs: no fingerprints, no hosts */
 };
 
 /* One for each thread, used for many messages. */

@@ -25,6 +25,7 @@ static const char *const names[LEARN_GROUPS][2] = {
 	[LEARN_HTML] = {"HTML", "网页结构"},
 	[LEARN_PARTS] = {"attachments", "附件"},
 	[LEARN_SHAPE] = {"writing", "书写特征"},
+	[LEARN_SIGNALS] = {"findings of checks", "检查结果"},
 	[LEARN_LAYOUT] = {"layout", "版式"},
 };
 
@@ -205,22 +206,13 @@ void learn_features_read(
 		learn_put_cjk(f, m);
 }
 
-/* Found by trying a few on several collections: text of Chinese letters has few other features. */
-static const float gain[LEARN_GROUPS] = {[LEARN_WORDS] = 1,
-	[LEARN_PAIRS] = 1,
-	[LEARN_SUBJECT] = 1,
-	[LEARN_CJK] = 2,
-	[LEARN_GRAMS] = 1.5f,
-	[LEARN_HIDDEN] = 1,
-	[LEARN_SENDER] = 1,
-	[LEARN_HEADER] = 1,
-	[LEARN_URL] = 1,
-	[LEARN_HTML] = 1,
-	[LEARN_PARTS] = 1,
-	[LEARN_SHAPE] = 1,
-	[LEARN_LAYOUT] = 1};
+void learn_features_add_signal(struct learn_features *f, slice name)
+{
+	learn_put_fact(f, LEARN_SIGNALS, S("found"), name);
+}
 
-void learn_group_values(const struct learn_features *f, float ret[LEARN_GROUPS])
+void learn_group_values(
+	const struct learn_features *f, const float gain[LEARN_GROUPS], float ret[LEARN_GROUPS])
 {
 	for (unsigned g = 0; g < LEARN_GROUPS; g++)
 		ret[g] = f->per_group[g] ? gain[g] / sqrtf((float)f->per_group[g]) : 0;

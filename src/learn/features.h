@@ -10,7 +10,7 @@
 #include "learn/mail.h"
 
 enum {
-	LEARN_FEATURES_VERSION = 1,
+	LEARN_FEATURES_VERSION = 2,
 	LEARN_FEATURES_MAX = 24 * 1024, /* of one message; more are left out */
 };
 
@@ -27,6 +27,7 @@ enum learn_group {
 	LEARN_HTML, /* structure of its HTML */
 	LEARN_PARTS, /* attachments and structure of MIME */
 	LEARN_SHAPE, /* statistics of the text; what had to be undone to read it */
+	LEARN_SIGNALS, /* what the checks found, by name */
 	LEARN_LAYOUT, /* length, lines, how its HTML is laid out: habits of a time and of programs
 		       */
 	LEARN_GROUPS
@@ -68,8 +69,12 @@ static inline void auto_learn_features(struct learn_features *f)
 void learn_features_read(
 	struct learn_features *f, const struct learn_mail *m, unsigned groups, struct arena *a);
 
-/* What one feature of each group counts: 1/sqrt of how many there are. */
-void learn_group_values(const struct learn_features *f, float ret[LEARN_GROUPS]);
+/* A finding of a check, by its name: behind learn_features_read. */
+void learn_features_add_signal(struct learn_features *f, slice name);
+
+/* What one feature of each group counts: gain/sqrt of how many there are. */
+void learn_group_values(
+	const struct learn_features *f, const float gain[LEARN_GROUPS], float ret[LEARN_GROUPS]);
 
 /* Readable: "pairs: claim … prize". Empty unless texts are kept. */
 slice learn_feature_text(const struct learn_features *f, size_t i);

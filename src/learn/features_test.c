@@ -146,8 +146,20 @@ TEST(features_stay_the_same)
 		LEARN_LASTING_GROUPS);
 	for (size_t i = 0; i < f.n; i++)
 		sum += f.v[i].hash;
-	CHECK_INT(LEARN_FEATURES_VERSION, 1);
+	CHECK_INT(LEARN_FEATURES_VERSION, 2);
 	CHECK_INT(sum, 1088533188682028098);
+}
+
+TEST(features_of_findings)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(learn_features) struct learn_features f;
+	read_message(&f, &a, plain, LEARN_ALL_GROUPS);
+	CHECK_INT(f.per_group[LEARN_SIGNALS], 0);
+	learn_features_add_signal(&f, S("link-deceives"));
+	learn_features_add_signal(&f, S("link-deceives"));
+	CHECK_INT(f.per_group[LEARN_SIGNALS], 1);
+	CHECK(has(&f, LEARN_SIGNALS, S("found=link-deceives")));
 }
 
 TEST(features_have_a_limit)

@@ -34,8 +34,11 @@ static void teach(struct learn_linear *l, struct learn_features *f, unsigned rou
 		}
 }
 
-static const struct learn_linear_conf small = {
-	.bits = 16, .rate = 0.5f, .beta = 0.1f, .l1 = 0.001f};
+static const struct learn_linear_conf small = {.bits = 16,
+	.rate = 0.5f,
+	.beta = 0.1f,
+	.l1 = 0.001f,
+	.gain = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}};
 
 TEST(linear_learns)
 {
@@ -270,7 +273,7 @@ TEST(model_file_lies)
 	m.weights = (struct learn_weights){.bits = LEARN_BITS_MIN, .scale = 1};
 	m.weights.w = mem_alloc((size_t)1 << LEARN_BITS_MIN);
 	m.weights.w[7] = 3;
-	for (unsigned change = 0; change < 5; change++) {
+	for (unsigned change = 0; change < 7; change++) {
 		AUTO(buf) struct buf file = BUF(LEARN_MODEL_MAX);
 		learn_model_write(&m, &file);
 		file.n -= 4;
@@ -284,10 +287,16 @@ TEST(model_file_lies)
 			file.p[10] = 40;
 			break;
 		case 3: /* more weights than there are */
-			file.p[19] = 1;
+			file.p[76] = 1;
 			break;
 		case 4: /* a place beyond the table: its gap goes on and on */
-			file.p[23] = (char)0xff;
+			file.p[80] = (char)0xff;
+			break;
+		case 5: /* other groups */
+			file.p[19]--;
+			break;
+		case 6: /* a gain below zero */
+			file.p[20] = (char)0xbf;
 			break;
 		}
 		buf_u32(&file, crc32c(0, buf_slice(&file)));

@@ -16,6 +16,7 @@
 struct learn_weights {
 	unsigned bits; /* 2^bits weights */
 	float scale, bias;
+	float gain[LEARN_GROUPS]; /* how loud each group is; 0: not used */
 	int8_t *w;
 };
 void learn_weights_done(struct learn_weights *w);
@@ -36,7 +37,7 @@ struct learn_reason {
 size_t learn_weights_reasons(const struct learn_weights *w, const struct learn_features *f,
 	struct learn_reason *ret, size_t n);
 
-enum { LEARN_BITS_MIN = 10, LEARN_BITS_MAX = 22 };
+enum { LEARN_BITS_MIN = 10, LEARN_BITS_MAX = 22, LEARN_GAIN_MAX = 100 };
 
 /* ---- what learns: eight bytes a weight ---- */
 
@@ -46,7 +47,9 @@ struct learn_linear_conf {
 	float beta; /* the larger, the slower the first steps */
 	float l1; /* what has less evidence stays zero */
 	float l2;
+	float gain[LEARN_GROUPS]; /* as in struct learn_weights */
 };
+/* Of a site's and a user's layer. */
 extern const struct learn_linear_conf learn_linear_default;
 
 struct learn_linear {

@@ -1,7 +1,8 @@
 /*
  * The file of a model: weights of the linear model and how it is calibrated.
  *
- *	8 bytes "PHLEARN1", u16 version of the features, u8 bits, f32 scale, f32 bias, u32 n,
+ *	8 bytes "PHLEARN2", u16 version of the features, u8 bits, f32 scale, f32 bias, u8 how many
+ *	groups, for each f32 gain; u32 n,
  *	n times: gap to the last place as a variable-length number (7 bits a byte, lowest first),
  *	one byte weight; string: learn_fuse_write; u32 CRC-32C of all before it.
  *
@@ -14,7 +15,7 @@
 #include "base/mem.h"
 #include <math.h>
 
-static const slice magic = S_INIT("PHLEARN1");
+static const slice magic = S_INIT("PHLEARN2");
 
 static void put_float(struct buf *out, float f)
 {
@@ -59,6 +60,9 @@ static void put_weights(const struct learn_weights *w, struct buf *out)
 	buf_u8(out, (uint8_t)w->bits);
 	put_float(out, w->scale);
 	put_float(out, w->bias);
+	buf_u8(out, LEARN_GROUPS);
+	for (unsigned g = 0; g < LEARN_GROUPS; g++)
+		put_float(out, w->gain[g]);
 	buf_u32(out, count);
 	for (uint32_t i = 0; i < size; i++) {
 		if (!w->w[i])
@@ -81,11 +85,25 @@ void learn_model_write(const struct learn_model *m, struct buf *out)
 	buf_u32(out, crc32c(0, slice_of(out->p + from, out->n - from)));
 }
 
+static bool get_gains(struct cur *c, float ret[LEARN_GROUPS])
+{
+	if (cur_u8(c) != LEARN_GROUPS)
+		return false;
+	for (unsigned g = 0; g < LEARN_GROUPS; g++) {
+		ret[g] = get_float(c);
+		if (!(ret[g] >= 0 && ret[g] <= LEARN_GAIN_MAX))
+			return false;
+	}
+	return true;
+}
+
 static bool get_weights(struct cur *c, struct learn_weights *w)
 {
 	w->bits = cur_u8(c);
 	w->scale = get_float(c);
 	w->bias = get_float(c);
+	if (!get_gains(c, w->gain))
+		return false;
 	uint32_t n = cur_u32(c), at = 0;
 	if (w->bits < LEARN_BITS_MIN || w->bits > LEARN_BITS_MAX || n > 1u << w->bits ||
 		n > cur_rest(c).n / 2 || !isfinite(w->scale) || w->scale <= 0 || !isfinite(w->bias))
