@@ -34,7 +34,7 @@ static void check_pair(struct conf_check *c, const char *mark_key, slice mark_te
 		conf_complain(c, mark_key, "is no number from 0 to 1", "不是 0 到 1 之间的数");
 	if (!read_probability(reject_text, &reject))
 		conf_complain(c, reject_key, "is no number from 0 to 1", "不是 0 到 1 之间的数");
-	if (reject < mark)
+	if (mark < NEVER && reject < mark)
 		conf_complain(
 			c, reject_key, "is lower than the number for marking", "低于加标记的概率");
 }
