@@ -52,6 +52,8 @@ const struct command commands[] = {
 	{"queue", NULL, "mail that waits: list, retry, hold, return",
 		"等待投递的邮件：列出、重试、暂停、退回", queue_verbs, NULL, NULL},
 	{"trace", NULL, "what happened to a message", "跟踪邮件的经过", trace_verbs, NULL, NULL},
+	{"explain", NULL, "what is in a message, and how the filter judges it", "邮件里有什么，过滤器如何判断",
+		explain_verbs, NULL, NULL},
 	{"report", NULL, "reports to other domains and from them", "发给其他域以及收到的报告",
 		report_verbs, NULL, NULL},
 	{"mailbox", NULL, "messages in a mailbox", "邮箱中的邮件", mailbox_verbs, NULL, NULL},

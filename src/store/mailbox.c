@@ -319,6 +319,25 @@ int mailbox_get(struct sql *db, int64_t account_id, slice folder, uint32_t uid, 
 	return 0;
 }
 
+int mailbox_find(struct sql *db, int64_t account_id, msg_id queue_id, struct arena *a,
+	struct mailbox_message *ret, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT uid, blob, size, prefix, received_at, flags FROM message"
+		" WHERE account_id = $1 AND queue_id = $2 LIMIT 1",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, account_id);
+	sql_bind_int(s, 2, queue_id);
+	int r = sql_step(s, e);
+	if (r <= 0)
+		return r < 0 ? -1 : err_set(e, ERR_NOTFOUND, "not in this mailbox");
+	*ret = read_message(s, account_id, S(""), a);
+	sql_reset(s);
+	return 0;
+}
+
 int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages,
 	struct err *e)
 {

@@ -58,6 +58,9 @@ int mailbox_list(struct sql *db, int64_t account_id, slice folder, uint32_t afte
 	struct err *e);
 int mailbox_get(struct sql *db, int64_t account_id, slice folder, uint32_t uid, struct arena *a,
 	struct mailbox_message *ret, struct err *e);
+/* One that came as that message of the queue; ERR_NOTFOUND. Its folder is not told. */
+int mailbox_find(struct sql *db, int64_t account_id, msg_id queue_id, struct arena *a,
+	struct mailbox_message *ret, struct err *e);
 /* Bytes and messages of an account. */
 int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages,
 	struct err *e);
