@@ -235,7 +235,7 @@ static int finish(struct teaching *t, int r, const struct cli_call *c)
 		return out_fail(&t->e);
 	cli_learn_wake(&t->env);
 	if (c->cli->json) {
-		struct json j;
+		struct json j = {0};
 		json_begin(&j);
 		json_int(&j, "told", (int64_t)t->letters);
 		json_int(&j, "unreadable", (int64_t)t->faults);

@@ -19,7 +19,7 @@ static bool zh(void)
 static void status_json(const struct journal_totals *t, uint64_t current, bool pinned,
 	const struct training_version *newest)
 {
-	struct json j;
+	struct json j = {0};
 	json_begin(&j);
 	json_int(&j, "waiting", (int64_t)t->waiting);
 	json_int(&j, "spam", (int64_t)t->learned[1]);

@@ -115,7 +115,7 @@ static int version_arg(slice text, uint64_t *ret)
 static void print_comparison(
 	bool as_json, uint64_t one, uint64_t other, const struct build_comparison *k)
 {
-	struct json j;
+	struct json j = {0};
 	if (as_json) {
 		json_begin(&j);
 		figures_json(&j, "first", &k->a);
