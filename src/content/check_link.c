@@ -69,7 +69,8 @@ static void look_at_shape(struct content_exam *x, const struct content_link *l, 
 				l->url.host.n ? l->url.host : slice_first(l->url.text, 60));
 	if (l->url.flags & URL_DATA && slice_starts(l->url.text, S("data:text/html")))
 		checking_found(x, SIGNAL_LINK_DATA, 1, S(""));
-	if (l->deceives && l->where != CONTENT_IN_TEXT)
+	if (l->deceives && l->where != CONTENT_IN_TEXT &&
+		link_place(l->url.host, l->url.path) != LINK_WRAPPER)
 		checking_found(x, SIGNAL_LINK_DECEIVES, deceit(x, l),
 			arena_printf(x->a, "%.*s: %.*s", SFMT(slice_first(l->text, 60)),
 				SFMT(l->url.host)));

@@ -13,3 +13,8 @@ void content_check_text(struct content_exam *x);
 void content_check_structure(struct content_exam *x);
 void content_check_pictures(struct content_exam *x);
 void content_check_files(struct content_exam *x);
+void content_check_brand(struct content_exam *x);
+void content_check_sender(struct content_exam *x);
+void content_check_people(struct content_exam *x);
+void content_check_internal(struct content_exam *x);
+void content_check_history(struct content_exam *x);
