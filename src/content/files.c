@@ -9,6 +9,7 @@
  */
 #include "content/files.h"
 
+#include "base/b64.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "codec/charset.h"
@@ -16,6 +17,7 @@
 #include "codec/office.h"
 #include "codec/ole.h"
 #include "codec/onenote.h"
+#include "codec/pdf.h"
 #include "codec/rtf.h"
 #include "codec/shortcut.h"
 #include "codec/signed.h"
@@ -117,6 +119,7 @@ static const struct {
 	enum content_where where;
 	void (*read)(slice in, struct extract_limits *l, const struct extract *x);
 } readers[] = {
+	{FILETYPE_PDF, CONTENT_IN_PDF, pdf_read},
 	{FILETYPE_RTF, CONTENT_IN_OFFICE, rtf_read},
 	{FILETYPE_OLE, CONTENT_IN_OFFICE, ole_read},
 	{FILETYPE_DOC, CONTENT_IN_OFFICE, ole_read},
@@ -208,6 +211,21 @@ static void give_text(struct files_look *k)
 			return;
 }
 
+/*
+ * A part whose header names two encodings is read by the first, by other programs with the second:
+ * what looks like base64 is read so, too.
+ */
+static void look_twice(struct files_look *k, slice bytes)
+{
+	const struct mime *m = k->r->c->mime;
+	const struct content_file *f = files_of(k);
+	AUTO(buf) struct buf out = BUF(bytes.n + 1);
+	if (f->parent >= 0 || f->part >= m->n || !(m->v[f->part].defects & MIME_TWICE) ||
+		!b64_decode_tolerant(&out, bytes) || !out.n)
+		return;
+	got_file(k, f->name, buf_slice(&out));
+}
+
 static void look(struct content_reader *r, int file, slice bytes)
 {
 	uint64_t left = r->limits->unpacked - r->unpacked;
@@ -216,6 +234,7 @@ static void look(struct content_reader *r, int file, slice bytes)
 	k.text = BUF(r->limits->text - r->attached.n + 1);
 	k.x = (struct extract){&k, got_text, got_link, got_file, got_fact};
 	look_by_type(&k, r->c->files[file].type, bytes);
+	look_twice(&k, bytes);
 	give_text(&k);
 	buf_done(&k.text);
 }
