@@ -162,6 +162,7 @@ struct rule_value {
 struct rule_literal {
 	slice text;
 	uint32_t uses, nuses; /* in rule_group_db.uses: segments */
+	uint32_t spent; /* the pass in which it tells nothing new any more */
 };
 struct rule_use {
 	uint32_t literal, chain;
@@ -316,6 +317,10 @@ int rules_regex(struct rules *r, const struct rule_cond *c, const struct rule_wo
 /* Where the expression matches in `text`; false: nowhere within the limits. */
 bool rules_confirm(
 	struct rules *r, struct rule_regex *x, bool many, slice text, struct rule_span *ret);
+/* The same of one that is known to match, for showing. */
+bool rules_place(
+	struct rules *r, struct rule_regex *x, bool many, slice text, struct rule_span *ret);
+void rules_count_limited(struct rules *r);
 void rules_regex_free(struct rules *r);
 
 /* rules_db.c */

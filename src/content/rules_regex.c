@@ -7,7 +7,11 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "content/rules_impl.h"
+#include "run/metrics.h"
 #include <pcre2.h>
+
+METRIC_COUNTER(limited, "posthouse_rules_limited_total", "",
+	"Expressions of rules that did not match because a limit was reached.");
 
 enum {
 	NESTED_MAX = 50, /* groups inside each other */
@@ -136,8 +140,14 @@ static void limit_steps(pcre2_match_context *c, size_t n)
 	pcre2_set_heap_limit(c, HEAP_KIB);
 }
 
-bool rules_confirm(
-	struct rules *r, struct rule_regex *x, bool many, slice text, struct rule_span *ret)
+void rules_count_limited(struct rules *r)
+{
+	r->limited++;
+	metric_add(&limited, 1);
+}
+
+static bool confirm(struct rules *r, struct rule_regex *x, bool many, slice text,
+	struct rule_span *ret, bool *ret_limited)
 {
 	int error;
 	size_t at;
@@ -156,12 +166,29 @@ bool rules_confirm(
 		r->match_data, r->match_context);
 	if (error == PCRE2_ERROR_MATCHLIMIT || error == PCRE2_ERROR_HEAPLIMIT ||
 		error == PCRE2_ERROR_DEPTHLIMIT)
-		r->limited++;
+		*ret_limited = true;
 	if (error < 0)
 		return false;
 	const size_t *place = pcre2_get_ovector_pointer(r->match_data);
 	*ret = (struct rule_span){(uint32_t)place[0], (uint32_t)place[1]};
 	return true;
+}
+
+bool rules_confirm(
+	struct rules *r, struct rule_regex *x, bool many, slice text, struct rule_span *ret)
+{
+	bool limit = false;
+	bool matches = confirm(r, x, many, text, ret, &limit);
+	if (limit)
+		rules_count_limited(r);
+	return matches;
+}
+
+bool rules_place(
+	struct rules *r, struct rule_regex *x, bool many, slice text, struct rule_span *ret)
+{
+	bool limit;
+	return confirm(r, x, many, text, ret, &limit);
 }
 
 void rules_regex_free(struct rules *r)

@@ -73,18 +73,24 @@ static void count_at(
 
 /* ---- literals ---- */
 
-static bool edge_fits(const struct runner *u, uint8_t edge, size_t at, bool left)
+/* What stands at the ends of a literal that was found: asked once, for all that use it. */
+struct place {
+	size_t from, to;
+	bool word_before, word_after;
+};
+
+static bool edge_fits(const struct runner *u, uint8_t edge, const struct place *p, bool left)
 {
 	slice s = u->text;
-	bool end = left ? at == 0 : at == s.n;
-	char next = end ? '\n' : s.p[left ? at - 1 : at];
+	bool end = left ? p->from == 0 : p->to == s.n;
+	char next = end ? '\n' : s.p[left ? p->from - 1 : p->to];
 	switch (edge) {
 	case EDGE_VALUE:
 		return end || (next == '\n' && rules_field_many(u->field));
 	case EDGE_DOMAIN:
 		return end || next == '\n' || next == '.' || next == '@';
 	case EDGE_WORD:
-		return !(left ? rules_word_before(s, at) : rules_word_after(s, at));
+		return !(left ? p->word_before : p->word_after);
 	default:
 		return true;
 	}
@@ -113,34 +119,44 @@ static bool joins(struct runner *u, const struct rule_chain *c, unsigned segment
 	return false;
 }
 
-static void use(struct runner *u, const struct rule_use *w, size_t from, size_t to)
+/* False: nothing that stands here could change anything, in this field. */
+static bool use(struct runner *u, const struct rule_use *w, const struct place *p)
 {
 	struct rules *r = u->r;
 	const struct rule_chain *c = &r->chains[w->chain];
 	const struct rule_segment *s = &r->segments[c->first + w->segment];
-	uint32_t cond = r->values[c->value].cond, start = (uint32_t)from;
+	uint32_t cond = r->values[c->value].cond, start = (uint32_t)p->from;
 	if (r->value_run[c->value] == r->run || !(r->conds[cond]->fields >> u->field & 1))
-		return;
-	if (!edge_fits(u, s->left, from, true) || !edge_fits(u, s->right, to, false))
-		return;
-	if (w->segment && !joins(u, c, w->segment, from, &start))
-		return;
+		return false;
+	if (!edge_fits(u, s->left, p, true) || !edge_fits(u, s->right, p, false))
+		return true;
+	if (w->segment && !joins(u, c, w->segment, p->from, &start))
+		return true;
 	if (w->segment + 1 == c->n) {
-		count_at(u, c->value, (struct rule_span){start, (uint32_t)to}, false, 0);
-		return;
+		count_at(u, c->value, (struct rule_span){start, (uint32_t)p->to}, false, 0);
+		return true;
 	}
-	struct rule_progress *p = progress(u, c, w->segment);
-	p->ends[p->n++ % ENDS_KEPT] = (struct rule_span){start, (uint32_t)to};
+	struct rule_progress *k = progress(u, c, w->segment);
+	k->ends[k->n++ % ENDS_KEPT] = (struct rule_span){start, (uint32_t)p->to};
+	return true;
 }
 
 static int on_literal(
 	unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
 {
 	struct runner *u = ctx;
-	const struct rule_literal *l = &u->group->literals[id];
+	struct rule_literal *l = &u->group->literals[id];
+	bool useful = false;
 	(void)from, (void)flags;
+	if (l->spent == u->r->scan)
+		return 0;
+	struct place p = {.from = (size_t)to - l->text.n, .to = (size_t)to};
+	p.word_before = rules_word_before(u->text, p.from);
+	p.word_after = rules_word_after(u->text, p.to);
 	for (uint32_t i = l->uses; i < l->uses + l->nuses; i++)
-		use(u, &u->group->uses[i], (size_t)to - l->text.n, (size_t)to);
+		useful |= use(u, &u->group->uses[i], &p);
+	if (!useful)
+		l->spent = u->r->scan;
 	return 0;
 }
 
@@ -176,7 +192,7 @@ static int on_regex(
 	if (x->exact) {
 		count_at(u, x->value, span, true, id);
 	} else if (r->confirms == RULES_CONFIRM_MAX) {
-		r->limited++;
+		rules_count_limited(r);
 	} else {
 		r->confirms++;
 		if (rules_confirm(r, x, rules_field_many(u->field), u->text, &span))
@@ -326,10 +342,7 @@ static slice found_text(struct runner *u, struct rule_found *f)
 			    : rules_field_written(&u->f, f->field);
 	if (f->unknown) {
 		struct rule_regex *x = &u->r->regexes[f->regex];
-		uint64_t limited = u->r->limited;
-		bool where = rules_confirm(u->r, x, rules_field_many(f->field), s, &f->span);
-		u->r->limited = limited; /* it holds all the same */
-		if (!where)
+		if (!rules_place(u->r, x, rules_field_many(f->field), s, &f->span))
 			return S("");
 		f->unknown = false;
 	}
@@ -407,12 +420,17 @@ static void begin(struct rules *r)
 	r->nhits = 0;
 	r->confirms = 0;
 	memset(r->touched, 0, (r->nsorted / 64 + 1) * sizeof *r->touched);
-	if (++r->run)
+	if (++r->run && r->scan < UINT32_MAX - FIELDS_MAX)
 		return;
-	/* Four billion letters on: numbers of former runs come again. */
+	/* Hundreds of millions of letters on: numbers of former runs would come again. */
+	r->run = 1;
+	r->scan = 0;
 	memset(r->value_run, 0, r->nvalues * sizeof *r->value_run);
 	memset(r->found, 0, r->nconds * sizeof *r->found);
-	r->run = 1;
+	memset(r->progress, 0, r->nsegments * sizeof *r->progress);
+	for (int i = 0; i < GROUPS; i++)
+		for (size_t k = 0; k < r->groups[i].nliterals; k++)
+			r->groups[i].literals[k].spent = 0;
 }
 
 void rules_run(struct rules *r, struct content_exam *x)
