@@ -19,6 +19,8 @@ enum sandbox_may {
 	SANDBOX_MAY_UDP = 4, /* open UDP sockets (a resolver) */
 	SANDBOX_MAY_MEMORY_FILE = 16, /* memfd_create */
 	SANDBOX_MAY_FORK = 32, /* children, which may do no more than it */
+	SANDBOX_LEAVE_FILES = 64, /* no directories, no links, no changing of rights and times:
+				     landlock does not know all of these */
 	SANDBOX_NO_DUMP = 8, /* not traceable, no core, memory not readable by its own user */
 };
 
@@ -33,7 +35,8 @@ struct sandbox {
 	unsigned may;
 	slice user; /* taken on when started as root */
 	uint64_t open_files; /* RLIMIT_NOFILE wanted; the hard limit caps it */
-	uint64_t memory; /* bytes of address space; 0 no limit. Not under sanitizers, which need all */
+	uint64_t memory; /* bytes of address space; 0 no limit. Not under sanitizers, which need all
+			  */
 	struct sandbox_path paths[SANDBOX_PATHS_MAX];
 	size_t npaths;
 };

@@ -23,23 +23,26 @@ static const char *const base_calls[] = {"read", "write", "readv", "writev", "pr
 	"preadv", "pwritev", "preadv2", "pwritev2", "lseek", "close", "close_range", "openat",
 	"open", "creat", "stat", "lstat", "fstat", "newfstatat", "statx", "statfs", "fstatfs",
 	"access", "faccessat", "faccessat2", "readlink", "readlinkat", "getcwd", "getdents64",
-	"rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir", "mkdir", "mkdirat",
-	"link", "linkat", "ftruncate", "truncate", "fallocate", "fadvise64", "readahead",
-	"copy_file_range", "fsync", "fdatasync", "sync_file_range", "flock", "fchmod", "fchmodat",
-	"chmod", "fchown", "utimensat", "umask", "fcntl", "ioctl", "dup", "dup2", "dup3", "pipe2",
-	"munmap", "mremap", "madvise", "brk", "msync", "mincore", "membarrier", "rt_sigaction",
-	"rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait", "sigaltstack",
-	"signalfd4", "tgkill", "restart_syscall", "exit", "exit_group", "futex", "futex_waitv",
-	"set_robust_list", "get_robust_list", "rseq", "set_tid_address", "arch_prctl",
-	"sched_yield", "sched_getaffinity", "sched_getparam", "sched_getscheduler", "getcpu",
-	"getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getresuid",
-	"getresgid", "getrandom", "getrusage", "getrlimit", "times", "uname", "sysinfo",
-	"clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
-	"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2",
-	"timerfd_create", "timerfd_settime", "timerfd_gettime", "poll", "ppoll", "select",
-	"pselect6", "accept4", "accept", "getsockname", "getpeername", "getsockopt", "setsockopt",
-	"shutdown", "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg",
-	"socketpair", "sendfile", "wait4"};
+	"rename", "renameat", "renameat2", "unlink", "unlinkat", "ftruncate", "fallocate",
+	"fadvise64", "readahead", "copy_file_range", "fsync", "fdatasync", "sync_file_range",
+	"flock", "umask", "fcntl", "ioctl", "dup", "dup2", "dup3", "pipe2", "munmap", "mremap",
+	"madvise", "brk", "msync", "mincore", "membarrier", "rt_sigaction", "rt_sigprocmask",
+	"rt_sigreturn", "rt_sigpending", "rt_sigtimedwait", "sigaltstack", "signalfd4",
+	"restart_syscall", "exit", "exit_group", "futex", "futex_waitv", "set_robust_list",
+	"get_robust_list", "rseq", "set_tid_address", "arch_prctl", "sched_yield",
+	"sched_getaffinity", "sched_getparam", "sched_getscheduler", "getcpu", "getpid", "gettid",
+	"getppid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getrandom",
+	"getrusage", "getrlimit", "times", "uname", "sysinfo", "clock_gettime", "clock_getres",
+	"clock_nanosleep", "nanosleep", "gettimeofday", "time", "epoll_create1", "epoll_ctl",
+	"epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "timerfd_create",
+	"timerfd_settime", "timerfd_gettime", "poll", "ppoll", "select", "pselect6", "accept4",
+	"accept", "getsockname", "getpeername", "getsockopt", "setsockopt", "shutdown", "sendto",
+	"recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "socketpair", "sendfile",
+	"wait4"};
+
+/* What changes files other than by writing and replacing; not with SANDBOX_LEAVE_FILES. */
+static const char *const file_calls[] = {"rmdir", "mkdir", "mkdirat", "link", "linkat", "truncate",
+	"fchmod", "fchmodat", "chmod", "fchown", "utimensat"};
 
 /* Only somebody who has taken a process over would try these: worth a line in the log. */
 static const char *const alarming_calls[] = {"execve", "execveat", "fork", "vfork", "ptrace",
@@ -48,8 +51,8 @@ static const char *const alarming_calls[] = {"execve", "execveat", "fork", "vfor
 	"kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "keyctl",
 	"add_key", "request_key", "reboot", "swapon", "swapoff", "perf_event_open", "userfaultfd",
 	"open_by_handle_at", "name_to_handle_at", "kcmp", "personality", "io_uring_setup",
-	"memfd_secret", "kill", "tkill", "setuid", "setgid", "setresuid",
-	"setresgid", "setgroups", "capset", "acct", "quotactl", "syslog", "iopl", "ioperm"};
+	"memfd_secret", "kill", "tkill", "setuid", "setgid", "setresuid", "setresgid", "setgroups",
+	"capset", "acct", "quotactl", "syslog", "iopl", "ioperm"};
 
 static int rule(scmp_filter_ctx f, uint32_t action, const char *name, unsigned n,
 	const struct scmp_arg_cmp *args)
@@ -78,12 +81,15 @@ static int rule_args(scmp_filter_ctx f)
 	const struct scmp_arg_cmp no_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
 	const struct scmp_arg_cmp read_limit = SCMP_A2(SCMP_CMP_EQ, 0, 0);
+	const struct scmp_arg_cmp itself = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0);
 	const struct scmp_arg_cmp set_name = SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0);
 	/* Allocators name their mappings for /proc/PID/maps. */
-	const struct scmp_arg_cmp name_memory = SCMP_A0(SCMP_CMP_EQ, 0x53564d41 /* PR_SET_VMA */, 0);
+	const struct scmp_arg_cmp name_memory =
+		SCMP_A0(SCMP_CMP_EQ, 0x53564d41 /* PR_SET_VMA */, 0);
 	int r = rule(f, SCMP_ACT_ALLOW, "mprotect", 1, &no_exec);
 	r = r < 0 ? r : rule(f, SCMP_ACT_ALLOW, "mmap", 1, &no_exec);
 	r = r < 0 ? r : rule(f, SCMP_ACT_ALLOW, "clone", 1, &thread);
+	r = r < 0 ? r : rule(f, SCMP_ACT_ALLOW, "tgkill", 1, &itself);
 	r = r < 0 ? r : rule(f, SCMP_ACT_ALLOW, "prlimit64", 1, &read_limit);
 	r = r < 0 ? r : rule(f, SCMP_ACT_ALLOW, "prctl", 1, &set_name);
 	r = r < 0 ? r : rule(f, SCMP_ACT_ALLOW, "prctl", 1, &name_memory);
@@ -148,11 +154,15 @@ static int build(scmp_filter_ctx f, const struct sandbox *s)
 {
 	enum { NBASE = sizeof base_calls / sizeof *base_calls };
 	enum { NALARM = sizeof alarming_calls / sizeof *alarming_calls };
+	enum { NFILE = sizeof file_calls / sizeof *file_calls };
 	int r = rule_list(f, SCMP_ACT_ALLOW, base_calls, NBASE);
+	if (!(s->may & SANDBOX_LEAVE_FILES))
+		r = r < 0 ? r : rule_list(f, SCMP_ACT_ALLOW, file_calls, NFILE);
 	r = r < 0 ? r : rule_list(f, SCMP_ACT_TRAP, alarming_calls, NALARM);
 	/* Nobody can run what is in one: no exec, no executable mappings. */
-	r = r < 0 ? r : rule(f, s->may & SANDBOX_MAY_MEMORY_FILE ? SCMP_ACT_ALLOW : SCMP_ACT_TRAP,
-				"memfd_create", 0, NULL);
+	r = r < 0 ? r
+		  : rule(f, s->may & SANDBOX_MAY_MEMORY_FILE ? SCMP_ACT_ALLOW : SCMP_ACT_TRAP,
+			    "memfd_create", 0, NULL);
 	r = r < 0 ? r : rule_args(f);
 	r = r < 0 ? r : rule_net(f, s->may);
 	if (s->may & SANDBOX_MAY_FORK)
