@@ -150,6 +150,7 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->srs = conf_get(conf, &srs_section);
 	c->kv = conf_get(conf, &kv_section);
 	c->reputation = conf_get(conf, &reputation_section);
+	c->fingerprints = conf_get(conf, &fingerprints_section);
 	c->greylist = conf_get(conf, &greylist_section);
 	c->autowhite = conf_get(conf, &autowhite_section);
 	c->scan = conf_get(conf, &scan_section);

@@ -13,6 +13,7 @@
 #include "bin/scan.h"
 #include "defence/autowhite.h"
 #include "defence/greylist.h"
+#include "defence/fingerprint.h"
 #include "defence/reputation.h"
 #include "run/conf.h"
 #include "run/dns.h"
@@ -109,6 +110,7 @@ struct config {
 	const struct srs_conf *srs;
 	const struct kv_conf *kv;
 	const struct reputation_conf *reputation;
+	const struct fingerprints_conf *fingerprints;
 	const struct greylist_conf *greylist;
 	const struct autowhite_conf *autowhite;
 	const struct scan_conf *scan;

@@ -282,3 +282,13 @@ SIGNAL(PAGE_FORM, "page-form", SIGNAL_CONTENT, 0.8, "an attached web page holds 
 SIGNAL(PAGE_SCRIPT, "page-script", SIGNAL_CONTENT, 0.6, "an attached web page holds a script", "网页附件中含有脚本")
 SIGNAL(PAGE_ONLY, "page-only", SIGNAL_CONTENT, 0.8, "a letter of few words brings a web page as its attachment", "邮件文字很少，附件是网页")
 SIGNAL(DRAWING_SCRIPT, "drawing-script", SIGNAL_CONTENT, 3.0, "a drawing (SVG) holds a script", "矢量图（SVG）中含有脚本")
+/* What became of mail that looked alike (defence/fingerprint) */
+SIGNAL(FP_TEXT_BAD, "fp-text-bad", SIGNAL_CONTENT, 4.0, "nearly the same text was reported as bad before", "几乎相同的正文曾被举报")
+SIGNAL(FP_LAYOUT_BAD, "fp-layout-bad", SIGNAL_CONTENT, 1.2, "mail of the same layout was reported as bad before", "相同版式的邮件曾被举报")
+SIGNAL(FP_LINKS_BAD, "fp-links-bad", SIGNAL_CONTENT, 2.5, "mail with the same set of links was reported as bad before", "含有同一组链接的邮件曾被举报")
+SIGNAL(FP_LINK_BAD, "fp-link-bad", SIGNAL_CONTENT, 3.0, "mail with a link like this was reported as bad before", "含有同类链接的邮件曾被举报")
+SIGNAL(FP_PICTURE_BAD, "fp-picture-bad", SIGNAL_CONTENT, 2.5, "mail with nearly the same picture was reported as bad before", "含有近似图片的邮件曾被举报")
+SIGNAL(FP_FILE_BAD, "fp-file-bad", SIGNAL_CONTENT, 4.0, "mail with the same file was reported as bad before", "含有相同文件的邮件曾被举报")
+SIGNAL(FP_SENDER_BAD, "fp-sender-bad", SIGNAL_CONTENT, 1.5, "mail made and sent in the same way was reported as bad before", "以相同方式生成和发送的邮件曾被举报")
+SIGNAL(FP_CLUSTER_BAD, "fp-cluster-bad", SIGNAL_CONTENT, 1.5, "mail with the same set of findings was reported as bad before", "具有同一组检测特征的邮件曾被举报")
+SIGNAL(FP_SURGE, "fp-surge", SIGNAL_CONTENT, 2.0, "many copies came within an hour from many senders", "一小时内有大量来自不同发件人的相同邮件")
