@@ -57,7 +57,7 @@ static const struct conf_key learning_keys[] = {
 	CONF_KEY_INT(T, sample, "3000", 0, 100000,
 		"Recent letters whose features are kept, to tell what a new version would change.",
 		"为评估新版本的影响而保留特征的近期邮件数。"),
-	CONF_KEY_INT(T, judge, "20", 1, 100000,
+	CONF_KEY_INT(T, judge, "10", 1, 100000,
 		"A new version is compared by so many witnesses (letters it has not learned) of "
 		"each kind, "
 		"at least; with fewer it goes into service unjudged.",

@@ -8,7 +8,7 @@
 #include "training/pack.h"
 #include <stdlib.h>
 
-enum { FULL_PERCENT = 60 }; /* then it grows, as long as it may */
+enum { FULL_PERCENT = 40 }; /* then it grows, as long as it may */
 
 _Static_assert(sizeof(struct training_bucket) == TRAINING_BUCKET, "a bucket is a cache line");
 
