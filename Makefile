@@ -57,13 +57,13 @@ $(B)/%.S.o: src/%.S Makefile
 	$(CC) $(CFLAGS_all) -MMD -MP -c -o $@ $<
 # Data that is embedded (src/bin/shipped.c): a changed, new or removed file makes it anew.
 RULE_FILES := $(sort $(wildcard data/rules/*.rules))
-$(B)/shipped_rules.inc: FORCE
+$(B)/bin/shipped_rules.inc: FORCE
 	@mkdir -p $(@D)
 	@i=0; for f in $(RULE_FILES); do echo "RULES($$i, \"$${f##*/}\", \"$$f\")"; i=$$((i + 1)); done >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 $(B)/bin/shipped.c.o: CFLAGS_all += -I$(B)
-$(B)/bin/shipped.c.o: $(B)/shipped_rules.inc $(RULE_FILES) data/learn/base.model
+$(B)/bin/shipped.c.o: $(B)/bin/shipped_rules.inc $(RULE_FILES) data/learn/base.model
 
 -include $(shell [ -d $(B) ] && find $(B) -name '*.d')
 

@@ -11,18 +11,18 @@
 
 EMBED(shipped_model_bytes, "data/learn/base.model");
 #define RULES(i, name, path) EMBED(shipped_rules_bytes_##i, path);
-#include "shipped_rules.inc"
+#include "bin/shipped_rules.inc"
 #undef RULES
 
 static struct rules_source sources[] = {
 #define RULES(i, name, path) {S_INIT("shipped:" name), {shipped_rules_bytes_##i, 0}},
-#include "shipped_rules.inc"
+#include "bin/shipped_rules.inc"
 #undef RULES
 };
 
 static const char *const ends[] = {
 #define RULES(i, name, path) shipped_rules_bytes_##i##_end,
-#include "shipped_rules.inc"
+#include "bin/shipped_rules.inc"
 #undef RULES
 };
 
