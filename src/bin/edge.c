@@ -23,6 +23,7 @@
 #include "store/kv.h"
 #include "store/report.h"
 #include "training/conf.h"
+#include "training/user.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -309,6 +310,7 @@ static int open_store(struct edge *e, struct err *err)
 	e->trace = commit_new(e->trace_db, NULL);
 	e->routes = route_lookup_directory(e->directory);
 	e->routes.reports = &e->config->reports->addresses;
+	e->users = training_users_open(data);
 	e->routes.honeypots = &e->config->learning->honeypots;
 	e->srs = keys_client_srs(e->keys, e->config->srs, &e->mem);
 	e->routes.srs = &e->srs;
@@ -437,6 +439,7 @@ static void edge_close(struct role_env *env)
 	auth_failures_done(&e->srs_used);
 	link_free(e->keys_link);
 	link_free(e->learn_link);
+	training_users_close(e->users);
 	scans_free(e->scans);
 	tls_ctx_unref(e->tls);
 	tls_ctx_unref(e->client_tls);

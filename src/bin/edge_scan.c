@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "bin/edge_door.h"
+#include "bin/edge_learn.h"
 #include "bin/edge_verify.h"
 #include "codec/address.h"
 #include "defence/reputation.h"
@@ -203,7 +204,8 @@ static bool only_complaints(const struct queue_msg *m)
 
 static bool is_spared(const struct edge_session *s, const struct queue_msg *m)
 {
-	return (s->visit && door_friends(s->visit).allowed) || only_complaints(m);
+	return (s->visit && door_friends(s->visit).allowed) || only_complaints(m) ||
+	       edge_learn_only_traps(m);
 }
 
 static void judge(struct edge_session *s, struct edge_scan *x, const struct queue_msg *m)
@@ -221,7 +223,8 @@ static void judge(struct edge_session *s, struct edge_scan *x, const struct queu
 		x->verdict = EDGE_SCAN_MARK;
 	if (!s->visit)
 		return;
-	bool spam = x->verdict == EDGE_SCAN_REJECT || x->verdict == EDGE_SCAN_MARK;
+	bool spam = x->verdict == EDGE_SCAN_REJECT || x->verdict == EDGE_SCAN_MARK ||
+		    edge_learn_trapped(m);
 	door_content(s->visit, spam                         ? DOOR_CONTENT_SPAM
 			       : x->probability >= DOUBTFUL ? DOOR_CONTENT_DOUBTFUL
 							    : DOOR_CONTENT_GOOD);
@@ -246,6 +249,7 @@ static void on_examined(struct edge_session *s, struct edge_scan *x, const struc
 	if (scan_letter_cut(&x->letter))
 		signals_add(x->signals, SIGNAL_NOT_EXAMINED_SIZE, 1, S(""));
 	edge_scan_look_up(s, x);
+	edge_learn_layers(s, x, m);
 	judge(s, x, m);
 	if (x->verdict != EDGE_SCAN_REJECT && scan_letter_cut(&x->letter) &&
 		x->conf->too_large == FILTER_LARGE_HOLD)
@@ -273,6 +277,7 @@ static void ask(struct edge_session *s, struct edge_scan *x, struct smtpd_verdic
 	const struct scans_asked q = {.letter = &x->letter,
 		.lead = buf_slice(&lead),
 		.context = &x->context,
+		.wishes = edge_learn_wishes(s, v->msg),
 		.deadline = instant_in(x->conf->wait)};
 	struct content_report *report = ARENA_NEW(&x->mem, struct content_report);
 	switch (scans_examine(s->edge->scans, &q, &x->mem, report, &x->json, &e)) {
@@ -324,6 +329,7 @@ int edge_scan_verdict(struct edge_session *s, struct smtpd_verdict *v, struct sm
 		ask(s, x, v);
 		scan_letter_done(&x->letter);
 		count(x, instant_now() - began);
+		edge_learn_sample(s, x);
 		edge_scan_tell(x, v->log);
 	}
 	bool mark = by_door || (x && x->active && x->verdict == EDGE_SCAN_MARK);

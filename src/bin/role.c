@@ -38,7 +38,8 @@ static const struct role_limits {
 	unsigned threads; /* of the blocking pool */
 	unsigned files; /* open descriptors */
 } table[] = {
-	{&edge_role, MAY_BLOBS | MAY_DB | MAY_KV | MAY_LISTS | MAY_RESOLVE | MAY_VERIFY,
+	{&edge_role,
+		MAY_BLOBS | MAY_DB | MAY_KV | MAY_LISTS | MAY_LEARNED | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE, 6, 1 << 17},
 	{&queue_role, MAY_BLOBS | MAY_DB | MAY_KV | MAY_MIRROR | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_BIND | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE,

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 static const char *const places[] = {
-	"auth/secret", "db/directory.sqlite", "blob/1.pack", "tls/key.pem", "keys/secret"};
+	"auth/secret", "db/directory.sqlite", "blob/1.pack", "tls/key.pem", "keys/secret",
+	"learn/journal"};
 enum { PLACES = sizeof places / sizeof *places };
 
 static struct config c;
@@ -85,9 +86,10 @@ TEST(role_reaches_what_it_needs_and_no_more)
 {
 	static const struct {
 		const char *role;
-		int reach; /* secret 1, directory 2, packs 4, certificate's key 8, signing keys 16 */
+		int reach; /* secret 1, directory 2, packs 4, certificate's key 8, signing keys 16,
+			      what was learned 32 */
 	} all[] = {{"edge", 2 | 4}, {"queue", 2 | 4}, {"auth", 1 | 2}, {"keeper", 2 | 4},
-		{"keys", 16}, {"prepare", 1 | 2 | 4 | 8 | 16}};
+		{"keys", 16}, {"learn", 32}, {"prepare", 1 | 2 | 4 | 8 | 16 | 32}};
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
 		test_skip("no landlock here");
 	AUTO(testdir) struct testdir d = testdir_make();

@@ -1,0 +1,19 @@
+/*
+ * edge_learn: what the edges have to do with learning: users' own layers judge along, some of the
+ * mail that passes is shown to the learn process as a sample, mail to honeypots is taken in. Called
+ * by edge_scan.c; never waits.
+ */
+#pragma once
+#include "bin/edge_scan.h"
+
+/* What the scan process shall add to its report (enum content_wish). */
+unsigned edge_learn_wishes(struct edge_session *s, const struct queue_msg *m);
+/* After the examination, before the probability is worked out: the recipient's layer. A message to
+ * several is judged without: there is one verdict for all. */
+void edge_learn_layers(struct edge_session *s, struct edge_scan *x, const struct queue_msg *m);
+/* A recipient is a honeypot: whoever wrote this sends spam. */
+bool edge_learn_trapped(const struct queue_msg *m);
+/* All of them are: it is accepted, whatever is in it. */
+bool edge_learn_only_traps(const struct queue_msg *m);
+/* The verdict is known. */
+void edge_learn_sample(struct edge_session *s, struct edge_scan *x);
