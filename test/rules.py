@@ -99,6 +99,8 @@ def mistakes(p):
     p.write('rules.d/99-bad.rules', 'rule x\n')
     code, _, errors = p.run('rule', 'check')
     check('the files of the server are looked at', code == 2 and '99-bad.rules:1: is written: rule NAME SCORE [CLASS]' in errors, errors)
+    code, _, errors = p.run('check-config')
+    check('by check-config, too', code == 2 and '99-bad.rules:1: is written' in errors, errors)
 
 
 def tried(p):

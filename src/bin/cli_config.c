@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "bin/filter_conf.h"
+#include "bin/rule_files.h"
 #include "proto/smtpc/smtpc.h"
 
 #include <stdio.h>
@@ -20,12 +22,26 @@ static void advise(const struct config *c)
 			"posthouse lookup dnssec 查看"));
 }
 
+/* The server would refuse to reload them. */
+static int check_rules(struct cli_env *env, struct err *e)
+{
+	AUTO(rules) struct rules *r = NULL;
+	const struct rules_source *v;
+	size_t n;
+	if (rule_files_read(env->config.filter->rules, &env->mem, &v, &n, e) < 0)
+		return -1;
+	return rules_parse(v, n, &r, e);
+}
+
 static int check_config(struct cli_call *c)
 {
 	AUTO(cli_env) struct cli_env env = {0};
+	struct err e;
 	int code;
 	if (cli_env_config(c->cli, &env, &code) < 0)
 		return code;
+	if (check_rules(&env, &e) < 0)
+		return out_fail(&e);
 	printf(T("%.*s: fine\n", "%.*s：没有问题\n"), SFMT(env.config.path));
 	advise(&env.config);
 	return CLI_OK;
