@@ -81,8 +81,12 @@ static bool got_file(void *ctx, slice name, slice bytes)
 		content_read_picture(r, k->file, bytes);
 		return true;
 	}
+	if (r->c->nfiles >= r->limits->files) {
+		files_fact(r, k->file, EXTRACT_LIMIT, S(""));
+		return false;
+	}
 	files_add(r, k->file, files_of(k)->part, name, S(""), bytes);
-	return r->c->nfiles < r->limits->files;
+	return true;
 }
 
 static void got_fact(void *ctx, enum extract_fact fact, slice detail)
@@ -259,6 +263,22 @@ static int new_file(struct content_reader *r)
 	return (int)c->nfiles++;
 }
 
+/* Chinese characters of GB 2312 in pairs and nothing else beyond ASCII: too short for statistics,
+ * and what archives made in China have. */
+static bool is_gb(slice name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		unsigned char c = (unsigned char)name.p[i], next = 0;
+		if (c < 128)
+			continue;
+		if (i + 1 < name.n)
+			next = (unsigned char)name.p[++i];
+		if (c < 0xb0 || c > 0xf7 || next < 0xa1 || next == 0xff)
+			return false;
+	}
+	return true;
+}
+
 /* Names in archives come in any charset. */
 static slice clean_name(struct content_reader *r, slice name)
 {
@@ -267,7 +287,7 @@ static slice clean_name(struct content_reader *r, slice name)
 	name = slice_first(name, 4 * FILES_NAME_MAX);
 	if (utf8_valid(name))
 		return arena_dup(r->a, utf8_first(name, FILES_NAME_MAX));
-	charset_read(S(""), name, false, &utf8, &how);
+	charset_read(is_gb(name) ? S("gb18030") : S(""), name, false, &utf8, &how);
 	return arena_dup(r->a, utf8_first(buf_slice(&utf8), FILES_NAME_MAX));
 }
 

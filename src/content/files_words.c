@@ -8,6 +8,7 @@ enum {
 	LOOKED_AT = 16 * 1024, /* of the text */
 	WORD_MIN = 2,
 	WORD_MAX = 40,
+	SIGNS_MAX = 3, /* behind the password */
 	BETWEEN_MAX = 24, /* bytes between the keyword and the password */
 };
 
@@ -23,8 +24,8 @@ static slice between(slice s)
 		S_INIT("="), S_INIT("\""), S_INIT("'"), S_INIT("("), S_INIT("["), S_INIT("-"),
 		S_INIT("*"), S_INIT("："), S_INIT("“"), S_INIT("‘"), S_INIT("（"), S_INIT("【"),
 		S_INIT("为"), S_INIT("為"), S_INIT("是"), S_INIT("\xc2\xa0"),
-		S_INIT("\xe3\x80\x80"), S_INIT("is "), S_INIT("for "), S_INIT("the "),
-		S_INIT("archive "), S_INIT("file "), S_INIT("zip ")};
+		S_INIT("\xe3\x80\x80"), S_INIT("is "), S_INIT("is:"), S_INIT("for "),
+		S_INIT("the "), S_INIT("archive "), S_INIT("file "), S_INIT("zip ")};
 	slice from = s;
 	for (bool more = true; more && from.n - s.n < BETWEEN_MAX;) {
 		more = false;
@@ -48,17 +49,19 @@ static void add(struct content_reader *r, slice word)
 	r->passwords[r->npasswords++] = arena_strz(r->a, word);
 }
 
-/* A run of printable ASCII; once with and once without what sentences put behind it. */
+/* A run of printable ASCII; with and without what sentences put behind it. */
 static void take(struct content_reader *r, slice s)
 {
 	size_t n = 0;
 	while (n < s.n && s.p[n] > ' ' && s.p[n] < 127 && n <= WORD_MAX)
 		n++;
-	slice word = slice_first(s, n), bare = word;
-	while (bare.n && strchr(".,;:!?\"')]*", bare.p[bare.n - 1]))
-		bare.n--;
-	add(r, bare);
-	add(r, word);
+	slice word = slice_first(s, n);
+	for (unsigned i = 0; i <= SIGNS_MAX && word.n; i++) {
+		add(r, word);
+		if (!strchr(".,;:!?\"')]*", word.p[word.n - 1]))
+			return;
+		word.n--;
+	}
 }
 
 static void look(struct content_reader *r, slice text)
