@@ -93,7 +93,8 @@ static size_t path_length(slice s)
 			slice rest = slice_skip(s, i);
 			uint32_t cp;
 			utf8_next(&rest, &cp);
-			bool begins = i && strchr("/=%", s.p[i - 1]) && s.p[i - 1];
+			/* Right behind a bare host the sentence goes on: https://e.com/请登录 */
+			bool begins = i > 1 && strchr("/=%", s.p[i - 1]) && s.p[i - 1];
 			bool goes_on = i && s.p[i - 1] & 0x80;
 			if ((!begins && !goes_on) || cp < 0xa1 || (cp >= 0x2000 && cp < 0x2c00) ||
 				(cp >= 0x3000 && cp < 0x3040) || cp >= 0xff00)
