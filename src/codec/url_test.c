@@ -134,7 +134,7 @@ static const struct {
 	{"see http://e.com/a, or (https://e.org/b(c)).", "http://e.com/a|https://e.org/b(c)|"},
 	{"请访问http://e.com/abc，谢谢", "http://e.com/abc|"},
 	{"打开https://e.com/请登录", "https://e.com/|"},
-	{"请点击http://e.com/领取奖品", "http://e.com/%E9%A2%86%E5%8F%96%E5%A5%96%E5%93%81|"},
+	{"请点击http://e.com/领取奖品", "http://e.com/|"},
 	{"点击www.e.com领取", "http://www.e.com/|"},
 	{"官网:ex.com。更多", "http://ex.com/|"},
 	{"访问e.cn/x领取", "http://e.cn/x|"},
