@@ -70,7 +70,7 @@ static slice fold(slice name, struct arena *a)
 			out[n++] = 'm';
 		else if (c == 'v' && next == 'v')
 			out[n++] = 'w';
-		else if (c == 'c' && next == 'l')
+		else if (c == 'c' && (next == 'l' || next == '1'))
 			out[n++] = 'd';
 		else
 			pair = false;

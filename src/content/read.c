@@ -78,6 +78,8 @@ void content_add_text(struct content_reader *r, slice utf8)
 
 static bool is_body(const struct mime_part *p, struct arena *a)
 {
+	if (mime_is(p, S("multipart"), S("")))
+		return true; /* one that nobody can take apart is shown as it is */
 	if (!mime_is(p, S("text"), S("")) || mime_is(p, S("text"), S("calendar")) ||
 		mime_is(p, S("text"), S("rtf")))
 		return false;
