@@ -2,7 +2,7 @@
  * rules: findings that are written, not programmed: keywords with conditions, regular expressions
  * over any part, combinations (m of n), shipped in data/rules and added by the site. One rule gives
  * one signal with a name, a score and a sentence in English and Chinese. The language:
- * doc/en/rules.md.
+ * doc/en/rules.md; why it is as it is: doc/notes/rules.md.
  *
  * Thousands of rules cost little more than a hundred: all phrases and expressions are looked for in
  * one pass (Hyperscan), what it cannot tell by itself is confirmed (PCRE2, with limits), and only
@@ -32,7 +32,7 @@ enum {
 	RULES_SEGMENTS_MAX = 8, /* pieces between stars */
 	RULES_FIELD_MAX = 256 * 1024, /* bytes of a field that are looked at */
 	RULES_SIGNALS_MAX = 60, /* of one letter; those with the largest scores */
-	RULES_CONFIRM_MAX = 32, /* expressions of one letter that PCRE2 has to look at */
+	RULES_CONFIRM_MAX = 64, /* expressions of one letter that PCRE2 has to look at */
 };
 
 struct rules;
