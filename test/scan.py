@@ -77,7 +77,6 @@ class Server(Instance):
 
     def start(self, wait=True):
         super().start(wait)
-        wait_until('all processes', 20, lambda: 'starting' not in self.cli('status') and self.cli('status').count('\nscan ') >= 2)
         wait_until('the server', 20, lambda: 'event=server.ready' in self.log_tail(1 << 20))
 
     def trace(self, answer):
