@@ -19,7 +19,7 @@ enum sandbox_may {
 	SANDBOX_MAY_UDP = 4, /* open UDP sockets (a resolver) */
 	SANDBOX_MAY_MEMORY_FILE = 16, /* memfd_create */
 	SANDBOX_MAY_FORK = 32, /* children, which may do no more than it */
-	SANDBOX_LEAVE_FILES = 64, /* no directories, no links, no changing of rights and times:
+	SANDBOX_LEAVE_FILES = 64, /* no links, no changing of rights and times:
 				     landlock does not know all of these */
 	SANDBOX_NO_DUMP = 8, /* not traceable, no core, memory not readable by its own user */
 };

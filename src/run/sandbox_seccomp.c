@@ -23,26 +23,26 @@ static const char *const base_calls[] = {"read", "write", "readv", "writev", "pr
 	"preadv", "pwritev", "preadv2", "pwritev2", "lseek", "close", "close_range", "openat",
 	"open", "creat", "stat", "lstat", "fstat", "newfstatat", "statx", "statfs", "fstatfs",
 	"access", "faccessat", "faccessat2", "readlink", "readlinkat", "getcwd", "getdents64",
-	"rename", "renameat", "renameat2", "unlink", "unlinkat", "ftruncate", "fallocate",
-	"fadvise64", "readahead", "copy_file_range", "fsync", "fdatasync", "sync_file_range",
-	"flock", "umask", "fcntl", "ioctl", "dup", "dup2", "dup3", "pipe2", "munmap", "mremap",
-	"madvise", "brk", "msync", "mincore", "membarrier", "rt_sigaction", "rt_sigprocmask",
-	"rt_sigreturn", "rt_sigpending", "rt_sigtimedwait", "sigaltstack", "signalfd4",
-	"restart_syscall", "exit", "exit_group", "futex", "futex_waitv", "set_robust_list",
-	"get_robust_list", "rseq", "set_tid_address", "arch_prctl", "sched_yield",
-	"sched_getaffinity", "sched_getparam", "sched_getscheduler", "getcpu", "getpid", "gettid",
-	"getppid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getrandom",
-	"getrusage", "getrlimit", "times", "uname", "sysinfo", "clock_gettime", "clock_getres",
-	"clock_nanosleep", "nanosleep", "gettimeofday", "time", "epoll_create1", "epoll_ctl",
-	"epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "timerfd_create",
-	"timerfd_settime", "timerfd_gettime", "poll", "ppoll", "select", "pselect6", "accept4",
-	"accept", "getsockname", "getpeername", "getsockopt", "setsockopt", "shutdown", "sendto",
-	"recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "socketpair", "sendfile",
-	"wait4"};
+	"rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir", "mkdir", "mkdirat",
+	"ftruncate", "fallocate", "fadvise64", "readahead", "copy_file_range", "fsync", "fdatasync",
+	"sync_file_range", "flock", "umask", "fcntl", "ioctl", "dup", "dup2", "dup3", "pipe2",
+	"munmap", "mremap", "madvise", "brk", "msync", "mincore", "membarrier", "rt_sigaction",
+	"rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait", "sigaltstack",
+	"signalfd4", "restart_syscall", "exit", "exit_group", "futex", "futex_waitv",
+	"set_robust_list", "get_robust_list", "rseq", "set_tid_address", "arch_prctl",
+	"sched_yield", "sched_getaffinity", "sched_getparam", "sched_getscheduler", "getcpu",
+	"getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getresuid",
+	"getresgid", "getrandom", "getrusage", "getrlimit", "times", "uname", "sysinfo",
+	"clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
+	"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2",
+	"timerfd_create", "timerfd_settime", "timerfd_gettime", "poll", "ppoll", "select",
+	"pselect6", "accept4", "accept", "getsockname", "getpeername", "getsockopt", "setsockopt",
+	"shutdown", "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg",
+	"socketpair", "sendfile", "wait4"};
 
 /* What changes files other than by writing and replacing; not with SANDBOX_LEAVE_FILES. */
-static const char *const file_calls[] = {"rmdir", "mkdir", "mkdirat", "link", "linkat", "truncate",
-	"fchmod", "fchmodat", "chmod", "fchown", "utimensat"};
+static const char *const file_calls[] = {
+	"link", "linkat", "truncate", "fchmod", "fchmodat", "chmod", "fchown", "utimensat"};
 
 /* Only somebody who has taken a process over would try these: worth a line in the log. */
 static const char *const alarming_calls[] = {"execve", "execveat", "fork", "vfork", "ptrace",
