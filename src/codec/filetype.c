@@ -57,8 +57,10 @@ static bool has(slice s, size_t at, slice mark)
 
 static unsigned le16(slice s, size_t at)
 {
-	const unsigned char *p = (const unsigned char *)s.p + at;
-	return at + 2 <= s.n ? p[0] | (unsigned)p[1] << 8 : 0;
+	slice v = slice_skip(s, at);
+	if (v.n < 2)
+		return 0;
+	return (unsigned char)v.p[0] | (unsigned)(unsigned char)v.p[1] << 8;
 }
 
 static uint32_t le32(slice s, size_t at)

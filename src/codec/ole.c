@@ -19,8 +19,10 @@ enum {
 
 uint16_t ole_le16(slice s, size_t at)
 {
-	const unsigned char *p = (const unsigned char *)s.p + at;
-	return at < s.n && s.n - at >= 2 ? (uint16_t)(p[0] | (unsigned)p[1] << 8) : 0;
+	slice v = slice_skip(s, at);
+	if (v.n < 2)
+		return 0;
+	return (uint16_t)((unsigned char)v.p[0] | (unsigned)(unsigned char)v.p[1] << 8);
 }
 
 uint32_t ole_le32(slice s, size_t at)

@@ -27,10 +27,10 @@ static char *at(struct expanding *e, size_t i)
 
 static uint32_t le32(slice s, size_t i)
 {
-	const unsigned char *p = (const unsigned char *)s.p + i;
-	return i + 4 <= s.n
-		       ? p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24
-		       : 0;
+	const unsigned char *p = (const unsigned char *)slice_skip(s, i).p;
+	if (i >= s.n || s.n - i < 4)
+		return 0;
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 static void emit(struct expanding *e, char c)
