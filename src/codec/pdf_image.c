@@ -1,12 +1,13 @@
 /*
  * Pictures of a PDF (ISO 32000-1 8.9): JPEG as it stands; samples of 1 and 8 bits in grey, RGB,
- * CMYK or a palette as a BMP that readers of pictures take. Called by pdf.c. JBIG2 and fax codes
+ * CMYK or a palette as a PNM that picture.c takes. Called by pdf.c. JBIG2 and fax codes
  * are left out, so are pictures too small to hold anything.
  */
 #include "base/mem.h"
 #include "codec/pdf_impl.h"
+#include "codec/picture.h"
 
-enum { PIXELS_MAX = 16 << 20, SIDE_MIN = 20, PICTURES_MAX = 60, BMP_HEAD = 54 };
+enum { PIXELS_MAX = 16 << 20, SIDE_MIN = 20, PICTURES_MAX = 60 };
 
 struct samples {
 	size_t width, height, bits, components;
@@ -73,12 +74,6 @@ static void palette_of(
 	s->palette = buf_slice(out);
 }
 
-static void le(struct buf *b, uint32_t v, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		buf_byte(b, (char)(v >> 8 * i));
-}
-
 static void colour(
 	const struct samples *s, const unsigned char *row, size_t x, unsigned char rgb[3])
 {
@@ -102,34 +97,17 @@ static void colour(
 	}
 }
 
-static void write_bmp(const struct samples *s, struct buf *out)
+static void write_pnm(const struct samples *s, struct buf *out)
 {
-	size_t row = (s->width * s->components * s->bits + 7) / 8,
-	       padded = (s->width * 3 + 3) & ~(size_t)3;
-	buf_put(out, S("BM"));
-	le(out, (uint32_t)(BMP_HEAD + padded * s->height), 4);
-	le(out, 0, 4);
-	le(out, BMP_HEAD, 4);
-	le(out, 40, 4);
-	le(out, (uint32_t)s->width, 4);
-	le(out, (uint32_t)s->height, 4);
-	le(out, 1, 2);
-	le(out, 24, 2);
-	for (int i = 0; i < 6; i++)
-		le(out, 0, 4);
-	for (size_t y = s->height; y-- > 0;) {
-		char *room = buf_room(out, padded);
+	size_t row = (s->width * s->components * s->bits + 7) / 8;
+	picture_pnm_begin(out, (unsigned)s->width, (unsigned)s->height, 3, 8);
+	for (size_t y = 0; y < s->height; y++) {
+		char *room = buf_room(out, 3 * s->width);
 		if (!room)
 			return;
-		memset(room, 0, padded);
-		for (size_t x = 0; x < s->width; x++) {
-			unsigned char rgb[3];
-			colour(s, s->v + y * row, x, rgb);
-			room[3 * x] = (char)rgb[2];
-			room[3 * x + 1] = (char)rgb[1];
-			room[3 * x + 2] = (char)rgb[0];
-		}
-		buf_commit(out, padded);
+		for (size_t x = 0; x < s->width; x++)
+			colour(s, s->v + y * row, x, (unsigned char *)room + 3 * x);
+		buf_commit(out, 3 * s->width);
 	}
 }
 
@@ -143,7 +121,7 @@ static bool give(struct pdf *p, slice picture)
 static void samples(struct pdf *p, const struct pdf_object *o, slice bytes)
 {
 	AUTO(buf) struct buf palette = BUF(1024);
-	AUTO(buf) struct buf bmp = BUF((size_t)PIXELS_MAX * 4);
+	AUTO(buf) struct buf pnm = BUF((size_t)PIXELS_MAX * 4);
 	slice mask = pdf_get_resolved(p, o->value, "ImageMask");
 	slice space = pdf_get_resolved(p, o->value, "ColorSpace");
 	slice decode = pdf_get_resolved(p, o->value, "Decode");
@@ -165,9 +143,9 @@ static void samples(struct pdf *p, const struct pdf_object *o, slice bytes)
 		(s.bits != 8 && !(s.bits == 1 && s.components == 1)) || row * s.height > bytes.n)
 		return;
 	s.v = (const unsigned char *)bytes.p;
-	write_bmp(&s, &bmp);
-	if (buf_ok(&bmp) && extract_take(p->limits, bmp.n))
-		give(p, buf_slice(&bmp));
+	write_pnm(&s, &pnm);
+	if (buf_ok(&pnm) && extract_take(p->limits, pnm.n))
+		give(p, buf_slice(&pnm));
 }
 
 void pdf_image(struct pdf *p, const struct pdf_object *o)

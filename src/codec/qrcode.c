@@ -16,11 +16,18 @@
 enum {
 	TRIPLE_CENTRES = 64, /* the largest corner marks are combined */
 	WHOLE_CENTRES = 24, /* so many at most may lie in what zbar is given */
+	FEW_CENTRES = 6, /* two and some false ones */
 	MODULE = 4, /* pixels: what zbar reads well */
 	MARGIN = 5, /* modules around the code */
-	SIDE_MAX = 1600, /* of what zbar is given */
+	SIDE_MAX = 1000, /* pixels, of what zbar is given: the largest codes need 800 */
+	SIDE_LATER = 600, /* when some tries have failed */
+	TRIES_LARGE = 4,
 	MODULES_MAX = 177, /* version 40 */
+	SMALL_MODULES = 70, /* a code of more that is as small as noise cannot be read */
+	SMALL_TRIES = 4,
 };
+
+static const float small = 2.2f; /* pixels a module: corner marks are found in noise, too */
 
 /* ---- zbar ---- */
 
@@ -83,7 +90,8 @@ static bool is_code(const struct qr_centre *p, const struct qr_centre *q, const 
 	float longer = a + b + c - diagonal - shorter;
 	if (p->light != q->light || p->light != r->light || high > 1.6f * low)
 		return false;
-	if (longer > 1.4f * shorter || shorter < 10 * low || longer > MODULES_MAX * high)
+	if (longer > 1.4f * shorter || shorter < 10 * low ||
+		longer > (low < small ? SMALL_MODULES : MODULES_MAX) * high)
 		return false;
 	float want = hypotf(longer, shorter);
 	return diagonal > 0.8f * want && diagonal < 1.2f * want;
@@ -138,11 +146,12 @@ static float value_at(const struct qr_grey *g, float x, float y)
 }
 
 /* Smaller by whole pixels that are averaged, or larger between pixels. */
-static struct qr_grey cut(const struct qr_grey *g, const struct place *p, struct arena *a)
+static struct qr_grey cut(
+	const struct qr_grey *g, const struct place *p, unsigned side, struct arena *a)
 {
 	float w = p->x1 - p->x0, h = p->y1 - p->y0;
 	float scale = MODULE / p->module;
-	scale = fminf(scale, SIDE_MAX / fmaxf(w, h));
+	scale = fminf(scale, (float)side / fmaxf(w, h));
 	unsigned per = scale < 1 ? (unsigned)ceilf(1 / scale) : 1; /* samples a pixel, each way */
 	struct qr_grey out = {NULL, (unsigned)(w * scale) + 1, (unsigned)(h * scale) + 1};
 	uint8_t *to = arena_alloc(a, (size_t)out.width * out.height);
@@ -169,7 +178,7 @@ struct job {
 	struct qr_grey grey, black; /* the view; the same in black and white */
 	struct qr_centres centres;
 	bool used[QR_CENTRES_MAX];
-	unsigned tries;
+	unsigned tries, small_tries, side;
 	struct arena *a;
 	struct qrcode *ret;
 	unsigned *n;
@@ -188,10 +197,12 @@ static unsigned centres_inside(const struct job *j, const struct place *p)
 static bool try_view(struct job *j, const struct qr_grey *g, const struct place *p)
 {
 	AUTO(arena) struct arena mem = {0};
-	if (j->tries == 0)
+	unsigned *left = p->module < small ? &j->small_tries : &j->tries;
+	if (*left == 0)
 		return false;
-	j->tries--;
-	struct qr_grey part = cut(g, p, &mem);
+	--*left;
+	j->side = QRCODE_TRIES - j->tries <= TRIES_LARGE ? SIDE_MAX : SIDE_LATER;
+	struct qr_grey part = cut(g, p, j->side, &mem);
 	return qr_decode(&part, j->a, j->ret, j->n);
 }
 
@@ -225,7 +236,7 @@ static bool try_triples(struct job *j)
 	bool found = false;
 	unsigned n = j->centres.n < TRIPLE_CENTRES ? j->centres.n : TRIPLE_CENTRES;
 	qsort(j->centres.v, j->centres.n, sizeof *j->centres.v, larger_first);
-	for (unsigned p = 0; p + 2 < n && j->tries; p++)
+	for (unsigned p = 0; p + 2 < n && (j->tries || j->small_tries); p++)
 		for (unsigned q = p + 1; q + 1 < n && !j->used[p]; q++)
 			for (unsigned r = q + 1; r < n && !j->used[p] && !j->used[q]; r++)
 				found |= try_triple(j, p, q, r);
@@ -236,7 +247,7 @@ static bool try_triples(struct job *j)
 static bool try_whole(struct job *j)
 {
 	const struct qr_centre *v = j->centres.v;
-	if (j->centres.n < 2 || j->centres.n > WHOLE_CENTRES)
+	if (j->centres.n < 2 || j->centres.n > FEW_CENTRES || v[0].module < small)
 		return false;
 	struct place p = {
 		0, 0, (float)j->grey.width, (float)j->grey.height, v[0].module, v[0].light, {0}};
@@ -280,6 +291,7 @@ unsigned qrcode_read(const struct picture *p, struct arena *a, struct qrcode ret
 		return 0;
 	struct job *j = ARENA_NEW(&mem, struct job);
 	j->tries = QRCODE_TRIES;
+	j->small_tries = SMALL_TRIES;
 	j->a = a;
 	j->ret = ret;
 	j->n = &n;

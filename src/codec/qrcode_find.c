@@ -124,6 +124,40 @@ static bool check_line(const uint8_t *p, size_t step, unsigned n, unsigned at, u
 	return *ret_module < module * 1.7f && *ret_module > module / 1.7f;
 }
 
+/* How far one colour goes from where *t is, along a ray. */
+static float ray_run(const struct search *s, const struct qr_centre *c, float dx, float dy,
+	uint8_t ink, float most, float *t)
+{
+	float from = *t;
+	while (*t - from <= most) {
+		float x = c->x + dx * *t, y = c->y + dy * *t;
+		if (x < 0 || y < 0 || x >= (float)s->width || y >= (float)s->height ||
+			s->bits[(size_t)y * s->width + (size_t)x] != ink)
+			break;
+		*t += 0.5f;
+	}
+	return *t - from;
+}
+
+/* Square, ring and gap between them to all sides: noise and letters seldom have that. */
+static bool is_round(const struct search *s, const struct qr_centre *c)
+{
+	static const float rays[8][2] = {{1, 0}, {0.707f, 0.707f}, {0, 1}, {-0.707f, 0.707f},
+		{-1, 0}, {-0.707f, -0.707f}, {0, -1}, {0.707f, -0.707f}};
+	float m = c->module, slack = 0.3f * m + 0.8f;
+	uint8_t ink = !c->light;
+	unsigned good = 0;
+	for (unsigned i = 0; i < 8; i++) {
+		float t = 0, most = 3 * m + 2;
+		float square = ray_run(s, c, rays[i][0], rays[i][1], ink, most, &t);
+		float gap = ray_run(s, c, rays[i][0], rays[i][1], !ink, most, &t);
+		float ring = ray_run(s, c, rays[i][0], rays[i][1], ink, most, &t);
+		good += square > 1.5f * m - slack && square < 2.2f * m + slack && gap > m - slack &&
+			gap < 1.5f * m + slack && ring > m - slack;
+	}
+	return good >= 7;
+}
+
 static bool was_found(struct search *s, const struct qr_centre *c)
 {
 	unsigned cx = (unsigned)c->x / CELL, cy = (unsigned)c->y / CELL;
@@ -157,7 +191,7 @@ static void hit(struct search *s, unsigned x, unsigned y, float module, bool lig
 			&across))
 		return;
 	c.module = (across + down) / 2;
-	if (was_found(s, &c))
+	if (was_found(s, &c) || !is_round(s, &c))
 		return;
 	if (s->ret->n == QR_CENTRES_MAX) {
 		s->ret->full = true;
@@ -183,6 +217,16 @@ static void search_row(struct search *s, unsigned y)
 	}
 }
 
+/* The middle of a true one is crossed by as many rows as a module has, and by two at least. */
+static void keep_certain(struct qr_centres *c)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < c->n; i++)
+		if (c->v[i].seen >= 2 && (float)c->v[i].seen >= c->v[i].module / 2)
+			c->v[n++] = c->v[i];
+	c->n = n;
+}
+
 void qr_find_centres(const uint8_t *bits, unsigned width, unsigned height, struct arena *a,
 	struct qr_centres *ret)
 {
@@ -197,4 +241,5 @@ void qr_find_centres(const uint8_t *bits, unsigned width, unsigned height, struc
 	s.map = ARENA_ARRAY(a, uint16_t, (size_t)s.map_w * s.map_h);
 	for (unsigned y = 0; y < height && !ret->full; y++)
 		search_row(&s, y);
+	keep_certain(ret);
 }

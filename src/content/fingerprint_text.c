@@ -19,7 +19,8 @@ enum {
 	BANDS = FINGERPRINTS_OF_TEXT,
 	SKETCH = BAND * BANDS,
 	SHINGLES_MIN = 24,
-	SHINGLES_MAX = 2500, /* the beginning of a text decides */
+	SHINGLES_MAX = 1000, /* the beginning of a text decides */
+	SAMPLE = 160, /* of them are compared */
 	TOKENS_MIN = 10,
 	ROW = 4, /* tokens that are kept */
 };
@@ -131,6 +132,23 @@ static void put_text(struct shingles *s, slice text)
 
 /* ---- the sketch ---- */
 
+/* Of a long text those with the least hashes stand for all: near sets keep near samples. */
+static void sample(struct shingles *s)
+{
+	uint16_t count[256] = {0};
+	unsigned below = 0, enough = 0, n = 0;
+	if (s->n <= SAMPLE)
+		return;
+	for (unsigned i = 0; i < s->n; i++)
+		count[s->v[i] >> 56]++;
+	for (; below < 256 && enough < SAMPLE; below++)
+		enough += count[below];
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->v[i] >> 56 < below)
+			s->v[n++] = s->v[i];
+	s->n = n;
+}
+
 static void sketch(const struct shingles *s, uint64_t least[SKETCH])
 {
 	uint64_t factor[SKETCH];
@@ -158,6 +176,7 @@ void fingerprints_of_text(struct fingerprints_out *out, slice normal, struct are
 		fingerprint_put(out, FINGERPRINT_TEXT, s.whole);
 		return;
 	}
+	sample(&s);
 	sketch(&s, least);
 	for (unsigned b = 0; b < BANDS; b++)
 		fingerprint_put(out, FINGERPRINT_TEXT,
