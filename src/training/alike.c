@@ -6,8 +6,7 @@
 
 enum {
 	LEAST = 8, /* features; letters with fewer are alike only when they are the same */
-	SEEN = 1 << LEARN_WORDS | 1 << LEARN_PAIRS | 1 << LEARN_SUBJECT | 1 << LEARN_CJK |
-	       1 << LEARN_URL,
+	SEEN = 1 << LEARN_PAIRS | 1 << LEARN_SUBJECT | 1 << LEARN_CJK | 1 << LEARN_URL,
 };
 
 static uint64_t mix(uint64_t x)

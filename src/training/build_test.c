@@ -31,7 +31,7 @@ static double probability(struct site *s, unsigned theme, unsigned seed)
 	float in[LEARN_INPUTS] = {0};
 	struct learn_bayes b;
 	struct err e;
-	f.per_group[LEARN_WORDS] = (unsigned)f.n;
+	f.per_group[LEARN_PAIRS] = (unsigned)f.n;
 	if (training_current_open(site_data(s), &fd, &e) < 0)
 		return 0.5;
 	OK(training_published_map(fd, &p, &e));

@@ -14,7 +14,7 @@
 #include <math.h>
 
 enum {
-	KIN_ALIKE = 2,
+	KIN_ALIKE = 6,
 	CLUSTER_MAX = 500, /* letters alike that are looked at, the newest */
 	SURE_PERCENT = 99,
 	OLD_FACTOR = 4, /* rows without features: kept so many times [learning] keep */

@@ -36,7 +36,7 @@ enum {
 	TRAINING_WHO_MAX = 320, /* bytes of an address */
 	TRAINING_ABOUT_MAX = 200, /* of a subject or a sender */
 	TRAINING_DIGEST = 16, /* bytes: of the packed features */
-	TRAINING_KIN = 4, /* numbers that letters alike mostly share */
+	TRAINING_KIN = 8, /* numbers that letters alike mostly share */
 };
 
 /* As told, before it was read. */

@@ -77,7 +77,7 @@ static inline size_t letter_features(
 		uint64_t own = (x >> 20) % 3 == 0 ? theme : 0;
 		uint64_t id = own << 32 | word;
 		ret[n++] = (struct learn_feature){
-			.hash = learn_hash(7, slice_of(&id, sizeof id)), .group = LEARN_WORDS};
+			.hash = learn_hash(7, slice_of(&id, sizeof id)), .group = LEARN_PAIRS};
 	}
 	return n;
 }
