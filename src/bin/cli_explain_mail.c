@@ -111,7 +111,7 @@ static int find(struct found *f, struct err *e)
 		return 0;
 	if (e->kind != ERR_NOTFOUND)
 		return -1;
-	const struct trace_filter filter = {.id = f->id};
+	const struct trace_filter filter = {.id = f->id, .status = -1};
 	struct sql *trace = cli_env_db(f->env, DB_TRACE, e);
 	struct sql *queue = cli_env_db(f->env, DB_QUEUE, e);
 	if (!trace || !queue ||
