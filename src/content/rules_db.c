@@ -94,7 +94,7 @@ static int compile_regexes(struct rules *r, struct rule_regex_db *d, struct err 
 		const struct rule_regex *x = &r->regexes[i];
 		if (x->normal != d->normal || !(x->fields >> d->field & 1))
 			continue;
-		v[n] = x->source.p;
+		v[n] = x->look;
 		flags[n] = x->hs_flags | (rules_field_many(d->field) ? HS_FLAG_MULTILINE : 0);
 		ids[n++] = (unsigned)i;
 	}

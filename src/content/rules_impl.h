@@ -170,6 +170,7 @@ struct rule_use {
 };
 struct rule_regex {
 	slice source, flags;
+	const char *look; /* what Hyperscan looks for: that, or what matches at least as much */
 	uint32_t value, cond;
 	unsigned hs_flags;
 	uint32_t pcre_flags;

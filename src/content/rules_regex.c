@@ -18,6 +18,7 @@ enum {
 	STEPS = 10000, /* and STEPS_A_BYTE for each byte of the text */
 	STEPS_A_BYTE = 4,
 	HEAP_KIB = 1024,
+	LONG_REPEAT = 16, /* {m,n}: from this n on Hyperscan looks for {m,} */
 };
 
 static pcre2_code *compile(slice source, uint32_t flags, int *ret_error, size_t *ret_at)
@@ -84,6 +85,62 @@ static int check_pcre(
 	return 0;
 }
 
+/* "{2,40}" -> the length of that and where its comma is; 0: no such thing here, or a short one. */
+static size_t long_repeat(slice s, size_t *ret_comma)
+{
+	size_t end = slice_index(s, '}');
+	uint64_t least, most;
+	*ret_comma = slice_index(s, ',');
+	if (end == s.n || *ret_comma >= end ||
+		!slice_u64(slice_skip(slice_first(s, *ret_comma), 1), &least) ||
+		!slice_u64(slice_skip(slice_first(s, end), *ret_comma + 1), &most))
+		return 0;
+	return most >= LONG_REPEAT && most > least ? end + 1 : 0;
+}
+
+/* Bounds of long repetitions make Hyperscan take a hundred times as long to compile them, most of
+ * all in UTF-8. Without them it finds more, and PCRE2 confirms. */
+static slice without_bounds(slice s, struct arena *a)
+{
+	AUTO(buf) struct buf out = BUF(RULES_REGEX_MAX + 1);
+	size_t comma, n, first = 0; /* in a class: where a ']' is one of its characters */
+	for (size_t i = 0; i < s.n; i++) {
+		slice rest = slice_skip(s, i);
+		if (rest.p[0] == '\\' && rest.n > 1) {
+			buf_put(&out, slice_first(rest, 2));
+			i++;
+		} else if (!first && rest.p[0] == '{' && (n = long_repeat(rest, &comma)) > 0) {
+			buf_put(&out, slice_first(rest, comma + 1));
+			buf_byte(&out, '}');
+			i += n - 1;
+		} else {
+			if (!first && rest.p[0] == '[')
+				first = i + (slice_starts(rest, S("[^")) ? 2 : 1);
+			else if (rest.p[0] == ']' && i != first)
+				first = 0;
+			buf_byte(&out, rest.p[0]);
+		}
+	}
+	return slice_of(arena_strz(a, buf_slice(&out)), out.n);
+}
+
+/* Taken over only where Hyperscan takes it: then it is a regular expression in the strict sense,
+ * and what matched before matches still. */
+static void look_roughly(struct rules *r, struct rule_regex *x)
+{
+	hs_expr_info_t *info = NULL;
+	hs_compile_error_t *bad = NULL;
+	slice rough = without_bounds(x->source, &r->mem);
+	if (rough.n == x->source.n || slice_find(x->source, S("\\Q")) < x->source.n)
+		return;
+	if (hs_expression_info(rough.p, x->hs_flags, &info, &bad) == HS_SUCCESS) {
+		x->look = rough.p;
+		x->exact = false;
+	}
+	free(info);
+	hs_free_compile_error(bad);
+}
+
 /* What Hyperscan cannot do exactly it may do roughly, for PCRE2 to confirm. */
 static int check_hyperscan(
 	struct rules *r, struct rule_regex *x, const struct rule_word *w, struct err *e)
@@ -107,6 +164,9 @@ static int check_hyperscan(
 	if (anything)
 		return RULES_ERR_AT(r, w, e, "/.../ has no part that must be there to look for");
 	x->source = slice_of(z, x->source.n);
+	x->look = z;
+	if (x->exact)
+		look_roughly(r, x);
 	return 0;
 }
 

@@ -199,6 +199,15 @@ TEST(rules_expressions_match_the_text_as_written)
 		{"text like /^two$/", "one\ntwo\nthree", false},
 		{"text like /^two$/m", "one\ntwo\nthree", true},
 		{"text like /https?:\\/\\/x/", "http://x", true},
+		/* Long repetitions are looked for without their bounds. */
+		{"text like /a[^\\n]{0,20}b/", "a 1234567890123456789 b", false},
+		{"text like /a[^\\n]{0,20}b/", "a 12345678901234567 b", true},
+		{"text like /[]{2,40}]x{2,17}y/", "}xxxxxxxxxxxxxxxxxy", true},
+		{"text like /[]{2,40}]x{2,17}y/", "}xxxxxxxxxxxxxxxxxxy", false},
+		{"text like /[]{2,40}]x{2,17}y/", "zxxxxxxxxxxxxxxxxxy", false},
+		{"text like /[^]x]x{2,17}y/", "zxxxxxxxxxxxxxxxxxy", true},
+		{"text like /[^]x]x{2,17}y/", "]xxxxxxxxxxxxxxxxxy", false},
+		{"text like /\\{2,17}y/", "z{2,17}y", true},
 		/* What Hyperscan cannot: confirmed. */
 		{"text like /(\\w)\\1\\1y/", "so heyyyy", true},
 		{"text like /(\\w)\\1\\1!/", "so hey!", false},
