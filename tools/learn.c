@@ -417,8 +417,19 @@ static float say(const struct corpus *c, const struct message *m, unsigned folds
 	return (float)c->n / (float)(2 * folds) / (float)alike;
 }
 
+/* Does its collection show spam and ham of one place, as they come? Those written for training are
+ * not of any place. */
+static bool has_both(const struct corpus *c, const struct message *m)
+{
+	bool found[2] = {false, false};
+	for (size_t i = 0; i < c->n; i++)
+		if (c->v[i].fold == m->fold)
+			found[c->v[i].spam] = true;
+	return found[0] && found[1] && strcmp(m->collection, "letters") != 0;
+}
+
 /* Margins of messages from collections that the model did not learn, for how much to trust it: it
- * will meet mail of other places. */
+ * will meet mail of other places. Real mail only. Too few places for a curve: it stays plain. */
 static void calibrate_base(struct corpus *c, uint64_t seed, struct learn_fuse *ret)
 {
 	AUTO(free) struct learn_judged *v = mem_alloc((c->n + 1) * sizeof *v);
@@ -429,7 +440,7 @@ static void calibrate_base(struct corpus *c, uint64_t seed, struct learn_fuse *r
 		learn_base(c, fold, seed, &l);
 		for (size_t i = 0; i < c->n; i++) {
 			const struct message *m = &c->v[i];
-			if (m->test || m->fold != fold)
+			if (m->test || m->fold != fold || !has_both(c, m))
 				continue;
 			v[n] = (struct learn_judged){.spam = m->spam, .weight = say(c, m, folds)};
 			v[n].in[LEARN_RULES] = m->rules;
@@ -437,6 +448,7 @@ static void calibrate_base(struct corpus *c, uint64_t seed, struct learn_fuse *r
 		}
 	}
 	learn_fuse_fit(v, n, &learn_fuse_default, ret);
+	ret->knots = 0;
 }
 
 static void base(struct corpus *c, const char *out, uint64_t seed)
