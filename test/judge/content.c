@@ -116,6 +116,7 @@ static json_t *signals(const struct content *c, struct arena *a)
 	s->mem = a;
 	struct content_exam x = {.c = c, .ctx = &nothing, .tools = &tools, .signals = s, .a = a};
 	content_check_files(&x);
+	content_check_pictures(&x);
 	for (unsigned i = 0; i < s->n; i++)
 		json_object_set_new(all, s->v[i].def->name, text(s->v[i].detail));
 	return all;

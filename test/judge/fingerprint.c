@@ -1,6 +1,7 @@
 /*
- * Fingerprints of letters: names of files on standard input, a line of JSON for each: kind and hash
- * of all, and what making them took (microseconds, reading included). test/fingerprints.py asks.
+ * Fingerprints of letters: requests are objects with "path", a line each; answers have kind and
+ * hash of all, and what making them took (microseconds, reading included). test/fingerprints.py
+ * asks.
  */
 #include "base/mem.h"
 #include "content/report.h"
@@ -70,18 +71,21 @@ int main(void)
 {
 	AUTO(free) char *line = NULL;
 	size_t room = 0;
-	ssize_t n;
 	struct content_examiner *e = content_examiner_new();
 	list = psl_builtin();
-	while ((n = getline(&line, &room, stdin)) > 0) {
+	while (getline(&line, &room, stdin) > 0) {
 		AUTO(buf) struct buf in = BUF(MESSAGE_MAX);
-		line[n - 1] = 0;
-		load(line, &in);
+		const char *path = NULL;
+		json_t *request = json_loads(line, 0, NULL);
+		if (json_unpack(request, "{s:s}", "path", &path))
+			return 1;
+		load(path, &in);
 		json_t *j = answer(e, buf_slice(&in));
 		json_dumpf(j, stdout, JSON_COMPACT);
 		putchar('\n');
 		fflush(stdout);
 		json_decref(j);
+		json_decref(request);
 	}
 	content_examiner_free(e);
 	return 0;
