@@ -436,7 +436,7 @@ static size_t piece_length(slice s)
 
 void text_normalise(slice utf8, struct buf *out, struct text_undone *ret)
 {
-	AUTO(free) struct piece *p = mem_alloc(sizeof *p);
+	AUTO(free) struct piece *p = mem_grow(NULL, sizeof *p); /* not zeroed: it is large */
 	struct text_undone undone = {0};
 	text_warm_up();
 	p->undone = &undone;
