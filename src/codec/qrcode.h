@@ -22,8 +22,10 @@ struct qrcode {
 };
 /* How many were read; ret[QRCODES_MAX]. Text from *a. */
 unsigned qrcode_read(const struct picture *p, struct arena *a, struct qrcode ret[QRCODES_MAX]);
-/* Codes drawn with full, half and quarter blocks (U+2580...), with pairs of '#' and blanks ... in
+/* Codes drawn with full and half blocks (U+2580...), with squares, with pairs of '#' and blanks, in
  * lines of text. */
 unsigned qrcode_read_text(slice utf8, struct arena *a, struct qrcode ret[QRCODES_MAX]);
+/* The same in HTML (UTF-8), whose blanks and line ends matter there. */
+unsigned qrcode_read_html_text(slice html, struct arena *a, struct qrcode ret[QRCODES_MAX]);
 /* Codes drawn by tables of HTML, a cell a module, dark and light by background colour. */
 unsigned qrcode_read_html(slice html, struct arena *a, struct qrcode ret[QRCODES_MAX]);

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "codec/html_css.h"
+#include "codec/html_entity.h"
 #include "codec/html_token.h"
 
 enum {
@@ -254,4 +255,48 @@ unsigned qrcode_read_html(slice html, struct arena *a, struct qrcode ret[QRCODES
 		}
 	}
 	return n;
+}
+
+/* ---- letters in HTML ---- */
+
+static void put_text(struct buf *out, slice text, bool entities, bool pre)
+{
+	while (text.n) {
+		uint32_t c[2] = {(uint8_t)*text.p, 0};
+		size_t n = entities && *text.p == '&' ? html_entity(text, false, c) : 0;
+		if (n == 0 && *text.p == '\n' && !pre)
+			buf_byte(out, ' ');
+		else if (n == 0)
+			buf_byte(out, *text.p);
+		for (int i = 0; n && i < 2 && c[i]; i++)
+			utf8_put(out, c[i]);
+		text = slice_skip(text, n ? n : 1);
+	}
+}
+
+static bool ends_line(enum html_tag tag)
+{
+	return tag == HTML_TAG_BR || tag == HTML_TAG_DIV || tag == HTML_TAG_P ||
+	       tag == HTML_TAG_TR || tag == HTML_TAG_PRE || tag == HTML_TAG_LI;
+}
+
+unsigned qrcode_read_html_text(slice html, struct arena *a, struct qrcode ret[QRCODES_MAX])
+{
+	AUTO(arena) struct arena mem = {0};
+	AUTO(buf) struct buf text = BUF(html.n + 1);
+	struct html_tokens in = {html, HTML_TAG_OTHER};
+	struct html_token *t = ARENA_NEW(&mem, struct html_token);
+	bool pre = false;
+	while (html_token_next(&in, t)) {
+		bool start = t->kind == HTML_TOKEN_START;
+		if (t->kind == HTML_TOKEN_TEXT)
+			put_text(&text, t->text, t->entities, pre);
+		if (!start && t->kind != HTML_TOKEN_END)
+			continue;
+		if (t->tag == HTML_TAG_PRE)
+			pre = start;
+		if (ends_line(t->tag))
+			buf_byte(&text, '\n');
+	}
+	return qrcode_read_text(buf_slice(&text), a, ret);
 }

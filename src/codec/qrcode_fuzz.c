@@ -21,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	slice in = slice_of(data, n);
 	check(v, qrcode_read_text(in, &a, v));
 	check(v, qrcode_read_html(in, &a, v));
+	check(v, qrcode_read_html_text(in, &a, v));
 	if (n < 3)
 		return 0;
 	/* The first byte: how wide; a bit of the others is a pixel, or a block of them. */

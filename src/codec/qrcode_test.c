@@ -232,3 +232,22 @@ TEST(qrcode_tables)
 		CHECK_STR(v[0].text, S("https://evil.example/"));
 	}
 }
+
+TEST(qrcode_html_letters)
+{
+	static const char *const kinds[][3] = {
+		{"<pre>", "&#9608;&#x2588;", "  "}, {"<p>", "\u2588\u2588", "&nbsp;&nbsp;"}};
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		AUTO(arena) struct arena a = {0};
+		AUTO(buf) struct buf t = BUF(1 << 20);
+		struct qrcode v[QRCODES_MAX];
+		buf_printf(&t, "<b>Scan\nthis</b>%s", kinds[i][0]);
+		for (unsigned y = 0; y < SIDE; y++) {
+			for (unsigned x = 0; x < SIDE; x++)
+				put_glyph(&t, kinds[i][1], kinds[i][2], code[y][x] == '#');
+			buf_put(&t, i ? S("<br>") : S("\n"));
+		}
+		CHECK_INT(qrcode_read_html_text(buf_slice(&t), &a, v), 1);
+		CHECK_STR(v[0].text, S("https://evil.example/"));
+	}
+}

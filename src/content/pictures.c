@@ -10,6 +10,7 @@
 #include "base/b64.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "codec/charset.h"
 #include "codec/filetype.h"
 #include "codec/html_token.h"
 #include "codec/qrcode.h"
@@ -19,6 +20,7 @@ enum {
 	RECORDS_MAX = 200, /* pictures that are told of, decoded or not */
 	SAID_MAX = 500, /* bytes of a code that are kept for people */
 	CELLS_MIN = 150, /* of tables: fewer draw no code */
+	BLOCKS_MIN = 60, /* characters that draw */
 	HTML_MAX = 8 << 20, /* bytes of a part in which data: URLs are sought */
 };
 
@@ -220,25 +222,49 @@ static bool has_data_picture(const struct learn_mail *m)
 	return false;
 }
 
-static void read_html_part(
-	struct content_reader *r, const struct mime_part *p, bool cells, bool pictures)
+/* Full and half blocks, squares. */
+static bool has_many_blocks(slice text)
 {
-	AUTO(buf) struct buf html = BUF(HTML_MAX);
+	size_t n = 0;
+	while (text.n >= 3 && n < BLOCKS_MIN) {
+		text = slice_skip(text, slice_index(text, (char)0xe2));
+		n += text.n >= 3 && ((uint8_t)text.p[1] == 0x96 || (uint8_t)text.p[1] == 0xac);
+		text = slice_skip(text, 3);
+	}
+	return n == BLOCKS_MIN;
+}
+
+struct wanted {
+	bool cells, blocks, pictures;
+};
+
+static void read_html_part(
+	struct content_reader *r, const struct mime_part *p, const struct wanted *w)
+{
+	AUTO(buf) struct buf html = BUF(HTML_MAX), utf8 = BUF(HTML_MAX);
+	struct charset_reading how;
 	struct qrcode v[QRCODES_MAX];
-	mime_decode(p, &html); /* what is sought is plain ASCII in all charsets of mail */
-	if (pictures)
+	mime_decode(p, &html);
+	if (w->pictures) /* ASCII in all charsets of mail */
 		read_data_urls(r, buf_slice(&html));
-	if (cells)
+	if (w->cells)
 		add_drawn(r, v, qrcode_read_html(buf_slice(&html), r->a, v));
+	if (!w->blocks)
+		return;
+	charset_read(mime_param(&p->type, S("charset")), buf_slice(&html), true, &utf8, &how);
+	add_drawn(r, v, qrcode_read_html_text(buf_slice(&utf8), r->a, v));
 }
 
 void content_read_drawn(struct content_reader *r)
 {
 	const struct learn_mail *m = &r->c->mail;
 	struct qrcode v[QRCODES_MAX];
-	add_drawn(r, v, qrcode_read_text(m->text, r->a, v));
-	bool cells = has_many_cells(m->skeleton), pictures = has_data_picture(m);
-	for (size_t i = 0; i < m->mime->n && (cells || pictures); i++)
+	unsigned n = qrcode_read_text(m->text, r->a, v);
+	struct wanted w = {.cells = has_many_cells(m->skeleton),
+		.blocks = n == 0 && m->rich && has_many_blocks(m->text),
+		.pictures = has_data_picture(m)};
+	add_drawn(r, v, n);
+	for (size_t i = 0; i < m->mime->n && (w.cells || w.blocks || w.pictures); i++)
 		if (mime_is(&m->mime->v[i], S("text"), S("html")))
-			read_html_part(r, &m->mime->v[i], cells, pictures);
+			read_html_part(r, &m->mime->v[i], &w);
 }
