@@ -79,7 +79,7 @@ static const struct {
 	{"pdf: hexadecimal", pdf_read, B("1 0 obj<</S/URI/URI<687474703a2f2f612f>>>endobj"), "link http://a/\n"},
 	{"pdf: text", pdf_read, B("1 0 obj<</Type/Page/Contents 2 0 R>>endobj 2 0 obj<<>>stream\nBT (Hel) Tj [(lo)-300(you)]TJ 0 -12 Td (next) Tj ET\nendstream endobj"), "text Hello you\ntext next\n"},
 	{"pdf: two filters", pdf_read, B("1 0 obj<</Type/Page/Contents 2 0 R>>endobj 2 0 obj<</Filter[/AHx/RL]>>stream\n04285429546A8 0>\nendstream endobj"), "text T\n"},
-	{"pdf: packed objects", pdf_read, B("1 0 obj<</Type/ObjStm/N 2/First 8>>stream\n7 0 8 23<</S/URI/URI(http://a/)>><</S/URI/URI(http://b/)>>\nendstream"), "link http://a/\nlink http://b/\n"},
+	{"pdf: packed objects", pdf_read, B("1 0 obj<</Type/ObjStm/N 2/First 8>>stream\n7 0 8 25<</S/URI/URI(http://a/)>><</S/URI/URI(http://b/)>>\nendstream"), "link http://a/\nlink http://b/\n"},
 	{"pdf: program", pdf_read, B("1 0 obj<</A<</S/Launch/F(x.exe)>>/F 4>>endobj"), "fact launch x.exe\n"},
 	{"pdf: nothing", pdf_read, B("%PDF-1.4\n"), "fact damaged \n"},
 	{"pdf: a circle", pdf_read, B("1 0 obj<</Type/Page/Contents 2 0 R/Parent 1 0 R>>endobj 2 0 obj 2 0 R endobj"), ""},
