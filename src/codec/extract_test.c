@@ -83,7 +83,7 @@ static const struct {
 	{"pdf: program", pdf_read, B("1 0 obj<</A<</S/Launch/F(x.exe)>>/F 4>>endobj"), "fact launch x.exe\n"},
 	{"pdf: nothing", pdf_read, B("%PDF-1.4\n"), "fact damaged \n"},
 	{"pdf: a circle", pdf_read, B("1 0 obj<</Type/Page/Contents 2 0 R/Parent 1 0 R>>endobj 2 0 obj 2 0 R endobj"), ""},
-	{"page: literal", smuggle_read, B("<script>document.write(unescape('%3Cform%20action%3D%22http%3A%2F%2Fa.example%2Flogin%22%3E%3Cinput%3E%3C%2Fform%3E%3C%2Fform%3E%3C%2Fform%3E'))</script>"), "file  67\nfact smuggling hidden page\n"},
+	{"page: literal", smuggle_read, B("<script>document.write(unescape('%3Cform%20action%3D%22http%3A%2F%2Fa.example%2Flogin%22%3E%3Cinput%3E%3C%2Fform%3E%3C%2Fform%3E%3C%2Fform%3E'))</script>"), "file  66\nfact smuggling hidden page\n"},
 	{"page: nothing", smuggle_read, B("<script>document.write('<b>hello</b>')</script>"), ""},
 	{"onenote: cut", onenote_read, B("\xe7\x16\xe3\xbd\x65\x26\x11\x45\xa4\xc4\x8d\x4d\x0b\x7a\x9e\xac" "\x09\0\0\0\0\0\0\0" "\0\0\0\0\0\0\0\0\0\0\0\0" "abc"), "fact damaged \nfact embedded \nfile  3\n"},
 	{"tnef", tnef_read, B("\x78\x9f\x3e\x22\1\0" "\2\x02\x90\6\0\0\0\0\0\0\0" "\2\x10\x80\1\0\6\0\0\0a.exe\0\0\0" "\2\x0f\x80\6\0\3\0\0\0abc\0\0"), "file a.exe 3\n"},
