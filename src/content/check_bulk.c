@@ -15,8 +15,8 @@ enum {
 	PICTURES = 3,
 	HOST_LINKS = 8, /* links to one host */
 	NEWSLETTER_FROM = 50, /* the class begins here */
-	HEAD = 2000, /* bytes of the text: there such mail says what it is, */
-	FOOT = 5000, /* and here */
+	HEAD = 1000, /* bytes of the text: there such mail says what it is, */
+	FOOT = 3000, /* and here */
 };
 
 struct traits {

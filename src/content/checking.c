@@ -243,6 +243,8 @@ static bool is_word_byte(char c)
 
 static bool says_word(slice text, slice word)
 {
+	if (text.n < word.n)
+		return false;
 	bool latin = is_word_byte(word.p[0]);
 	for (size_t at = 0; at < text.n;) {
 		size_t i = at + slice_find(slice_skip(text, at), word), end = i + word.n;

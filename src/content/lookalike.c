@@ -245,7 +245,8 @@ enum lookalike lookalike_compare(
 	enum lookalike below = h->below.n ? inside(h, of) : LOOKALIKE_NO;
 	if (below != LOOKALIKE_NO)
 		return below;
-	if (of->name.n < NAME_LEAST || h->name.n < NAME_LEAST)
+	/* Nothing below makes a name shorter by more than two. */
+	if (of->name.n < NAME_LEAST || h->name.n < NAME_LEAST || of->name.n > h->name.n + 2)
 		return LOOKALIKE_NO;
 	if (slice_eq(h->name, of->name))
 		return LOOKALIKE_TOP;
