@@ -81,10 +81,11 @@ class Peak(threading.Thread):
 
 
 class Posthouse:
-    name = 'posthouse'
+    name, filter = 'posthouse', 'no'
 
     def __init__(self, directory):
-        self.p = Instance(config=['[smtp "mx"]', 'max_size = 128m', 'verify = no', '[connections]', 'max_per_ip = 1000'], listeners=('mx',))
+        self.p = Instance(config=['[smtp "mx"]', 'max_size = 128m', 'verify = no', '[connections]', 'max_per_ip = 1000', '[filter]',
+                                  f'enabled = {self.filter}'], listeners=('mx',))
         self.sink = Sink(directory, 'posthouse')
         self.p.setup_command('domain add local.test')
         for i in range(USERS):
@@ -105,7 +106,7 @@ class Posthouse:
 class Postfix:
     name = 'postfix'
 
-    def __init__(self, directory, cert, key):
+    def __init__(self, directory, cert, key, more=''):
         self.sink, self.port = Sink(directory, 'postfix'), free_port()
         extra = f'''relay_domains = bench.test
 relay_transport = relay:[127.0.0.1]:{self.sink.port}
@@ -124,7 +125,7 @@ virtual_gid_maps = static:8
         os.makedirs(self.maildirs)
         os.chown(self.maildirs, 8, 8)
         root.close()
-        self.server = peers.postfix(cert, key, self.port, extra)
+        self.server = peers.postfix(cert, key, self.port, extra + more)
         self.pid = self.server.proc.pid
 
     def local_count(self):
