@@ -1,5 +1,6 @@
-/* Files of what was learned, and packed features: whatever stands in them is either refused or can be
- * scored with. The first byte chooses; checksums are put right, so that what is behind is reached. */
+/* Files of what was learned, and packed features: whatever stands in them is either refused or can
+ * be scored with. The first byte chooses; checksums are put right, so that what is behind is
+ * reached. */
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/must.h"

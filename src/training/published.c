@@ -132,22 +132,27 @@ static void put_head(const struct head *h, struct buf *out)
 	pad(out, from);
 }
 
+/* Megabytes: the buckets are copied once, into memory asked for at once. */
 void training_published_write(uint64_t version, const uint64_t lessons[2], unsigned flags,
 	const struct learn_model *model, const struct training_counts *counts, struct buf *out)
 {
-	AUTO(buf) struct buf body = BUF(TRAINING_FILE_MAX);
-	learn_model_write(model, &body);
-	struct head h = {.version = version, .flags = flags, .model = (uint32_t)body.n};
+	AUTO(buf) struct buf small = BUF(LEARN_MODEL_MAX);
+	learn_model_write(model, &small);
+	struct head h = {.version = version, .flags = flags, .model = (uint32_t)small.n};
 	for (int i = 0; i < 2; i++) {
 		h.lessons[i] = lessons[i];
 		h.messages[i] = counts ? counts->messages[i] : 0;
 	}
-	pad(&body, 0);
+	pad(&small, 0);
+	slice buckets = {0};
 	if (counts) {
 		h.bits = counts->bits;
-		buf_put(&body, slice_of(counts->v, (size_t)TRAINING_BUCKET << counts->bits));
+		buckets = slice_of(counts->v, (size_t)TRAINING_BUCKET << counts->bits);
 	}
-	h.crc = crc32c(0, buf_slice(&body));
+	h.crc = crc32c(crc32c(0, buf_slice(&small)), buckets);
+	buf_room(out, HEAD + small.n + buckets.n);
 	put_head(&h, out);
-	buf_put(out, buf_slice(&body));
+	buf_put(out, buf_slice(&small));
+	if (counts)
+		buf_put(out, buckets);
 }
