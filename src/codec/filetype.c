@@ -458,6 +458,8 @@ enum filetype filetype_of(slice bytes, slice name, slice label)
 				       named == FILETYPE_APPLICATION || named == FILETYPE_SVG
 			       ? named
 			       : t;
+	case FILETYPE_SHELL: /* a source that can also be run by itself */
+		return named == FILETYPE_SOURCE ? named : t;
 	case FILETYPE_EML:
 		return named == FILETYPE_MHT ? named : t;
 	case FILETYPE_OLE:

@@ -33,6 +33,7 @@ static const struct {
 	{B("Received: from a\nDate: x\nSubject: y\n\nz"), "", "", FILETYPE_EML},
 	{B("Dear all: today\nWe meet at noon: bring bread.\n"), "", "", FILETYPE_TEXT},
 	{B("#!/bin/sh\necho\n"), "a", "", FILETYPE_SHELL},
+	{B("#!/usr/bin/python3\n"), "a.py", "", FILETYPE_SOURCE},
 	{B("var x;"), "a.js", "", FILETYPE_JS},
 	{B("var x;"), "a.txt", "application/x-javascript", FILETYPE_TEXT},
 	{B("var x;"), "a", "application/x-javascript", FILETYPE_JS},
