@@ -6,7 +6,7 @@ rules and their reload; large messages; what held messages are.
 
 Messages that crash or hang a scan process are made by test/fault/scan_fault.c.
 """
-import json, os, random, re, signal, smtplib, subprocess, sys, threading, time
+import email.message, email.policy, io, json, os, random, re, signal, smtplib, subprocess, sys, threading, time, zipfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import PASSWORD, Instance, ROOT, wait_until
 from tally import case, expect, run_cases
@@ -317,6 +317,46 @@ def links_are_looked_up():
             expect('not found', 'dnsbl-uri' in p.signals(answer), False)
     finally:
         zone.stop()
+
+
+def with_everything():
+    """A letter with many kinds of things in it."""
+    m = email.message.EmailMessage()
+    m['From'], m['To'], m['Subject'] = 'Ann <ann@far.test>', ME, '发票 and more'
+    m.set_content('See https://text.example/a')
+    m.add_alternative('<p>See <a href="https://html.example/b">www.bank.example</a></p>', subtype='html')
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, 'w') as z:
+        z.writestr('invoice.pdf.exe', b'MZ' + bytes(1000))
+        z.writestr('page.html', '<a href="https://zip.example/c">x</a>')
+    m.add_attachment(packed.getvalue(), maintype='application', subtype='zip', filename='papers.zip')
+    m.add_attachment(b'BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nURL:https://ics.example/d\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n', maintype='text', subtype='calendar')
+    m.add_attachment(b'GIF89a' + bytes(30), maintype='image', subtype='gif', filename='x.gif')
+    m.add_attachment(b'%PDF-1.4\n1 0 obj <</Type /Catalog>> endobj\ntrailer <</Root 1 0 R>>\n', maintype='application', subtype='pdf', filename='a.pdf')
+    return m.as_bytes(policy=email.policy.SMTP)
+
+
+@case
+def explained():
+    with Server(MARKS) as p:
+        p.start()
+        answer = send(p, with_everything())
+        expect('taken', answer[0], 250)
+        p.wait_mail(ME, 1)
+        text = p.cli('explain', id_of(answer))
+        for part in ('multipart/mixed', 'papers.zip', 'invoice.pdf.exe', 'https://text.example/a', 'https://html.example/b', 'https://zip.example/c',
+                     'https://ics.example/d', 'Probability of being spam', 'shipped model'):
+            expect(part, part in text, True)
+        file = os.path.join(p.dir, 'letter.eml')
+        with open(file, 'wb') as f:
+            f.write(letter('abracadabra'))
+        found = p.json('explain', file)
+        expect('signals', 'test-word' in [s['name'] for s in found['signals']], True)
+        expect('probability', found['probability'] > 0.9, True)
+        expect('in Chinese', '垃圾邮件概率' in p.cli('--lang', 'zh', 'explain', file), True)
+        expect('no such file', 'No such file' in p.cli('explain', file + 'x', check=False), True)
+        expect('no such message', 'neither in the queue' in p.cli('explain', '0G3K5N2M1P0QR', check=False), True)
+        expect('nothing was denied to them', 'sandbox.denied' in p.log_tail(1 << 20), False)
 
 
 @case
