@@ -27,7 +27,7 @@ const struct learn_linear_conf learn_linear_default = {.bits = 20,
 		[LEARN_HTML] = 1,
 		[LEARN_PARTS] = 1,
 		[LEARN_SHAPE] = 1,
-		[LEARN_SIGNALS] = 1,
+		[LEARN_SIGNALS] = 0.3f,
 		[LEARN_LAYOUT] = 1}};
 
 enum { MARGIN_MAX = 30 };
