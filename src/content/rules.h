@@ -11,7 +11,8 @@
  *	rules_lex.c	lines and words		rules_parse.c	rules, lists, conditions
  *	rules_link.c	names, lists, order	rules_phrase.c	phrases to literals
  *	rules_db.c	Hyperscan, PCRE2	rules_field.c	what is looked at in a letter
- *	rules_run.c	one letter		rules.c		the whole, for others
+ *	rules_run.c	one letter		rules_tell.c	its signals, what was found
+ *	rules_regex.c	expressions		rules.c		the whole, for others
  */
 #pragma once
 #include "base/err.h"

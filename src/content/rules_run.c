@@ -5,29 +5,9 @@
  *
  * Nothing is set back between letters: what was found carries the number of the run.
  */
-#include "base/mem.h"
+#include "content/rules_run.h"
 #include "base/must.h"
-#include "base/utf8.h"
-#include "content/rules_impl.h"
 #include "content/rules_text.h"
-
-#include <math.h>
-
-enum { DETAIL_TEXTS = 3, DETAIL_TEXT = 48, HIT_TEXT = 120, HITS_MAX = 1000, RULE_HITS = 6 };
-
-struct runner {
-	struct rules *r;
-	struct content_exam *x;
-	struct rule_fields f;
-	/* The pass that goes on. */
-	struct rule_group_db *group;
-	unsigned field;
-	bool normal;
-	slice text;
-	/* What came of it. */
-	struct rule **holding;
-	size_t nholding;
-};
 
 /* ---- something is found ---- */
 
@@ -328,90 +308,6 @@ static void look_at_rules(struct runner *u)
 	}
 }
 
-/* ---- what is told ---- */
-
-static slice around(slice s, struct rule_span span)
-{
-	slice text = slice_skip(slice_first(s, span.to), span.from);
-	return utf8_first(text, HIT_TEXT);
-}
-
-static slice found_text(struct runner *u, struct rule_found *f)
-{
-	slice s = f->normal ? rules_field_normal(&u->f, f->field)
-			    : rules_field_written(&u->f, f->field);
-	if (f->unknown) {
-		struct rule_regex *x = &u->r->regexes[f->regex];
-		if (!rules_place(u->r, x, rules_field_many(f->field), s, &f->span))
-			return S("");
-		f->unknown = false;
-	}
-	return around(s, f->span);
-}
-
-struct telling {
-	struct runner *u;
-	struct rule_hit *v;
-	size_t n, room;
-	const struct rule *rule;
-};
-
-static void tell_node(struct telling *t, const struct rule_node *n, size_t first)
-{
-	struct rule_found *f;
-	for (const struct rule_node *k = n->child; k; k = k->next)
-		if (!k->not )
-			tell_node(t, k, first);
-	if (n->kind == NODE_GROUP || t->n == t->room || t->n - first >= RULE_HITS)
-		return;
-	f = &t->u->r->found[n->cond->id];
-	if (f->run != t->u->r->run || f->field == FIELDS_MAX || f->count < n->cond->need)
-		return;
-	t->v[t->n++] = (struct rule_hit){
-		.rule = &t->rule->info,
-		.field = rules_field_name(t->u->r, f->field),
-		.text = found_text(t->u, f),
-	};
-}
-
-static slice detail(const struct rule_hit *v, size_t n, struct arena *a)
-{
-	AUTO(buf) struct buf b = BUF(SIGNAL_DETAIL_MAX);
-	for (size_t i = 0; i < n && i < DETAIL_TEXTS; i++)
-		if (v[i].text.n) {
-			buf_put(&b, b.n ? S(", ") : S(""));
-			buf_put(&b, utf8_first(v[i].text, DETAIL_TEXT));
-		}
-	return arena_dup(a, buf_slice(&b));
-}
-
-static int by_weight(const void *a, const void *b)
-{
-	const struct rule *x = *(struct rule *const *)a, *y = *(struct rule *const *)b;
-	float v = fabsf(x->info.def.score), w = fabsf(y->info.def.score);
-	return v != w ? (v < w ? 1 : -1) : (x->index > y->index) - (x->index < y->index);
-}
-
-static void tell(struct runner *u)
-{
-	struct telling t = {.u = u, .room = HITS_MAX};
-	qsort(u->holding, u->nholding, sizeof(struct rule *), by_weight);
-	if (u->nholding > RULES_SIGNALS_MAX)
-		u->nholding = RULES_SIGNALS_MAX;
-	t.v = ARENA_ARRAY(u->x->a, struct rule_hit, u->nholding * (RULE_HITS + 1) + 1);
-	for (size_t i = 0; i < u->nholding; i++) {
-		size_t first = t.n;
-		t.rule = u->holding[i];
-		tell_node(&t, &t.rule->body, first);
-		if (t.n == first)
-			t.v[t.n++] = (struct rule_hit){.rule = &t.rule->info};
-		signals_add_def(u->x->signals, &t.rule->info.def, t.rule->info.def.score,
-			detail(t.v + first, t.n - first, u->x->a));
-	}
-	u->r->hits = t.v;
-	u->r->nhits = t.n;
-}
-
 /* ---- all of it ---- */
 
 static void begin(struct rules *r)
@@ -446,5 +342,5 @@ void rules_run(struct rules *r, struct content_exam *x)
 	search_literals(&u);
 	search_regexes(&u);
 	look_at_rules(&u);
-	tell(&u);
+	rules_tell(&u);
 }
