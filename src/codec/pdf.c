@@ -53,13 +53,26 @@ static void embedded(struct pdf *p, const struct pdf_object *o)
 	p->stopped = !p->x->file(p->x->ctx, buf_slice(&name), buf_slice(&bytes));
 }
 
+/* The transparency of a picture (11.6.5.3) is no picture. */
+static void mark_masks(struct pdf *p)
+{
+	for (size_t i = 0; i < p->nby; i++) {
+		const struct pdf_object *o = p->by_number[i], *mask = NULL;
+		if (o->stream.p && pdf_name_is(pdf_get(o->value, "Subtype"), "Image"))
+			mask = pdf_target(p, pdf_get(o->value, "SMask"));
+		if (mask)
+			p->v[mask->order].is_mask = true;
+	}
+}
+
 static void streams(struct pdf *p)
 {
+	mark_masks(p);
 	for (size_t i = 0; i < p->nby && !p->stopped; i++) {
 		const struct pdf_object *o = p->by_number[i];
 		if (!o->stream.p)
 			continue;
-		if (pdf_name_is(pdf_get(o->value, "Subtype"), "Image"))
+		if (!o->is_mask && pdf_name_is(pdf_get(o->value, "Subtype"), "Image"))
 			pdf_image(p, o);
 		else if (pdf_name_is(pdf_get(o->value, "Type"), "EmbeddedFile"))
 			embedded(p, o);

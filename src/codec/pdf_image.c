@@ -97,9 +97,28 @@ static void colour(
 	}
 }
 
+/* Rows that PNM has in the same form: grey and RGB of 8 bits, black and white of 1. */
+static bool write_as_is(const struct samples *s, struct buf *out)
+{
+	bool grey = s->components == 1, bits = s->bits == 1;
+	size_t n = (s->width * s->components * s->bits + 7) / 8 * s->height;
+	if (s->palette.n || (!grey && (s->components != 3 || s->inverted)))
+		return false;
+	picture_pnm_begin(out, (unsigned)s->width, (unsigned)s->height, grey ? 1 : 3, bits ? 1 : 8);
+	char *room = buf_room(out, n);
+	/* Set bits are white here and black there. */
+	unsigned char flip = bits != s->inverted ? 0xff : 0;
+	for (size_t i = 0; room && i < n; i++)
+		room[i] = (char)(s->v[i] ^ flip);
+	buf_commit(out, room ? n : 0);
+	return true;
+}
+
 static void write_pnm(const struct samples *s, struct buf *out)
 {
 	size_t row = (s->width * s->components * s->bits + 7) / 8;
+	if (write_as_is(s, out))
+		return;
 	picture_pnm_begin(out, (unsigned)s->width, (unsigned)s->height, 3, 8);
 	for (size_t y = 0; y < s->height; y++) {
 		char *room = buf_room(out, 3 * s->width);

@@ -49,6 +49,7 @@ struct pdf_object {
 	uint32_t number, generation, order;
 	slice value; /* "<<...>>", "[...]" ... */
 	slice stream; /* as stored; p NULL: none */
+	bool is_mask; /* of another picture's transparency */
 	bool packed; /* from an object stream: its strings are not encrypted */
 };
 struct pdf {
