@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "codec/address.h"
+#include "defence/fingerprint.h"
 #include "defence/autowhite.h"
 #include "defence/dnsbl.h"
 #include "defence/greylist.h"
@@ -66,6 +67,8 @@ static int open_memory(struct edge *e, struct edge_door *d, struct err *err)
 	if (r < 0 || lists_open(e->config->server->data, &d->lists, err) < 0)
 		return -1;
 	d->reputation = reputation_open(e->kv, conf_get(conf, &reputation_section));
+	d->fingerprints =
+		fingerprints_open(e->kv, conf_get(conf, &fingerprints_section));
 	d->greylist = greylist_open(e->kv, conf_get(conf, &greylist_section));
 	d->autowhite = autowhite_open(e->kv, conf_get(conf, &autowhite_section));
 	d->mirrors = mirrors_open(conf, e->config->server->data);
@@ -107,6 +110,7 @@ void edge_door_close(struct edge *e)
 	mirrors_close(d->mirrors);
 	autowhite_close(d->autowhite);
 	greylist_close(d->greylist);
+	fingerprints_close(d->fingerprints);
 	reputation_close(d->reputation);
 	lists_close(d->lists);
 	rates_close(d->rates);

@@ -19,6 +19,7 @@ struct edge_door {
 	struct mirrors *mirrors;
 	struct lists *lists;
 	struct reputation *reputation;
+	struct fingerprints *fingerprints;
 	struct greylist *greylist;
 	struct autowhite *autowhite;
 	struct edge_brake *brake;

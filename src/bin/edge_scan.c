@@ -249,8 +249,10 @@ static void on_examined(struct edge_session *s, struct edge_scan *x, const struc
 	if (scan_letter_cut(&x->letter))
 		signals_add(x->signals, SIGNAL_NOT_EXAMINED_SIZE, 1, S(""));
 	edge_scan_look_up(s, x);
+	edge_scan_prints_look(s, x);
 	edge_learn_layers(s, x, m);
 	judge(s, x, m);
+	edge_scan_prints_note(s, x, m);
 	if (x->verdict != EDGE_SCAN_REJECT && scan_letter_cut(&x->letter) &&
 		x->conf->too_large == FILTER_LARGE_HOLD)
 		hold(x, S("too large to be examined whole"));

@@ -8,6 +8,7 @@
  *
  *	edge_scan.c		the above in order, and the decision
  *	edge_scan_look.c	what needs lookups: lists of bad links
+ *	edge_scan_prints.c	what is remembered of mail like it
  *	edge_scan_tell.c	fields of the message, events of the trace
  *
  * Where a caller's rules turn `content` off nothing is examined. Nothing that policy wants examined
@@ -61,6 +62,9 @@ void edge_scan_end(struct edge_session *s); /* of the session */
 
 /* ---- edge_scan_look.c: adds signals. In a coroutine. ---- */
 void edge_scan_look_up(struct edge_session *s, struct edge_scan *x);
+void edge_scan_prints_look(struct edge_session *s, struct edge_scan *x);
+void edge_scan_prints_note(
+	struct edge_session *s, struct edge_scan *x, const struct queue_msg *m);
 
 /* ---- edge_scan_tell.c ---- */
 void edge_scan_fields(
