@@ -441,14 +441,22 @@ static bool only_named(enum filetype t)
 	       t == FILETYPE_EML || t == FILETYPE_XML || t == FILETYPE_HTML;
 }
 
+static bool is_address(slice name)
+{
+	return slice_index(name, '@') < name.n || slice_istarts(name, S("www."));
+}
+
 enum filetype filetype_of(slice bytes, slice name, slice label)
 {
 	enum filetype t = filetype_of_bytes(bytes), named = filetype_of_ending(name);
 	if (named == FILETYPE_UNKNOWN)
 		named = filetype_of_label(label);
 	switch (t) {
-	case FILETYPE_TEXT: /* .com runs whatever is in it; EICAR's file is text */
-		return only_named(named) || named == FILETYPE_DOS ? named : t;
+	case FILETYPE_TEXT: /* .com runs whatever is in it; but "bob@example.com" is somebody's key
+			     */
+		if (named == FILETYPE_DOS)
+			return is_address(name) ? t : named;
+		return only_named(named) ? named : t;
 	case FILETYPE_HTML:
 		return named == FILETYPE_HTA || named == FILETYPE_WSF || named == FILETYPE_EML
 			       ? named

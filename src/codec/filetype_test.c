@@ -45,6 +45,7 @@ static const struct {
 	{B("Rar!\x1a\x07\1\0"), "a.zip", "", FILETYPE_RAR},
 	{B("-----BEGIN PGP MESSAGE-----\n"), "a.asc", "", FILETYPE_PGP},
 	{B("X5O!P%@AP"), "eicar.com", "", FILETYPE_DOS},
+	{B("hello"), "bob@example.com", "", FILETYPE_TEXT},
 };
 
 TEST(filetype_of)
