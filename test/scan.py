@@ -360,6 +360,34 @@ def explained():
 
 
 @case
+def codes_are_read_in_the_sandbox():
+    import qrcodes
+    out = io.BytesIO()
+    qrcodes.drawn('https://login.bank-example.top/verify', 5).save(out, 'PNG')
+    m = email.message.EmailMessage()
+    m['From'], m['To'], m['Subject'] = 'Ann <ann@far.test>', ME, 'scan'
+    m.set_content('Scan this.')
+    m.add_attachment(out.getvalue(), maintype='image', subtype='png', filename='code.png')
+    with Server(MARKS) as p:
+        p.start()
+        signals = p.signals(send(p, m.as_bytes(policy=email.policy.SMTP)))
+        expect('signals', {'qr-link', 'qr-little-text'} <= signals, True)
+        expect('nothing was denied', 'sandbox.denied' in p.log_tail(1 << 20), False)
+
+
+@case
+def mail_like_what_was_bad_is_known():
+    words = 'abracadabra: please confirm the address of your parcel and pay the small fee within two days or it goes back'
+    with Server(MARKS + ['[fingerprints]', 'known_from = 1']) as p:
+        p.start()
+        for i in range(20):
+            answer = send(p, letter(f'Dear number {i}, {words}'), sender=f'ann{i}@far.test')
+        wait_until('it is known', 20, lambda: 'fp-text-bad' in p.signals(send(p, letter(f'Dear customer 77, {words}'))))
+        expect('others are not', 'fp-text-bad' in p.signals(send(p, letter('See you at the meeting tomorrow morning at ten, I shall '
+                                                                            'bring the plans for the new kitchen with me.'))), False)
+
+
+@case
 def switched_off():
     with Server(['[filter]', 'enabled = no', 'fields = always']) as p:
         p.start()
