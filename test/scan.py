@@ -79,6 +79,11 @@ class Server(Instance):
         super().start(wait)
         wait_until('the server', 20, lambda: 'event=server.ready' in self.log_tail(1 << 20))
 
+    def reload(self):
+        """And until those of before have gone."""
+        self.cli('reload')
+        wait_until('the former processes', 30, lambda: 'draining' not in self.cli('status', check=False))
+
     def trace(self, answer):
         where = ('trace', id_of(answer))
         wait_until('the trace', 20, lambda: 'content' in self.cli(*where, check=False) or 'queued' in self.cli(*where, check=False))
@@ -202,7 +207,7 @@ def none_there_is_try_later():
         for pid in p.scans():
             os.kill(pid, signal.SIGCONT)
         p.rewrite(text)
-        p.cli('reload')
+        p.reload()
         wait_until('the new ones', 10, lambda: len(p.scans()) == 2)
         for pid in p.scans():
             os.kill(pid, signal.SIGSTOP)
@@ -226,7 +231,7 @@ def large_ones():
         answer = send(p, letter('abracadabra\r\n' + filler[:700000]))
         expect('a smaller one', 'not-examined-size' in p.signals(answer), False)
         p.rewrite(open(p.conf).read().replace('[filter]\n', '[filter]\ntoo_large = hold\n'))
-        p.cli('reload')
+        p.reload()
         expect('accepted', send(p, letter(filler))[0], 250)
         expect('held', [r['reason'] for r in p.held()], ['too large to be examined whole'])
 
@@ -238,7 +243,7 @@ def rules_change_by_a_reload():
         expect('before', 'test-new' in p.signals(send(p, letter('openseme'))), False)
         p.write_rules('rule test-new 3\n\ten new\n\ttext has openseme\n')
         expect('not yet', 'test-new' in p.signals(send(p, letter('openseme'))), False)
-        p.cli('reload')
+        p.reload()
         expect('after', 'test-new' in p.signals(send(p, letter('openseme'))), True)
         p.write_rules('rule test-new three\n\tnonsense\n')
         expect('a mistake is refused', 'not reloaded' in p.cli('reload', check=False), True)

@@ -99,6 +99,10 @@ static void connect_slots(struct slot *asks, struct slot *serves)
 	int ends[2];
 	if (!asks->proc || !serves->proc)
 		return;
+	/* One that a reload has brought is not served by the rules of before. */
+	if (is_scan(serves) && is_edge(asks) &&
+		proc_generation(serves->proc) < proc_generation(asks->proc))
+		return;
 	if (link_pair(ends, &e) < 0) {
 		log_error(NULL, "link.failed", F("from", asks->role), F("to", serves->role),
 			F("error", &e));
