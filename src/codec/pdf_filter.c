@@ -271,7 +271,8 @@ static bool apply(struct pdf *p, const char *name, slice parameters, slice in, s
 
 static bool finish(struct pdf *p, const struct buf *out)
 {
-	if (out->full || !extract_take(p->limits, out->n)) {
+	bool fits = extract_take(p->limits, out->n);
+	if (out->full || !fits) {
 		p->x->fact(p->x->ctx, EXTRACT_LIMIT, S(""));
 		return false;
 	}
@@ -281,8 +282,13 @@ static bool finish(struct pdf *p, const struct buf *out)
 bool pdf_decode(
 	struct pdf *p, const struct pdf_object *o, struct buf *out, const char **ret_picture)
 {
+	/* A bomb is not unpacked further than may be told. */
+	size_t most =
+		PDF_STREAM_MAX < p->limits->unpacked ? PDF_STREAM_MAX : (size_t)p->limits->unpacked;
 	AUTO(buf) struct buf clear = BUF(PDF_STREAM_MAX);
 	AUTO(buf) struct buf space = BUF(PDF_STREAM_MAX);
+	if (!p->limits->files)
+		return false;
 	slice in = pdf_decrypt(p, o, true, o->stream, &clear);
 	slice list = pdf_get_resolved(p, o->value, "Filter");
 	slice all = pdf_get_resolved(p, o->value, "DecodeParms");
@@ -298,7 +304,7 @@ bool pdf_decode(
 		pdf_next(&list, &t);
 		if (t.kind != PDF_NAME || *ret_picture)
 			break;
-		AUTO(buf) struct buf next = BUF(PDF_STREAM_MAX);
+		AUTO(buf) struct buf next = BUF(most);
 		slice dict = many ? pdf_resolve(p, pdf_value(&parameters)) : parameters;
 		if (!apply(p, t.name, dict, buf_slice(&space), &next, ret_picture))
 			return false;
