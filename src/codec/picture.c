@@ -107,16 +107,15 @@ enum picture_result picture_read(slice in, uint64_t pixels, struct arena *a, str
 	struct picture_header h;
 	if (!picture_header_read(in, &h))
 		return PICTURE_UNKNOWN;
-	if (h.format == PICTURE_WEBP && h.animated) {
-		AUTO(buf) struct buf frame = BUF(in.n + 64);
-		if (!picture_webp_frame(in, &frame))
-			return PICTURE_DAMAGED;
-		enum picture_result r = read_as(buf_slice(&frame), pixels, a, ret);
-		if (r != PICTURE_UNKNOWN)
-			ret->header.animated = true;
-		return r;
-	}
-	return read_as(in, pixels, a, ret);
+	if (h.format != PICTURE_WEBP || !h.animated)
+		return read_as(in, pixels, a, ret);
+	AUTO(buf) struct buf frame = BUF(in.n + 64);
+	*ret = (struct picture){.header = h};
+	if (!picture_webp_frame(in, &frame))
+		return PICTURE_DAMAGED;
+	enum picture_result r = read_as(buf_slice(&frame), pixels, a, ret);
+	ret->header.animated = true;
+	return r == PICTURE_UNKNOWN ? PICTURE_DAMAGED : r;
 }
 
 enum picture_result picture_read_frame(
