@@ -63,8 +63,7 @@ void edge_scan_end(struct edge_session *s); /* of the session */
 /* ---- edge_scan_look.c: adds signals. In a coroutine. ---- */
 void edge_scan_look_up(struct edge_session *s, struct edge_scan *x);
 void edge_scan_prints_look(struct edge_session *s, struct edge_scan *x);
-void edge_scan_prints_note(
-	struct edge_session *s, struct edge_scan *x, const struct queue_msg *m);
+void edge_scan_prints_note(struct edge_session *s, struct edge_scan *x, const struct queue_msg *m);
 
 /* ---- edge_scan_tell.c ---- */
 void edge_scan_fields(
