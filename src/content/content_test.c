@@ -41,8 +41,7 @@ TEST(reports_travel_as_json)
 	struct content_examiner *e = content_examiner_new();
 	struct content_report r, back;
 	struct content_context ctx = {0};
-	const struct signal_def rule = {"our-rule", SIGNAL_CONTENT, 2, "ours", "自己的",
-		"fraud"};
+	const struct signal_def rule = {"our-rule", SIGNAL_CONTENT, 2, "ours", "自己的", "fraud"};
 	const unsigned wishes = CONTENT_EXPLAIN | CONTENT_FEATURES;
 	content_examine(e, slice_z(letter), &ctx, &(struct content_tools){0}, wishes, &a, &r);
 	CHECK(r.nfeatures > 10);
@@ -67,6 +66,12 @@ TEST(reports_travel_as_json)
 	CHECK_STR(back.hosts[0], S("evil.example"));
 	double p = content_probability(&r, 3), q = content_probability(&back, 3);
 	CHECK(p > q - 1e-6 && p < q + 1e-6);
+	float in[LEARN_INPUTS]; /* points from elsewhere count half */
+	double own = signals_score(&r.signals);
+	memcpy(in, r.in, sizeof in);
+	in[LEARN_RULES] = (float)own + 1;
+	p = content_probability(&r, own + 2), q = learn_fuse_probability(&r.fuse, in);
+	CHECK(p > q - 1e-6 && p < q + 1e-6 && p > content_probability(&r, own));
 	json_object_set_new(j, "models", json_array());
 	CHECK(!content_report_read(j, &a, &back));
 	json_decref(j);
