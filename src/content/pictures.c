@@ -234,6 +234,14 @@ static bool has_many_blocks(slice text)
 	return n == BLOCKS_MIN;
 }
 
+static bool has_many_marks(slice text)
+{
+	size_t n = 0;
+	for (slice rest = text; rest.n && n < BLOCKS_MIN; n++)
+		rest = slice_skip(rest, slice_index(rest, '#') + 1);
+	return n == BLOCKS_MIN;
+}
+
 struct wanted {
 	bool cells, blocks, pictures;
 };
@@ -259,9 +267,10 @@ void content_read_drawn(struct content_reader *r)
 {
 	const struct learn_mail *m = &r->c->mail;
 	struct qrcode v[QRCODES_MAX];
-	unsigned n = qrcode_read_text(m->text, r->a, v);
+	bool blocks = has_many_blocks(m->text) || has_many_marks(m->text);
+	unsigned n = blocks ? qrcode_read_text(m->text, r->a, v) : 0;
 	struct wanted w = {.cells = has_many_cells(m->skeleton),
-		.blocks = n == 0 && m->rich && has_many_blocks(m->text),
+		.blocks = n == 0 && m->rich && blocks,
 		.pictures = has_data_picture(m)};
 	add_drawn(r, v, n);
 	for (size_t i = 0; i < m->mime->n && (w.cells || w.blocks || w.pictures); i++)
