@@ -79,6 +79,10 @@ class Server(Instance):
         super().start(wait)
         wait_until('the server', 20, lambda: 'event=server.ready' in self.log_tail(1 << 20))
 
+    def serving(self):
+        """Scan processes that have started."""
+        return [int(pid) for pid in re.findall(r'^scan \d+ ready pid=(\d+)', self.cli('status', check=False), re.M)]
+
     def reload(self):
         """And until those of before have gone."""
         self.cli('reload')
@@ -274,7 +278,7 @@ def killed_again_and_again():
         def killer():
             rng, n = random.Random(5), 0
             while not stop.is_set():
-                pids = p.scans()
+                pids = p.serving()
                 if pids:
                     try:
                         os.kill(rng.choice(pids), signal.SIGKILL)
