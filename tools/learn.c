@@ -31,6 +31,7 @@ enum {
 	COUNT_BITS = 24,
 	BASE_EPOCHS = 8,
 	FOLDS = 5,
+	HAM_COUNTS = 3, /* where nothing was learned a false alarm is the worse mistake */
 	REASONS = 40
 };
 
@@ -442,12 +443,16 @@ static void calibrate_base(struct corpus *c, uint64_t seed, struct learn_fuse *r
 			const struct message *m = &c->v[i];
 			if (m->test || m->fold != fold || !has_both(c, m))
 				continue;
-			v[n] = (struct learn_judged){.spam = m->spam, .weight = say(c, m, folds)};
+			v[n] = (struct learn_judged){.spam = m->spam,
+				.weight = (m->spam ? 1 : HAM_COUNTS) * say(c, m, folds)};
 			v[n].in[LEARN_RULES] = m->rules;
 			v[n++].in[LEARN_BASE] = (float)learn_linear_margin(&l, features_of(c, m));
 		}
 	}
-	learn_fuse_fit(v, n, &learn_fuse_default, ret);
+	struct learn_fuse start = learn_fuse_default;
+	start.bias = -2; /* roundly what fits to several collections come to */
+	start.w[LEARN_RULES] = 2.5f;
+	learn_fuse_fit(v, n, &start, ret);
 	ret->knots = 0;
 }
 
