@@ -54,9 +54,11 @@ TEST(buf_and_cur_agree)
 	buf_u16(&b, 0x203);
 	buf_u32(&b, 0xfffefdfc);
 	buf_u64(&b, 1ull << 63);
+	buf_f32(&b, -0.75f);
 	buf_str(&b, S("hello"));
 	struct cur c = cur_of(buf_slice(&b));
 	CHECK(cur_u8(&c) == 1 && cur_u16(&c) == 0x203 && cur_u32(&c) == 0xfffefdfc && cur_u64(&c) == 1ull << 63);
+	CHECK(cur_f32(&c) == -0.75f);
 	CHECK_STR(cur_str(&c), S("hello"));
 	CHECK(cur_ok(&c) && cur_at_end(&c));
 	CHECK(cur_u8(&c) == 0 && !cur_ok(&c));

@@ -121,6 +121,13 @@ void buf_u64(struct buf *b, uint64_t v)
 	put_be(b, v, 8);
 }
 
+void buf_f32(struct buf *b, float v)
+{
+	uint32_t bits;
+	memcpy(&bits, &v, sizeof bits);
+	buf_u32(b, bits);
+}
+
 void buf_str(struct buf *b, slice s)
 {
 	buf_u32(b, (uint32_t)s.n);

@@ -51,5 +51,6 @@ void buf_u8(struct buf *b, uint8_t v);
 void buf_u16(struct buf *b, uint16_t v);
 void buf_u32(struct buf *b, uint32_t v);
 void buf_u64(struct buf *b, uint64_t v);
+void buf_f32(struct buf *b, float v); /* IEEE 754; any value */
 /* u32 length and the bytes; read back by cur_str(). */
 void buf_str(struct buf *b, slice s);

@@ -42,6 +42,14 @@ uint64_t cur_u64(struct cur *c)
 	return get_be(c, 8);
 }
 
+float cur_f32(struct cur *c)
+{
+	uint32_t bits = cur_u32(c);
+	float v;
+	memcpy(&v, &bits, sizeof v);
+	return v;
+}
+
 slice cur_str(struct cur *c)
 {
 	return cur_bytes(c, cur_u32(c));

@@ -34,5 +34,6 @@ uint8_t cur_u8(struct cur *c);
 uint16_t cur_u16(struct cur *c); /* big endian */
 uint32_t cur_u32(struct cur *c);
 uint64_t cur_u64(struct cur *c);
+float cur_f32(struct cur *c); /* any: also infinity and what is no number */
 slice cur_bytes(struct cur *c, size_t n);
 slice cur_str(struct cur *c); /* u32 length and the bytes (buf_str) */

@@ -3,24 +3,9 @@
 
 #include "base/mem.h"
 #include "bin/learn.h"
-#include <errno.h>
-#include <sys/mman.h>
+#include "run/memfile.h"
 
 enum { WIRE_MAX = 120 * 1024, TRIES = 2 };
-
-static int message_file(slice message, struct err *e)
-{
-	AUTO(fd) int fd = memfd_create("lesson", MFD_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, errno, "memfd_create");
-	for (size_t done = 0; done < message.n;) {
-		ssize_t n = write(fd, message.p + done, message.n - done);
-		if (n < 0)
-			return err_sys(e, errno, "memory file");
-		done += (size_t)n;
-	}
-	return take_fd(&fd);
-}
 
 /* Told once more when the process died meanwhile: the same lesson counts once. */
 int learn_tell(struct link *learn, const struct training_told *t, struct err *e)
@@ -30,7 +15,7 @@ int learn_tell(struct link *learn, const struct training_told *t, struct err *e)
 	bool in_file = t->message.n > LEARN_WIRE_INLINE;
 	instant deadline = instant_in(LEARN_TELL_TIME);
 	slice nothing;
-	AUTO(fd) int fd = in_file ? message_file(t->message, e) : -1;
+	AUTO(fd) int fd = in_file ? memfile_of("lesson", t->message, e) : -1;
 	if (in_file && fd < 0)
 		return -1;
 	learn_tell_encode(&request, t, in_file);

@@ -37,27 +37,12 @@ bool learn_tell_decode(slice in, struct training_told *ret, bool *ret_in_file)
 	return true;
 }
 
-static void put_float(struct buf *out, float f)
-{
-	uint32_t bits;
-	memcpy(&bits, &f, sizeof bits);
-	buf_u32(out, bits);
-}
-
-static float get_float(struct cur *c)
-{
-	uint32_t bits = cur_u32(c);
-	float f;
-	memcpy(&f, &bits, sizeof f);
-	return f;
-}
-
 void learn_sample_encode(struct buf *out, const struct journal_sample *s)
 {
 	buf_u8(out, LEARN_SAMPLE);
 	for (unsigned i = 0; i < LEARN_INPUTS; i++)
-		put_float(out, s->in[i]);
-	put_float(out, (float)s->rules);
+		buf_f32(out, s->in[i]);
+	buf_f32(out, (float)s->rules);
 	buf_str(out, s->packed);
 }
 
@@ -68,8 +53,8 @@ bool learn_sample_decode(slice in, struct journal_sample *ret)
 	if (cur_u8(&c) != LEARN_SAMPLE)
 		return false;
 	for (unsigned i = 0; i < LEARN_INPUTS; i++)
-		s.in[i] = get_float(&c);
-	s.rules = get_float(&c);
+		s.in[i] = cur_f32(&c);
+	s.rules = cur_f32(&c);
 	s.packed = cur_str(&c);
 	if (!cur_ok(&c) || !cur_at_end(&c))
 		return false;

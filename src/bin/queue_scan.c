@@ -9,10 +9,9 @@
 #include "bin/scan.h"
 #include "run/link.h"
 #include "run/log.h"
+#include "run/memfile.h"
 #include "run/pool.h"
 #include "store/directory.h"
-#include <errno.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { DOMAINS_TEXT_MAX = 32 << 20 };
@@ -102,28 +101,12 @@ static void read_domains(void *arg)
 	}
 }
 
-static int make_file(slice text, struct err *e)
-{
-	AUTO(fd) int fd = memfd_create("domains", MFD_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, errno, "memfd_create");
-	for (size_t done = 0; done < text.n;) {
-		ssize_t n = write(fd, text.p + done, text.n - done);
-		if (n < 0)
-			return err_sys(e, errno, "memory file");
-		done += (size_t)n;
-	}
-	int give = fd;
-	fd = -1;
-	return give;
-}
-
 static void look(struct queue_scan *s)
 {
 	struct look l = {.scan = s, .text = BUF(DOMAINS_TEXT_MAX)};
 	pool_call(read_domains, &l);
 	bool changed = s->file < 0 || !slice_eq(buf_slice(&l.text), buf_slice(&s->domains));
-	int fd = l.result == 0 && changed ? make_file(buf_slice(&l.text), &l.e) : -1;
+	int fd = l.result == 0 && changed ? memfile_of("domains", buf_slice(&l.text), &l.e) : -1;
 	if (l.result < 0 || (changed && fd < 0))
 		log_warn(NULL, "queue.domains", F("error", &l.e));
 	if (fd < 0) {

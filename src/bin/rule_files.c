@@ -5,11 +5,11 @@
 #include "base/cur.h"
 #include "base/mem.h"
 #include "bin/shipped.h"
+#include "run/memfile.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -115,17 +115,10 @@ int rule_files_pack(slice dir, int *ret_fd, struct err *e)
 	}
 	if (!buf_ok(&text))
 		return err_set(e, ERR_LIMIT, "more than %d bytes of rules", RULES_TEXT_MAX);
-	AUTO(fd) int fd = memfd_create("rules", MFD_CLOEXEC);
+	int fd = memfile_of("rules", buf_slice(&text), e);
 	if (fd < 0)
-		return err_sys(e, errno, "memfd_create");
-	for (size_t done = 0; done < text.n;) {
-		ssize_t got = write(fd, text.p + done, text.n - done);
-		if (got < 0)
-			return err_sys(e, errno, "memory file");
-		done += (size_t)got;
-	}
+		return -1;
 	*ret_fd = fd;
-	fd = -1;
 	return 0;
 }
 

@@ -9,11 +9,10 @@
 #include "bin/scan_wire.h"
 #include "mail/letter.h"
 #include "run/link.h"
+#include "run/memfile.h"
 #include "run/pool.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,22 +39,6 @@ const struct conf_section scan_section = {.name = "scan",
 	.size = sizeof(struct scan_conf),
 	.doc_en = "The processes in which messages are taken apart.",
 	.doc_zh = "解析邮件内容的进程。"};
-
-static int message_file(slice message, struct err *e)
-{
-	AUTO(fd) int fd = memfd_create("message", MFD_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, errno, "memfd_create");
-	for (size_t done = 0; done < message.n;) {
-		ssize_t n = write(fd, message.p + done, message.n - done);
-		if (n < 0)
-			return err_sys(e, errno, "memory file");
-		done += (size_t)n;
-	}
-	int give = fd;
-	fd = -1;
-	return give;
-}
 
 static json_t *read_answer(int fd, struct err *e)
 {
@@ -84,7 +67,7 @@ struct exchange {
 static void write_in_pool(void *arg)
 {
 	struct exchange *x = arg;
-	x->fd = message_file(x->message, &x->e);
+	x->fd = memfile_of("message", x->message, &x->e);
 }
 
 static void read_in_pool(void *arg)

@@ -10,6 +10,7 @@
 #include "codec/authres.h"
 
 #include "base/mem.h"
+#include "codec/paren.h"
 
 static const char *const names[] = {
 	[AUTH_NONE] = "none",
@@ -83,22 +84,6 @@ static slice take_while(struct lex *l, bool (*is)(char))
 	return got;
 }
 
-/* Length of the comment that s begins with, with its parentheses; 0: it does not end. However deep
- * they are: who puts forty in front of our name must not keep us from seeing it. */
-static size_t comment_length(slice s)
-{
-	size_t depth = 0;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '\\')
-			i++;
-		else if (s.p[i] == '(')
-			depth++;
-		else if (s.p[i] == ')' && --depth == 0)
-			return i + 1;
-	}
-	return 0;
-}
-
 /* A copy without quoting backslashes and line ends. */
 static slice plain(struct arena *a, slice s)
 {
@@ -122,7 +107,7 @@ static slice joined(struct arena *a, slice first, slice second)
 
 static void skip_comment(struct lex *l)
 {
-	size_t n = comment_length(l->in);
+	size_t n = paren_length(l->in);
 	if (!n) {
 		l->bad = true;
 		return;

@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "codec/charset.h"
+#include "codec/paren.h"
 #include "codec/words.h"
 
 /* One parameter as written: "name*1*=value". */
@@ -26,16 +27,8 @@ static bool is_blank(char c)
 /* Behind a comment that begins at s (RFC 5322 3.2.2); one without end goes to the end. */
 static slice skip_comment(slice s)
 {
-	unsigned depth = 0;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '\\')
-			i++;
-		else if (s.p[i] == '(')
-			depth++;
-		else if (s.p[i] == ')' && --depth == 0)
-			return slice_skip(s, i + 1);
-	}
-	return (slice){s.p + s.n, 0};
+	size_t n = paren_length(s);
+	return slice_skip(s, n ? n : s.n);
 }
 
 static slice skip_blanks(slice s)

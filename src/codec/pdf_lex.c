@@ -4,6 +4,8 @@
  */
 #include "codec/pdf_impl.h"
 
+#include "codec/paren.h"
+
 static bool is_space(char c)
 {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == 0;
@@ -39,20 +41,6 @@ static slice without_space(slice s)
 			i++;
 	}
 	return slice_skip(s, i);
-}
-
-static size_t string_length(slice s)
-{
-	unsigned depth = 0;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '\\')
-			i++;
-		else if (s.p[i] == '(')
-			depth++;
-		else if (s.p[i] == ')' && --depth == 0)
-			return i + 1;
-	}
-	return s.n;
 }
 
 static size_t read_name(slice s, struct pdf_token *t)
@@ -123,7 +111,8 @@ void pdf_next(slice *in, struct pdf_token *t)
 		break;
 	case '(':
 		t->kind = PDF_STRING;
-		n = string_length(s);
+		n = paren_length(s);
+		n = n ? n : s.n; /* one without end goes to the end */
 		break;
 	case '<':
 		t->kind = twice ? PDF_OPEN_DICT : PDF_HEX;

@@ -97,19 +97,9 @@ void content_judge_pictures(struct content *c, const struct pictures_model *m)
 
 /* ---- the file ---- */
 
-static void put_float(struct buf *out, double v)
+static float get_finite(struct cur *c)
 {
-	float f = (float)v;
-	uint32_t bits;
-	memcpy(&bits, &f, sizeof bits);
-	buf_u32(out, bits);
-}
-
-static float get_float(struct cur *c)
-{
-	uint32_t bits = cur_u32(c);
-	float f;
-	memcpy(&f, &bits, sizeof f);
+	float f = cur_f32(c);
 	if (!isfinite(f))
 		c->bad = true;
 	return f;
@@ -142,11 +132,11 @@ int pictures_model_read(slice file, struct pictures_model **ret, struct err *e)
 	size_t numbers = (size_t)n * (1 + PICTURES_FEATURES);
 	struct pictures_model *m = NEW(struct pictures_model);
 	m->n = n;
-	m->gamma = get_float(&c);
-	m->rho = get_float(&c);
+	m->gamma = get_finite(&c);
+	m->rho = get_finite(&c);
 	m->v = mem_alloc(numbers * sizeof *m->v);
 	for (size_t i = 0; i < numbers; i++)
-		m->v[i] = get_float(&c);
+		m->v[i] = get_finite(&c);
 	if (!cur_ok(&c) || !cur_at_end(&c) || !(m->gamma > 0)) {
 		pictures_model_free(m);
 		return err_set(e, ERR_PROTO, "a damaged model of pictures");
@@ -247,12 +237,12 @@ static void write_model(const struct svm_model *m, const struct svm_parameter *p
 	buf_put(out, MAGIC);
 	buf_u32(out, PICTURES_FEATURES);
 	buf_u32(out, (uint32_t)m->l);
-	put_float(out, p->gamma);
-	put_float(out, sign * m->rho[0]);
+	buf_f32(out, (float)p->gamma);
+	buf_f32(out, (float)(sign * m->rho[0]));
 	for (int i = 0; i < m->l; i++) {
-		put_float(out, sign * m->sv_coef[0][i]);
+		buf_f32(out, (float)(sign * m->sv_coef[0][i]));
 		for (int k = 0; k < PICTURES_FEATURES; k++)
-			put_float(out, m->SV[i][k].value);
+			buf_f32(out, (float)m->SV[i][k].value);
 	}
 	buf_u32(out, crc32c(0, buf_slice(out)));
 }

@@ -96,20 +96,10 @@ struct record {
 	uint32_t networks, domains; /* a bit each, by hash */
 };
 
-static void put_real(struct buf *out, double v)
-{
-	float f = (float)v;
-	uint32_t u;
-	memcpy(&u, &f, sizeof u);
-	buf_u32(out, u);
-}
-
 static double get_real(struct cur *c)
 {
-	uint32_t u = cur_u32(c);
-	float f;
-	memcpy(&f, &u, sizeof f);
-	return isfinite(f) && f > 0 ? (double)f : 0;
+	double v = (double)cur_f32(c);
+	return isfinite(v) && v > 0 ? v : 0;
 }
 
 static bool record_read(slice value, struct record *ret)
@@ -138,9 +128,9 @@ static void record_write(struct buf *out, const struct record *r)
 	buf_u8(out, FORMAT);
 	buf_u32(out, (uint32_t)r->first);
 	buf_u32(out, (uint32_t)r->last);
-	put_real(out, r->good);
-	put_real(out, r->bad);
-	put_real(out, r->copies);
+	buf_f32(out, (float)r->good);
+	buf_f32(out, (float)r->bad);
+	buf_f32(out, (float)r->copies);
 	buf_u32(out, (uint32_t)r->sources_from);
 	buf_u32(out, r->networks);
 	buf_u32(out, r->domains);

@@ -30,22 +30,10 @@ static const struct {
 	[REP_REPORTED] = {0, 3, false},
 };
 
-static void put_real(struct buf *out, double v)
-{
-	union {
-		float f;
-		uint32_t u;
-	} x = {.f = (float)v};
-	buf_u32(out, x.u);
-}
-
 static double get_real(struct cur *c)
 {
-	union {
-		uint32_t u;
-		float f;
-	} x = {.u = cur_u32(c)};
-	return isfinite(x.f) && x.f > 0 ? x.f : 0;
+	double v = (double)cur_f32(c);
+	return isfinite(v) && v > 0 ? v : 0;
 }
 
 bool rep_record_read(slice value, struct rep_record *ret)
@@ -79,9 +67,9 @@ void rep_record_write(struct buf *out, const struct rep_record *r)
 	const double reals[] = {
 		r->good, r->bad, r->n[0], r->n[1], r->nbad[0], r->nbad[1], r->fast, r->slow};
 	for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
-		put_real(out, reals[i]);
+		buf_f32(out, (float)reals[i]);
 	for (int i = 0; i < REP_EVENTS; i++)
-		put_real(out, r->events[i]);
+		buf_f32(out, (float)r->events[i]);
 }
 
 static void turn_window(struct rep_record *r, int64_t now)

@@ -198,32 +198,17 @@ bool learn_fuse_fit(const struct learn_judged *v, size_t n, const struct learn_f
 
 /* ---- bytes ---- */
 
-static void put_float(struct buf *out, float f)
-{
-	uint32_t bits;
-	memcpy(&bits, &f, sizeof bits);
-	buf_u32(out, bits);
-}
-
-static float get_float(struct cur *c)
-{
-	uint32_t bits = cur_u32(c);
-	float f;
-	memcpy(&f, &bits, sizeof f);
-	return f;
-}
-
 void learn_fuse_write(const struct learn_fuse *f, struct buf *out)
 {
 	buf_u8(out, WRITTEN_VERSION);
 	buf_u8(out, LEARN_INPUTS);
-	put_float(out, f->bias);
+	buf_f32(out, f->bias);
 	for (unsigned i = 0; i < LEARN_INPUTS; i++)
-		put_float(out, f->w[i]);
+		buf_f32(out, f->w[i]);
 	buf_u8(out, (uint8_t)f->knots);
 	for (unsigned i = 0; i < f->knots; i++) {
-		put_float(out, f->at[i]);
-		put_float(out, f->p[i]);
+		buf_f32(out, f->at[i]);
+		buf_f32(out, f->p[i]);
 	}
 }
 
@@ -249,15 +234,15 @@ int learn_fuse_read(slice s, struct learn_fuse *ret, struct err *e)
 	struct learn_fuse f = {0};
 	if (cur_u8(&c) != WRITTEN_VERSION || cur_u8(&c) != LEARN_INPUTS)
 		return err_set(e, ERR_PROTO, "weights of the opinions: another version");
-	f.bias = get_float(&c);
+	f.bias = cur_f32(&c);
 	for (unsigned i = 0; i < LEARN_INPUTS; i++)
-		f.w[i] = get_float(&c);
+		f.w[i] = cur_f32(&c);
 	f.knots = cur_u8(&c);
 	if (f.knots > LEARN_KNOTS)
 		return err_set(e, ERR_PROTO, "weights of the opinions: %u knots", f.knots);
 	for (unsigned i = 0; i < f.knots; i++) {
-		f.at[i] = get_float(&c);
-		f.p[i] = get_float(&c);
+		f.at[i] = cur_f32(&c);
+		f.p[i] = cur_f32(&c);
 	}
 	if (!cur_ok(&c) || !cur_at_end(&c) || !sound(&f))
 		return err_set(e, ERR_PROTO, "weights of the opinions are damaged");

@@ -17,21 +17,6 @@
 
 static const slice magic = S_INIT("PHLEARN2");
 
-static void put_float(struct buf *out, float f)
-{
-	uint32_t bits;
-	memcpy(&bits, &f, sizeof bits);
-	buf_u32(out, bits);
-}
-
-static float get_float(struct cur *c)
-{
-	uint32_t bits = cur_u32(c);
-	float f;
-	memcpy(&f, &bits, sizeof f);
-	return f;
-}
-
 static void put_number(struct buf *out, uint32_t v)
 {
 	for (; v >= 128; v >>= 7)
@@ -58,11 +43,11 @@ static void put_weights(const struct learn_weights *w, struct buf *out)
 	for (uint32_t i = 0; i < size; i++)
 		count += w->w[i] != 0;
 	buf_u8(out, (uint8_t)w->bits);
-	put_float(out, w->scale);
-	put_float(out, w->bias);
+	buf_f32(out, w->scale);
+	buf_f32(out, w->bias);
 	buf_u8(out, LEARN_GROUPS);
 	for (unsigned g = 0; g < LEARN_GROUPS; g++)
-		put_float(out, w->gain[g]);
+		buf_f32(out, w->gain[g]);
 	buf_u32(out, count);
 	for (uint32_t i = 0; i < size; i++) {
 		if (!w->w[i])
@@ -90,7 +75,7 @@ static bool get_gains(struct cur *c, float ret[LEARN_GROUPS])
 	if (cur_u8(c) != LEARN_GROUPS)
 		return false;
 	for (unsigned g = 0; g < LEARN_GROUPS; g++) {
-		ret[g] = get_float(c);
+		ret[g] = cur_f32(c);
 		if (!(ret[g] >= 0 && ret[g] <= LEARN_GAIN_MAX))
 			return false;
 	}
@@ -100,8 +85,8 @@ static bool get_gains(struct cur *c, float ret[LEARN_GROUPS])
 static bool get_weights(struct cur *c, struct learn_weights *w)
 {
 	w->bits = cur_u8(c);
-	w->scale = get_float(c);
-	w->bias = get_float(c);
+	w->scale = cur_f32(c);
+	w->bias = cur_f32(c);
 	if (!get_gains(c, w->gain))
 		return false;
 	uint32_t n = cur_u32(c), at = 0;

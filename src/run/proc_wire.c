@@ -6,9 +6,9 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "run/memfile.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -79,27 +79,14 @@ void proc_received_close(struct proc_received *r)
 	r->nfds = 0;
 }
 
-static int write_all(int fd, slice s)
-{
-	while (s.n > 0) {
-		ssize_t n = write(fd, s.p, s.n);
-		if (n < 0 && errno != EINTR)
-			return -1;
-		s = slice_skip(s, n > 0 ? (size_t)n : 0);
-	}
-	return 0;
-}
-
 int proc_wire_text_fd(slice text, int *ret_fd, struct err *e)
 {
 	if (text.n > PROC_CONFIG_MAX)
 		return err_set(
 			e, ERR_LIMIT, "configuration of more than %d bytes", PROC_CONFIG_MAX);
-	AUTO(fd) int fd = memfd_create("posthouse.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	AUTO(fd) int fd = memfile_of("posthouse.conf", text, e);
 	if (fd < 0)
-		return err_sys(e, errno, "memfd_create");
-	if (write_all(fd, text) < 0)
-		return err_sys(e, errno, "memfd: write");
+		return -1;
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
 		return err_sys(e, errno, "memfd: seal");
 	*ret_fd = take_fd(&fd);

@@ -79,19 +79,15 @@ int journal_prepare(slice data, struct err *e)
 
 void journal_put_inputs(const float in[LEARN_INPUTS], struct buf *out)
 {
-	for (unsigned i = 0; i < LEARN_INPUTS; i++) {
-		uint32_t bits;
-		memcpy(&bits, &in[i], sizeof bits);
-		buf_u32(out, bits);
-	}
+	for (unsigned i = 0; i < LEARN_INPUTS; i++)
+		buf_f32(out, in[i]);
 }
 
 void journal_get_inputs(slice s, float ret[LEARN_INPUTS])
 {
 	struct cur c = cur_of(s);
 	for (unsigned i = 0; i < LEARN_INPUTS; i++) {
-		uint32_t bits = cur_u32(&c);
-		memcpy(&ret[i], &bits, sizeof bits);
+		ret[i] = cur_f32(&c);
 		if (!isfinite(ret[i]))
 			ret[i] = 0;
 	}
