@@ -23,6 +23,8 @@ static int fake_rcpt(
 			    : slice_istarts(address, S("all@"))  ? RCPT_LOCAL
 			    : slice_istarts(address, S("gone@")) ? RCPT_DISABLED
 								 : RCPT_NO_SUCH_USER;
+	if (slice_iends(address, S("@bait.example")))
+		ret->kind = RCPT_NO_SUCH_USER;
 	if (slice_istarts(address, S("all@"))) {
 		ret->targets = targets;
 		ret->ntargets = 2;
@@ -71,8 +73,14 @@ static int fake_route(void *arg, slice name, struct arena *a, struct route *ret,
 	return err_set(e, ERR_NOTFOUND, "no route");
 }
 
-static const struct route_lookup fake_lookup = {
-	fake_rcpt, fake_route_for, fake_route, NULL, NULL, NULL};
+static slice honeypot_entries[] = {
+	S_INIT("Trap@home.example"), S_INIT("former"), S_INIT("@bait.example")};
+static const struct conf_list fake_honeypots = {honeypot_entries, 3};
+
+static const struct route_lookup fake_lookup = {.rcpt = fake_rcpt,
+	.route_for = fake_route_for,
+	.route = fake_route,
+	.honeypots = &fake_honeypots};
 
 TEST(route_table)
 {
@@ -84,6 +92,10 @@ TEST(route_table)
 		{S_INIT("all@home.example"), S_INIT("local"), S_INIT("alias with 2 targets")},
 		{S_INIT("eve@HOME.example"), S_INIT("error:5.1.1 no such mailbox here"),
 			S_INIT("no such address")},
+		{S_INIT("trap@HOME.example"), S_INIT("honeypot"), S_INIT("is a honeypot")},
+		{S_INIT("Former@home.example"), S_INIT("honeypot"), S_INIT("is a honeypot")},
+		{S_INIT("anybody@Bait.example"), S_INIT("honeypot"), S_INIT("is a honeypot")},
+		{S_INIT("former@else.example"), S_INIT("smtp:else.example"), S_INIT("MX")},
 		{S_INIT("gone@home.example"), S_INIT("error:5.2.1 this mailbox is disabled"),
 			S_INIT("disabled")},
 		{S_INIT("a@behind.example"), S_INIT("backend:exchange"),
@@ -138,6 +150,7 @@ TEST(route_keys_are_taken_apart)
 	} t[] = {
 		{S_INIT("local"), true, ROUTE_LOCAL, S_INIT("")},
 		{S_INIT("bounce"), true, ROUTE_BOUNCE, S_INIT("")},
+		{S_INIT("honeypot"), true, ROUTE_HONEYPOT, S_INIT("")},
 		{S_INIT("backend:x y"), true, ROUTE_BACKEND, S_INIT("x y")},
 		{S_INIT("smtp:[::1]"), true, ROUTE_SMTP, S_INIT("[::1]")},
 		{S_INIT("error:5.1.1 no"), true, ROUTE_ERROR, S_INIT("5.1.1 no")},

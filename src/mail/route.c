@@ -1,8 +1,8 @@
 /*
  * Routing decisions. The order of the rules:
  *	1. an address literal goes to that address
- *	2. a domain of ours: the addresses to which reports come, honeypots, its mailboxes and aliases, or its
- *	   backend's route
+ *	2. a domain of ours: addresses to which reports come, honeypots, its mailboxes and aliases,
+ *	   or its backend's route
  *	3. an explicit route: address, domain, parent domains, "*" (directory_route_for)
  *	4. the MX of the domain (asked at delivery, mail/hosts.h, which also keeps us from loops)
  * Before 2: a sender that we rewrote for forwarded mail (srs.h) stands for the true one.
@@ -35,7 +35,8 @@ static int lookup_route(void *arg, slice name, struct arena *a, struct route *re
 
 struct route_lookup route_lookup_directory(struct directory *d)
 {
-	return (struct route_lookup){lookup_rcpt, lookup_route_for, lookup_route, d, NULL, NULL, NULL};
+	return (struct route_lookup){
+		lookup_rcpt, lookup_route_for, lookup_route, d, NULL, NULL, NULL};
 }
 
 /* One decision in the making. */
@@ -179,8 +180,7 @@ static bool is_honeypot(const struct making *k)
 	for (size_t i = 0; i < k->l->honeypots->n; i++) {
 		slice entry = k->l->honeypots->v[i];
 		if (slice_ieq(entry, k->address) || slice_ieq(entry, local) ||
-			(slice_starts(entry, S("@")) &&
-				slice_ieq(slice_skip(entry, 1), k->domain)))
+			(slice_starts(entry, S("@")) && slice_ieq(slice_skip(entry, 1), k->domain)))
 			return true;
 	}
 	return false;
