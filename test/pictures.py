@@ -75,6 +75,14 @@ def animated(code):
     return out.getvalue()
 
 
+def codes(answer):
+    return [l['url'] for l in answer['details']['links'] if l['where'] == 'qr']
+
+
+def names(answer):
+    return [s['name'] for s in answer['signals']]
+
+
 def letters_with_codes():
     code = qrcodes.drawn(LINK, 5)
     png, jpeg = encoded(code), encoded(qrcodes.in_letter(code), 'JPEG', quality=70)
@@ -105,7 +113,7 @@ def letters_with_codes():
 def what_codes_say(content):
     def links(text):
         answer = content.ask(path=path_of('letter.eml', letter(files=[('c.png', encoded(qrcodes.drawn(text, 4)), 'image/png')])))
-        return [l['url'] for l in answer['links'] if l['where'] == 'qr'], answer['signals']
+        return codes(answer), names(answer)
     for text, url, signal in (
             ('HTTPS://EVIL.EXAMPLE/A', 'https://evil.example/A', 'qr-link'),
             ('www.evil.example/a', 'http://www.evil.example/a', 'qr-link'),
@@ -157,7 +165,7 @@ def bombs(content, pictures):
     check('a bomb of pixels is not decoded', pictures.ask(path=path_of('huge.png', huge))['result'] == 'limit')
     answer = content.ask(path=path_of('l.eml', letter(files=[(f'{i}.png', encoded(Image.new('L', (3000, 3000))), 'image/png')
                                                              for i in range(8)])))
-    decoded = sum(p['decoded'] for p in answer['pictures'])
+    decoded = sum(p['decoded'] for p in answer['details']['pictures'])
     check('pixels of a letter are limited all together', decoded == 4 and answer['limited'], decoded)
     mark = Image.new('L', (18, 18), 255)
     mark.paste(0, (2, 2, 16, 16)), mark.paste(255, (4, 4, 14, 14)), mark.paste(0, (6, 6, 12, 12))
@@ -170,14 +178,13 @@ def bombs(content, pictures):
 
 
 def main():
-    content, pictures = Judge('content'), Judge('picture')
+    content, pictures = Judge('letter'), Judge('picture')
     for name, data, signals in letters_with_codes():
         answer = content.ask(path=path_of('letter.eml', data))
-        found = [l['url'] for l in answer['links'] if l['where'] == 'qr']
-        missing = signals - set(answer['signals'])
+        found, missing = codes(answer), signals - set(names(answer))
         check(f'letter: {name}', found == [LINK] and not missing, (found, missing))
     plain = content.ask(path=path_of('letter.eml', letter(files=[('a.png', encoded(Image.new('RGB', (90, 90))), 'image/png')])))
-    check('letter: a picture without a code', not any(s.startswith('qr-') for s in plain['signals']), plain['signals'])
+    check('letter: a picture without a code', not any(s.startswith('qr-') for s in names(plain)), names(plain))
     what_codes_say(content)
     looks(pictures)
     bombs(content, pictures)

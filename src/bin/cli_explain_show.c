@@ -85,31 +85,19 @@ static void show_parts(const json_t *v)
 
 /* ---- files ---- */
 
-static const struct {
-	unsigned bit;
-	const char *en, *zh;
-} facts[] = {
-	{EXTRACT_ENCRYPTED, "encrypted", "已加密"},
-	{EXTRACT_OPENED, "opened by a password in the letter", "已用信中的密码打开"},
-	{EXTRACT_DAMAGED, "damaged", "已损坏"},
-	{EXTRACT_LIMIT, "a limit was reached", "达到限制，未全部读取"},
-	{EXTRACT_DEEP, "nested too deep", "嵌套过深"},
-	{EXTRACT_MACRO, "macros", "含宏"},
-	{EXTRACT_AUTORUN, "runs when opened", "打开即运行"},
-	{EXTRACT_SUSPICIOUS_MACRO, "suspicious macros", "可疑的宏"},
-	{EXTRACT_SCRIPT, "scripts", "含脚本"},
-	{EXTRACT_REMOTE, "loads from elsewhere", "打开时从别处加载"},
-	{EXTRACT_EMBEDDED, "another file inside", "内嵌其他文件"},
-	{EXTRACT_LAUNCH, "starts a program or sends a form", "启动程序或提交表单"},
-	{EXTRACT_EXPLOIT, "made like known exploits", "与已知漏洞利用相似"},
-	{EXTRACT_DISGUISED, "its name says another kind of file", "名称与真实类型不符"},
-	{EXTRACT_DOUBLE_NAME, "double ending", "双重扩展名"},
-	{EXTRACT_BIDI_NAME, "name with turned direction", "文件名含反转字符"},
-	{EXTRACT_BLANKS_NAME, "ending out of sight", "扩展名被空白隐藏"},
-	{EXTRACT_BOMB, "unpacks to far more", "解压炸弹"},
-	{EXTRACT_SMUGGLING, "builds a file by script", "用脚本拼出文件"},
-	{EXTRACT_FORM, "asks for input", "要求输入"},
-};
+static void show_facts(const json_t *names)
+{
+	size_t i;
+	const json_t *name;
+	json_array_foreach(names, i, name)
+	{
+		for (unsigned k = 0; k < EXTRACT_FACTS && json_is_string(name); k++) {
+			const struct extract_fact_name *f = &extract_fact_names[k];
+			if (strcmp(json_string_value(name), f->name) == 0)
+				printf("  [%s]", T(f->en, f->zh));
+		}
+	}
+}
 
 static int64_t depth_of(const json_t *v, const json_t *f)
 {
@@ -133,14 +121,11 @@ static void show_files(const json_t *v)
 	json_array_foreach(v, i, f)
 	{
 		slice name = json_read_text(f, "name"), detail = json_read_text(f, "detail");
-		unsigned found = (unsigned)json_read_count(f, "facts");
 		indent(depth_of(v, f));
 		say(name.n ? name : slice_z(T("(no name)", "（无名称）")), TEXT_SHOWN);
 		printf("  %s", json_string_value(json_object_get(f, "type")));
 		size(f);
-		for (size_t k = 0; k < sizeof facts / sizeof *facts; k++)
-			if (found & facts[k].bit)
-				printf("  [%s]", T(facts[k].en, facts[k].zh));
+		show_facts(json_object_get(f, "facts"));
 		if (detail.n) {
 			fputs("  ", stdout);
 			say(detail, URL_SHOWN);
@@ -290,6 +275,7 @@ void explain_show(const struct explained *x, const struct content_report *r, con
 	show_files(json_object_get(details, "files"));
 	show_links(json_object_get(details, "links"));
 	show_pictures(json_object_get(details, "pictures"));
+	line(T("\nText of files: ", "\n文件中的文字："), json_read_text(details, "attached"));
 	show_charsets(details);
 	show_signals(&r->signals);
 	show_models(r);

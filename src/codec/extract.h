@@ -32,6 +32,13 @@ enum extract_fact { /* bits */
 	EXTRACT_DEEP = 1 << 19, /* files inside files, too deep to look at */
 };
 
+enum { EXTRACT_FACTS = 20 };
+
+/* By the number of the bit; `name` is the one in JSON. */
+extern const struct extract_fact_name {
+	const char *name, *en, *zh;
+} extract_fact_names[EXTRACT_FACTS];
+
 struct extract {
 	void *ctx;
 	/* Readable text in pieces, UTF-8. */

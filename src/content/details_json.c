@@ -5,8 +5,11 @@
 
 #include "base/hex.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "codec/filetype.h"
 #include <jansson.h>
+
+enum { ATTACHED_SHOWN = 16 << 10 }; /* bytes of the text of attachments */
 
 static const char *const places[] = {"text", "html", "qr", "pdf", "office", "calendar", "file"};
 
@@ -40,14 +43,23 @@ static json_t *one_link(const struct content_link *l)
 		(int)l->url.flags);
 }
 
+static json_t *facts(unsigned bits)
+{
+	json_t *v = json_array();
+	for (unsigned i = 0; i < EXTRACT_FACTS; i++)
+		if (bits >> i & 1)
+			json_array_append_new(v, json_string(extract_fact_names[i].name));
+	return v;
+}
+
 static json_t *file(const struct content_file *f)
 {
 	AUTO(buf) struct buf digest = BUF(2 * sizeof f->digest);
 	hex_encode(&digest, slice_of((const char *)f->digest, sizeof f->digest));
-	return json_pack("{s:i, s:i, s:o, s:o, s:s, s:I, s:o, s:i, s:o}", "parent", f->parent,
+	return json_pack("{s:i, s:i, s:o, s:o, s:s, s:I, s:o, s:o, s:o}", "parent", f->parent,
 		"part", (int)f->part, "name", text(f->name), "label", text(f->label), "type",
 		filetype_name((enum filetype)f->type), "size", (json_int_t)f->size, "sha256",
-		text(buf_slice(&digest)), "facts", (int)f->facts, "detail", text(f->detail));
+		text(buf_slice(&digest)), "facts", facts(f->facts), "detail", text(f->detail));
 }
 
 static json_t *picture(const struct content_picture *p)
@@ -67,8 +79,9 @@ json_t *content_details_json(const struct content *c)
 		json_array_append_new(files, file(&c->files[i]));
 	for (size_t i = 0; i < c->npictures && i < CONTENT_SHOWN_MAX; i++)
 		json_array_append_new(pictures, picture(&c->pictures[i]));
-	return json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:i}", "parts", parts(c->mime), "links",
-		links, "files", files, "pictures", pictures, "charset_lies",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:i}", "parts", parts(c->mime),
+		"links", links, "files", files, "pictures", pictures, "attached",
+		text(utf8_first(c->attached, ATTACHED_SHOWN)), "charset_lies",
 		(int)c->mail.charset_lies, "charset_unknown", (int)c->mail.charset_unknown,
 		"charset_replaced", (int)c->mail.charset_replaced);
 }

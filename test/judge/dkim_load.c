@@ -1,19 +1,21 @@
 /*
  * DKIM verification of messages in this process, for bench/auth.py; its peer with the same
- *arguments and output is bench/peers/opendkim_verify.c.
+ * arguments and output is bench/peers/opendkim_verify.c.
  *
  *	dkim_load check KEYS FILE ...     one line a file: the results of its signatures
  *	dkim_load load ROUNDS KEYS FILE ...     CPU nanoseconds a message
  *
  * KEYS: lines "NAME RECORD". Messages have CRLF line ends; bodies are given in pieces of 64 KiB.
  */
+#include "lib_file.h"
+
 #include "senderauth/dkim.h"
 #include "senderauth/zone_testing.h"
 
 #include <stdio.h>
 #include <time.h>
 
-enum { CHUNK = 64 * 1024, FILE_MAX = 64 << 20 };
+enum { CHUNK = 64 * 1024 };
 
 static _Noreturn void refuse(const char *what)
 {
@@ -21,26 +23,9 @@ static _Noreturn void refuse(const char *what)
 	exit(2);
 }
 
-static slice read_file(const char *path)
-{
-	AUTO(buf) struct buf out = BUF(FILE_MAX);
-	FILE *f = fopen(path, "rb");
-	if (!f)
-		refuse(path);
-	char *room;
-	while ((room = buf_room(&out, CHUNK))) {
-		size_t n = fread(room, 1, CHUNK, f);
-		buf_commit(&out, n);
-		if (n == 0)
-			break;
-	}
-	fclose(f);
-	return slice_of(mem_dup(out.p, out.n), out.n);
-}
-
 static void read_keys(struct zone *z, const char *path)
 {
-	slice text = read_file(path), rest = text, line, name;
+	slice text = file_of(path), rest = text, line, name;
 	while (slice_cut(&rest, '\n', &line))
 		if (slice_cut(&line, ' ', &name) && line.p)
 			zone_add(z, name, ZONE_TXT, line);
@@ -91,7 +76,7 @@ int main(int argc, char **argv)
 	size_t passed = 0;
 	read_keys(&z, argv[first - 1]);
 	for (int i = 0; i < n; i++)
-		m[i] = read_file(argv[first + i]);
+		m[i] = file_of(argv[first + i]);
 	double start = cpu();
 	for (int r = 0; r < rounds; r++)
 		for (int i = 0; i < n; i++) {

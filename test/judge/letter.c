@@ -6,11 +6,14 @@
  *
  * A request: {"path": FILE, "context": {...}, "site": {...}, "features": true}, each member but the
  * first may be missing; members of context are those of struct content_context, of site "domains",
- * "partners", "people" ({NAME: [ADDRESS ...]}). Answered by a line: the report as `posthouse
- *explain
- * --json` gives it. With --times every file is examined N times; a line tells what that took
- * (test/reading.py counts the instructions of each file under callgrind).
+ * "partners", "people" ({NAME: [ADDRESS ...]}). Answered by a line: the report, as of
+ * `posthouse explain --json`.
+ *
+ * With --times every file is examined N times; a line tells what that took (test/reading.py counts
+ * the instructions of each file under callgrind).
  */
+#include "lib_file.h"
+
 #include "base/mem.h"
 #include "codec/charset.h"
 #include "codec/json_read.h"
@@ -19,7 +22,6 @@
 #include "senderauth/psl.h"
 #include <stdio.h>
 #include <sys/resource.h>
-#include <time.h>
 #if __has_include(<valgrind/callgrind.h>)
 #include <valgrind/callgrind.h>
 #else
@@ -27,7 +29,7 @@
 #define CALLGRIND_DUMP_STATS_AT(name) (void)(name)
 #endif
 
-enum { FILE_MAX = 256 << 20, SOURCES_MAX = 64, REQUEST_MAX = 1 << 20 };
+enum { FILE_MAX = 256 << 20, SOURCES_MAX = 64 };
 
 static const struct url_names names = {psl_is_known_suffix, psl_org_domain};
 
@@ -37,30 +39,10 @@ static _Noreturn void refuse(const char *what, const char *why)
 	exit(2);
 }
 
-static bool load(const char *path, struct buf *out)
-{
-	FILE *f = fopen(path, "rb");
-	char *room;
-	size_t n;
-	if (!f)
-		return false;
-	while ((room = buf_room(out, 1 << 16)) && (n = fread(room, 1, 1 << 16, f)) > 0)
-		buf_commit(out, n);
-	fclose(f);
-	return buf_ok(out);
-}
-
-static slice load_or_refuse(const char *path)
-{
-	AUTO(buf) struct buf out = BUF(FILE_MAX);
-	if (!load(path, &out))
-		refuse(path, "cannot be read");
-	return slice_of(mem_dup(out.p, out.n), out.n);
-}
-
 /* ---- what judges ---- */
 
 struct set_up {
+	struct content_examiner *x;
 	struct content_tools tools;
 	struct learn_model model;
 	struct rules_source sources[SOURCES_MAX];
@@ -77,10 +59,10 @@ static void read_arguments(struct set_up *s, int argc, char **argv)
 			s->times = atoi(value);
 		else if (strcmp(argv[i], "--rules") == 0 && s->nsources < SOURCES_MAX)
 			s->sources[s->nsources++] =
-				(struct rules_source){slice_z(value), load_or_refuse(value)};
+				(struct rules_source){slice_z(value), file_of(value)};
 		else if (strcmp(argv[i], "--model") != 0)
 			refuse(argv[i], "unknown");
-		else if (learn_model_read(load_or_refuse(value), &s->model, &e) < 0)
+		else if (learn_model_read(file_of(value), &s->model, &e) < 0)
 			refuse(value, e.text);
 		else
 			s->tools.base = &s->model;
@@ -144,80 +126,57 @@ static struct content_site site(json_t *j, struct arena *a)
 	return s;
 }
 
-static json_t *answer(const struct set_up *s, struct content_examiner *x, json_t *request)
+static json_t *answer(void *ctx, json_t *request)
 {
+	const struct set_up *s = ctx;
 	AUTO(arena) struct arena a = {0};
 	AUTO(buf) struct buf in = BUF(FILE_MAX);
 	const char *path = json_string_value(json_object_get(request, "path"));
 	bool wants = json_is_true(json_object_get(request, "features"));
 	unsigned wishes = CONTENT_EXPLAIN | (wants ? CONTENT_FEATURES : 0);
-	struct content_context ctx = context(json_object_get(request, "context"), &a);
+	struct content_context about = context(json_object_get(request, "context"), &a);
 	struct content_site here = site(json_object_get(request, "site"), &a);
 	struct content_tools tools = s->tools;
 	struct content_report *r = ARENA_NEW(&a, struct content_report);
 	tools.site = &here;
-	if (!path || !load(path, &in))
+	if (!path || !file_add(path, &in))
 		return json_pack("{s:s}", "error", "no such file");
-	content_examine(x, buf_slice(&in), &ctx, &tools, wishes, &a, r);
+	content_examine(s->x, buf_slice(&in), &about, &tools, wishes, &a, r);
 	return content_report_json(r, wishes);
-}
-
-static void serve(const struct set_up *s, struct content_examiner *x)
-{
-	static char line[REQUEST_MAX];
-	while (fgets(line, sizeof line, stdin)) {
-		json_error_t bad;
-		json_t *request = json_loads(line, 0, &bad);
-		if (!request)
-			refuse("request", bad.text);
-		json_t *reply = answer(s, x, request);
-		json_dumpf(reply, stdout, JSON_COMPACT);
-		putchar('\n');
-		fflush(stdout);
-		json_decref(reply);
-		json_decref(request);
-	}
 }
 
 /* ---- what it costs ---- */
 
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void examine(const struct set_up *s, struct content_examiner *x, slice letter)
+static void examine(const struct set_up *s, slice letter)
 {
 	AUTO(arena) struct arena a = {0};
 	struct content_context ctx = {0};
 	struct content_report *r = ARENA_NEW(&a, struct content_report);
-	content_examine(x, letter, &ctx, &s->tools, 0, &a, r);
+	content_examine(s->x, letter, &ctx, &s->tools, 0, &a, r);
 }
 
-static void measure(const struct set_up *s, struct content_examiner *x)
+static void measure(const struct set_up *s)
 {
 	char path[1024];
-	double spent = 0;
+	double took = 0;
 	size_t letters = 0, bytes = 0;
 	struct rusage u;
 	while (fgets(path, sizeof path, stdin)) {
 		AUTO(buf) struct buf in = BUF(FILE_MAX);
 		path[strcspn(path, "\n")] = 0;
-		if (!load(path, &in))
+		if (!file_add(path, &in))
 			refuse(path, "cannot be read");
 		CALLGRIND_ZERO_STATS;
-		double began = now();
+		double began = spent();
 		for (int i = 0; i < s->times; i++, letters++)
-			examine(s, x, buf_slice(&in));
-		spent += now() - began;
+			examine(s, buf_slice(&in));
+		took += spent() - began;
 		bytes += (size_t)s->times * in.n;
 		CALLGRIND_DUMP_STATS_AT(path);
 	}
 	getrusage(RUSAGE_SELF, &u);
 	printf("%zu letters, %zu bytes, %.1f us each, peak %ld KiB\n", letters, bytes,
-		letters ? 1e6 * spent / (double)letters : 0, u.ru_maxrss);
+		letters ? took / (double)letters : 0, u.ru_maxrss);
 }
 
 int main(int argc, char **argv)
@@ -228,12 +187,12 @@ int main(int argc, char **argv)
 	url_warm_up();
 	psl_warm_up();
 	read_arguments(&s, argc, argv);
-	struct content_examiner *x = content_examiner_new();
+	s.x = content_examiner_new();
 	if (s.times)
-		measure(&s, x);
+		measure(&s);
 	else
-		serve(&s, x);
-	content_examiner_free(x);
+		judge_lines(answer, &s);
+	content_examiner_free(s.x);
 	rules_free(s.tools.rules);
 	learn_model_done(&s.model);
 	return 0;

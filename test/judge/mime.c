@@ -3,27 +3,17 @@
  * type, name, encoding, sizes, the digest of its decoded content (line ends as LF), of text parts
  * the charset that was found and the digest of the text. test/mime.py compares that with others.
  */
-#include "codec/mime.h"
+#include "lib_file.h"
+
 #include "base/hex.h"
 #include "base/mem.h"
 #include "codec/charset.h"
+#include "codec/mime.h"
 #include <jansson.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 
 enum { MESSAGE_MAX = 256 << 20, TEXT_MAX = 64 << 20 };
-
-static void load(const char *path, struct buf *out)
-{
-	FILE *f = fopen(path, "r");
-	char *room;
-	size_t n;
-	if (!f)
-		return;
-	while ((room = buf_room(out, 65536)) && (n = fread(room, 1, 65536, f)) > 0)
-		buf_commit(out, n);
-	fclose(f);
-}
 
 static bool is_blank(char c)
 {
@@ -113,7 +103,8 @@ static void judge(const char *path)
 	AUTO(buf) struct buf in = BUF(MESSAGE_MAX);
 	AUTO(arena) struct arena a = {0};
 	struct mime m;
-	load(path, &in);
+	if (!file_add(path, &in))
+		exit(1);
 	mime_parse(buf_slice(&in), &mime_limits_default, &a, &m);
 	json_t *o = json_object(), *parts = json_array();
 	json_object_set_new(o, "file", text(slice_z(path)));
