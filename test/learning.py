@@ -57,9 +57,12 @@ class Site(Instance):
         return self.json('learn', 'status')
 
     def settled(self, more_than, seconds=30):
-        """Nothing waits, and a version newer than that was made."""
-        return wait_until('a version', seconds,
-                          lambda: (lambda s: s['waiting'] == 0 and s['newest_version'] > more_than and s)(self.learned()), 0.2)
+        """Nothing waits, and a version newer than that was made and put into service, or refused."""
+        def state():
+            s = self.learned()
+            decided = s['version'] == s['newest_version'] or s['newest_refused']
+            return s['waiting'] == 0 and s['newest_version'] > more_than and decided and s
+        return wait_until('a version', seconds, state, 0.2)
 
     def taught(self, *how):
         before = self.learned()['newest_version']
@@ -79,6 +82,15 @@ class Site(Instance):
         text = self.wait_mail(to, self.counts.setdefault(to, 0) + 1)
         self.counts[to] = count = len(self.mail(to))
         return float(re.search(r'probability=([\d.]+)', text)[1])
+
+    def judged_as(self, theme, to, low, high):
+        """A letter to me, whatever the address is called."""
+        before = len(self.mail(ME))
+        with smtplib.SMTP('127.0.0.1', self.ports['mx'], timeout=60) as s:
+            s.sendmail('stranger@far.example', [to], letter(theme, hash(to)))
+        p = float(re.search(r'probability=([\d.]+)', self.wait_mail(ME, before + 1))[1])
+        self.counts[ME] = before + 1
+        expect(f'probability {p} of {theme} for {to} between {low} and {high}', low <= p <= high, True)
 
     counts = None
 
@@ -161,12 +173,15 @@ def one_user_does_not_decide_for_all():
     with Site() as p:
         p.start()
         p.two_kinds()
-        p.learn('spam', '--user', ME, p.files('bravo', 0, 500))
+        p.cli('alias', 'add', 'alias@local.test', ME)
+        p.learn('spam', '--user', ME.upper(), p.files('bravo', 0, 500))
         wait_until('reading', 40, lambda: p.learned()['waiting'] == 0)
         state = p.learned()
         expect('100 a day', (state['site_spam'], state['rejected']), (200, 400))
         p.judged('bravo', 10000, 0, 0.3, to=OTHER)
         p.judged('bravo', 10000, 0.5, 1, to=ME)  # what he asked for
+        for spelling in ('Me+shop@LOCAL.test', 'alias@local.test'):
+            p.judged_as('bravo', spelling, 0.5, 1)
         trust = p.json('learn', 'users')['users'][0]['trust_percent']
         expect('he is trusted less', trust < 50, True)
         p.learn('forget', '--user', ME)
@@ -206,6 +221,25 @@ def honeypots():
         expect('route', 'honeypot' in p.cli('route', 'test', 'trap@local.test'), True)
         p.taught(('import', '--ham', p.files('bravo', 0, 60)))
         p.judged('delta', 10000, 0.7, 1, to=ME)
+
+
+@case
+def honeypots_have_limits():
+    with Site('honeypots = trap@local.test', 'honeypot_day = 5') as p:
+        p.setup_command('list add allow friend.example --insist')
+        p.start()
+
+        def send(sender, theme, n):
+            with smtplib.SMTP('127.0.0.1', p.ports['mx'], timeout=60) as s:
+                for i in range(n):
+                    s.sendmail(sender, ['trap@local.test'], letter(theme, i))
+            p.wait_queue(0)
+            wait_until('reading', 20, lambda: p.learned()['waiting'] == 0)
+        send('news@friend.example', 'carol', 3)
+        expect('a friend teaches nothing', p.learned()['site_spam'], 0)
+        expect('in the trace', 'a sender with a good name' in p.cli('trace', '--from', 'news@friend.example', '--details'), True)
+        send('s@far.example', 'delta', 12)
+        expect('five a day', (p.learned()['site_spam'], p.learned()['rejected']), (5, 0))
 
 
 @case

@@ -28,9 +28,9 @@ def letter(text='Hello, how are you?', subject='hello', extra='', sender='Ann <a
             f'Message-ID: <{random.getrandbits(60):x}@far.test>\r\n{extra}\r\n{text}\r\n').encode()
 
 
-def send(p, message, sender='ann@far.test', rcpts=(ME,), timeout=60, login=None):
+def send(p, message, sender='ann@far.test', rcpts=(ME,), timeout=60, login=None, source=None):
     """(code, text) of the answer to the message."""
-    with smtplib.SMTP('127.0.0.1', p.ports['submission' if login else 'mx'], timeout=timeout) as s:
+    with smtplib.SMTP('127.0.0.1', p.ports['submission' if login else 'mx'], timeout=timeout, source_address=source and (source, 0)) as s:
         if login:
             s.starttls()
             s.login(login, PASSWORD)
@@ -176,6 +176,30 @@ def hangs_twice_and_is_held():
         expect('soon', time.monotonic() - began < 15, True)
         expect('held', [r['reason'] for r in p.held()], ['could not be examined'])
         expect('others', send(p, letter())[0], 250)
+
+
+@case
+def slow_ones_delay_their_sender():
+    """Laborious letters of one network, 12 seconds of work, and others' between them."""
+    with Server(MARKS + ['[server]', 'edges = 1', '[scan]', 'processes = 2'], fault=True) as p:
+        p.start()
+        took, slow = [], []
+
+        def work():
+            slow.append(send(p, letter('this-one-is-slow'), source='127.0.5.1', timeout=120)[0])
+        threads = [threading.Thread(target=work) for _ in range(48)]
+        for t in threads:
+            t.start()
+        wait_until('a few of them', 30, lambda: len(slow) >= 4)
+        for i in range(5):
+            began = time.monotonic()
+            expect('taken', send(p, letter(), source=f'127.0.{7 + i}.1')[0], 250)
+            took.append(time.monotonic() - began)
+        left = 48 - len(slow)
+        for t in threads:
+            t.join()
+        expect('all of them', set(slow), {250})
+        expect(f'others are quick: {took}', max(took) < 4 and left >= 8, True)
 
 
 @case

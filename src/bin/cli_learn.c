@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "bin/cli_verbs.h"
 #include "run/control.h"
+#include "store/directory.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -217,13 +218,10 @@ static int take_user(struct teaching *t, slice user)
 {
 	if (!user.n)
 		return CLI_OK;
-	if (slice_index(user, '@') >= user.n - 1 || user.n > TRAINING_WHO_MAX)
+	if (!directory_canonical(user, &t->env.mem, &t->told.who) ||
+		t->told.who.n > TRAINING_WHO_MAX)
 		return out_usage(T("--user is an address", "--user 应为邮箱地址"));
-	char *who = arena_strz(&t->env.mem, user);
-	for (char *p = who; *p; p++)
-		*p = ascii_lower(*p);
 	t->told.source = TRAINING_REPORT;
-	t->told.who = slice_z(who);
 	return CLI_OK;
 }
 

@@ -9,10 +9,12 @@
 #include "bin/edge_learn.h"
 #include "bin/edge_verify.h"
 #include "codec/address.h"
+#include "defence/names.h"
 #include "defence/reputation.h"
 #include "run/metrics.h"
 #include "store/trace.h"
 #include <jansson.h>
+#include <math.h>
 
 METRIC_COUNTER(accepted, "posthouse_filter_messages_total", "verdict=\"accept\"",
 	"Messages by what their content led to.");
@@ -49,8 +51,8 @@ static void forget(struct edge_scan *x)
 	x->report = NULL;
 	x->signals = NULL;
 	x->context = (struct content_context){0};
-	x->why = S("");
-	x->probability = 0;
+	x->why = x->layer = S("");
+	x->probability = x->alone = 0;
 	x->verdict = EDGE_SCAN_ACCEPT;
 	x->active = x->headless = false;
 	if (x->mem.total > MEMORY_KEPT)
@@ -208,6 +210,16 @@ static bool is_spared(const struct edge_session *s, const struct queue_msg *m)
 	       edge_learn_only_traps(m);
 }
 
+static double by_what_all_share(struct content_report *r)
+{
+	float user = r->in[LEARN_USER], bayes = r->in[LEARN_BAYES_USER];
+	r->in[LEARN_USER] = r->in[LEARN_BAYES_USER] = 0;
+	double p = content_probability(r, signals_score(&r->signals));
+	r->in[LEARN_USER] = user;
+	r->in[LEARN_BAYES_USER] = bayes;
+	return p;
+}
+
 static void judge(struct edge_session *s, struct edge_scan *x, const struct queue_msg *m)
 {
 	const struct filter_conf *c = x->conf;
@@ -215,19 +227,35 @@ static void judge(struct edge_session *s, struct edge_scan *x, const struct queu
 	double mark = filter_probability(own ? c->own_mark : c->mark);
 	double reject = filter_probability(own ? c->own_reject : c->reject);
 	x->probability = content_probability(x->report, signals_score(x->signals));
+	x->alone = by_what_all_share(x->report);
 	if (is_spared(s, m))
 		x->verdict = EDGE_SCAN_ACCEPT;
 	else if (x->probability >= reject)
 		x->verdict = EDGE_SCAN_REJECT;
 	else if (x->probability >= mark)
 		x->verdict = EDGE_SCAN_MARK;
-	if (!s->visit)
-		return;
-	bool spam = x->verdict == EDGE_SCAN_REJECT || x->verdict == EDGE_SCAN_MARK ||
-		    edge_learn_trapped(m);
-	door_content(s->visit, spam                         ? DOOR_CONTENT_SPAM
-			       : x->probability >= DOUBTFUL ? DOOR_CONTENT_DOUBTFUL
-							    : DOOR_CONTENT_GOOD);
+}
+
+bool edge_scan_is_spam(const struct edge_scan *x)
+{
+	bool own = x->context.direction != CONTENT_INBOUND;
+	double mark = filter_probability(own ? x->conf->own_mark : x->conf->mark);
+	double reject = filter_probability(own ? x->conf->own_reject : x->conf->reject);
+	return (x->verdict == EDGE_SCAN_REJECT || x->verdict == EDGE_SCAN_MARK) &&
+	       x->alone >= fmin(mark, reject);
+}
+
+/* What is learnt about the caller and the sender. */
+static enum door_content what_it_was(
+	struct edge_session *s, const struct edge_scan *x, const struct queue_msg *m)
+{
+	if (edge_learn_trapped(m))
+		return edge_learn_vouched(s) ? DOOR_CONTENT_DOUBTFUL : DOOR_CONTENT_SPAM;
+	if (!x->report || scan_letter_cut(&x->letter))
+		return DOOR_CONTENT_DOUBTFUL; /* who knows */
+	if (edge_scan_is_spam(x))
+		return DOOR_CONTENT_SPAM;
+	return x->probability >= DOUBTFUL ? DOOR_CONTENT_DOUBTFUL : DOOR_CONTENT_GOOD;
 }
 
 static void take_signals(struct edge_scan *x)
@@ -250,7 +278,7 @@ static void on_examined(struct edge_session *s, struct edge_scan *x, const struc
 		signals_add(x->signals, SIGNAL_NOT_EXAMINED_SIZE, 1, S(""));
 	edge_scan_look_up(s, x);
 	edge_scan_prints_look(s, x);
-	edge_learn_layers(s, x, m);
+	edge_learn_layers(s, x);
 	judge(s, x, m);
 	edge_scan_prints_note(s, x, m);
 	if (x->verdict != EDGE_SCAN_REJECT && scan_letter_cut(&x->letter) &&
@@ -269,6 +297,13 @@ static void on_unavailable(struct edge_scan *x, const struct err *e)
 	signals_add(x->signals, SIGNAL_NOT_EXAMINED, 1, x->why);
 }
 
+/* Who waits with whom: his own, or those of his network. */
+static slice source_of(const struct edge_session *s, struct edge_scan *x)
+{
+	return s->client->login.n ? s->client->login
+				  : name_network(&s->client->peer, 24, 48, &x->mem);
+}
+
 static void ask(struct edge_session *s, struct edge_scan *x, struct smtpd_verdict *v)
 {
 	struct err e;
@@ -279,7 +314,8 @@ static void ask(struct edge_session *s, struct edge_scan *x, struct smtpd_verdic
 	const struct scans_asked q = {.letter = &x->letter,
 		.lead = buf_slice(&lead),
 		.context = &x->context,
-		.wishes = edge_learn_wishes(s, v->msg),
+		.wishes = edge_learn_wishes(s, x, v->msg),
+		.source = source_of(s, x),
 		.deadline = instant_in(x->conf->wait)};
 	struct content_report *report = ARENA_NEW(&x->mem, struct content_report);
 	switch (scans_examine(s->edge->scans, &q, &x->mem, report, &x->json, &e)) {
@@ -329,6 +365,8 @@ int edge_scan_verdict(struct edge_session *s, struct smtpd_verdict *v, struct sm
 		x->signals = signals_of(s, x);
 		fill_context(s, x, v->msg);
 		ask(s, x, v);
+		if (s->visit)
+			door_content(s->visit, what_it_was(s, x, v->msg));
 		scan_letter_done(&x->letter);
 		count(x, instant_now() - began);
 		edge_learn_sample(s, x);

@@ -42,8 +42,11 @@ struct edge_scan {
 	struct content_report *report; /* NULL: not examined */
 	struct json_t *json; /* what it borrows from */
 	double probability;
+	double alone; /* by the content and what all share: without what is known of caller,
+			 sender and mail alike, without the recipient's own layer */
 	enum edge_scan_verdict verdict;
 	slice why; /* it was not examined; it is held */
+	slice layer; /* whose own layer judges along; empty: nobody's */
 };
 
 /* At the beginning of a message: forgets the one before. */
@@ -57,6 +60,9 @@ int edge_scan_verdict(struct edge_session *s, struct smtpd_verdict *v, struct sm
 struct signals *edge_scan_signals(const struct edge_session *s);
 /* Before it is stored: what is to be held is held. True: nothing of it is to be delivered now. */
 bool edge_scan_hold(struct edge_session *s, struct queue_msg *m);
+/* What counts against its sender and mail like it: marked or refused, and its content alone would
+ * have done. Else what is held against them would confirm itself. */
+bool edge_scan_is_spam(const struct edge_scan *x);
 void edge_scan_cancel(struct edge_session *s); /* the message is not stored */
 void edge_scan_end(struct edge_session *s); /* of the session */
 

@@ -42,9 +42,10 @@ void edge_scan_prints_note(struct edge_session *s, struct edge_scan *x, const st
 	if (c->direction == CONTENT_INBOUND)
 		fingerprints_seen(memory(s), x->report->prints, x->report->nprints,
 			name_network(&s->client->peer, 24, 48, &x->mem), domain);
-	if (edge_learn_trapped(m))
-		note(s, x, FINGERPRINT_BAD, trap_weight);
-	else if (x->verdict == EDGE_SCAN_MARK || x->verdict == EDGE_SCAN_REJECT)
+	if (edge_learn_trapped(m)) {
+		if (!edge_learn_vouched(s))
+			note(s, x, FINGERPRINT_BAD, trap_weight);
+	} else if (edge_scan_is_spam(x))
 		note(s, x, FINGERPRINT_BAD, own_weight);
 	else if (x->probability < surely_good && (c->login.n || c->written_to))
 		note(s, x, FINGERPRINT_GOOD, own_weight);

@@ -51,29 +51,23 @@ static bool is_ours(slice name)
 	return slice_istarts(name, S("X-Spam-"));
 }
 
-/* One order: that of the block. */
-static bool left_out_already(const struct smtpd_header *h, slice raw)
-{
-	for (size_t i = 0; i < h->nleft_out; i++)
-		if (h->left_out[i].p == raw.p)
-			return true;
-	return false;
-}
-
 void edge_scan_strip(struct smtpd_header *h, struct arena *a)
 {
 	struct header_field f;
 	slice rest = h->block;
-	size_t n = 0;
+	size_t n = 0, next = 0; /* of those that are left out already, in the order of the block */
 	while (header_next(&rest, &f))
 		n += is_ours(f.name);
 	if (!n)
 		return;
 	slice *v = ARENA_ARRAY(a, slice, n + h->nleft_out);
 	n = 0;
-	for (rest = h->block; header_next(&rest, &f);)
-		if (is_ours(f.name) || left_out_already(h, f.raw))
+	for (rest = h->block; header_next(&rest, &f);) {
+		bool already = next < h->nleft_out && h->left_out[next].p == f.raw.p;
+		next += already;
+		if (already || is_ours(f.name))
 			v[n++] = f.raw;
+	}
 	h->left_out = v;
 	h->nleft_out = n;
 }

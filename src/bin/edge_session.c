@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "bin/edge_door.h"
+#include "bin/edge_learn.h"
 #include "bin/edge_report.h"
 #include "bin/edge_scan.h"
 #include "bin/edge_sign.h"
@@ -233,6 +234,7 @@ static int op_accept(void *arg, struct queue_msg *m, struct smtpd_refusal *no)
 	must(size == m->size);
 	m->expires_at = m->arrived_at + e->config->queue->lifetime;
 	m->priority = QUEUE_NORMAL;
+	edge_learn_mark(s, m);
 	bool held = edge_scan_hold(s, m);
 	if (commit_run_blob(e->queue, m->blob, add_message, m, &no->err) < 0) {
 		log_error(&s->log, "smtp.store", F("error", &no->err));

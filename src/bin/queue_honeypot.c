@@ -28,6 +28,9 @@ static struct result learn(struct queue_session *s)
 	if (!c->enabled)
 		return outcome(RESULT_DELIVERED, STATUS(2, 0, 0),
 			S("a honeypot; nothing is learned ([learning] enabled)"));
+	if (s->letter->m.flags & MSG_VOUCHED)
+		return outcome(RESULT_DELIVERED, STATUS(2, 0, 0),
+			S("a honeypot; nothing is learned of a sender with a good name"));
 	if (letter_read(s->q->blobs, &s->letter->m, most, true, &letter, &e) == 0) {
 		t.message =
 			slice_first(slice_skip(buf_slice(&letter), s->letter->m.prefix.n), most);
@@ -37,8 +40,8 @@ static struct result learn(struct queue_session *s)
 				S("a honeypot: learned as spam"));
 		}
 	}
-	bool later = e.kind == ERR_TEMP || e.kind == ERR_TIMEOUT || e.kind == ERR_CLOSED ||
-		     e.kind == ERR_LIMIT;
+	/* ERR_LIMIT: so many came that one more teaches nothing. */
+	bool later = e.kind == ERR_TEMP || e.kind == ERR_TIMEOUT || e.kind == ERR_CLOSED;
 	slice text = arena_dup(&s->mem, slice_z(e.text));
 	return later ? outcome(RESULT_DEFERRED, STATUS(4, 3, 0), text)
 		     : outcome(RESULT_DELIVERED, STATUS(2, 0, 0),

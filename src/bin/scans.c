@@ -1,10 +1,12 @@
 /*
  * Having mail examined (scans.h). Called by edge_scan.c. Each process has at most PIPELINE messages
  * of ours at a time, so that it never waits for us and little waits in vain when it dies; the
- * others wait here, at most waiting_max of them.
+ * others wait here, at most waiting_max of them, half of those of one source.
  */
 #include "bin/scans.h"
 
+#include "base/list.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "run/co.h"
 #include "run/link.h"
@@ -13,6 +15,7 @@
 #include "run/pool.h"
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <unistd.h>
 
 METRIC_COUNTER(again, "posthouse_edge_scans_repeated_total", "",
@@ -26,20 +29,37 @@ enum {
 	STRIKES = 2,
 	TRIES = 6, /* with those that were no strike */
 	IN_POOL = 32 * 1024, /* answers larger than this are parsed off the loop */
+	SOURCES_MAX = 4096, /* remembered; more: all are forgotten */
 };
 #define GIVE_UP (5 * SECOND) /* beyond the time in which a process ends by itself */
 #define SICK (MINUTE)
+#define LOOK_AGAIN (SECOND) /* while waiting: one that was sick may be well again */
+#define USE_HALVES (MINUTE) /* time that a source has used counts half after this */
 
 struct place {
 	struct link *link; /* NULL: no such process */
 	unsigned under_way;
 	instant sick_until; /* it did not answer in time: others first */
+	instant answered; /* the last time: what waits there is begun then */
+};
+
+/* Somebody who has mail examined. */
+struct source {
+	double used; /* usec of scan processes, fading */
+	instant at;
+};
+
+struct waiter {
+	struct list node;
+	slice source;
+	struct cond turn;
 };
 
 struct scans {
 	const struct scan_conf *conf;
 	unsigned waiting, waiting_max;
-	struct cond changed; /* a place became free, a process came */
+	struct list waiters; /* in the order in which they came */
+	struct map sources;
 	struct place places[SCAN_INSTANCES_MAX];
 	unsigned next; /* whose turn it is among equals */
 };
@@ -49,8 +69,19 @@ struct scans *scans_new(const struct scan_conf *c, int64_t waiting_max)
 	struct scans *s = NEW(struct scans);
 	s->conf = c;
 	s->waiting_max = (unsigned)waiting_max;
-	cond_init(&s->changed);
+	list_init(&s->waiters);
 	return s;
+}
+
+static void forget_sources(struct scans *s)
+{
+	size_t i = 0;
+	slice name;
+	void *value;
+	while (map_next(&s->sources, &i, &name, &value))
+		free(value);
+	map_done(&s->sources);
+	s->sources = (struct map){0};
 }
 
 void scans_free(struct scans *s)
@@ -59,7 +90,62 @@ void scans_free(struct scans *s)
 		return;
 	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		link_free(s->places[i].link);
+	forget_sources(s);
 	free(s);
+}
+
+/* ---- whose turn it is ---- */
+
+static double used_by(const struct scans *s, slice source, instant now)
+{
+	const struct source *o = map_get(&s->sources, source);
+	return o ? o->used * exp2(-(double)(now - o->at) / (double)USE_HALVES) : 0;
+}
+
+static void count_use(struct scans *s, slice source, int64_t took)
+{
+	instant now = instant_now();
+	struct source *o = map_get(&s->sources, source);
+	double used = used_by(s, source, now) + (double)took;
+	if (!o && s->sources.n >= SOURCES_MAX)
+		forget_sources(s);
+	if (!o) {
+		o = NEW(struct source);
+		map_put(&s->sources, source, o);
+	}
+	*o = (struct source){used, now};
+}
+
+static unsigned waiting_of(const struct scans *s, slice source)
+{
+	unsigned n = 0;
+	list_each(i, &s->waiters)
+		n += slice_eq(list_entry(i, struct waiter, node)->source, source);
+	return n;
+}
+
+/* Of those who have used least the one who came first. */
+static void wake_next(struct scans *s)
+{
+	instant now = instant_now();
+	struct waiter *next = NULL;
+	double least = 0;
+	list_each(i, &s->waiters) {
+		struct waiter *w = list_entry(i, struct waiter, node);
+		double used = used_by(s, w->source, now);
+		if (!next || used < least) {
+			next = w;
+			least = used;
+		}
+	}
+	if (next)
+		cond_wake_all(&next->turn);
+}
+
+static void wake_all(struct scans *s)
+{
+	list_each(i, &s->waiters)
+		cond_wake_all(&list_entry(i, struct waiter, node)->turn);
 }
 
 void scans_link(struct scans *s, unsigned instance, int fd)
@@ -73,7 +159,7 @@ void scans_link(struct scans *s, unsigned instance, int fd)
 		p->link = link_new("scan");
 	p->sick_until = 0;
 	link_attach(p->link, fd);
-	cond_wake_all(&s->changed);
+	wake_all(s);
 }
 
 struct link *scans_link_of(const struct scans *s, unsigned instance)
@@ -97,26 +183,43 @@ static struct place *find_place(struct scans *s, instant now)
 	return best;
 }
 
+/* NULL: *e. */
+static struct place *wait_for_place(struct scans *s, slice source, instant deadline, struct err *e)
+{
+	struct waiter w = {.source = source};
+	struct place *p;
+	cond_init(&w.turn);
+	list_append(&s->waiters, &w.node);
+	while (!(p = find_place(s, instant_now()))) {
+		instant until = instant_in(LOOK_AGAIN);
+		if (cond_wait(&w.turn, until < deadline ? until : deadline, e) < 0 &&
+			(e->kind != ERR_TIMEOUT || instant_now() >= deadline)) {
+			err_wrap(e, "no scan process is free");
+			break;
+		}
+	}
+	list_remove(&w.node);
+	return p;
+}
+
 /* Waits for one that can take a message. NULL: *e. */
-static struct place *take_place(struct scans *s, instant deadline, struct err *e)
+static struct place *take_place(struct scans *s, slice source, instant deadline, struct err *e)
 {
 	struct place *p = s->waiting ? NULL : find_place(s, instant_now());
 	if (p) {
 		p->under_way++;
 		return p;
 	}
-	if (s->waiting >= s->waiting_max) {
+	if (s->waiting >= s->waiting_max ||
+		(s->waiting >= s->waiting_max / 2 &&
+			waiting_of(s, source) >= (s->waiting_max + 1) / 2)) {
 		err_set(e, ERR_TEMP, "%u messages wait for a scan process", s->waiting);
 		return NULL;
 	}
 	s->waiting++;
 	metric_add(&waiting, 1);
 	instant began = instant_now();
-	while (!(p = find_place(s, instant_now())))
-		if (cond_wait(&s->changed, deadline, e) < 0) {
-			err_wrap(e, "no scan process is free");
-			break;
-		}
+	p = wait_for_place(s, source, deadline, e);
 	metric_observe(&waited, (uint64_t)(instant_now() - began));
 	metric_add(&waiting, -1);
 	s->waiting--;
@@ -125,10 +228,14 @@ static struct place *take_place(struct scans *s, instant deadline, struct err *e
 	return p;
 }
 
-static void leave_place(struct scans *s, struct place *p)
+/* What stood in line behind others there has used nothing meanwhile. */
+static void leave_place(struct scans *s, struct place *p, slice source, instant began)
 {
+	instant now = instant_now(), from = began > p->answered ? began : p->answered;
 	p->under_way--;
-	cond_wake_one(&s->changed);
+	p->answered = now;
+	count_use(s, source, now - from);
+	wake_next(s);
 }
 
 /* ---- the answer ---- */
@@ -226,14 +333,14 @@ enum scans_fate scans_examine(struct scans *s, const struct scans_asked *q, stru
 	*e = (struct err){0};
 	for (unsigned i = 0; i < TRIES && strikes < STRIKES; i++) {
 		slice reply;
-		struct place *p = take_place(s, q->deadline, e);
+		struct place *p = take_place(s, q->source, q->deadline, e);
 		if (!p)
 			return SCANS_UNAVAILABLE;
 		instant began = instant_now();
 		int r = send_to(s, p, q, in_file, a, &reply, e);
 		if (r < 0 && e->kind == ERR_TIMEOUT && instant_now() - began > s->conf->time)
 			p->sick_until = instant_in(SICK);
-		leave_place(s, p);
+		leave_place(s, p, q->source, began);
 		if (r == 0)
 			r = read_answer(reply, in_file ? q->letter->fd : -1, a, ret, ret_json, e);
 		if (r == 0)

@@ -5,6 +5,9 @@
  * A process that dies, or has to be given up, while it examines a message is a strike against the
  * message; after the second strike it is not tried again: SCANS_CANNOT. What only waited there is
  * sent to another process and is innocent.
+ *
+ * When more wait than can be served, those come first whose source has used the processes least in
+ * the last minutes: one sender's laborious letters delay his own.
  */
 #pragma once
 #include "bin/scan_letter.h"
@@ -30,6 +33,7 @@ struct scans_asked {
 	slice lead; /* put before it: fields that we add, the end of a header that is missing */
 	const struct content_context *context;
 	unsigned wishes; /* enum content_wish */
+	slice source; /* whose turn it is: a network, a login; may be empty */
 	instant deadline;
 };
 /* In a coroutine. EXAMINED: *ret from *a and *ret_json, which must live as long (json_decref).

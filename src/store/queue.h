@@ -36,6 +36,7 @@ enum msg_flags {
 	MSG_RET_FULL = 32,
 	MSG_BOUNCE = 64, /* made by us: a bounce or a delay warning */
 	MSG_SUBMITTED = 128, /* came from an authenticated user or a trusted network */
+	MSG_VOUCHED = 256, /* to a trap, but somebody speaks for its sender: teaches nothing */
 };
 
 enum rcpt_notify { /* DSN NOTIFY (RFC 3461) */

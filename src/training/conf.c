@@ -54,6 +54,10 @@ static const struct conf_key learning_keys[] = {
 		"没有人使用、专供地址收集者获取的地址：发到这些地址的邮件会被接收并作为垃圾邮件学习"
 		"，不投递。"
 		"每项为一个地址、一个本地部分（适用于本机所有域），或“@域名”（该域的所有地址）。"),
+	CONF_KEY_INT(T, honeypot_day, "300", 1, 1000000,
+		"Letters to honeypots learned in a day; more are thrown away. They never are more "
+		"than a quarter of all lessons.",
+		"每天最多从蜜罐邮件中学习多少封，超出的丢弃。蜜罐邮件最多占全部样本的四分之一。"),
 	CONF_KEY_INT(T, sample, "3000", 0, 100000,
 		"Recent letters whose features are kept, to tell what a new version would change.",
 		"为评估新版本的影响而保留特征的近期邮件数。"),

@@ -11,6 +11,7 @@ struct learning_conf {
 	int64_t agree; /* users */
 	int64_t per_user_day; /* lessons */
 	int64_t weight_user, weight_honeypot; /* percent */
+	int64_t honeypot_day; /* lessons */
 	struct conf_list honeypots; /* addresses, local parts, "@domain" */
 	int64_t sample; /* letters */
 	int64_t worse_spam, worse_ham; /* hundredths of a percent */

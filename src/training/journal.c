@@ -148,11 +148,13 @@ int journal_tell_tx(struct sql *db, const struct training_told *t, int64_t now, 
 	int64_t *ret_id, struct err *e)
 {
 	int64_t waiting = 0;
-	if (one_number(db, "SELECT COUNT(*) FROM waiting", &waiting, e) < 0)
+	int most = t->source == TRAINING_HONEYPOT ? JOURNAL_TRAPPED_MAX : JOURNAL_WAITING_MAX;
+	/* They go in the order in which they came: as good as counting them, and far cheaper. */
+	const char *count = "SELECT COALESCE(MAX(id) - MIN(id) + 1, 0) FROM waiting";
+	if (one_number(db, count, &waiting, e) < 0)
 		return -1;
-	if (waiting >= JOURNAL_WAITING_MAX)
-		return err_set(
-			e, ERR_LIMIT, "%d letters wait to be learned already", JOURNAL_WAITING_MAX);
+	if (waiting >= most)
+		return err_set(e, ERR_LIMIT, "%d letters wait to be learned already", most);
 	struct sql_stmt *s = sql_prepare(db,
 		"INSERT INTO waiting (told_at, source, who, spam, vouched, tries, message)"
 		" VALUES ($1, $2, $3, $4, $5, 0, $6) RETURNING id",

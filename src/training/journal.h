@@ -1,7 +1,7 @@
 /*
  * journal: everything that was ever told to the site's own layers, in DATA/learn/db/learn.sqlite:
  * letters that wait to be read, lessons with their features, a sample of recent mail. All models
- *are made from it and can be made anew; nothing else has to be kept.
+ * are made from it and can be made anew; nothing else has to be kept.
  *
  *	journal.c	the tables; what waits
  *	journal_lesson.c	lessons: adding, taking back, who agrees with whom
@@ -20,6 +20,8 @@
 
 enum {
 	JOURNAL_WAITING_MAX = 100000, /* letters that wait; more are refused */
+	JOURNAL_TRAPPED_MAX = 2000, /* letters to honeypots are refused when so many wait */
+	JOURNAL_TRAPPED_SHARE = 4, /* part of c->keep that they may be */
 	JOURNAL_LIST_MAX = 100000,
 };
 
@@ -55,7 +57,7 @@ struct journal_read {
 	slice subject, sender; /* shortened */
 };
 /* The waiting one becomes a lesson, in one transaction with its going. *ret_id: the lesson (also an
- * older one that it repeats). */
+ * older one that it repeats; 0: none, enough letters to honeypots were learned today). */
 int journal_learn_tx(struct sql *db, const struct journal_waiting *w, const struct journal_read *r,
 	const struct learning_conf *c, int64_t now, int64_t *ret_id, struct err *e);
 /* It cannot be read, or may not be learned: a lesson without features that says why. */

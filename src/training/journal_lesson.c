@@ -222,6 +222,24 @@ static int taken_today(struct sql *db, slice who, int64_t now, int64_t *ret, str
 	return r < 0 ? -1 : 0;
 }
 
+/* Strangers shall not fill the journal through honeypots. 1: enough for today; 0, -1 */
+static int enough_trapped(struct sql *db, const struct learning_conf *c, int64_t now, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT COUNT(*) FROM lesson WHERE who = '' AND learned_at > $1 AND source = $2",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, now - DAY);
+	sql_bind_int(s, 2, TRAINING_HONEYPOT);
+	int r = sql_step(s, e);
+	if (r != 1)
+		return r;
+	r = sql_int(s, 0) >= c->honeypot_day;
+	sql_reset(s);
+	return r;
+}
+
 struct former {
 	int64_t id;
 	bool in_force, same; /* same: and says the same */
@@ -342,6 +360,13 @@ int journal_learn_tx(struct sql *db, const struct journal_waiting *w, const stru
 		if (today >= c->per_user_day && !former.in_force)
 			return over_limit(db, w, r, c, now, ret_id, e);
 	}
+	int enough = w->told.source == TRAINING_HONEYPOT ? enough_trapped(db, c, now, e) : 0;
+	if (enough < 0)
+		return -1;
+	if (enough) {
+		*ret_id = 0;
+		return gone(db, w->id, e);
+	}
 	if (put(db, w, r, TRAINING_LEARNED, S(""), now, ret_id, e) < 0 ||
 		put_kin(db, *ret_id, r->kin, e) < 0 ||
 		journal_touch_person_tx(db, w->told.who, e) < 0)
@@ -435,8 +460,24 @@ int64_t journal_forget_all_tx(struct sql *db, slice who, bool everybody,
 	}
 }
 
+/* Of the letters to honeypots the newest, a part of all. */
+static int trim_trapped(struct sql *db, const struct learning_conf *c, struct err *e)
+{
+	return sql_run(db, e,
+		       "UPDATE lesson SET features = $1, site = 0 WHERE source = $2 AND"
+		       " length(features) > 0 AND id < (SELECT COALESCE(MIN(id), 0) FROM"
+		       " (SELECT id FROM lesson WHERE source = $2 AND length(features) > 0"
+		       " ORDER BY id DESC LIMIT $3) x)",
+		       "bii", S(""), (int64_t)TRAINING_HONEYPOT,
+		       c->keep / JOURNAL_TRAPPED_SHARE) < 0
+		       ? -1
+		       : 0;
+}
+
 int journal_trim_tx(struct sql *db, const struct learning_conf *c, struct err *e)
 {
+	if (trim_trapped(db, c, e) < 0)
+		return -1;
 	if (sql_run(db, e,
 		    "UPDATE lesson SET features = $1, site = 0 WHERE length(features) > 0 AND id <"
 		    " (SELECT COALESCE(MIN(id), 0) FROM (SELECT id FROM lesson WHERE"

@@ -38,6 +38,18 @@ TEST(one_user_teaches_only_himself)
 	CHECK(!at_site(&s, mine));
 }
 
+TEST(traps_teach_so_much_a_day)
+{
+	AUTO(site) struct site s = site_open();
+	s.conf.honeypot_day = 2;
+	CHECK(teach(&s, TRAINING_HONEYPOT, "", true, 1, 1) > 0);
+	CHECK(teach(&s, TRAINING_HONEYPOT, "", true, 2, 2) > 0);
+	CHECK_INT(teach(&s, TRAINING_HONEYPOT, "", true, 3, 3), 0);
+	CHECK(teach(&s, TRAINING_ADMIN, "", true, 4, 4) > 0);
+	s.now += 2 * DAY;
+	CHECK(teach(&s, TRAINING_HONEYPOT, "", true, 3, 3) > 0);
+}
+
 TEST(users_who_agree_teach_all)
 {
 	AUTO(site) struct site s = site_open();

@@ -32,6 +32,7 @@ static inline struct site site_open(void)
 			.versions = 4,
 			.agree = 3,
 			.per_user_day = 100,
+			.honeypot_day = 300,
 			.weight_user = 30,
 			.weight_honeypot = 80,
 			.sample = 1000,
