@@ -81,16 +81,25 @@ static int find_alike(
 	return r;
 }
 
-/* The word of those who need no agreement, the newest first. */
+/* The word of those who need no agreement, the newest first; administrators' before that of traps,
+ * to which anybody can have honest mail sent. */
 static bool authority(const struct cluster *c, bool *ret_spam)
 {
+	const struct member *found = NULL;
 	for (size_t i = 0; i < c->n; i++) {
-		if (training_source_personal(c->v[i].source))
+		const struct member *m = &c->v[i];
+		if (training_source_personal(m->source))
 			continue;
-		*ret_spam = c->v[i].spam;
-		return true;
+		if (!found)
+			found = m;
+		if (m->source != TRAINING_HONEYPOT) {
+			found = m;
+			break;
+		}
 	}
-	return false;
+	if (found)
+		*ret_spam = found->spam;
+	return found;
 }
 
 /* Does an earlier entry have the same user? */
@@ -191,7 +200,9 @@ static int settle(struct sql *db, int64_t id, const struct learning_conf *conf, 
 		enum judged j = !known || !own     ? UNJUDGED
 				: m->spam == truth ? CONFIRMED
 						   : CONTRADICTED;
-		if (settle_one(db, m, own ? j == CONFIRMED : true, j, conf, &changed, e) < 0)
+		bool overruled = m->source == TRAINING_HONEYPOT && known && m->spam != truth;
+		bool site = own ? j == CONFIRMED : !overruled;
+		if (settle_one(db, m, site, j, conf, &changed, e) < 0)
 			return -1;
 	}
 	return changed ? journal_touch_site_tx(db, e) : 0;
@@ -243,6 +254,7 @@ static int enough_trapped(struct sql *db, const struct learning_conf *c, int64_t
 struct former {
 	int64_t id;
 	bool in_force, same; /* same: and says the same */
+	enum training_source source;
 };
 
 /* 1, 0, -1 */
@@ -250,7 +262,7 @@ static int find_former(struct sql *db, const struct journal_waiting *w,
 	const uint8_t digest[TRAINING_DIGEST], struct former *ret, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(
-		db, "SELECT id, spam, state FROM lesson WHERE digest = $1 AND who = $2", e);
+		db, "SELECT id, spam, state, source FROM lesson WHERE digest = $1 AND who = $2", e);
 	if (!s)
 		return -1;
 	sql_bind_blob(s, 1, slice_of(digest, TRAINING_DIGEST));
@@ -259,8 +271,9 @@ static int find_former(struct sql *db, const struct journal_waiting *w,
 	if (r != 1)
 		return r;
 	bool in_force = sql_int(s, 2) == TRAINING_LEARNED;
-	*ret = (struct former){
-		sql_int(s, 0), in_force, in_force && (sql_int(s, 1) != 0) == w->told.spam};
+	*ret = (struct former){sql_int(s, 0), in_force,
+		in_force && (sql_int(s, 1) != 0) == w->told.spam,
+		(enum training_source)sql_int(s, 3)};
 	sql_reset(s);
 	return 1;
 }
@@ -350,7 +363,10 @@ int journal_learn_tx(struct sql *db, const struct journal_waiting *w, const stru
 	int known = find_former(db, w, r->digest, &former, e);
 	if (known < 0)
 		return -1;
-	if (known && former.same) {
+	/* What an administrator said no trap changes. */
+	bool firm = former.in_force && w->told.source == TRAINING_HONEYPOT &&
+		    former.source != TRAINING_HONEYPOT;
+	if (known && (former.same || firm)) {
 		*ret_id = former.id;
 		return gone(db, w->id, e);
 	}

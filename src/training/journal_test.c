@@ -50,6 +50,39 @@ TEST(traps_teach_so_much_a_day)
 	CHECK(teach(&s, TRAINING_HONEYPOT, "", true, 3, 3) > 0);
 }
 
+/* A letter without its last word: another one, but alike. */
+static int64_t teach_alike(struct site *s, enum training_source source, bool spam, unsigned theme)
+{
+	struct learn_feature v[LETTER_WORDS];
+	struct learn_features f = {.v = v, .n = letter_features(theme, 1, v) - 1};
+	AUTO(buf) struct buf packed = BUF(TRAINING_PACKED_MAX);
+	struct journal_waiting w = {.told = {.source = source, .spam = spam}};
+	struct journal_read r = {.probability = 0.5};
+	int64_t id;
+	struct err e;
+	training_pack(v, f.n, &packed);
+	r.packed = buf_slice(&packed);
+	training_digest(r.packed, r.digest);
+	training_kin(&f, r.digest, r.kin);
+	OK(sql_begin(s->db, &e));
+	OK(journal_learn_tx(s->db, &w, &r, &s->conf, s->now, &id, &e));
+	OK(sql_commit(s->db, &e));
+	return id;
+}
+
+TEST(administrators_overrule_traps)
+{
+	AUTO(site) struct site s = site_open();
+	int64_t trap = teach(&s, TRAINING_HONEYPOT, "", true, 1, 1);
+	CHECK(at_site(&s, trap));
+	int64_t word = teach_alike(&s, TRAINING_ADMIN, false, 1);
+	CHECK(word != trap && at_site(&s, word) && !at_site(&s, trap));
+	CHECK_INT(teach_alike(&s, TRAINING_HONEYPOT, true, 1), word);
+	CHECK(!lesson(&s, word).spam);
+	CHECK_INT(teach_alike(&s, TRAINING_ADMIN, true, 1), word);
+	CHECK(lesson(&s, word).spam);
+}
+
 TEST(users_who_agree_teach_all)
 {
 	AUTO(site) struct site s = site_open();
