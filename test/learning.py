@@ -6,10 +6,11 @@ without a restart; taking back; going back to a version; bad versions; attempts 
 
 Letters are made of words: neutral ones that all have, and those of a theme that no language has.
 """
-import os, random, re, signal, smtplib, sys, tempfile, time
+import email.message, email.policy, io, os, random, re, signal, smtplib, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import Instance, wait_until
 from tally import case, expect, run_cases
+from PIL import Image, ImageDraw
 
 ME, OTHER = 'me@local.test', 'other@local.test'
 PLAIN = ('meeting report project attached schedule review team lunch travel notes design draft agenda customer server release ticket weekly '
@@ -284,6 +285,122 @@ def what_is_no_letter():
             f.write(os.urandom(300000))
         p.learn('ham', rubbish)
         wait_until('reading', 20, lambda: p.learned()['waiting'] == 0)
+
+
+def banner(n):
+    """Large bright letters on one colour, as advertisements are drawn."""
+    r = random.Random(f'banner {n}')
+    im = Image.new('RGB', (r.randrange(380, 620), r.randrange(260, 420)), r.choice([(255, 240, 60), (255, 255, 255), (220, 30, 30)]))
+    text = Image.new('L', (im.width // 3, im.height // 3), 0)
+    d = ImageDraw.Draw(text)
+    for y in range(4, text.height - 12, 14):
+        d.text((4, y), ' '.join(r.choice(['BUY', 'NOW', 'CHEAP', 'PILLS', '80% OFF', 'CLICK', 'WIN']) for _ in range(6)), fill=255)
+    im.paste(r.choice([(0, 0, 160), (0, 90, 0), (20, 20, 20)]), mask=text.resize(im.size, Image.NEAREST))
+    return im
+
+
+def photograph(n):
+    """Soft shapes in many colours with the noise of a sensor."""
+    r = random.Random(f'photograph {n}')
+    small = Image.new('RGB', (9, 7))
+    small.putdata([tuple(r.randrange(30, 220) for _ in range(3)) for _ in range(63)])
+    im = small.resize((r.randrange(380, 620), r.randrange(260, 420)), Image.BICUBIC)
+    noise = Image.effect_noise(im.size, 18).convert('RGB')
+    return Image.blend(im, noise, 0.12)
+
+
+def encoded(im, form):
+    out = io.BytesIO()
+    im.save(out, form)
+    return out.getvalue()
+
+
+def letter_with(picture, n):
+    m = email.message.EmailMessage()
+    m['From'], m['To'], m['Subject'] = 'A B <a@far.example>', ME, f'picture {n}'
+    m['Message-ID'], m['Date'] = f'<picture.{n}@far.example>', 'Sun, 22 Nov 2026 09:00:00 +0000'
+    m.set_content('Here is the picture that we spoke about yesterday.\n')
+    m.add_attachment(encoded(picture, 'JPEG'), maintype='image', subtype='jpeg', filename=f'p{n}.jpg')
+    return m.as_bytes(policy=email.policy.SMTP)
+
+
+class Gallery(Site):
+    def pictures(self, draw, n, write):
+        d = tempfile.mkdtemp(dir=self.letters)
+        os.chmod(d, 0o755)
+        for i in range(n):
+            with open(f'{d}/{i}', 'wb') as f:
+                f.write(write(draw(i), i))
+        return d
+
+    def fires(self, picture, n):
+        """Does mail with it have the signal when it comes?"""
+        with smtplib.SMTP('127.0.0.1', self.ports['mx'], timeout=60) as s:
+            s.sendmail('a@far.example', [ME], letter_with(picture, n))
+        self.sent += 1
+        return 'picture-spam' in self.wait_mail(ME, self.sent).split('\n\n')[0].split('\r\n\r\n')[0]
+
+    def changed(self, there, since):
+        wait_until('scan processes to know', 20, lambda: re.search(f'learn.pictures_in_service .*there={there}', self.log_tail(1 << 20)[since:]))
+
+
+@case
+def pictures():
+    with Gallery() as p:
+        p.start()
+        expect('nothing yet', p.fires(banner(1000), 1000), False)
+        expect('status', 'no classifier' in p.learn('status'), True)
+        spam, ham = p.pictures(banner, 60, letter_with), p.pictures(photograph, 60, letter_with)
+        few = p.pictures(photograph, 20, letter_with)
+        text = p.cli('learn', 'pictures', '--spam', spam, '--ham', few, check=False)
+        expect('too few', '60 different pictures of spam and 20 others: at least 40' in text, True)
+        expect('none is made', p.learned()['pictures_made_at'], None)
+        text = p.cli('learn', 'pictures', '--spam', spam, '--ham', p.pictures(lambda i: banner(i + 500), 60, letter_with), check=False)
+        expect('the same on both sides', 'look too much alike' in text, True)
+        expect('in Chinese', '过于相似' in p.cli('--lang', 'zh', 'learn', 'pictures', '--spam', spam, '--ham',
+                                             p.pictures(lambda i: banner(i + 500), 60, letter_with), check=False), True)
+        expect('no option', 'which pictures' in p.cli('learn', 'pictures', '--spam', spam, check=False), True)
+        k = p.json('learn', 'pictures', '--spam', spam, spam, '--ham', ham)
+        expect('pictures', (k['pictures_spam'], k['different_spam'], k['pictures_ham'], k['different_ham']), (120, 60, 60, 60))
+        expect('rates', (k['caught'] >= 54, k['accused'] <= 3), (True, True))
+        p.changed('yes', 0)
+        for i in range(3):
+            expect(f'unseen banner {i}', p.fires(banner(1001 + i), 1001 + i), True)
+            expect(f'unseen photograph {i}', p.fires(photograph(2001 + i), 2001 + i), False)
+        state = p.learned()
+        expect('status', (state['pictures_spam'], state['pictures_ham'], state['pictures_damaged']), (60, 60, False))
+        expect('explained', 'picture-spam' in p.cli('explain', os.path.join(p.pictures(lambda i: banner(i + 3000), 1, letter_with), '0')), True)
+        p.stop()
+        p.start()
+        expect('after a restart', p.fires(banner(1010), 1010), True)
+        at = len(p.log_tail(1 << 20))
+        p.learn('pictures', '--forget')
+        p.changed('no', at)
+        expect('forgotten', p.fires(banner(1020), 1020), False)
+        expect('again', 'no model of pictures' in p.cli('learn', 'pictures', '--forget', check=False), True)
+
+
+@case
+def pictures_without_letters():
+    with Gallery() as p:
+        p.start()
+        spam = p.pictures(banner, 50, lambda im, i: encoded(im, 'PNG'))
+        ham = p.pictures(photograph, 50, letter_with)
+        with open(spam + '/rubbish.png', 'wb') as f:
+            f.write(b'\x89PNG\r\n\x1a\n' + os.urandom(3000))
+        p.learn('pictures', '--spam', spam, '--ham', ham)
+        p.changed('yes', 0)
+        expect('banner', p.fires(banner(1000), 1000), True)
+        expect('photograph', p.fires(photograph(1000), 1001), False)
+        path = p.dir + '/data/learn/pictures.model'
+        with open(path, 'r+b') as f:
+            f.seek(200)
+            f.write(b'rotten')
+        expect('damaged', 'damaged' in p.learn('status'), True)
+        wait_until('refused', 20, lambda: 'learn.use' in p.log_tail(1 << 20))
+        p.stop()
+        p.start()
+        expect('mail still comes', p.fires(banner(1001), 1002), False)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,18 @@ bool cli_flag(const struct cli_call *c, const char *name)
 	return cli_option(c, name) != NULL;
 }
 
+const char *cli_word(const struct cli_call *c, const char *name, int *at)
+{
+	int option = option_index(c->verb, slice_z(name));
+	must(option >= 0);
+	while (*at < c->nwords) {
+		const struct cli_word *w = &c->words[(*at)++];
+		if (w->option == option)
+			return w->word;
+	}
+	return NULL;
+}
+
 slice cli_arg(const struct cli_call *c, int i)
 {
 	return i < c->nargs ? slice_z(c->args[i]) : (slice){0};
@@ -71,7 +83,8 @@ static void print_options(const struct cli_verb *v)
 	for (const struct cli_option *o = v->options; o && o->name; o++)
 		print_option(o->name, o->value, T(o->en, o->zh), width);
 	if (v->json)
-		print_option("json", NULL, T("output for programs", "输出 JSON，供程序使用"), width);
+		print_option(
+			"json", NULL, T("output for programs", "输出 JSON，供程序使用"), width);
 }
 
 static void help_verb(const struct command *c, const struct cli_verb *v)
@@ -125,6 +138,23 @@ static int misunderstood(const struct cli_call *c)
 	return CLI_USAGE;
 }
 
+static bool takes_many(const struct cli_option *o)
+{
+	return o->value && slice_ends(slice_z(o->value), S("..."));
+}
+
+/* The value at argv[*i], and the words behind it that are no options. */
+static void take_words(struct cli_call *c, int option, int argc, char **argv, int *i)
+{
+	for (int first = *i; *i < argc; (*i)++) {
+		bool is_option = argv[*i][0] == '-' && argv[*i][1];
+		if (*i > first && is_option)
+			break;
+		c->words[c->nwords++] = (struct cli_word){option, argv[*i]};
+	}
+	(*i)--;
+}
+
 /* Takes the option at argv[*i]: its value may be in the next word. */
 static int take_option(struct cli_call *c, int argc, char **argv, int *i)
 {
@@ -136,7 +166,8 @@ static int take_option(struct cli_call *c, int argc, char **argv, int *i)
 		return misunderstood(c);
 	}
 	bool flag = !c->verb->options[at].value;
-	if (c->values[at]) {
+	bool many = takes_many(&c->verb->options[at]);
+	if (c->values[at] && !many) {
 		out_usage(T("--%.*s is given twice", "--%.*s 给出了两次"), SFMT(name));
 		return misunderstood(c);
 	}
@@ -149,6 +180,10 @@ static int take_option(struct cli_call *c, int argc, char **argv, int *i)
 		return misunderstood(c);
 	}
 	c->values[at] = flag ? "" : eq ? eq + 1 : argv[++*i];
+	if (many && eq)
+		c->words[c->nwords++] = (struct cli_word){at, eq + 1};
+	else if (many)
+		take_words(c, at, argc, argv, i);
 	return CLI_OK;
 }
 
@@ -193,7 +228,9 @@ static int run_verb(const struct command *command, const struct cli_verb *v, str
 		return CLI_OK;
 	}
 	AUTO(free) char **args = mem_alloc(((size_t)argc + 1) * sizeof *args);
+	AUTO(free) struct cli_word *words = mem_alloc(((size_t)argc + 1) * sizeof *words);
 	c.args = args;
+	c.words = words;
 	int r = parse(&c, argc, argv);
 	return r ? r : v->run(&c);
 }

@@ -12,7 +12,9 @@ enum { CLI_OPTIONS_MAX = 24 };
 
 struct cli_option {
 	const char *name; /* without --; NULL ends the list */
-	const char *value; /* what stands for the value in help, "ADDRESS"; NULL: a flag */
+	const char
+		*value; /* what stands for the value in help, "ADDRESS"; NULL: a flag. "PATH...":
+			   the words up to the next option, and it may be given again: cli_word */
 	const char *en, *zh;
 };
 
@@ -23,6 +25,11 @@ struct cli_call {
 	char **args; /* the positional ones */
 	int nargs;
 	const char *values[CLI_OPTIONS_MAX]; /* by place in verb->options; flags: "" */
+	struct cli_word {
+		int option;
+		const char *word;
+	} * words; /* of options with several values, in their order */
+	int nwords;
 };
 
 struct cli_verb {
@@ -44,6 +51,8 @@ struct cli_verb {
 const char *cli_option(const struct cli_call *c, const char *name);
 slice cli_option_text(const struct cli_call *c, const char *name); /* empty when not given */
 bool cli_flag(const struct cli_call *c, const char *name);
+/* The next word of that option behind *at, which begins with 0; NULL: no more. */
+const char *cli_word(const struct cli_call *c, const char *name, int *at);
 slice cli_arg(const struct cli_call *c, int i); /* empty when there are fewer */
 
 /* Runs a command by its table. */

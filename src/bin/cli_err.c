@@ -15,6 +15,14 @@ static const struct sentence {
 	{"no such rule: *", "没有这条规则：*"},
 	{"cannot open *", "无法打开 *"},
 	{"* is too long for a message", "* 过长，不像邮件"},
+	{"* different pictures of spam and * others: at least * of each are needed",
+		"不同的垃圾图片 * 张，正常图片 * 张：两类各至少需要 * 张"},
+	{"the two kinds look too much alike: of * unseen pictures of spam * were known, of * "
+	 "honest ones * were taken for spam",
+		"两类图片过于相似：* 张未见过的垃圾图片中识别出 * 张，* 张正常图片中误判 * 张"},
+	{"the pictures are too mixed to be told apart", "图片过于混杂，无法区分"},
+	{"more than * pictures", "图片超过 * 张"},
+	{"no model of pictures was made here", "本站没有图片分类器"},
 	/* Rules: FILE:LINE first. */
 	{"*: begins with none of rule, part, list, score, off",
 		"*：应以 rule、part、list、score 或 off 开头"},

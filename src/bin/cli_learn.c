@@ -1,30 +1,22 @@
 /*
  * `posthouse learn`: teaching the filter of this site and taking it back. Letters go into the
  * journal (training/journal.h); the learn process of the running server reads them. What is shown
- * is in cli_learn_show.c and cli_learn_versions.c.
+ * is in cli_learn_show.c and cli_learn_versions.c; the classifier of pictures:
+ * cli_learn_pictures.c.
  */
 #include "bin/cli_learn.h"
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "bin/cli_letters.h"
 #include "bin/cli_verbs.h"
 #include "run/control.h"
 #include "store/directory.h"
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
-	LETTER_MAX = 128 << 20, /* bytes of a file with one letter */
-	MBOX_MAX = 1 << 30, /* of one with many */
-	DEPTH_MAX = 8, /* directories inside directories */
 	BATCH_LETTERS = 200, /* told in one transaction */
 	BATCH_BYTES = 32 << 20,
-	FAULTS_SHOWN = 20,
 };
 
 struct sql *cli_learn_open(struct cli_call *c, struct cli_env *env, int *ret_code)
@@ -61,7 +53,8 @@ struct teaching {
 	struct sql *db;
 	struct training_told told; /* but for the letter */
 	size_t max_size;
-	size_t letters, faults, in_batch, bytes_in_batch;
+	size_t letters, in_batch, bytes_in_batch;
+	struct cli_letters files;
 	bool open; /* a transaction */
 	struct err e;
 };
@@ -95,121 +88,10 @@ static int tell(struct teaching *t, slice letter)
 	return 0;
 }
 
-static void fault(struct teaching *t, const char *path, const char *why)
+static int tell_file(void *arg, const char *path, slice letter)
 {
-	if (t->faults++ < FAULTS_SHOWN)
-		fprintf(stderr, "posthouse: %s: %s\n", path, why);
-}
-
-/* ---- files ---- */
-
-static int read_fd(int fd, struct buf *out)
-{
-	for (;;) {
-		char *room = buf_room(out, 64 * 1024);
-		ssize_t n = room ? read(fd, room, 64 * 1024) : -1;
-		if (!room)
-			errno = EFBIG;
-		if (n <= 0)
-			return (int)n;
-		buf_commit(out, (size_t)n);
-	}
-}
-
-/* Files belong to who runs the command, the journal to the server. */
-static int read_file(struct teaching *t, const char *path, struct buf *out)
-{
-	cli_env_as_caller(&t->env);
-	AUTO(fd)
-	int fd = strcmp(path, "-") == 0 ? dup(0)
-					: open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	int r = fd < 0 ? -1 : read_fd(fd, out);
-	int why = errno;
-	cli_env_as_server(&t->env);
-	errno = why;
-	return r;
-}
-
-/* Where the next letter of an mbox begins: "From " at the beginning of a line behind an empty one.
- */
-static size_t next_letter(slice s)
-{
-	for (size_t at = 1; at < s.n;) {
-		size_t found = at + slice_find(slice_skip(s, at), S("\nFrom "));
-		if (found >= s.n)
-			return s.n;
-		slice before = slice_first(s, found);
-		if (slice_ends(before, S("\n")) || slice_ends(before, S("\n\r")))
-			return found + 1;
-		at = found + 1;
-	}
-	return s.n;
-}
-
-static int tell_mbox(struct teaching *t, slice all)
-{
-	while (all.n) {
-		size_t n = next_letter(all);
-		slice letter = slice_first(all, n);
-		all = slice_skip(all, n);
-		letter = slice_skip(letter, slice_index(letter, '\n') + 1);
-		if (slice_trim(letter).n && tell(t, letter) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int tell_file(struct teaching *t, const char *path)
-{
-	AUTO(buf) struct buf all = BUF(MBOX_MAX);
-	if (read_file(t, path, &all) < 0) {
-		fault(t, path, strerror(errno));
-		return 0;
-	}
-	if (slice_starts(buf_slice(&all), S("From ")))
-		return tell_mbox(t, buf_slice(&all));
-	if (all.n > LETTER_MAX || !slice_trim(buf_slice(&all)).n) {
-		fault(t, path,
-			all.n > LETTER_MAX ? T("too large for a letter", "太大，不是一封邮件")
-					   : T("empty", "空文件"));
-		return 0;
-	}
-	return tell(t, buf_slice(&all));
-}
-
-static int tell_path(struct teaching *t, const char *path, unsigned depth);
-
-static int tell_dir(struct teaching *t, const char *path, DIR *d, unsigned depth)
-{
-	int r = 0;
-	for (struct dirent *f; r == 0 && (f = readdir(d));) {
-		AUTO(arena) struct arena a = {0};
-		if (f->d_name[0] == '.' && (f->d_name[1] == 0 || f->d_name[1] == '.'))
-			continue;
-		slice inside = arena_printf(&a, "%s/%s", path, f->d_name);
-		r = tell_path(t, arena_strz(&a, inside), depth + 1);
-	}
-	return r;
-}
-
-/* A letter, an mbox, or a directory with such: also a Maildir with its folders. */
-static int tell_path(struct teaching *t, const char *path, unsigned depth)
-{
-	struct stat st = {0};
-	cli_env_as_caller(&t->env);
-	bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-	DIR *d = is_dir && depth < DEPTH_MAX ? opendir(path) : NULL;
-	int why = errno;
-	cli_env_as_server(&t->env);
-	if (!is_dir)
-		return S_ISREG(st.st_mode) || depth == 0 ? tell_file(t, path) : 0;
-	if (!d) {
-		fault(t, path, depth < DEPTH_MAX ? strerror(why) : T("too deep", "目录层次太深"));
-		return 0;
-	}
-	int r = tell_dir(t, path, d, depth);
-	closedir(d);
-	return r;
+	(void)path;
+	return tell(arg, letter);
 }
 
 /* ---- spam, ham, import ---- */
@@ -236,7 +118,7 @@ static int finish(struct teaching *t, int r, const struct cli_call *c)
 		struct json j = {0};
 		json_begin(&j);
 		json_int(&j, "told", (int64_t)t->letters);
-		json_int(&j, "unreadable", (int64_t)t->faults);
+		json_int(&j, "unreadable", (int64_t)t->files.faults);
 		json_end(&j);
 	} else {
 		printf(T("Letters to be learned: %zu.\n", "待学习的邮件：%zu 封。\n"), t->letters);
@@ -245,19 +127,20 @@ static int finish(struct teaching *t, int r, const struct cli_call *c)
 		fprintf(stderr, "%s\n",
 			T("posthouse: they wait, because [learning] enabled is no",
 				"posthouse: [learning] enabled 为 no，这些邮件暂不学习"));
-	return t->faults ? CLI_FAILED : t->letters ? CLI_OK : CLI_NOTHING;
+	return t->files.faults ? CLI_FAILED : t->letters ? CLI_OK : CLI_NOTHING;
 }
 
 static int teach(struct cli_call *c, enum training_source source, bool spam)
 {
 	struct teaching t = {.told = {.source = source, .spam = spam}};
 	int code, r = 0;
+	t.files = (struct cli_letters){.env = &t.env, .each = tell_file, .arg = &t};
 	t.db = cli_learn_open(c, &t.env, &code);
 	if (t.db) {
 		t.max_size = (size_t)t.env.config.learning->max_size;
 		code = take_user(&t, cli_option_text(c, "user"));
 		for (int i = 0; code == CLI_OK && i < c->nargs && r == 0; i++)
-			r = tell_path(&t, c->args[i], 0);
+			r = cli_letters(&t.files, c->args[i]);
 		if (code == CLI_OK)
 			code = finish(&t, r, c);
 		sql_close(t.db);
@@ -352,6 +235,11 @@ static const struct cli_option forget_options[] = {
 	{"all", NULL, "everything that was ever learned here", "本站学到的全部内容"},
 	{NULL, NULL, NULL, NULL}};
 
+static const struct cli_option pictures_options[] = {
+	{"spam", "PATH...", "where pictures of spam are", "垃圾邮件中的图片所在的路径"},
+	{"ham", "PATH...", "where honest pictures are", "正常图片所在的路径"},
+	{"forget", NULL, "removes the classifier", "删除分类器"}, {NULL, NULL, NULL, NULL}};
+
 const struct cli_verb learn_verbs[] = {
 	{"status", cli_learn_status, "", 0, 0, true, NULL,
 		"What was learned, what waits, which version is in service.",
@@ -392,5 +280,19 @@ const struct cli_verb learn_verbs[] = {
 		"Newer ones do not replace it, and none are made, until `use latest`. none: as "
 		"installed.",
 		"在执行 use latest 之前不会被新版本替换，也不生成新版本。none：出厂状态。"},
+	{"pictures", cli_learn_pictures, "", 0, 0, true, pictures_options,
+		"Makes the classifier of pictures from pictures of spam and honest ones.",
+		"用垃圾图片和正常图片训练图片分类器。",
+		"Paths are letters, mboxes, picture files, or directories with such. At least 40 "
+		"different\n"
+		"pictures of each kind are needed. The new classifier takes the place of the old "
+		"one, and\n"
+		"judges mail at once.\n\n"
+		"  posthouse learn pictures --spam junk/ --ham ~/Maildir/cur\n"
+		"  posthouse learn pictures --forget",
+		"路径可以是邮件、mbox、图片文件或包含它们的目录。两类各至少需要 40 张不同的图片。\n"
+		"新分类器取代旧的，并立即用于判断邮件。\n\n"
+		"  posthouse learn pictures --spam junk/ --ham ~/Maildir/cur\n"
+		"  posthouse learn pictures --forget"},
 	CLI_VERBS_END,
 };

@@ -17,7 +17,7 @@ static bool zh(void)
 /* ---- status ---- */
 
 static void status_json(const struct journal_totals *t, uint64_t current, bool pinned,
-	const struct training_version *newest)
+	const struct training_version *newest, const struct learn_pictures *pictures)
 {
 	struct json j = {0};
 	json_begin(&j);
@@ -36,6 +36,7 @@ static void status_json(const struct journal_totals *t, uint64_t current, bool p
 	json_int(&j, "newest_version", newest ? (int64_t)newest->number : 0);
 	json_bool(&j, "newest_refused", newest && newest->refused);
 	json_text(&j, "why", newest ? newest->why : S(""));
+	cli_learn_pictures_json(&j, pictures);
 	json_end(&j);
 }
 
@@ -73,6 +74,7 @@ int cli_learn_status(struct cli_call *c)
 {
 	AUTO(cli_env) struct cli_env env = {0};
 	struct journal_totals t;
+	struct learn_pictures pictures;
 	struct training_version *v;
 	size_t n;
 	uint64_t current;
@@ -85,16 +87,19 @@ int cli_learn_status(struct cli_call *c)
 	slice data = env.config.server->data;
 	int r = journal_totals(db, &t, &e) < 0 ||
 				versions_current(data, &current, &pinned, &e) < 0 ||
-				versions_list(data, db, &env.mem, &v, &n, &e) < 0
+				versions_list(data, db, &env.mem, &v, &n, &e) < 0 ||
+				cli_learn_pictures_state(data, &pictures, &e) < 0
 			? -1
 			: 0;
 	sql_close(db);
 	if (r < 0)
 		return out_fail(&e);
 	if (c->cli->json)
-		status_json(&t, current, pinned, n ? v : NULL);
-	else
+		status_json(&t, current, pinned, n ? v : NULL, &pictures);
+	else {
 		status_text(&t, current, pinned, n ? v : NULL);
+		cli_learn_pictures_text(&pictures);
+	}
 	return CLI_OK;
 }
 

@@ -29,6 +29,7 @@ struct learn {
 	struct group workers;
 	bool reading; /* letters wait and are being read */
 	uint64_t in_service; /* what scan processes were told to use */
+	uint64_t pictures; /* the same of the classifier of pictures: pictures_file.h */
 	bool told_any; /* they were told something at all */
 	bool fresh_links; /* some were told nothing yet */
 	struct learn_fuse fuse; /* of the shipped model */

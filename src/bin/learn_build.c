@@ -1,11 +1,13 @@
 /*
  * Versions (learn.h): made when the journal has changed and letters stop coming for a moment,
  * judged, put into service; every scan process is told to use the one that DATA/learn/current
- * names, also when somebody else (`posthouse learn use`) changed that. Users' layers are files that
+ * names, also when somebody else (`posthouse learn use`) changed that. So it is with the classifier
+ * of pictures, which `posthouse learn pictures` makes. Users' layers are files that
  * the edges look at by themselves.
  */
 #include "base/mem.h"
 #include "bin/learn.h"
+#include "bin/pictures_file.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -42,7 +44,7 @@ struct work {
 	int64_t revision, made_from, users_from, users_now;
 	slice *users;
 	size_t nusers;
-	uint64_t current;
+	uint64_t current, pictures;
 	bool pinned;
 	int result;
 	struct err e;
@@ -52,9 +54,11 @@ static void look(void *arg)
 {
 	struct work *w = arg;
 	struct sql *db = w->l->build_db;
+	int64_t made_at;
 	w->result = -1;
 	if (versions_current(w->l->data, &w->current, &w->pinned, &w->e) == 0 &&
 		journal_revision(db, &w->revision, &w->e) == 0 &&
+		pictures_file_look(w->l->data, &w->pictures, &made_at, &w->e) == 0 &&
 		versions_built(db, &w->made_from, &w->e) == 0 &&
 		journal_users_built(db, &w->users_from, &w->e) == 0 &&
 		journal_changed_users(db, w->users_from, &w->mem, &w->users, &w->nusers,
@@ -78,7 +82,8 @@ static void make_users(void *arg)
 
 struct file {
 	slice data;
-	uint64_t number;
+	enum scan_use what;
+	uint64_t number; /* 0: nothing */
 	int fd, result;
 	struct err e;
 };
@@ -88,7 +93,9 @@ static void open_file(void *arg)
 	struct file *f = arg;
 	f->result = 0;
 	if (f->number)
-		f->result = training_current_open(f->data, &f->fd, &f->e);
+		f->result = f->what == SCAN_USE_PICTURES
+				    ? pictures_file_open(f->data, &f->fd, &f->e)
+				    : training_current_open(f->data, &f->fd, &f->e);
 	else
 		f->fd = memfd_create("nothing learned", MFD_CLOEXEC);
 	if (f->fd < 0 && f->result == 0)
@@ -99,7 +106,7 @@ static void open_file(void *arg)
 
 /* All of them, or those that were told nothing yet. One that cannot be told now reads `current`
  * itself when it starts again, or is told the next time. */
-static bool tell(struct learn *l, int fd)
+static bool tell(struct learn *l, enum scan_use what, int fd)
 {
 	bool all = true;
 	struct err e;
@@ -107,7 +114,7 @@ static bool tell(struct learn *l, int fd)
 		struct link *scan = scans_link_of(l->scans, i);
 		if (!scan || !link_up(scan))
 			continue;
-		if (scan_use(scan, SCAN_USE_LEARNED, fd, instant_in(USE_TIME), &e) == 0)
+		if (scan_use(scan, what, fd, instant_in(USE_TIME), &e) == 0)
 			continue;
 		log_warn(NULL, "learn.use", F("scan", i), F("error", &e));
 		all = e.kind == ERR_PROTO && all;
@@ -117,21 +124,49 @@ static bool tell(struct learn *l, int fd)
 
 static void put_into_service(struct learn *l, uint64_t number)
 {
-	struct file f = {.data = l->data, .number = number, .fd = -1};
+	struct file f = {.data = l->data, .what = SCAN_USE_LEARNED, .number = number, .fd = -1};
 	pool_call(open_file, &f);
 	AUTO(fd) int fd = f.fd;
 	if (f.result < 0) {
 		log_error(NULL, "learn.use", F("version", number), F("error", &f.e));
+		l->fresh_links = true;
 		return;
 	}
-	l->fresh_links = false; /* before: one may come meanwhile */
-	if (!tell(l, fd))
+	if (!tell(l, SCAN_USE_LEARNED, fd))
 		l->fresh_links = true;
 	if (!l->told_any || number != l->in_service)
 		log_info(NULL, "learn.in_service", F("version", number));
 	l->told_any = true;
 	l->in_service = number;
 	metric_set(&in_service, (int64_t)number);
+}
+
+static void put_pictures_into_service(struct learn *l, uint64_t which)
+{
+	struct file f = {.data = l->data, .what = SCAN_USE_PICTURES, .number = which, .fd = -1};
+	pool_call(open_file, &f);
+	AUTO(fd) int fd = f.fd;
+	if (f.result < 0) {
+		log_error(NULL, "learn.use_pictures", F("error", &f.e));
+		l->fresh_links = true;
+		return;
+	}
+	if (!tell(l, SCAN_USE_PICTURES, fd))
+		l->fresh_links = true;
+	if (which != l->pictures)
+		log_info(NULL, "learn.pictures_in_service", F("there", which ? S("yes") : S("no")));
+	l->pictures = which;
+}
+
+/* Scan processes are told what they do not know yet. */
+static void tell_changes(struct learn *l, const struct work *w)
+{
+	bool all = !l->told_any || l->fresh_links;
+	l->fresh_links = false; /* before: one may come meanwhile */
+	if (all || w->pictures != l->pictures)
+		put_pictures_into_service(l, w->pictures);
+	if (all || w->current != l->in_service)
+		put_into_service(l, w->current);
 }
 
 /* ---- versions ---- */
@@ -211,8 +246,7 @@ static bool one_round(struct learn *l, struct work *w, instant *rest_until)
 		log_error(NULL, "learn.look", F("error", &w->e));
 		return true;
 	}
-	if (!l->told_any || l->fresh_links || w->current != l->in_service)
-		put_into_service(l, w->current);
+	tell_changes(l, w);
 	if (!w->nusers && w->revision == w->made_from)
 		return true;
 	bool version = w->revision != w->made_from && !w->pinned && instant_now() >= *rest_until;

@@ -33,6 +33,7 @@ enum scan_job {
 enum scan_use {
 	SCAN_USE_LEARNED, /* what the site has learned: training/published.h */
 	SCAN_USE_DOMAINS, /* the site's domains, one a line */
+	SCAN_USE_PICTURES, /* the classifier of pictures: pictures_file.h */
 	SCAN_USES
 };
 enum {

@@ -3,9 +3,11 @@
 
 #include "base/mem.h"
 #include "bin/filter_conf.h"
+#include "bin/pictures_file.h"
 #include "bin/rule_files.h"
 #include "bin/shipped.h"
 #include "codec/address.h"
+#include "content/pictures.h"
 #include "defence/source_conf.h"
 #include "run/log.h"
 #include "senderauth/psl.h"
@@ -22,6 +24,7 @@ struct scan_tools {
 	struct rules *rules;
 	struct learn_model base;
 	struct training_published *learned; /* NULL: nothing */
+	struct pictures_model *pictures; /* NULL: none */
 	struct content_tools tools;
 };
 
@@ -123,6 +126,36 @@ static void read_learned(struct scan_tools *t, slice data)
 		log_error(NULL, "scan.learned", F("error", &e));
 }
 
+/* ---- pictures ---- */
+
+static void forget_pictures(struct scan_tools *t)
+{
+	t->tools.pictures = NULL;
+	pictures_model_free(take(&t->pictures));
+}
+
+/* Empty: none. */
+static int take_pictures(struct scan_tools *t, slice model, struct err *e)
+{
+	struct pictures_model *fresh = NULL;
+	if (model.n && pictures_model_read(model, &fresh, e) < 0)
+		return -1;
+	forget_pictures(t);
+	t->tools.pictures = t->pictures = fresh;
+	return 0;
+}
+
+static void read_pictures(struct scan_tools *t, slice data)
+{
+	struct err e;
+	AUTO(buf) struct buf model = BUF(PICTURES_MODEL_MAX);
+	if (pictures_file_read(data, &model, &e) == 0 &&
+		take_pictures(t, buf_slice(&model), &e) == 0)
+		return;
+	if (e.kind != ERR_NOTFOUND)
+		log_error(NULL, "scan.pictures", F("error", &e));
+}
+
 /* ---- rules ---- */
 
 static int compile_rules(struct scan_tools *t, int fd, struct err *e)
@@ -163,6 +196,7 @@ static int open_all(
 	if (open_rules(t, rules, strict, e) < 0)
 		return -1;
 	read_learned(t, c->server->data);
+	read_pictures(t, c->server->data);
 	return 0;
 }
 
@@ -184,6 +218,7 @@ void scan_tools_close(struct scan_tools *t)
 	if (!t)
 		return;
 	forget_learned(t);
+	forget_pictures(t);
 	rules_free(t->rules);
 	learn_model_done(&t->base);
 	arena_done(&t->domains_mem);
@@ -198,6 +233,8 @@ int scan_tools_use(struct scan_tools *t, enum scan_use what, int fd, slice bytes
 		return take_domains(t, bytes, e);
 	case SCAN_USE_LEARNED:
 		return take_learned(t, fd, e);
+	case SCAN_USE_PICTURES:
+		return take_pictures(t, bytes, e);
 	default:
 		return err_set(e, ERR_PROTO, "not known here");
 	}
