@@ -1,16 +1,10 @@
 /*
  * One spelling for what looks or means the same, for rules and for learning: full width and other
  * compatibility forms, case, traditional Chinese, letters of other scripts inside Latin words,
- * characters without width, blanks and dots pushed between letters. And words: by ICU's dictionary,
- * and as pairs of Chinese, Japanese, Korean characters.
+ * characters without width, blanks and dots pushed between letters.
  */
 #pragma once
 #include "base/buf.h"
-
-enum {
-	TEXT_WORD_MAX = 64, /* bytes of a word; what is longer is cut */
-
-};
 
 /* How much had to be undone, in characters. Each is rare in honest text, but not impossible. */
 struct text_undone {
@@ -33,22 +27,3 @@ void text_warm_up(void);
 
 /* Appends the text in its one spelling; lines stay lines, other white space becomes one blank. */
 void text_normalise(slice utf8, struct buf *out, struct text_undone *ret);
-
-/* ---- words of a (normalised) text ---- */
-
-enum text_word_kind {
-	TEXT_WORD_LETTERS,
-	TEXT_WORD_NUMBER,
-	TEXT_WORD_CJK, /* by dictionary */
-};
-
-struct text_words;
-struct text_words *text_words_new(void);
-void text_words_free(struct text_words *w);
-void text_words_start(struct text_words *w, slice utf8); /* borrowed until the end */
-/* Punctuation is skipped. False at the end. */
-bool text_words_next(struct text_words *w, slice *ret_word, enum text_word_kind *ret_kind);
-
-/* Every two neighbours of Chinese, Japanese or Korean characters in the text; a lone one alone.
- * *at: 0 at first. */
-bool text_bigrams_next(slice utf8, size_t *at, slice *ret_pair);

@@ -1,4 +1,4 @@
-/* One spelling for texts, what had to be undone for it, and words. */
+/* One spelling for texts, and what had to be undone for it. */
 #include "codec/text_normal.h"
 
 #include "base/mem.h"
@@ -88,55 +88,4 @@ TEST(text_normal_grows)
 	text_normalise(buf_slice(&in), &out, &u);
 	CHECK_INT(slice_find(buf_slice(&out), S("\xef\xb7\xba")), out.n);
 	CHECK(out.n > 10 * in.n);
-}
-
-static void words_of(const char *text, struct buf *out)
-{
-	struct text_words *w = text_words_new();
-	enum text_word_kind kind;
-	slice word;
-	text_words_start(w, slice_z(text));
-	while (text_words_next(w, &word, &kind))
-		buf_printf(out, "%.*s%c", SFMT(word), "/#|"[kind]);
-	text_words_free(w);
-}
-
-TEST(text_words)
-{
-	static const struct {
-		const char *in, *out;
-	} v[] = {
-		{"Hello, world! It's 3.50 now", "Hello/world/It's/3.50#now/"},
-		{"尊敬的用户，您的邮箱空间已满", "尊敬|的|用户|您|的|邮箱|空间|已|满|"},
-		{"http 下载2个", "http/下载|2#个|"},
-		{"привет мир", "привет/мир/"},
-		{"", ""},
-		{"...", ""},
-	};
-	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
-		AUTO(buf) struct buf out = BUF(1000);
-		words_of(v[i].in, &out);
-		CHECK_STR(buf_slice(&out), slice_z(v[i].out));
-	}
-	AUTO(buf) struct buf out = BUF(1000);
-	AUTO(buf) struct buf in = BUF(1000);
-	buf_fill(&in, 'x', 500);
-	buf_byte(&in, 0);
-	words_of(in.p, &out);
-	CHECK_INT(out.n, TEXT_WORD_MAX + 1);
-}
-
-TEST(text_bigrams)
-{
-	static const struct {
-		const char *in, *out;
-	} v[] = {{"代开发票", "代开|开发|发票|"}, {"a中b国家c", "中|国家|"}, {"中", "中|"},
-		{"abc", ""}, {"かな漢字한글", "かな|な漢|漢字|字한|한글|"}, {"票。据", "票|据|"}};
-	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
-		AUTO(buf) struct buf out = BUF(1000);
-		size_t at = 0;
-		for (slice pair; text_bigrams_next(slice_z(v[i].in), &at, &pair);)
-			buf_printf(&out, "%.*s|", SFMT(pair));
-		CHECK_STR(buf_slice(&out), slice_z(v[i].out));
-	}
 }

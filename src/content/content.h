@@ -1,7 +1,7 @@
 /*
  * content: what is in a letter. Reads a message once, whole (structure, texts, links wherever they
  * hide, attachments by their true type, pictures), lets every check look at it, asks the models,
- *and gives a report (report.h). Pure: no I/O, no clock, no lookups; works in the scan process, in
+ * and gives a report (report.h). Pure: no I/O, no clock, no lookups; works in the scan process, in
  * `posthouse explain`, in the trainer and in tests alike. Linear in the size of the message.
  *
  *	read.c		content_read: message -> struct content
@@ -138,7 +138,6 @@ struct content {
 	struct learn_mail mail; /* header, texts, links of the body; see there */
 	slice from_name, from_address, reply_address,
 		sender_address; /* decoded, address in A-labels */
-	unsigned from_count;
 	slice attached; /* text of attachments, UTF-8, lines end in LF */
 	slice attached_normal; /* the same in one spelling */
 	struct content_link *links; /* all: the body's and the attachments' */

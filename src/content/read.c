@@ -199,13 +199,9 @@ static slice address_of(const struct content *c, slice field, struct arena *a, s
 
 static void read_people(struct content *c, struct arena *a)
 {
-	struct header_field f;
-	struct header_address *v;
 	c->from_address = address_of(c, S("from"), a, &c->from_name);
 	c->reply_address = address_of(c, S("reply-to"), a, NULL);
 	c->sender_address = address_of(c, S("sender"), a, NULL);
-	for (size_t i = 0; i < 2 && header_find(c->mail.header, S("from"), i, &f); i++)
-		c->from_count += (unsigned)header_addresses(f.value, a, &v);
 }
 
 static slice one_spelling(slice text, struct arena *a)

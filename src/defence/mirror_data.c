@@ -79,16 +79,6 @@ void mirror_unmap(struct mirror_data *m)
 	free(m);
 }
 
-uint64_t mirror_entries(const struct mirror_data *m)
-{
-	return m->head->n4 + m->head->n6 + m->head->names;
-}
-
-uint64_t mirror_bytes(const struct mirror_data *m)
-{
-	return m->size;
-}
-
 static uint32_t code_of(const struct mirror_data *m, uint16_t index)
 {
 	return index < m->head->codes ? m->codes[index] : 0;

@@ -40,5 +40,3 @@ void mirror_unmap(struct mirror_data *m); /* NULL is fine */
 /* The code, 0: not listed. */
 uint32_t mirror_find_ip(const struct mirror_data *m, const struct net_addr *ip);
 uint32_t mirror_find_name(const struct mirror_data *m, slice name);
-uint64_t mirror_entries(const struct mirror_data *m);
-uint64_t mirror_bytes(const struct mirror_data *m);

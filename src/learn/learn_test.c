@@ -75,27 +75,6 @@ TEST(linear_learns)
 	CHECK(fabs(sum - learn_weights_margin(&w, &f)) < 0.001);
 }
 
-TEST(linear_unlearns)
-{
-	AUTO(learn_features) struct learn_features f;
-	AUTO(learn_linear) struct learn_linear l;
-	learn_features_init(&f, false);
-	learn_linear_init(&l, &small);
-	teach(&l, &f, 5);
-	read_letter(&f, S("Subject: party\n\nparty at our place, bring cake\n"));
-	for (unsigned i = 0; i < 5; i++)
-		learn_linear_train(&l, &f, true, 1, 0);
-	double before = learn_linear_margin(&l, &f);
-	CHECK(before > 0.5);
-	uint64_t learned = l.messages[1];
-	for (unsigned i = 0; i < 5; i++)
-		learn_linear_unlearn(&l, &f, true, 0);
-	CHECK(learn_linear_margin(&l, &f) < before / 2);
-	CHECK_INT(l.messages[1], learned - 5);
-	read_letter(&f, spam_letters[0]);
-	CHECK(learn_linear_margin(&l, &f) > 0.5);
-}
-
 /* A layer above learns only what the one below gets wrong. */
 TEST(linear_layers)
 {

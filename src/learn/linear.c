@@ -162,16 +162,6 @@ double learn_linear_train(struct learn_linear *l, const struct learn_features *f
 	return margin;
 }
 
-void learn_linear_unlearn(
-	struct learn_linear *l, const struct learn_features *f, bool spam, double offset)
-{
-	double margin = learn_linear_margin(l, f) + offset;
-	if (spam ? margin > 0 : margin < 0)
-		step(l, f, 1 / (1 + exp(-margin)) - 0.5);
-	if (l->messages[spam])
-		l->messages[spam]--;
-}
-
 void learn_linear_weights(const struct learn_linear *l, float least, struct learn_weights *ret)
 {
 	float top = 0;

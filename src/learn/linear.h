@@ -71,10 +71,6 @@ double learn_linear_margin(const struct learn_linear *l, const struct learn_feat
  */
 double learn_linear_train(struct learn_linear *l, const struct learn_features *f, bool spam,
 	double weight, double offset);
-/* Takes back a message that was learned wrongly: one step the other way, no further than to where
- * the model is undecided. Not exact: only learning anew from what was kept is. */
-void learn_linear_unlearn(
-	struct learn_linear *l, const struct learn_features *f, bool spam, double offset);
 /* Weights for scoring. Those below `least` (of the largest) are dropped: 0 keeps what one byte can
  * tell. */
 void learn_linear_weights(const struct learn_linear *l, float least, struct learn_weights *ret);

@@ -16,23 +16,6 @@
 
 enum { HOST_BYTES = 256, RESOLVE_BYTES = 2000, PORT_HTTPS = 443 };
 
-const char *fetch_failure_name(enum fetch_failure f)
-{
-	static const char *const names[] = {
-		[FETCH_OK] = "ok",
-		[FETCH_BAD_URL] = "bad-url",
-		[FETCH_NO_ADDRESS] = "no-address",
-		[FETCH_NO_CONNECTION] = "no-connection",
-		[FETCH_TLS] = "tls",
-		[FETCH_STATUS] = "status",
-		[FETCH_TYPE] = "type",
-		[FETCH_SIZE] = "size",
-		[FETCH_TIME] = "time",
-		[FETCH_OTHER] = "other",
-	};
-	return names[f];
-}
-
 /* ---- the URL */
 
 static bool is_host(slice s)

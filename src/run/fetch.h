@@ -30,7 +30,6 @@ enum fetch_failure {
 	FETCH_TIME,
 	FETCH_OTHER, /* broken HTTP, stopped */
 };
-const char *fetch_failure_name(enum fetch_failure f); /* "no-connection", for logs */
 
 struct fetch_want {
 	slice url;

@@ -99,8 +99,6 @@ struct proc_events {
 int proc_spawn(const struct proc_spec *spec, const struct proc_events *events, struct proc **ret,
 	struct err *e);
 pid_t proc_pid(const struct proc *p);
-const char *proc_role(const struct proc *p);
-unsigned proc_instance(const struct proc *p);
 unsigned proc_generation(const struct proc *p);
 bool proc_is_ready(const struct proc *p);
 const char *proc_about(const struct proc *p); /* empty before it is ready; printable ASCII */

@@ -193,16 +193,6 @@ pid_t proc_pid(const struct proc *p)
 	return p->pid;
 }
 
-const char *proc_role(const struct proc *p)
-{
-	return p->role;
-}
-
-unsigned proc_instance(const struct proc *p)
-{
-	return p->instance;
-}
-
 unsigned proc_generation(const struct proc *p)
 {
 	return p->generation;

@@ -58,7 +58,6 @@ bool blobs_wants_idle(struct blobs *b);
 struct blob_reader;
 int blob_open(struct blobs *b, blob_id id, struct blob_reader **ret,
 	struct err *e); /* ERR_NOTFOUND, ERR_PERM */
-uint64_t blob_size(const struct blob_reader *r);
 /* 1 with the next piece (borrowed until the next call), 0 at the end, -1 (ERR_PERM: damaged).
  * Blocks for at most one disk read of SEGMENT_MAX. */
 int blob_next(struct blob_reader *r, slice *ret, struct err *e);

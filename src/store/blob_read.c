@@ -10,7 +10,6 @@ struct blob_reader {
 	struct blobs *b;
 	struct pack_record message, segment;
 	struct piece_list list;
-	uint64_t size;
 };
 
 /* A message of this process may be read before it was written. */
@@ -53,14 +52,8 @@ int blob_open(struct blobs *b, blob_id id, struct blob_reader **ret, struct err 
 		blob_close(r);
 		return -1;
 	}
-	r->size = r->list.size;
 	*ret = r;
 	return 0;
-}
-
-uint64_t blob_size(const struct blob_reader *r)
-{
-	return r->size;
 }
 
 int blob_next(struct blob_reader *r, slice *ret, struct err *e)

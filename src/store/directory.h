@@ -76,11 +76,6 @@ int directory_account(
 	struct sql *db, slice address, struct arena *a, struct account *ret, struct err *e);
 int directory_account_by_id(
 	struct sql *db, int64_t id, struct arena *a, struct account *ret, struct err *e);
-/* Follows aliases to the final addresses: accounts here, and whatever is elsewhere or unknown. An
- * address that is no alias is its own. ERR_LIMIT (the limits above), ERR_PERM (a loop without end).
- */
-int directory_expand(
-	struct sql *db, slice address, struct arena *a, slice **ret, size_t *ret_n, struct err *e);
 int directory_route(struct sql *db, slice name, struct arena *a, struct route *ret, struct err *e);
 /* The best match for a recipient: exact address, domain, parent domains, "*". */
 int directory_route_for(
@@ -93,7 +88,8 @@ int directory_domain_remove(
 /* The password goes into the database of credentials beside `db`. */
 int directory_account_add(struct sql *db, slice address, slice name, slice password, struct err *e);
 int directory_account_disable(struct sql *db, slice address, bool disabled, struct err *e);
-int directory_account_quota(struct sql *db, slice address, uint64_t bytes, struct err *e); /* 0 none */
+int directory_account_quota(
+	struct sql *db, slice address, uint64_t bytes, struct err *e); /* 0 none */
 /* With its password. ERR_PERM while an alias leads to it. Its mail is the caller's matter
  * (mailbox_remove_some_tx); ids are never given out again. */
 int directory_account_may_go(struct sql *db, slice address, struct err *e); /* only the check */

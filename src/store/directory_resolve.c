@@ -159,23 +159,6 @@ static int expand_found(struct sql *db, const struct found *f, struct arena *a, 
 	return 0;
 }
 
-int directory_expand(
-	struct sql *db, slice address, struct arena *a, slice **ret, size_t *ret_n, struct err *e)
-{
-	struct directory_name n;
-	struct found f;
-	if (!directory_name(address, a, &n))
-		return err_set(e, ERR_NOTFOUND, "not an address: %.*s", SFMT(address));
-	if (find_name(db, &n, a, &f, e) < 0)
-		return -1;
-	if (f.ntargets)
-		return expand_found(db, &f, a, ret, ret_n, e);
-	*ret = ARENA_NEW(a, slice);
-	**ret = n.address;
-	*ret_n = 1;
-	return 0;
-}
-
 /* ---- the whole answer ---- */
 
 static int answer_local(struct sql *db, const struct directory_name *n, const struct domain *d,
@@ -208,8 +191,9 @@ static int answer_local(struct sql *db, const struct directory_name *n, const st
 	return 0;
 }
 
-/* postmaster@ the domain of our own postmaster's address, which is the server's name unless configured
- * otherwise, reaches somebody even when that domain is not in the directory (RFC 5321 4.5.1). */
+/* postmaster@ the domain of our own postmaster's address, which is the server's name unless
+ * configured otherwise, reaches somebody even when that domain is not in the directory (RFC
+ * 5321 4.5.1). */
 static bool is_own_postmaster(const struct directory_name *n, slice postmaster, struct arena *a)
 {
 	struct directory_name own;
@@ -229,7 +213,9 @@ int directory_resolve(struct sql *db, slice address, slice postmaster, struct ar
 		if (e->kind != ERR_NOTFOUND)
 			return -1;
 		d = (struct domain){.kind = DOMAIN_LOCAL};
-		return is_own_postmaster(&n, postmaster, a) ? answer_local(db, &n, &d, postmaster, a, ret, e) : 0;
+		return is_own_postmaster(&n, postmaster, a)
+			       ? answer_local(db, &n, &d, postmaster, a, ret, e)
+			       : 0;
 	}
 	if (d.disabled) {
 		ret->kind = RCPT_DISABLED;

@@ -15,17 +15,6 @@ const char *training_source_name(enum training_source s, bool chinese)
 	return s >= TRAINING_ADMIN && s < TRAINING_SOURCES ? sources[s][chinese] : "?";
 }
 
-bool training_source_parse(slice s, enum training_source *ret)
-{
-	for (int i = TRAINING_ADMIN; i < TRAINING_SOURCES; i++) {
-		if (slice_eq(s, slice_z(sources[i][0]))) {
-			*ret = (enum training_source)i;
-			return true;
-		}
-	}
-	return false;
-}
-
 const char *training_state_name(enum training_state s, bool chinese)
 {
 	static const char *const names[][2] = {[TRAINING_PENDING] = {"pending", "待处理"},

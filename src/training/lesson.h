@@ -16,8 +16,6 @@ enum training_source { /* numbers are stored */
 };
 /* "admin" ... in English or Chinese. */
 const char *training_source_name(enum training_source s, bool chinese);
-/* "admin", "report" ...: as stored and written. */
-bool training_source_parse(slice s, enum training_source *ret);
 /* Told by a user: teaches only his own layer until others agree. */
 static inline bool training_source_personal(enum training_source s)
 {
