@@ -1,8 +1,8 @@
 /*
  * Training and judging of models from files: what tools/train and bench/accuracy.py run. Letters
- *are read and examined by the same code as in the product, with the rules of RULES (a folder),
- *without anything that needs the network. They come as lines on stdin: "train" or "test", "spam" or
- *"ham", collection, file name, with tabs between.
+ * are read and examined by the same code as in the product, with the rules of RULES (a folder),
+ * without anything that needs the network. They come as lines on stdin: "train" or "test", "spam" or
+ * "ham", collection, file name, with tabs between.
  *
  *	learn RULES base OUT [SEED]        trains on all "train" lines, writes a model for shipping
  *	learn RULES judge MODEL            what that model says about the "test" lines

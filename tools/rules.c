@@ -4,7 +4,7 @@
  *	rules FILE.rules ... <paths-of-messages
  *
  * Prints one line of JSON: how long the rules took to be made, the memory that they took, CPU time
- *a message for reading and for rules, and how many signals they gave. For bench/rules.py.
+ * a message for reading and for rules, and how many signals they gave. For bench/rules.py.
  */
 #include "content/rules.h"
 #include "base/mem.h"

@@ -1,12 +1,13 @@
 /*
  * libopendkim verifying messages in this process, as its milter does: the peer of
- *test/judge/dkim_load.c, with the same arguments and output. Compiled by bench/auth.py and
- *test/lib/suite_dkim.py.
+ * test/judge/dkim_load.c, with the same arguments and output. Compiled by bench/auth.py and
+ * test/lib/suite_dkim.py.
  *
  *	opendkim_verify check KEYS FILE ...     one line a file: the results of its signatures
  *	opendkim_verify load ROUNDS KEYS FILE ...     CPU nanoseconds a message
- *	opendkim_verify sign FORMS PEM FILE ...     each message with a signature of example.com on
- *top, into FILE.signed; FORMS: two letters, s(imple) or r(elaxed), for header and body
+ *	opendkim_verify sign FORMS PEM FILE ...     each message with a signature of example.com
+ *		on top, into FILE.signed; FORMS: two letters, s(imple) or r(elaxed), for header
+ *		and body
  *
  * KEYS: lines "NAME RECORD". Messages have CRLF line ends.
  */

@@ -2,8 +2,8 @@
  * cli_args: command lines by tables. A command has verbs (`queue list`), a verb has options and
  * positional arguments; parsing, `--help` and the complaints follow from the table.
  *
- *	posthouse COMMAND VERB [--option VALUE | --option=VALUE | --flag | ARGUMENT]... [--
- *ARGUMENT...]
+ *	posthouse COMMAND VERB [--option VALUE | --option=VALUE | --flag | ARGUMENT]...
+ *		[-- ARGUMENT...]
  */
 #pragma once
 #include "bin/cli_out.h"

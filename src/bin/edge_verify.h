@@ -9,9 +9,11 @@
  *	verdict	keys are looked up, signatures verified, DMARC evaluated; the policy is applied;
  *		Authentication-Results, events and signals are written
  *
- *	edge_verify.c		the above in order, waiting		edge_verify_tell.c  what it
- *writes edge_verify_policy.c	what follows from it			edge_verify_conf.c section
- *[verify] edge_verify_forged.c	results that claim to be ours
+ *	edge_verify.c		the above in order, waiting
+ *	edge_verify_tell.c	what it writes
+ *	edge_verify_policy.c	what follows from it
+ *	edge_verify_forged.c	results that claim to be ours
+ *	edge_verify_conf.c	section [verify]
  *
  * What the DNS does not answer in time is a temperror and never keeps mail from being taken.
  */

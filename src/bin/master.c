@@ -1,6 +1,6 @@
 /*
  * `posthouse serve`: the master. Reads the configuration, makes directories, binds the ports,
- *starts and watches all other processes, obeys signals and the control socket:
+ * starts and watches all other processes, obeys signals and the control socket:
  *
  *	TERM, INT	stop: no new connections, finish what is half done; a second one: at once
  *	HUP		reload the configuration

@@ -1,7 +1,7 @@
 /*
  * queue: the queue process. It takes new messages from the edges' datagrams and the rest from the
  * database, and delivers: by SMTP and LMTP to other systems, into local mailboxes. What happens to
- *a message is decided in mail/ (flow, settle, local, route, hosts); here are its sockets and its
+ * a message is decided in mail/ (flow, settle, local, route, hosts); here are its sockets and its
  * databases.
  *
  *	queue.c		the role: opening, orders, end

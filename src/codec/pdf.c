@@ -1,6 +1,6 @@
 /*
  * PDF as far as a filter of mail needs it (pdf.h; ISO 32000-1 and -2): the order of reading. Called
- *by the reader of attachments.
+ * by the reader of attachments.
  *
  *	pdf_lex.c	tokens, values		pdf_objects.c	objects, wherever they stand
  *	pdf_filter.c	streams decoded		pdf_crypt.c	files that open without a password

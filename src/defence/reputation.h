@@ -7,9 +7,9 @@
  *
  * Who calls (defence/door*.c, which the edge drives):
  *	reputation_connection	after the greeting or at MAIL: signals of address, network, system
- *	reputation_message	at RCPT and again after the message: signals of domain, sender,
- *origin reputation_note		at the end of each recipient or message, with what became of
- *it; also later: the scan's verdict, a report of a user, a bounce
+ *	reputation_message	at RCPT and again after the message: signals of domain, sender, origin
+ *	reputation_note		at the end of each recipient or message, with what became of it; also
+ *				later: the scan's verdict, a report of a user, a bounce
  *	reputation_sent		when a user of ours sends to somebody (submission)
  * All return at once; without a store nothing is known and nothing is noted.
  *

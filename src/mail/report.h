@@ -1,8 +1,8 @@
 /*
  * report: what is sent to other domains about their mail: DMARC aggregate reports (RFC 9990, RFC
- *7489 section 7.2), TLS reports (RFC 8460) and DMARC failure reports (RFC 9991, RFC 6591). Built
- *here from what store/report.h counted; the queue process (bin/queue_reports.c) decides when, and
- *queues them.
+ * 7489 section 7.2), TLS reports (RFC 8460) and DMARC failure reports (RFC 9991, RFC 6591). Built
+ * here from what store/report.h counted; the queue process (bin/queue_reports.c) decides when, and
+ * queues them.
  *
  *	report_mail.c	a message with one compressed file; the message as a row of the queue
  *	report_dmarc.c	aggregate reports: XML

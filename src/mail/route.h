@@ -1,14 +1,14 @@
 /*
  * route: where a recipient's mail goes, and why. Asked by edge at RCPT, by the queue before
- *attempts (the directory may have changed meanwhile) and by `posthouse route test`.
+ * attempts (the directory may have changed meanwhile) and by `posthouse route test`.
  *
  * The answer is a destination key, the unit of scheduling and connection reuse:
  *	local			mailboxes here
  *	report			nowhere: reports of others about our mail, which are read
  *	honeypot		nowhere: addresses that nobody has; their mail is learned as spam
  *	backend:NAME		the route NAME of the directory (a backend, a smarthost)
- *	smtp:example.com	the domain's MX hosts; smtp:[192.0.2.1] and smtp:[IPv6:...] that
- *address error:5.1.1 text	nowhere: refused at RCPT, or bounced when it is queued already
+ *	smtp:example.com	the domain's MX hosts; smtp:[192.0.2.1] and smtp:[IPv6:...] that address
+ *	error:5.1.1 text	nowhere: refused at RCPT, or bounced when it is queued already
  *	bounce			an administrator wants it bounced; the recipient's reason says why
  */
 #pragma once
@@ -19,7 +19,15 @@
 
 enum { ROUTE_WHY_MAX = 8, ROUTE_DEST_MAX = 512 };
 
-enum route_kind { ROUTE_LOCAL, ROUTE_BACKEND, ROUTE_SMTP, ROUTE_ERROR, ROUTE_BOUNCE, ROUTE_REPORT, ROUTE_HONEYPOT };
+enum route_kind {
+	ROUTE_LOCAL,
+	ROUTE_BACKEND,
+	ROUTE_SMTP,
+	ROUTE_ERROR,
+	ROUTE_BOUNCE,
+	ROUTE_REPORT,
+	ROUTE_HONEYPOT
+};
 
 struct route_why {
 	slice en, zh;

@@ -2,14 +2,15 @@
  * tls_policy: how safe the connection to a host has to be before mail for a domain goes over it.
  *
  *	the administrator's word	[delivery] tls, route --tls: at least this. "none" ends it
- *here, and so does an entry in [delivery] tls_exceptions
+ *					here, and so does an entry in [delivery] tls_exceptions
  *	DANE (RFC 7672)			the MX records and the host's address are DNSSEC-secure and
- *the host has secure TLSA records MTA-STS (RFC 8461)		the domain has a policy in mode
- *"enforce"; "testing" is only reported REQUIRETLS (RFC 8689)		the message demands a
- *verified host whose name is authentic
+ *					the host has secure TLSA records
+ *	MTA-STS (RFC 8461)		the domain has a policy in mode "enforce"; "testing" is only
+ *					reported
+ *	REQUIRETLS (RFC 8689)		the message demands a verified host whose name is authentic
  *
  * DANE and MTA-STS raise the administrator's word, never lower it. Pure decisions over answers of
- *the resolver and of sts.h; connecting is smtpc's matter, counting the report store's.
+ * the resolver and of sts.h; connecting is smtpc's matter, counting the report store's.
  */
 #pragma once
 #include "mail/hosts.h"

@@ -15,14 +15,14 @@
  *
  *	struct smtp_conf { int64_t max_size; bool strict; slice banner; };
  *	static const struct conf_key smtp_keys[] = {
- *		CONF_KEY_SIZE(struct smtp_conf, max_size, "50m", 1 << 10, 1LL << 40, "Largest ...",
- *"..."),
+ *		CONF_KEY_SIZE(struct smtp_conf, max_size, "50m", 1 << 10, 1LL << 40,
+ *			"Largest ...", "..."),
  *		...
  *		CONF_END};
  *	const struct conf_section smtp_section = {"smtp", smtp_keys, sizeof(struct smtp_conf), ...};
  *
  * and reads `const struct smtp_conf *c = conf_get(conf, &smtp_section);`. The key's name is the
- *field's.
+ * field's.
  */
 #pragma once
 #include "base/arena.h"

@@ -1,7 +1,7 @@
 /*
  * link: messages between two of our processes over a SOCK_SEQPACKET pair that the master handed
- *out. The asking end (struct link) survives its peer: when a process is replaced the master sends
- *the others a new descriptor. The serving end answers requests, each in a coroutine of its own.
+ * out. The asking end (struct link) survives its peer: when a process is replaced the master sends
+ * the others a new descriptor. The serving end answers requests, each in a coroutine of its own.
  *
  *	edge:  link_attach(auth, fd);   link_call(auth, request, deadline, &arena, &reply, &e)
  *	auth:  link_serve(fd, &service)

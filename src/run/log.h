@@ -4,9 +4,9 @@
  *	log_info(&s->log, "smtp.accepted", F("id", id), F("bytes", n), F("pass", secret));
  *
  * F() takes a slice, char *, any integer, bool, double, struct err *, struct secret. The context
- *(NULL is fine) brings its fields into every line. Writing never blocks: what a full pipe does not
- *take is dropped and counted, and the next line that gets through is preceded by the count. Any
- *thread.
+ * (NULL is fine) brings its fields into every line. Writing never blocks: what a full pipe does not
+ * take is dropped and counted, and the next line that gets through is preceded by the count. Any
+ * thread.
  */
 #pragma once
 #include "base/err.h"

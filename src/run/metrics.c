@@ -1,12 +1,12 @@
 /*
  * Metrics, the counting side: the list of what is declared, and the shared page that makes the
- *values readable from outside. Every role calls metrics_open once. The page (all integers in host
- *order: it never leaves the machine) is
+ * values readable from outside. Every role calls metrics_open once. The page (all integers in host
+ * order: it never leaves the machine) is
  *
  *	page_head, page_entry x n, texts, padding to 64, cells (uint64_t)
  *
  * It is written to a temporary name and renamed, so a reader sees a whole page or none. A process
- *that restarts makes a new page; readers treat the drop of a counter to zero as Prometheus does.
+ * that restarts makes a new page; readers treat the drop of a counter to zero as Prometheus does.
  */
 #include "run/metrics.h"
 #include "base/mem.h"

@@ -1,8 +1,8 @@
 /*
  * Counters, gauges and histograms, declared where they are counted:
  *
- *	METRIC_COUNTER(accepted, "posthouse_smtp_accepted_total", "service=\"mx\"", "Messages
- *accepted.");
+ *	METRIC_COUNTER(accepted, "posthouse_smtp_accepted_total", "service=\"mx\"",
+ *		"Messages accepted.");
  *	...	metric_add(&accepted, 1);
  *
  * Counting is one relaxed atomic addition, from any thread. metrics_open() moves all values of the

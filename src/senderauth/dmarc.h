@@ -1,6 +1,6 @@
 /*
  * DMARC (RFC 9989, formerly RFC 7489): does the domain that the reader sees in From: stand behind
- *the message, and what does it want done when not? Evaluated by the edges after SPF and DKIM.
+ * the message, and what does it want done when not? Evaluated by the edges after SPF and DKIM.
  *
  *	dmarc_from(header, &arena, &from);
  *	dmarc_check(&lookup, &query, &arena, &result);	may wait

@@ -10,8 +10,8 @@
  *	report_received.h	received reports
  *
  * A window is what is reported at once: one UTC day (or a part of it, when somebody closes it
- *early) of one policy domain with one published record. While it is open counts are added; the
- *queue process closes it, builds the report and marks it.
+ * early) of one policy domain with one published record. While it is open counts are added; the
+ * queue process closes it, builds the report and marks it.
  */
 #pragma once
 #include "base/buf.h"

@@ -64,7 +64,7 @@ bool sql_is_null(struct sql_stmt *s, int col);
 void sql_reset(struct sql_stmt *s);
 
 /* Binds by letters and steps to the end: i int64_t, t slice text, b slice blob, n NULL (no
- *argument). sql_run(db, e, "DELETE FROM rcpt WHERE msg = $1", "i", id)   -> rows changed, or -1 */
+ * argument). sql_run(db, e, "DELETE FROM rcpt WHERE msg = $1", "i", id)   -> rows changed, or -1 */
 int64_t sql_run(struct sql *db, struct err *e, const char *text, const char *types, ...);
 
 int sql_begin(struct sql *db, struct err *e); /* waits for the writers' turn; at last ERR_TEMP */

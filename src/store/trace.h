@@ -1,7 +1,7 @@
 /*
  * The trace: one row per recipient of every message that ended (delivered, bounced, refused ...),
- *with the whole timeline. While a message is queued its timeline is in the queue; `posthouse trace`
- *reads both. What was refused before DATA is traced too, best effort.
+ * with the whole timeline. While a message is queued its timeline is in the queue; `posthouse
+ * trace` reads both. What was refused before DATA is traced too, best effort.
  *
  * A timeline is text, one event a line, oldest first:
  *	<wall microseconds> <event> key=value key="value with spaces" ...

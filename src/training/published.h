@@ -5,8 +5,8 @@
  *	8 bytes "PHSITE01", u64 version, u64 lessons of ham, u64 of spam, u32 messages counted: ham,
  *	u32 spam, u32 length of the model, u32 bits of the counts' buckets (0: there are no counts),
  *	u32 flags, u32 CRC-32C of model and counts, u32 of the 56 bytes before it; zeros up to 64;
- *	the model (learn/model.h), zeros up to a multiple of 64; the buckets (counts.h; little
- *endian)
+ *	the model (learn/model.h), zeros up to a multiple of 64; the buckets
+ *	(counts.h; little endian)
  *
  * Whom it may concern:
  *	scan	gets a descriptor at its start (training_current_open, before its sandbox) and a new

@@ -5,8 +5,8 @@
  *	{"result": "pass", "reason": "...", "temporary": false, "oldest_pass": 0,
  *	 "sealers": ["example.org"], "asked": 1}
  *
- *	{"do": "seal", "message": "...", "key": "-----BEGIN ...", "domain": "...", "selector":
- *"...", "authserv_id": "...", "sign": ["from", ...], "now": 12345}
+ *	{"do": "seal", "message": "...", "key": "-----BEGIN ...", "domain": "...",
+ *	 "selector": "...", "authserv_id": "...", "sign": ["from", ...], "now": 12345}
  *	{"why": "", "fields": "ARC-Seal: ..."}
  *
  * The message has CRLF line ends. The zone (lib_zone.h) stays until another is given.

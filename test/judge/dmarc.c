@@ -3,9 +3,9 @@
  *
  *	{"zone": {...}, "header": "From: ...", "spf": ["pass", "example.com"],
  *	 "dkim": [["pass", "example.com"], ...], "method": "psl", "sample": 0}
- *	{"result": "fail", "disposition": "reject", "policy": "reject", "record_domain":
- *"example.com", "org_domain": "example.com", "spf": false, "dkim": false, "reason": "...", "asked":
- *2}
+ *	{"result": "fail", "disposition": "reject", "policy": "reject",
+ *	 "record_domain": "example.com", "org_domain": "example.com", "spf": false, "dkim": false,
+ *	 "reason": "...", "asked": 2}
  *
  * The zone (lib_zone.h) stays until another is given. "method" is "walk" when it is missing.
  */

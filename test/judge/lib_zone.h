@@ -1,11 +1,11 @@
 /*
  * lib_zone: DNS data of a test suite, as JSON, that answers a struct lookup.
  *
- *	{"example.com": [{"TXT": "v=spf1 -all"}, {"TXT": ["in two ", "strings"]}, {"A":
- *"192.0.2.1"},
- *		{"AAAA": "2001:db8::1"}, {"MX": [10, "mx.example.com"]}, {"CNAME":
- *"other.example"}], "1.2.0.192.in-addr.arpa": [{"PTR": "host.example.com"}], "slow.example":
- *["TIMEOUT"]}
+ *	{"example.com": [{"TXT": "v=spf1 -all"}, {"TXT": ["in two ", "strings"]},
+ *		{"A": "192.0.2.1"}, {"AAAA": "2001:db8::1"}, {"MX": [10, "mx.example.com"]},
+ *		{"CNAME": "other.example"}],
+ *	 "1.2.0.192.in-addr.arpa": [{"PTR": "host.example.com"}],
+ *	 "slow.example": ["TIMEOUT"]}
  *
  * A value may also be one record instead of a list. "TIMEOUT": what stands behind it, and types
  * that have no record before it, get no answer.

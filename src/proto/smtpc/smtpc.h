@@ -1,7 +1,7 @@
 /*
  * smtpc: one client connection by SMTP (RFC 5321) or LMTP (RFC 2033), from greeting to QUIT, with
- *any number of mails one after another. Works on any `struct io`, so a whole session runs from
- *memory.
+ * any number of mails one after another. Works on any `struct io`, so a whole session runs from
+ * memory.
  *
  *	smtpc_connect() or smtpc_open();  while (smtpc_usable(s)) smtpc_send(s, ...); smtpc_quit(s);
  *

@@ -1,12 +1,12 @@
 /*
  * smtpd: one SMTP or LMTP server session over a `struct io` (RFC 5321, 6409, 2033 and extensions).
- *It knows the protocol and its abuse, not directories, files or processes: what it must ask or
- *store goes through struct smtpd_ops, whose functions run in the session's coroutine and may wait.
+ * It knows the protocol and its abuse, not directories, files or processes: what it must ask or
+ * store goes through struct smtpd_ops, whose functions run in the session's coroutine and may wait.
  *
  * bin/edge, for each connection it has accepted:
  *
- *	smtpd_serve(&hub, io, &service, &ops, session_arg, &peer, &local);	returns when it is
- *over
+ *	smtpd_serve(&hub, io, &service, &ops, session_arg, &peer, &local);
+ *		returns when it is over
  *
  * What smtpd itself promises, whatever the callbacks say: mail for foreign domains only from who is
  * authenticated or in a trusted network; a sender that belongs to the login where the service binds

@@ -2,13 +2,13 @@
  * Whole sessions from memory. The first byte chooses the service, the second how the input is read:
  *
  *	even	the rest is what the client says (with the marks of smtpd_testing.h); the session is
- *run whole and byte by byte, and both must say and keep the same odd	the rest is one message; it
- *is sent by DATA or BDAT by code of this file, and must be kept as it is or refused for what is in
- *it
+ *		run whole and byte by byte, and both must say and keep the same
+ *	odd	the rest is one message; it is sent by DATA or BDAT by code of this file, and must be
+ *		kept as it is or refused for what is in it
  *
  * Checked besides what the fake world checks (order of callbacks, sizes): nothing leaves for
- *foreign domains without right, replies are well formed, every 250 for a message stands for one
- *kept.
+ * foreign domains without right, replies are well formed, every 250 for a message stands for one
+ * kept.
  */
 #include "proto/smtpd/smtpd_testing.h"
 
