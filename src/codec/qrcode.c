@@ -179,6 +179,7 @@ struct job {
 	struct qr_centres centres;
 	bool used[QR_CENTRES_MAX];
 	unsigned tries, small_tries, side;
+	unsigned *all_tries; /* of the letter */
 	struct arena *a;
 	struct qrcode *ret;
 	unsigned *n;
@@ -198,9 +199,10 @@ static bool try_view(struct job *j, const struct qr_grey *g, const struct place 
 {
 	AUTO(arena) struct arena mem = {0};
 	unsigned *left = p->module < small ? &j->small_tries : &j->tries;
-	if (*left == 0)
+	if (*left == 0 || *j->all_tries == 0)
 		return false;
 	--*left;
+	--*j->all_tries;
 	j->side = QRCODE_TRIES - j->tries <= TRIES_LARGE ? SIDE_MAX : SIDE_LATER;
 	struct qr_grey part = cut(g, p, j->side, &mem);
 	return qr_decode(&part, j->a, j->ret, j->n);
@@ -236,7 +238,7 @@ static bool try_triples(struct job *j)
 	bool found = false;
 	unsigned n = j->centres.n < TRIPLE_CENTRES ? j->centres.n : TRIPLE_CENTRES;
 	qsort(j->centres.v, j->centres.n, sizeof *j->centres.v, larger_first);
-	for (unsigned p = 0; p + 2 < n && (j->tries || j->small_tries); p++)
+	for (unsigned p = 0; p + 2 < n && *j->all_tries && (j->tries || j->small_tries); p++)
 		for (unsigned q = p + 1; q + 1 < n && !j->used[p]; q++)
 			for (unsigned r = q + 1; r < n && !j->used[p] && !j->used[q]; r++)
 				found |= try_triple(j, p, q, r);
@@ -282,16 +284,18 @@ static bool is_coloured(const struct picture *p)
 	return strong * 100 > seen;
 }
 
-unsigned qrcode_read(const struct picture *p, struct arena *a, struct qrcode ret[QRCODES_MAX])
+unsigned qrcode_read(
+	const struct picture *p, unsigned *tries, struct arena *a, struct qrcode ret[QRCODES_MAX])
 {
 	static const enum picture_channel channels[] = {PICTURE_DARKEST, PICTURE_LIGHTEST};
 	AUTO(arena) struct arena mem = {0};
 	unsigned n = 0;
-	if (p->width < QRCODE_SIDE_MIN || p->height < QRCODE_SIDE_MIN)
+	if (p->width < QRCODE_SIDE_MIN || p->height < QRCODE_SIDE_MIN || *tries == 0)
 		return 0;
 	struct job *j = ARENA_NEW(&mem, struct job);
 	j->tries = QRCODE_TRIES;
 	j->small_tries = SMALL_TRIES;
+	j->all_tries = tries;
 	j->a = a;
 	j->ret = ret;
 	j->n = &n;

@@ -20,12 +20,17 @@ enum {
 struct qrcode {
 	slice text; /* UTF-8 or whatever was in it, without NUL */
 };
-/* How many were read; ret[QRCODES_MAX]. Text from *a. */
-unsigned qrcode_read(const struct picture *p, struct arena *a, struct qrcode ret[QRCODES_MAX]);
+/* How many were read; ret[QRCODES_MAX]. Text from *a. *tries: how many are left for all pictures of
+ * a letter, counted down: one may take 50 ms, and pictures can be made to need all of them. */
+unsigned qrcode_read(
+	const struct picture *p, unsigned *tries, struct arena *a, struct qrcode ret[QRCODES_MAX]);
 /* Codes drawn with full and half blocks (U+2580...), with squares, with pairs of '#' and blanks, in
  * lines of text. */
-unsigned qrcode_read_text(slice utf8, struct arena *a, struct qrcode ret[QRCODES_MAX]);
+unsigned qrcode_read_text(
+	slice utf8, unsigned *tries, struct arena *a, struct qrcode ret[QRCODES_MAX]);
 /* The same in HTML (UTF-8), whose blanks and line ends matter there. */
-unsigned qrcode_read_html_text(slice html, struct arena *a, struct qrcode ret[QRCODES_MAX]);
+unsigned qrcode_read_html_text(
+	slice html, unsigned *tries, struct arena *a, struct qrcode ret[QRCODES_MAX]);
 /* Codes drawn by tables of HTML, a cell a module, dark and light by background colour. */
-unsigned qrcode_read_html(slice html, struct arena *a, struct qrcode ret[QRCODES_MAX]);
+unsigned qrcode_read_html(
+	slice html, unsigned *tries, struct arena *a, struct qrcode ret[QRCODES_MAX]);

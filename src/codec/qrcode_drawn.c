@@ -47,7 +47,7 @@ static struct drawing drawing_new(struct arena *a)
 
 /* Each cell becomes px x py pixels; dark is 1 or, in inverted ones, 0. */
 static unsigned read_drawing(const struct drawing *d, unsigned px, unsigned py, uint8_t dark,
-	struct arena *a, struct qrcode ret[QRCODES_MAX])
+	unsigned *tries, struct arena *a, struct qrcode ret[QRCODES_MAX])
 {
 	AUTO(arena) struct arena mem = {0};
 	struct picture p = {.width = px * d->width + 2 * MARGIN * PIXELS,
@@ -60,18 +60,18 @@ static unsigned read_drawing(const struct drawing *d, unsigned px, unsigned py, 
 		for (unsigned x = 0; x < px * d->width; x++)
 			row[x] = d->v[(size_t)(y / py) * d->stride + x / px] == dark ? 0 : 255;
 	}
-	return qrcode_read(&p, a, ret);
+	return qrcode_read(&p, tries, a, ret);
 }
 
 static unsigned try_drawing(
-	const struct drawing *d, struct arena *a, struct qrcode ret[QRCODES_MAX])
+	const struct drawing *d, unsigned *tries, struct arena *a, struct qrcode ret[QRCODES_MAX])
 {
 	if (d->width < MODULES_MIN || d->height < MODULES_MIN)
 		return 0;
 	/* Single blocks of letters that are meant as squares. */
 	unsigned px = d->height > d->width + d->width / 2 ? 2 * PIXELS : PIXELS;
-	unsigned n = read_drawing(d, px, PIXELS, 1, a, ret);
-	return n ? n : read_drawing(d, px, PIXELS, 0, a, ret);
+	unsigned n = read_drawing(d, px, PIXELS, 1, tries, a, ret);
+	return n ? n : read_drawing(d, px, PIXELS, 0, tries, a, ret);
 }
 
 /* ---- letters ---- */
@@ -144,7 +144,8 @@ static bool draw_line(struct drawing *d, slice line)
 	return true;
 }
 
-unsigned qrcode_read_text(slice utf8, struct arena *a, struct qrcode ret[QRCODES_MAX])
+unsigned qrcode_read_text(
+	slice utf8, unsigned *tries, struct arena *a, struct qrcode ret[QRCODES_MAX])
 {
 	AUTO(arena) struct arena mem = {0};
 	struct drawing d = {0};
@@ -159,13 +160,13 @@ unsigned qrcode_read_text(slice utf8, struct arena *a, struct qrcode ret[QRCODES
 		if (may && draw_line(&d, line))
 			continue;
 		if (d.height >= MODULES_MIN) {
-			n = try_drawing(&d, a, ret);
+			n = try_drawing(&d, tries, a, ret);
 			tried++;
 		}
 		if (d.height)
 			drawing_clear(&d);
 	}
-	return n || tried == TABLES_MAX ? n : try_drawing(&d, a, ret);
+	return n || tried == TABLES_MAX ? n : try_drawing(&d, tries, a, ret);
 }
 
 /* ---- tables ---- */
@@ -227,7 +228,8 @@ static void end_row(struct table *t)
 	t->in_row = false;
 }
 
-unsigned qrcode_read_html(slice html, struct arena *a, struct qrcode ret[QRCODES_MAX])
+unsigned qrcode_read_html(
+	slice html, unsigned *tries, struct arena *a, struct qrcode ret[QRCODES_MAX])
 {
 	AUTO(arena) struct arena mem = {0};
 	struct html_tokens in = {html, HTML_TAG_OTHER};
@@ -247,7 +249,7 @@ unsigned qrcode_read_html(slice html, struct arena *a, struct qrcode ret[QRCODES
 		} else if (!more || ((start || end) && token->tag == HTML_TAG_TABLE)) {
 			end_row(&t);
 			if (t.d.height >= MODULES_MIN) {
-				n = try_drawing(&t.d, a, ret);
+				n = try_drawing(&t.d, tries, a, ret);
 				tried++;
 			}
 			drawing_clear(&t.d);
@@ -280,7 +282,8 @@ static bool ends_line(enum html_tag tag)
 	       tag == HTML_TAG_TR || tag == HTML_TAG_PRE || tag == HTML_TAG_LI;
 }
 
-unsigned qrcode_read_html_text(slice html, struct arena *a, struct qrcode ret[QRCODES_MAX])
+unsigned qrcode_read_html_text(
+	slice html, unsigned *tries, struct arena *a, struct qrcode ret[QRCODES_MAX])
 {
 	AUTO(arena) struct arena mem = {0};
 	AUTO(buf) struct buf text = BUF(html.n + 1);
@@ -298,5 +301,5 @@ unsigned qrcode_read_html_text(slice html, struct arena *a, struct qrcode ret[QR
 		if (ends_line(t->tag))
 			buf_byte(&text, '\n');
 	}
-	return qrcode_read_text(buf_slice(&text), a, ret);
+	return qrcode_read_text(buf_slice(&text), tries, a, ret);
 }

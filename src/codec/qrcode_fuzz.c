@@ -18,10 +18,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	AUTO(arena) struct arena a = {0};
 	struct qrcode v[QRCODES_MAX];
 	struct picture p = {0};
+	unsigned tries = 4 * QRCODE_TRIES;
 	slice in = slice_of(data, n);
-	check(v, qrcode_read_text(in, &a, v));
-	check(v, qrcode_read_html(in, &a, v));
-	check(v, qrcode_read_html_text(in, &a, v));
+	check(v, qrcode_read_text(in, &tries, &a, v));
+	check(v, qrcode_read_html(in, &tries, &a, v));
+	check(v, qrcode_read_html_text(in, &tries, &a, v));
 	if (n < 3)
 		return 0;
 	/* The first byte: how wide; a bit of the others is a pixel, or a block of them. */
@@ -38,6 +39,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		p.grey[i] = data[1 + at / 8] >> (at & 7) & 1 ? 255 : 0;
 		memset(p.rgb + 3 * i, p.grey[i], 3);
 	}
-	check(v, qrcode_read(&p, &a, v));
+	check(v, qrcode_read(&p, &tries, &a, v));
 	return 0;
 }

@@ -59,7 +59,7 @@ static unsigned read_pnm(struct buf *pnm, struct arena *a, struct qrcode v[QRCOD
 {
 	struct picture p;
 	CHECK_INT(picture_read(buf_slice(pnm), 1 << 24, a, &p), PICTURE_READ);
-	return qrcode_read(&p, a, v);
+	return qrcode_read(&p, &(unsigned){2 * QRCODE_TRIES}, a, v);
 }
 
 TEST(qrcode_pictures)
@@ -128,6 +128,22 @@ TEST(qrcode_bait)
 	CHECK_INT(read_pnm(&pnm, &a, v), 0);
 }
 
+/* Tries are counted down for all pictures together; without any, nothing is read. */
+TEST(qrcode_tries)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf pnm = BUF(1 << 24);
+	struct qrcode v[QRCODES_MAX];
+	struct picture p;
+	unsigned tries = 2;
+	paint(&pnm, 5, "\0\0\0", "\xff\xff\xff");
+	CHECK_INT(picture_read(buf_slice(&pnm), 1 << 24, &a, &p), PICTURE_READ);
+	CHECK_INT(qrcode_read(&p, &tries, &a, v), 1);
+	CHECK_INT(tries, 1);
+	CHECK_INT(qrcode_read(&p, &tries, &a, v), 1);
+	CHECK_INT(qrcode_read(&p, &tries, &a, v), 0);
+}
+
 /* ---- letters ---- */
 
 static void draw_full(struct buf *out, const char *dark, const char *light)
@@ -162,7 +178,7 @@ static void check_text(struct buf *t)
 {
 	AUTO(arena) struct arena a = {0};
 	struct qrcode v[QRCODES_MAX];
-	CHECK_INT(qrcode_read_text(buf_slice(t), &a, v), 1);
+	CHECK_INT(qrcode_read_text(buf_slice(t), &(unsigned){2 * QRCODE_TRIES}, &a, v), 1);
 	CHECK_STR(v[0].text, S("https://evil.example/"));
 }
 
@@ -196,7 +212,7 @@ TEST(qrcode_letters_none)
 				  : S("a common line of text, long enough\n"));
 	for (int i = 0; i < 3000; i++)
 		buf_put(&t, S("#########################################\n"));
-	CHECK_INT(qrcode_read_text(buf_slice(&t), &a, v), 0);
+	CHECK_INT(qrcode_read_text(buf_slice(&t), &(unsigned){2 * QRCODE_TRIES}, &a, v), 0);
 }
 
 /* ---- tables ---- */
@@ -228,7 +244,7 @@ TEST(qrcode_tables)
 		AUTO(buf) struct buf t = BUF(1 << 20);
 		struct qrcode v[QRCODES_MAX];
 		draw_table(&t, kinds[i / 2][0], kinds[i / 2][1], i & 1);
-		CHECK_INT(qrcode_read_html(buf_slice(&t), &a, v), 1);
+		CHECK_INT(qrcode_read_html(buf_slice(&t), &(unsigned){2 * QRCODE_TRIES}, &a, v), 1);
 		CHECK_STR(v[0].text, S("https://evil.example/"));
 	}
 }
@@ -247,7 +263,9 @@ TEST(qrcode_html_letters)
 				put_glyph(&t, kinds[i][1], kinds[i][2], code[y][x] == '#');
 			buf_put(&t, i ? S("<br>") : S("\n"));
 		}
-		CHECK_INT(qrcode_read_html_text(buf_slice(&t), &a, v), 1);
+		CHECK_INT(
+			qrcode_read_html_text(buf_slice(&t), &(unsigned){2 * QRCODE_TRIES}, &a, v),
+			1);
 		CHECK_STR(v[0].text, S("https://evil.example/"));
 	}
 }

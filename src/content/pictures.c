@@ -21,6 +21,8 @@ enum {
 	SAID_MAX = 500, /* bytes of a code that are kept for people */
 	CELLS_MIN = 150, /* of tables: fewer draw no code */
 	BLOCKS_MIN = 60, /* characters that draw */
+	TRIES_DRAWN = 8, /* at codes drawn in the text, whatever pictures took */
+	TRIES_MAX = 48, /* at QR codes, of all pictures; one may take 50 ms */
 	HTML_MAX = 8 << 20, /* bytes of a part in which data: URLs are sought */
 };
 
@@ -89,6 +91,27 @@ static bool add_codes(struct content_reader *r, struct content_picture *p,
 	return n > 0;
 }
 
+/* Before and after codes are sought: what is left of the tries. */
+static unsigned tries_left(const struct content_reader *r)
+{
+	return TRIES_MAX - r->code_tries;
+}
+
+static void tried(struct content_reader *r, unsigned left)
+{
+	r->code_tries = TRIES_MAX - left;
+	if (left == 0)
+		r->c->limited = true;
+}
+
+static unsigned codes_of(struct content_reader *r, const struct picture *in, struct arena *mem,
+	struct qrcode v[QRCODES_MAX])
+{
+	unsigned left = tries_left(r), n = qrcode_read(in, &left, mem, v);
+	tried(r, left);
+	return n;
+}
+
 /* ---- one picture ---- */
 
 static uint64_t pixels_left(const struct content_reader *r)
@@ -123,7 +146,7 @@ static void search_frames(
 		if (picture_read_frame(bytes, i, pixels_left(r), mem, &frame) != PICTURE_READ)
 			return;
 		r->pixels += (uint64_t)frame.header.width * frame.header.height;
-		if (add_codes(r, p, v, qrcode_read(&frame, mem, v)))
+		if (add_codes(r, p, v, codes_of(r, &frame, mem, v)))
 			return;
 	}
 }
@@ -144,11 +167,12 @@ static void decode(struct content_reader *r, struct content_picture *p, slice by
 	enum picture_result result = picture_read(bytes, pixels_left(r), &mem, &in);
 	if (result == PICTURE_LIMIT)
 		r->c->limited = true;
+	if (result == PICTURE_READ || result == PICTURE_DAMAGED) /* that costs as much */
+		r->pixels += (uint64_t)in.header.width * in.header.height;
 	if (result != PICTURE_READ)
 		return;
-	r->pixels += (uint64_t)in.header.width * in.header.height;
 	describe(&in, p, &mem);
-	if (!add_codes(r, p, v, qrcode_read(&in, &mem, v)) && p->animated)
+	if (!add_codes(r, p, v, codes_of(r, &in, &mem, v)) && p->animated)
 		search_frames(r, p, bytes, &mem);
 }
 
@@ -252,23 +276,30 @@ static void read_html_part(
 	AUTO(buf) struct buf html = BUF(HTML_MAX), utf8 = BUF(HTML_MAX);
 	struct charset_reading how;
 	struct qrcode v[QRCODES_MAX];
+	unsigned left = tries_left(r);
 	mime_decode(p, &html);
 	if (w->pictures) /* ASCII in all charsets of mail */
 		read_data_urls(r, buf_slice(&html));
 	if (w->cells)
-		add_drawn(r, v, qrcode_read_html(buf_slice(&html), r->a, v));
+		add_drawn(r, v, qrcode_read_html(buf_slice(&html), &left, r->a, v));
+	tried(r, left);
 	if (!w->blocks)
 		return;
 	charset_read(mime_param(&p->type, S("charset")), buf_slice(&html), true, &utf8, &how);
-	add_drawn(r, v, qrcode_read_html_text(buf_slice(&utf8), r->a, v));
+	add_drawn(r, v, qrcode_read_html_text(buf_slice(&utf8), &left, r->a, v));
+	tried(r, left);
 }
 
 void content_read_drawn(struct content_reader *r)
 {
 	const struct learn_mail *m = &r->c->mail;
 	struct qrcode v[QRCODES_MAX];
+	if (r->code_tries > TRIES_MAX - TRIES_DRAWN)
+		r->code_tries = TRIES_MAX - TRIES_DRAWN;
 	bool blocks = has_many_blocks(m->text) || has_many_marks(m->text);
-	unsigned n = blocks ? qrcode_read_text(m->text, r->a, v) : 0;
+	unsigned left = tries_left(r);
+	unsigned n = blocks ? qrcode_read_text(m->text, &left, r->a, v) : 0;
+	tried(r, left);
 	struct wanted w = {.cells = has_many_cells(m->skeleton),
 		.blocks = n == 0 && m->rich && blocks,
 		.pictures = has_data_picture(m)};

@@ -12,6 +12,7 @@ struct content_reader {
 	struct buf attached; /* text of attachments */
 	uint64_t unpacked; /* bytes that files.c made of archives and documents so far */
 	uint64_t pixels; /* that pictures.c decoded so far */
+	unsigned code_tries; /* that it made at QR codes so far: pictures.c */
 	size_t links_room, links_cap;
 	size_t files_cap, pictures_cap; /* of the arrays in *c, for their owners */
 	const char **passwords; /* words of the letter that may open archives: files_words.c */

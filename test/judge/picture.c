@@ -39,7 +39,7 @@ static json_t *examine(slice in, struct arena *a)
 		return o;
 	picture_stats(&p, a, &s);
 	double stats = spent();
-	unsigned n = qrcode_read(&p, a, v);
+	unsigned n = qrcode_read(&p, &(unsigned){2 * QRCODE_TRIES}, a, v);
 	snprintf(hash, sizeof hash, "%016llx", (unsigned long long)s.hash);
 	json_object_update_new(o,
 		json_pack("{s:s, s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:i, s:o, s:[f,f,f]}",
