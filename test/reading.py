@@ -60,6 +60,52 @@ def pdf(piece):
     return lambda n: b'%PDF-1.5\n' + repeat(piece)(n) + b'\ntrailer <</Root 1 0 R>>\n%%EOF\n'
 
 
+def pdf_object(number, value, stream=None):
+    return b'%d 0 obj %s' % (number, value) + (b' stream\n' + stream + b'\nendstream' if stream is not None else b'') + b' endobj\n'
+
+
+def pdf_of(make):
+    return attached('a.pdf', lambda n: b'%PDF-1.5\n' + make(n) + b'\ntrailer <</Root 1 0 R>>\n%%EOF\n')
+
+
+def pdf_streams(value, stream):
+    stream = zlib.compress(stream)
+    return pdf_of(lambda n: b''.join(pdf_object(i + 1, value, stream) for i in range(n // (len(value) + len(stream) + 40))))
+
+
+def pdf_parameters(n):
+    parameters = b'<<' + repeat('/X 1')(n // 2) + b'>>'
+    value = b'<</Type/ObjStm/N 1/First 1/Filter/Fl/DecodeParms 1 0 R>>'
+    return pdf_object(1, parameters) + b''.join(pdf_object(i + 2, value, zlib.compress(b'x')) for i in range(n // 200))
+
+
+def ole_loops(n):
+    """A third of it the directory, a third the table of small sectors, in which every chain leads to itself behind the end."""
+    third = n // 512 // 3
+    tables = 2 * third // 128 + 1
+    fat = [0xfffffffd] * tables + list(range(tables + 1, tables + 2 * third + 1))
+    fat[tables + third - 1] = fat[tables + 2 * third - 1] = 0xfffffffe
+    fat += [0xffffffff] * (tables * 128 - len(fat))
+    head = struct.pack('<8s16x5H10x3I4x5I', b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1', 62, 3, 0xfffe, 9, 6, tables, tables, 0,
+                       4096, tables + third, third, 0xfffffffe, 0)
+    head += b''.join(struct.pack('<I', i if i < tables else 0xffffffff) for i in range(109))
+    entry = lambda i: struct.pack('<64sHBx3I36xII4x', 'x'.encode('utf-16le'), 4, 2 if i else 5, 0xffffffff, i + 1, 1, 9 if i else 10**6, 4000)
+    return (head.ljust(512, b'\0') + struct.pack(f'<{len(fat)}I', *fat[:tables * 128]) +
+            b''.join(entry(i) for i in range(4 * third)) + struct.pack('<I', 9) * (128 * third))
+
+
+def signed(n):
+    def der(tag, body):
+        return bytes([tag, 0x84]) + struct.pack('>I', len(body)) + body
+    oid = lambda last: bytes.fromhex('06092a864886f70d0107') + bytes([last])
+    algorithms = der(0x31, b'\x30\x03\x06\x01\x2a' * (n // 5))
+    return der(0x30, oid(2) + der(0xa0, der(0x30, b'\2\1\1' + algorithms + der(0x30, oid(1) + der(0xa0, der(4, b'x'))) + der(0x31, b''))))
+
+
+NAMES = ('From', 'To', 'Subject', 'Reply-To', 'Received', 'X-Mailer', 'Return-Path', 'Sender', 'Date', 'Message-ID', 'List-Id', 'Cc', 'References',
+         'List-Unsubscribe', 'DKIM-Signature', 'Authentication-Results', 'X-Priority', 'User-Agent', 'Precedence', 'Received-SPF', 'ARC-Seal')
+
+
 def png(n):
     """A square of noise of about n bytes."""
     side = max(1, int(n ** .5))
@@ -89,6 +135,9 @@ KINDS = {
     'boundary bait': lambda n: b'Content-Type: multipart/mixed; boundary="' + b'-' * 60 + b'"\n\n' + repeat('-' * 61 + '\n')(n),
     'deep multiparts': deep_multiparts,
     'deep messages': lambda n: repeat('Content-Type: message/rfc822\n\n')(n),
+    'all fields': lambda n: repeat(''.join(f'{x}: "a" <a@b.example>, c\n' for x in NAMES))(n) + b'\nx',
+    'many names': lambda n: b''.join(b'X-%d: y\n' % i for i in range(n // 11)) + b'\nx',
+    'addresses of From': lambda n: b'From: ' + repeat('"x" <a@b.example>, ')(n) + b'\n\nx',
     'no header end': lambda n: repeat('not a field\n')(n),
     'base64': text('QUJDREVGRw==\n', 'Content-Transfer-Encoding: base64\n\n'),
     'quoted-printable': text('=41=\n', 'Content-Transfer-Encoding: quoted-printable\n\n'),
@@ -133,9 +182,13 @@ KINDS = {
     'growing': text('\ufdfa'),
     # bait for expressions
     'near misses': text('aaaaaaaaaaaaaaaa!'),
+    'overlapping': text('payxpayx '),
     'digits': text('1234567890-'),
     'addresses': text('a@b.example '),
     'phrases': text('urgent 立即 account verify 发票 invoice payment '),
+    'uu without end': text('begin 644 a.txt\n'),
+    'drawn codes': text('████  ██ ████  ██  ██  ██  ████\n' * 40 + 'x\n'),
+    'drawn in tables': html('<table>' + ('<tr>' + '<td bgcolor=black><td bgcolor=white>' * 15) * 30 + '</table>'),
     'uu in text': text('begin 644 a.txt\n#0V%T\n`\nend\n'),
     # attachments
     'zip of files': attached('a.zip', lambda n: zipped(n, lambda n: [(f'{i}', b'') for i in range(n // 100)], zipfile.ZIP_STORED)),
@@ -146,6 +199,20 @@ KINDS = {
     'pdf brackets': attached('a.pdf', pdf('<<[')),
     'pdf strings': attached('a.pdf', pdf('(')),
     'pdf text': attached('a.pdf', pdf('1 0 obj <</Length 40>> stream\nBT (x) Tj [(a) -300 (b)] TJ ET\nendstream endobj\n')),
+    'pdf trailers': attached('a.pdf', pdf('trailer <<obj ')),
+    'pdf open objects': attached('a.pdf', pdf('1 0 obj << endobj ')),
+    'pdf launches': pdf_of(lambda n: b'1 0 obj <<' + repeat('/Launch 1 ')(n) + b'>> endobj'),
+    'pdf nested links': pdf_of(lambda n: b'1 0 obj <<' + repeat('/URI<<')(n) + b'>> endobj'),
+    'pdf same string': pdf_of(lambda n: pdf_object(1, b'(' + b'x' * (n // 2) + b')') + b'2 0 obj <<' + repeat('/URI 1 0 R')(n // 2) + b'>> endobj'),
+    'pdf same array': pdf_of(lambda n: pdf_object(1, b'<</Type/Page/Contents 2 0 R>>') +
+                             pdf_object(2, b'<<>>', b'BT [' + repeat('()')(n // 2) + b']' + repeat(' TJ')(n // 2))),
+    'pdf same parameters': pdf_of(pdf_parameters),
+    'pdf object streams': pdf_streams(b'<</Type/ObjStm/N 100/First 600/Filter/Fl>>', b''.join(b'%4d 0 ' % k for k in range(100)) + b'<<[<<'),
+    'pdf files': pdf_streams(b'<</Type/EmbeddedFile>>', b'x'),
+    'ole loops': attached('a.doc', ole_loops),
+    'signed': attached('smime.p7m', signed),
+    'onenote': attached('a.one', lambda n: bytes.fromhex('e4525c7b8cd8a74daeb15378d02996d3') +
+                        repeat(bytes.fromhex('e716e3bd65261145a4c48d4d0b7a9eac') + b'\0' * 20 + b'x' * 50)(n)),
     'rtf groups': attached('a.rtf', lambda n: b'{\\rtf1' + repeat('{\\*\\b ')(n)),
     'rtf objects': attached('a.rtf', lambda n: b'{\\rtf1' + repeat('{\\object\\objdata 0105}')(n)),
     'calendar': attached('a.ics', lambda n: b'BEGIN:VCALENDAR\n' + repeat('BEGIN:VEVENT\nURL:http://e.com/x\nSUMMARY:x\nEND:VEVENT\n')(n)),
