@@ -58,6 +58,12 @@ struct extract_limits {
 	unsigned files; /* parts that are looked into: streams, objects, entries */
 };
 
+/* For what was done already, whether it was allowed or not. */
+static inline void extract_pay(struct extract_limits *l, uint64_t bytes)
+{
+	l->unpacked -= bytes < l->unpacked ? bytes : l->unpacked;
+}
+
 static inline bool extract_take(struct extract_limits *l, uint64_t bytes)
 {
 	if (!l->files || bytes > l->unpacked)

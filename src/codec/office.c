@@ -140,6 +140,7 @@ static bool got_entry(void *arg, slice name, slice bytes)
 		o->x->fact(o->x->ctx, EXTRACT_LIMIT, S(""));
 		return false;
 	}
+	o->taken += bytes.n;
 	switch (part) {
 	case PART_FILE:
 		if (in_folder(name, S("embeddings/")) || slice_starts(name, S("Object ")))
@@ -178,11 +179,14 @@ void office_read(slice in, struct extract_limits *l, const struct extract *x)
 {
 	struct office o = {.limits = l, .x = x, .text = BUF(TEXT_MAX), .value = BUF(VALUE_MAX)};
 	uint64_t total = l->unpacked < XML_TOTAL ? l->unpacked : XML_TOTAL;
+	uint64_t spent = 0;
 	struct unpack_how how = {.limits = {.total = total, .files = ENTRIES_MAX},
+		.ret_spent = &spent,
 		.only_zip = true,
 		.want = want,
 		.locked = locked};
 	enum unpack_result r = unpack_with(in, &how, got_entry, &o);
+	extract_pay(l, spent - o.taken); /* an entry that broke off */
 	if (r == UNPACK_LIMIT)
 		x->fact(x->ctx, total / 200 > in.n ? EXTRACT_BOMB : EXTRACT_LIMIT, S(""));
 	if (r == UNPACK_DAMAGED || r == UNPACK_NO_ARCHIVE)

@@ -8,6 +8,7 @@ struct office {
 	const struct extract *x;
 	struct buf text; /* of the present entry */
 	struct buf value; /* one attribute or field code */
+	uint64_t taken; /* bytes of entries, from the limits */
 	bool stopped;
 };
 

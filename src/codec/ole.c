@@ -70,6 +70,8 @@ static void read_chain(struct ole *o, uint32_t at, uint64_t size, struct buf *ou
 {
 	for (size_t steps = 0; steps <= o->nfat && at < o->nfat && out->n < size; steps++) {
 		slice s = slice_first(sector(o, at), size - out->n);
+		if (!s.n) /* beyond the end, where chains cost nothing and may have no end */
+			return;
 		if (s.n > o->left) {
 			o->x->fact(o->x->ctx, EXTRACT_LIMIT, S(""));
 			return;
@@ -86,7 +88,7 @@ static void read_mini_chain(struct ole *o, uint32_t at, uint64_t size, struct bu
 	for (size_t steps = 0; steps <= o->nminifat && at < o->nminifat && out->n < size; steps++) {
 		slice s = slice_skip(all, (size_t)at * o->mini);
 		s = slice_first(s, o->mini < size - out->n ? o->mini : (size_t)(size - out->n));
-		if (s.n > o->left)
+		if (!s.n || s.n > o->left)
 			return;
 		o->left -= s.n;
 		buf_put(out, s);

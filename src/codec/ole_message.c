@@ -50,7 +50,9 @@ static void attachment(struct ole *o, const struct ole_entry *e, slice bytes)
 static void rtf(struct ole *o, slice bytes)
 {
 	AUTO(buf) struct buf out = BUF(TEXT_MAX);
-	if (rtfcp_undo(bytes, &out))
+	if (!rtfcp_undo(bytes, &out) && out.full)
+		o->x->fact(o->x->ctx, EXTRACT_LIMIT, S(""));
+	if (out.n) /* programs show what is cut, too */
 		o->stopped = !o->x->file(o->x->ctx, S("body.rtf"), buf_slice(&out));
 }
 

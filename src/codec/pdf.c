@@ -18,23 +18,12 @@ enum {
 	UNPACKED_MAX = 128 << 20,
 	TEXT_MAX = 512 * 1024,
 	NAME_BYTES = 1024,
-	EMBEDDED_MAX = 50, /* each looks for its name in all objects */
-	READ_AGAIN = 4, /* times the file's size that values may be all together */
-	SPARE = 1 << 20,
+	EMBEDDED_MAX = 50,
+	READ_AGAIN = 2, /* times the file's size that values may be all together */
+	LOOK_AGAIN = 4, /* times the file's size that they may be looked through again */
+	SPARE = 64 * 1024, /* for small files; few, for there may be many of them */
+	MAPS_MAX = 300000, /* ranges of all fonts' maps */
 };
-
-/* The file specification (7.11.3) that refers to a stream, for its name. */
-static const struct pdf_object *specification(const struct pdf *p, uint32_t number)
-{
-	for (size_t i = 0; i < p->nby; i++) {
-		uint32_t target;
-		slice files = pdf_get_resolved(p, p->by_number[i]->value, "EF");
-		slice file = files.n ? pdf_get(files, "F") : (slice){0};
-		if (pdf_reference(file, &target) && target == number)
-			return p->by_number[i];
-	}
-	return NULL;
-}
 
 static void embedded(struct pdf *p, const struct pdf_object *o)
 {
@@ -44,7 +33,8 @@ static void embedded(struct pdf *p, const struct pdf_object *o)
 	if (!p->embedded_left || !pdf_decode(p, o, &bytes, &picture))
 		return;
 	p->embedded_left--;
-	const struct pdf_object *spec = specification(p, o->number);
+	const struct pdf_object *spec =
+		o->specification ? p->by_number[o->specification - 1] : NULL;
 	slice unicode = spec ? pdf_get_resolved(p, spec->value, "UF") : (slice){0};
 	if (spec)
 		pdf_text_string(p, spec,
@@ -53,21 +43,27 @@ static void embedded(struct pdf *p, const struct pdf_object *o)
 	p->stopped = !p->x->file(p->x->ctx, buf_slice(&name), buf_slice(&bytes));
 }
 
-/* The transparency of a picture (11.6.5.3) is no picture. */
-static void mark_masks(struct pdf *p)
+/* The transparency of a picture (11.6.5.3) is no picture; the name of a file stands in the
+ * specification that refers to it (7.11.3). */
+static void mark_targets(struct pdf *p)
 {
 	for (size_t i = 0; i < p->nby; i++) {
-		const struct pdf_object *o = p->by_number[i], *mask = NULL;
+		const struct pdf_object *o = p->by_number[i], *mask = NULL, *file = NULL;
 		if (o->stream.p && pdf_name_is(pdf_get(o->value, "Subtype"), "Image"))
 			mask = pdf_target(p, pdf_get(o->value, "SMask"));
 		if (mask)
 			p->v[mask->order].is_mask = true;
+		slice files = pdf_get_resolved(p, o->value, "EF");
+		if (files.n)
+			file = pdf_target(p, pdf_get(files, "F"));
+		if (file && !file->specification)
+			p->v[file->order].specification = (uint32_t)i + 1;
 	}
 }
 
 static void streams(struct pdf *p)
 {
-	mark_masks(p);
+	mark_targets(p);
 	for (size_t i = 0; i < p->nby && !p->stopped; i++) {
 		const struct pdf_object *o = p->by_number[i];
 		if (!o->stream.p)
@@ -108,13 +104,18 @@ void pdf_read(slice in, struct extract_limits *l, const struct extract *x)
 {
 	uint64_t total = l->unpacked < UNPACKED_MAX ? l->unpacked : UNPACKED_MAX;
 	struct extract_limits own = {.unpacked = total, .files = l->files};
+	uint64_t looks = LOOK_AGAIN * (uint64_t)in.n + SPARE;
 	struct pdf p = {.in = in,
 		.limits = &own,
 		.x = x,
 		.values_left = READ_AGAIN * (uint64_t)in.n + SPARE,
 		.embedded_left = EMBEDDED_MAX,
+		.looks_left = &looks,
+		.maps_left = MAPS_MAX,
 		.text = BUF(TEXT_MAX)};
 	look(&p);
+	if (!looks)
+		x->fact(x->ctx, EXTRACT_LIMIT, S(""));
 	l->unpacked -= total - own.unpacked;
 	buf_done(&p.text);
 	arena_done(&p.a);

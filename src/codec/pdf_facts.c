@@ -89,8 +89,8 @@ static void script_of(struct pdf *p, const struct pdf_object *o, slice value)
 static void launch(struct pdf *p, const struct pdf_object *o, slice action)
 {
 	AUTO(buf) struct buf what = BUF(4 * STRING_MAX);
-	slice win = pdf_get_resolved(p, action, "Win");
-	slice file = pdf_get_resolved(p, win.n ? win : action, "F");
+	slice win = pdf_resolve(p, pdf_get_again(p, action, "Win"));
+	slice file = pdf_resolve(p, pdf_get_again(p, win.n ? win : action, "F"));
 	if (slice_starts(file, S("<<")))
 		file = pdf_get_resolved(p, file, "F");
 	pdf_text_string(p, o, file, &what);
@@ -103,13 +103,13 @@ static void name_found(
 {
 	const struct extract *x = p->x;
 	if (strcmp(name, "URI") == 0) {
-		slice value = pdf_resolve(p, pdf_value(&rest));
+		slice value = pdf_resolve(p, pdf_value_again(p, &rest));
 		if (slice_starts(value, S("(")) ||
 			(slice_starts(value, S("<")) && !slice_starts(value, S("<<"))))
 			link_to(p, o, value);
 	} else if (strcmp(name, "JS") == 0) {
 		p->javascript = true;
-		script_of(p, o, pdf_value(&rest));
+		script_of(p, o, pdf_value_again(p, &rest));
 	} else if (strcmp(name, "JavaScript") == 0) {
 		p->javascript = true;
 	} else if (strcmp(name, "OpenAction") == 0 || strcmp(name, "AA") == 0) {
@@ -118,9 +118,9 @@ static void name_found(
 		launch(p, o, dict);
 	} else if (strcmp(name, "SubmitForm") == 0) {
 		x->fact(x->ctx, EXTRACT_FORM, slice_z(name));
-		remote_file(p, o, pdf_get(dict, "F"), name);
+		remote_file(p, o, pdf_get_again(p, dict, "F"), name);
 	} else if (strcmp(name, "GoToR") == 0 || strcmp(name, "GoToE") == 0) {
-		remote_file(p, o, pdf_get(dict, "F"), name);
+		remote_file(p, o, pdf_get_again(p, dict, "F"), name);
 	} else if (strcmp(name, "XFA") == 0) {
 		x->fact(x->ctx, EXTRACT_FORM, slice_z(name));
 	} else if (strcmp(name, "RichMedia") == 0) {

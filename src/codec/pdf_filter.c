@@ -7,7 +7,11 @@
 #include "codec/pdf_impl.h"
 #include <zlib.h>
 
-enum { STEP = 32 * 1024, LZW_CODES = 4096 };
+enum {
+	STEP = 32 * 1024,
+	LZW_CODES = 4096,
+	PACKED_COST = 4, /* bytes read cost less than bytes made */
+};
 
 static void flate(slice in, struct buf *out)
 {
@@ -269,9 +273,12 @@ static bool apply(struct pdf *p, const char *name, slice parameters, slice in, s
 	return false;
 }
 
-static bool finish(struct pdf *p, const struct buf *out)
+/* What was read and what came of it, of each filter: a chain of them may end in nothing. */
+static bool paid(struct pdf *p, size_t in, const struct buf *out)
 {
-	bool fits = extract_take(p->limits, out->n);
+	uint64_t cost = (uint64_t)in / PACKED_COST + out->n;
+	bool fits = cost <= p->limits->unpacked;
+	extract_pay(p->limits, cost);
 	if (out->full || !fits) {
 		p->x->fact(p->x->ctx, EXTRACT_LIMIT, S(""));
 		return false;
@@ -282,13 +289,12 @@ static bool finish(struct pdf *p, const struct buf *out)
 bool pdf_decode(
 	struct pdf *p, const struct pdf_object *o, struct buf *out, const char **ret_picture)
 {
-	/* A bomb is not unpacked further than may be told. */
-	size_t most =
-		PDF_STREAM_MAX < p->limits->unpacked ? PDF_STREAM_MAX : (size_t)p->limits->unpacked;
 	AUTO(buf) struct buf clear = BUF(PDF_STREAM_MAX);
 	AUTO(buf) struct buf space = BUF(PDF_STREAM_MAX);
-	if (!p->limits->files)
+	if (!extract_take(p->limits, o->stream.n / PACKED_COST)) {
+		p->x->fact(p->x->ctx, EXTRACT_LIMIT, S(""));
 		return false;
+	}
 	slice in = pdf_decrypt(p, o, true, o->stream, &clear);
 	slice list = pdf_get_resolved(p, o->value, "Filter");
 	slice all = pdf_get_resolved(p, o->value, "DecodeParms");
@@ -304,9 +310,13 @@ bool pdf_decode(
 		pdf_next(&list, &t);
 		if (t.kind != PDF_NAME || *ret_picture)
 			break;
-		AUTO(buf) struct buf next = BUF(most);
+		/* A bomb is not unpacked further than may be told. */
+		uint64_t left = p->limits->unpacked;
+		AUTO(buf)
+		struct buf next = BUF(left < PDF_STREAM_MAX ? (size_t)left : PDF_STREAM_MAX);
 		slice dict = many ? pdf_resolve(p, pdf_value(&parameters)) : parameters;
-		if (!apply(p, t.name, dict, buf_slice(&space), &next, ret_picture))
+		bool known = apply(p, t.name, dict, buf_slice(&space), &next, ret_picture);
+		if (!paid(p, space.n, &next) || !known)
 			return false;
 		struct buf old = space;
 		space = next;
@@ -314,8 +324,6 @@ bool pdf_decode(
 		if (!many)
 			break;
 	}
-	if (!finish(p, &space))
-		return false;
 	buf_put(out, buf_slice(&space));
 	return out->n > 0;
 }

@@ -46,8 +46,9 @@ static uint32_t number(slice s)
 
 static struct range *add(struct pdf *p, struct pdf_map *m)
 {
-	if (m->n >= RANGES_MAX)
+	if (m->n >= RANGES_MAX || !p->maps_left)
 		return NULL;
+	p->maps_left--;
 	if (m->n == m->cap) {
 		size_t cap = m->cap ? 2 * m->cap : 128;
 		struct range *v = ARENA_ARRAY(&p->a, struct range, cap);
@@ -136,7 +137,8 @@ static struct pdf_map *read_map(struct pdf *p, const struct pdf_object *o)
 		else if (slice_eq(t.text, S("beginbfrange")))
 			ranges(p, m, &s, &space);
 	} while (t.kind != PDF_END);
-	qsort(m->v, m->n, sizeof *m->v, by_code);
+	if (m->n)
+		qsort(m->v, m->n, sizeof *m->v, by_code);
 	return m->n ? m : NULL;
 }
 

@@ -162,8 +162,10 @@ static void samples(struct pdf *p, const struct pdf_object *o, slice bytes)
 		(s.bits != 8 && !(s.bits == 1 && s.components == 1)) || row * s.height > bytes.n)
 		return;
 	s.v = (const unsigned char *)bytes.p;
+	if (!extract_take(p->limits, 3 * s.width * s.height))
+		return;
 	write_pnm(&s, &pnm);
-	if (buf_ok(&pnm) && extract_take(p->limits, pnm.n))
+	if (buf_ok(&pnm))
 		give(p, buf_slice(&pnm));
 }
 

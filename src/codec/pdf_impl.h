@@ -49,6 +49,7 @@ struct pdf_object {
 	uint32_t number, generation, order;
 	slice value; /* "<<...>>", "[...]" ... */
 	slice stream; /* as stored; p NULL: none */
+	uint32_t specification; /* in by_number, + 1: what names this file; 0: nothing */
 	bool is_mask; /* of another picture's transparency */
 	bool packed; /* from an object stream: its strings are not encrypted */
 };
@@ -65,6 +66,8 @@ struct pdf {
 	bool encrypt; /* has /Encrypt */
 	struct pdf_crypt *crypt; /* NULL: not encrypted, or nobody has the password */
 	uint64_t values_left; /* bytes of values that may still be read */
+	uint64_t *looks_left; /* bytes of values that may still be looked through again */
+	size_t maps_left; /* ranges of fonts' maps that are still kept */
 	size_t pictures;
 	unsigned embedded_left; /* files that are still given out */
 	bool javascript, at_open, stopped;
@@ -73,6 +76,10 @@ struct pdf {
 void pdf_scan(struct pdf *p);
 void pdf_index(struct pdf *p);
 const struct pdf_object *pdf_find(const struct pdf *p, uint32_t number);
+/* pdf_value, pdf_get where the same bytes can be asked for again and again: they cost looks_left,
+ * as what stands behind a reference does; empty when there are none left. */
+slice pdf_value_again(const struct pdf *p, slice *in);
+slice pdf_get_again(const struct pdf *p, slice dict, const char *key);
 /* The value itself, references followed. */
 slice pdf_resolve(const struct pdf *p, slice value);
 slice pdf_get_resolved(const struct pdf *p, slice dict, const char *key);

@@ -67,6 +67,14 @@ static bool charge(struct pdf *p, slice value)
 	return true;
 }
 
+/* A value, looked for no further than the budget goes. */
+static slice within_budget(const struct pdf *p, slice *in)
+{
+	slice all = slice_first(*in, p->values_left + 1), rest = all, value = pdf_value(&rest);
+	*in = slice_skip(*in, all.n - rest.n);
+	return value;
+}
+
 /* Where the stream's bytes end: where /Length says, if "endstream" stands there. */
 static size_t stream_length(slice dict, slice body)
 {
@@ -83,7 +91,7 @@ static size_t stream_length(slice dict, slice body)
 static slice read_object(struct pdf *p, slice s, uint32_t number, uint32_t generation)
 {
 	struct pdf_token t;
-	slice value = pdf_value(&s), behind = s;
+	slice value = within_budget(p, &s), behind = s;
 	struct pdf_object *o = charge(p, value) ? add(p) : NULL;
 	if (!o)
 		return (slice){0};
@@ -109,13 +117,15 @@ void pdf_scan(struct pdf *p)
 {
 	slice s = p->in;
 	size_t end = 0; /* of the next "endobj" */
-	for (size_t at = 0; at < s.n && !p->stopped;) {
+	for (size_t at = 0; at < s.n && p->values_left;) {
 		size_t obj = at + slice_find(slice_skip(s, at), S("obj")), from = obj;
 		size_t trailer =
 			at + slice_find(slice_first(slice_skip(s, at), obj - at), S("trailer"));
 		uint32_t number, generation;
 		if (trailer < obj) {
-			slice rest = slice_skip(s, trailer + 7), value = pdf_value(&rest);
+			slice rest = slice_skip(s, trailer + 7), value = within_budget(p, &rest);
+			if (!charge(p, value))
+				return;
 			if (pdf_get(value, "Root").n || pdf_get(value, "Encrypt").n)
 				p->trailer = value;
 		}
@@ -173,6 +183,29 @@ const struct pdf_object *pdf_target(const struct pdf *p, slice value)
 	return pdf_reference(value, &number) ? pdf_find(p, number) : NULL;
 }
 
+static bool look_again(const struct pdf *p, size_t n)
+{
+	bool may = n < *p->looks_left;
+	*p->looks_left -= may ? n : *p->looks_left;
+	return may;
+}
+
+slice pdf_value_again(const struct pdf *p, slice *in)
+{
+	slice all = slice_first(*in, *p->looks_left), rest = all, value = pdf_value(&rest);
+	size_t n = all.n - rest.n;
+	*in = slice_skip(*in, n);
+	return look_again(p, n) ? value : (slice){0};
+}
+
+slice pdf_get_again(const struct pdf *p, slice dict, const char *key)
+{
+	dict = slice_first(dict, *p->looks_left);
+	slice value = pdf_get(dict, key);
+	size_t n = value.p ? (size_t)(value.p + value.n - dict.p) : dict.n;
+	return look_again(p, n) ? value : (slice){0};
+}
+
 slice pdf_resolve(const struct pdf *p, slice value)
 {
 	for (unsigned i = 0; i < RESOLVE_MAX; i++) {
@@ -180,7 +213,7 @@ slice pdf_resolve(const struct pdf *p, slice value)
 		if (!pdf_reference(value, &number))
 			return value;
 		const struct pdf_object *o = pdf_find(p, number);
-		if (!o)
+		if (!o || !look_again(p, o->value.n + 1))
 			return (slice){0};
 		value = o->value;
 	}
@@ -205,6 +238,7 @@ static void unpack_one(struct pdf *p, const struct pdf_object *stream)
 		return;
 	slice all = arena_dup(&p->a, buf_slice(&out)), head = all;
 	p->values_left += 2 * (uint64_t)all.n;
+	*p->looks_left += 2 * (uint64_t)all.n;
 	for (double i = 0; i < count && head.n; i++) {
 		struct pdf_token number, offset;
 		pdf_next(&head, &number);
@@ -230,7 +264,7 @@ static void cut_values(struct pdf *p, size_t from)
 		if (i + 1 < p->n && p->v[i + 1].value.p > v->p)
 			v->n = (size_t)(p->v[i + 1].value.p - v->p);
 		slice rest = *v;
-		*v = pdf_value(&rest);
+		*v = within_budget(p, &rest);
 		if (!charge(p, *v))
 			p->n = i;
 	}

@@ -204,6 +204,7 @@ static void interpret(struct reading *r, slice s)
 			if (is(t.text, "ID"))
 				s = behind_inline_image(s);
 			operator(r, t.text, string, array, name);
+			string = array = (slice){0}; /* used up: not shown again */
 			r->noperands = 0;
 			break;
 		default:

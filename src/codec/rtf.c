@@ -223,10 +223,16 @@ static const struct {
 	{"tab", '\t'}, {"cell", '\t'}, {"emdash", 0x2014}, {"endash", 0x2013}, {"bullet", 0x2022},
 	{"lquote", 0x2018}, {"rquote", 0x2019}, {"ldblquote", 0x201c}, {"rdblquote", 0x201d}};
 
+/* Words are many and tables long: the first letter decides most. */
+static inline bool is(slice word, const char *z)
+{
+	return word.p[0] == z[0] && slice_eq(word, slice_z(z));
+}
+
 static bool destination(struct rtf *r, slice word)
 {
 	for (size_t i = 0; i < sizeof destinations / sizeof *destinations; i++)
-		if (slice_eq(word, slice_z(destinations[i].word))) {
+		if (is(word, destinations[i].word)) {
 			if (top(r)->where != IN_NOTHING)
 				top(r)->where = destinations[i].where;
 			return true;
@@ -247,7 +253,7 @@ static void control(struct rtf *r, slice word, int number, bool given)
 		return;
 	}
 	for (size_t i = 0; i < sizeof characters / sizeof *characters; i++)
-		if (slice_eq(word, slice_z(characters[i].word)))
+		if (is(word, characters[i].word))
 			character(r, characters[i].cp);
 	if (slice_eq(word, S("uc")) && number >= 0 && number < 16)
 		top(r)->skip = (unsigned char)number;

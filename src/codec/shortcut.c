@@ -42,7 +42,7 @@ static uint32_t le32(slice s, size_t at)
 static bool ifind(slice s, slice word)
 {
 	for (size_t i = 0; i + word.n <= s.n; i++)
-		if (slice_istarts(slice_skip(s, i), word))
+		if (ascii_lower(s.p[i]) == word.p[0] && slice_istarts(slice_skip(s, i), word))
 			return true;
 	return false;
 }

@@ -111,7 +111,9 @@ static void end_attachment(struct tnef *t)
 static void rtf_body(struct tnef *t, slice compressed)
 {
 	AUTO(buf) struct buf out = BUF(TEXT_MAX);
-	if (rtfcp_undo(compressed, &out))
+	if (!rtfcp_undo(compressed, &out) && out.full)
+		t->x->fact(t->x->ctx, EXTRACT_LIMIT, S(""));
+	if (out.n) /* programs show what is cut, too */
 		give(t, S(""), buf_slice(&out));
 }
 

@@ -183,6 +183,8 @@ enum unpack_result unpack_with(slice in, const struct unpack_how *how, unpack_fi
 		r = all(&u);
 	archive_read_free(a);
 	buf_done(&u.bytes);
+	if (how->ret_spent)
+		*how->ret_spent = u.total;
 	return g.plain ? UNPACK_NO_ARCHIVE : r;
 }
 

@@ -34,5 +34,6 @@ struct unpack_how {
 	bool (*want)(void *arg, slice name); /* false: passed over, undecoded; NULL: all */
 	void (*locked)(void *arg, slice name); /* needs a password that is none of those; or NULL */
 	void (*opened)(void *arg, slice name); /* one of them fitted; or NULL */
+	uint64_t *ret_spent; /* bytes that came out, also those that were not given; or NULL */
 };
 enum unpack_result unpack_with(slice in, const struct unpack_how *how, unpack_file file, void *arg);

@@ -71,7 +71,7 @@ static bool got_file(void *ctx, slice name, slice bytes)
 {
 	struct files_look *k = ctx;
 	struct content_reader *r = k->r;
-	if (bytes.n > r->limits->unpacked - r->unpacked) {
+	if (r->unpacked > r->limits->unpacked || bytes.n > r->limits->unpacked - r->unpacked) {
 		files_fact(r, k->file, EXTRACT_LIMIT, S(""));
 		return false;
 	}
@@ -232,12 +232,13 @@ static void look_twice(struct files_look *k, slice bytes)
 
 static void look(struct content_reader *r, int file, slice bytes)
 {
-	uint64_t left = r->limits->unpacked - r->unpacked;
+	uint64_t left = r->unpacked < r->limits->unpacked ? r->limits->unpacked - r->unpacked : 0;
 	struct files_look k = {.r = r, .file = file, .where = CONTENT_IN_FILE};
 	k.limits = (struct extract_limits){.unpacked = left, .files = PARTS_MAX};
 	k.text = BUF(r->limits->text - r->attached.n + 1);
 	k.x = (struct extract){&k, got_text, got_link, got_file, got_fact};
 	look_by_type(&k, r->c->files[file].type, bytes);
+	r->unpacked += left - k.limits.unpacked;
 	look_twice(&k, bytes);
 	give_text(&k);
 	buf_done(&k.text);

@@ -58,19 +58,22 @@ void files_look_archive(struct files_look *k, slice bytes)
 {
 	const char *passwords[FILES_PASSWORDS_MAX];
 	struct unpacking u = {.k = k};
+	uint64_t spent = 0;
 	struct unpack_how how = {
 		.limits = {.total = k->limits.unpacked, .files = k->r->limits->files},
 		.only_zip = files_of(k)->type == FILETYPE_ZIP,
 		.passwords = passwords,
 		.npasswords = files_passwords(k->r, passwords),
 		.locked = locked,
-		.opened = opened};
+		.opened = opened,
+		.ret_spent = &spent};
 	enum unpack_result r = unpack_with(bytes, &how, got_file, &u);
+	extract_pay(&k->limits, spent - u.total); /* a file that broke off */
 	if (r == UNPACK_DAMAGED || r == UNPACK_NO_ARCHIVE)
 		files_fact(k->r, k->file, EXTRACT_DAMAGED, S(""));
 	if (r == UNPACK_LIMIT)
 		files_fact(k->r, k->file, EXTRACT_LIMIT, S(""));
-	if ((r == UNPACK_LIMIT && k->limits.unpacked / BOMB_RATIO > bytes.n) ||
+	if ((r == UNPACK_LIMIT && how.limits.total / BOMB_RATIO > bytes.n) ||
 		(u.total > BOMB_MIN && u.total / BOMB_RATIO > bytes.n))
 		files_fact(k->r, k->file, EXTRACT_BOMB, S(""));
 }
