@@ -410,7 +410,9 @@ def codes_are_read_in_the_sandbox():
 
 @case
 def mail_like_what_was_bad_is_known():
-    words = 'abracadabra: please confirm the address of your parcel and pay the small fee within two days or it goes back'
+    words = ('abracadabra: please confirm the address of your parcel and pay the small fee within two days or it goes back to the shop that '
+             'has sent it, because our driver could not find anybody at home this morning and the depot near the river keeps nothing longer '
+             'than a week, as the rules of the house tell everyone who asks')
     with Server(MARKS + ['[fingerprints]', 'known_from = 1']) as p:
         p.start()
         for i in range(20):
@@ -418,6 +420,21 @@ def mail_like_what_was_bad_is_known():
         wait_until('it is known', 20, lambda: 'fp-text-bad' in p.signals(send(p, letter(f'Dear customer 77, {words}'))))
         expect('others are not', 'fp-text-bad' in p.signals(send(p, letter('See you at the meeting tomorrow morning at ten, I shall '
                                                                             'bring the plans for the new kitchen with me.'))), False)
+
+        def say(kind, text):
+            path = os.path.join(p.dir, 'said.eml')
+            with open(path, 'wb') as f:
+                f.write(letter(text))
+            os.chmod(path, 0o644)
+            p.cli('learn', kind, path)
+        say('ham', f'Dear neighbour 5, {words}')
+        wait_until('an administrator takes it back', 20, lambda: 'fp-text-bad' not in p.signals(send(p, letter(f'Dear aunt 3, {words}'))))
+        other = ('our kitchen needs new plates and forks before the summer feast, so please bring what you can spare on Sunday after the '
+                 'walk round the lake, where Martha will show the children how bread was baked when her grandmother still ran the mill '
+                 'below the old bridge and nobody had to hurry')
+        expect('not yet', 'fp-text-bad' in p.signals(send(p, letter(f'Dear all 7, {other}'))), False)
+        say('spam', f'Dear friend 1, {other}')
+        wait_until('or tells of it', 20, lambda: 'fp-text-bad' in p.signals(send(p, letter(f'Dear boss 9, {other}'))))
 
 
 @case

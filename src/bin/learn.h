@@ -1,7 +1,8 @@
 /*
  * learn: the learn process. It takes lessons from other processes and the command line into the
  * journal, has each letter read by a scan process (it parses no mail itself), makes new versions of
- * the site's layer and of users' layers, and has the scan processes use the one in service.
+ * the site's layer and of users' layers, and has the scan processes use the one in service. What
+ * administrators say is noted for fingerprints, too (defence/fingerprint.h).
  *
  *	learn_role.c	the role: opening, links, orders, end
  *	learn_read.c	letters that wait become lessons
@@ -24,6 +25,8 @@ struct learn {
 	struct scans *scans;
 	struct sql *db, *read_db, *build_db; /* commits; what waits; the pool's */
 	struct commit *commit;
+	struct kv *kv;
+	struct fingerprints *prints; /* what administrators say is remembered of mail like it */
 	bool open, stopping; /* stopping: also read by the pool */
 	struct cond opened, told, changed; /* told: something waits; changed: lessons, links */
 	struct group workers;

@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 #include "bin/learn.h"
+#include "defence/fingerprint.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -20,12 +21,15 @@ METRIC_DURATION(lesson_seconds, "posthouse_learn_read_seconds", "",
 	"Time that reading one batch of lessons took.");
 
 enum { BATCH = 16, AT_ONCE = 4, TRIES = 3, LOOK_SECONDS = 5, TRIM_EVERY = 64 };
+enum { ADMIN_WEIGHT = 3 }; /* of persons' */
 #define READ_TIME (2 * MINUTE)
 #define UNAVAILABLE_PAUSE (2 * SECOND)
 
 struct letter {
 	struct journal_waiting w;
 	struct journal_read r;
+	struct fingerprint prints[FINGERPRINTS_MAX];
+	size_t nprints;
 	enum scans_fate fate;
 	struct err e;
 };
@@ -99,6 +103,8 @@ static void read_one(struct learn *l, struct letter *one, struct arena *a)
 	one->r.probability = report->probability;
 	one->r.subject = shorten(report->subject, a);
 	one->r.sender = shorten(report->from_address, a);
+	memcpy(one->prints, report->prints, sizeof one->prints);
+	one->nprints = report->nprints;
 	take_features(one, report, a);
 	json_decref(json);
 }
@@ -149,6 +155,20 @@ static bool nobody_reads(const struct batch *b)
 	return true;
 }
 
+/* Mail like what an administrator speaks of is known at once. Users speak for themselves alone,
+ * archives of what is long over; what comes to honeypots the edges have noted. */
+static void note_prints(const struct learn *l, const struct letter *one)
+{
+	const struct training_told *t = &one->w.told;
+	if (!l->prints || one->fate != SCANS_EXAMINED || t->source != TRAINING_ADMIN)
+		return;
+	if (!t->spam)
+		fingerprints_note(l->prints, one->prints, one->nprints, FINGERPRINT_NOT_BAD,
+			FINGERPRINT_WEIGHT_MAX);
+	fingerprints_note(l->prints, one->prints, one->nprints,
+		t->spam ? FINGERPRINT_BAD : FINGERPRINT_GOOD, ADMIN_WEIGHT);
+}
+
 static void count(const struct batch *b)
 {
 	for (size_t i = 0; i < b->n; i++)
@@ -179,6 +199,8 @@ static int learn_batch(struct batch *b)
 		log_error(NULL, "learn.journal", F("error", &b->e));
 		return -1;
 	}
+	for (size_t i = 0; i < b->n; i++)
+		note_prints(l, &b->v[i]);
 	count(b);
 	metric_observe(&lesson_seconds, (uint64_t)(instant_now() - began));
 	return 1;

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "bin/shipped.h"
+#include "defence/fingerprint.h"
 #include "learn/model.h"
 #include "run/link.h"
 #include "run/log.h"
@@ -160,6 +161,12 @@ static int learn_prepare(struct role_env *env, struct err *e)
 	return 0;
 }
 
+static void open_prints(struct learn *l)
+{
+	const struct conf *conf = l->env->config.conf;
+	l->prints = fingerprints_open(l->kv, conf_get(conf, &fingerprints_section));
+}
+
 static int learn_open(struct role_env *env, struct err *e)
 {
 	struct learn *l = env->self;
@@ -170,6 +177,8 @@ static int learn_open(struct role_env *env, struct err *e)
 		sql_open(dir, JOURNAL_DB, &l->build_db, e) < 0)
 		return -1;
 	l->commit = commit_new(l->db, NULL);
+	l->kv = kv_open(l->data, (uint64_t)env->config.kv->size);
+	open_prints(l);
 	l->open = true;
 	cond_wake_all(&l->opened);
 	group_go(&l->workers, "learn.read", learn_read_run, l);
@@ -221,8 +230,11 @@ static void learn_reload(void *arg, slice path, slice text)
 		return;
 	}
 	take_config(l, &fresh);
+	fingerprints_close(take(&l->prints));
 	config_done(&env->config);
 	env->config = fresh;
+	if (l->open)
+		open_prints(l);
 	log_set_level((enum log_level)fresh.log->level);
 	cond_wake_all(&l->told);
 }
@@ -235,6 +247,8 @@ static void learn_close(struct role_env *env)
 	sql_close(l->read_db);
 	sql_close(l->build_db);
 	scans_free(l->scans);
+	fingerprints_close(l->prints);
+	kv_close(l->kv);
 	arena_done(&l->mem);
 	free(l);
 }

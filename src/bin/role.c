@@ -47,7 +47,7 @@ static const struct role_limits {
 	{&auth_role, MAY_CREDENTIALS | MAY_DB, SANDBOX_NO_DUMP, 12, 1 << 12},
 	{&keys_role, MAY_KEYS, SANDBOX_NO_DUMP, 4, 1 << 10},
 	{&scan_role, 0, SANDBOX_NO_DUMP | SANDBOX_LEAVE_FILES, 1, 1 << 8},
-	{&learn_role, MAY_LEARN, SANDBOX_MAY_MEMORY_FILE, 3, 1 << 10},
+	{&learn_role, MAY_LEARN | MAY_KV, SANDBOX_MAY_MEMORY_FILE, 3, 1 << 10},
 	{&keeper_role, MAY_BLOBS | MAY_DB, 0, 2, 1 << 12},
 	{&prepare_role, MAY_DATA, SANDBOX_MAY_FORK, 2, 1 << 10},
 };
