@@ -77,11 +77,19 @@ static bool is_letter(unsigned char c)
 	return c >= 0x80 || (ascii_lower((char)c) >= 'a' && ascii_lower((char)c) <= 'z');
 }
 
+static bool is_address(slice run)
+{
+	for (size_t i = 0; i < run.n; i++)
+		if (run.p[i] == '@' ||
+			(run.p[i] == ':' && slice_starts(slice_skip(run, i), S("://"))))
+			return true;
+	return ascii_lower(run.p[0]) == 'w' && slice_istarts(run, S("www."));
+}
+
 /* Words of what stands between blanks and Chinese characters; no numbers, no addresses. */
 static void put_run(struct shingles *s, slice run)
 {
-	if (run.n == 0 || slice_find(run, S("://")) < run.n || slice_istarts(run, S("www.")) ||
-		slice_index(run, '@') < run.n)
+	if (run.n == 0 || is_address(run))
 		return;
 	size_t from = 0;
 	bool digits = false;
@@ -113,9 +121,14 @@ static void put_text(struct shingles *s, slice text)
 	while (rest.n && s->n < SHINGLES_MAX) {
 		uint32_t c;
 		const char *at = rest.p;
-		utf8_next(&rest, &c);
-		bool cjk = is_cjk(c), blank = is_blank(c);
-		if (cjk || blank || is_punctuation(c)) {
+		if ((unsigned char)*at < 0x80) {
+			c = (unsigned char)*at;
+			rest = slice_skip(rest, 1);
+		} else {
+			utf8_next(&rest, &c);
+		}
+		bool wide = c >= 0x80, cjk = wide && is_cjk(c), blank = is_blank(c);
+		if (blank || cjk || (wide && is_punctuation(c))) {
 			if (!s->quoted)
 				put_run(s, slice_of(run, (size_t)(at - run)));
 			run = rest.p;
@@ -149,25 +162,28 @@ static void sample(struct shingles *s)
 	s->n = n;
 }
 
-static void sketch(const struct shingles *s, uint64_t least[SKETCH])
+/* Each product gives two values of 32 bits: three of them in a band tell texts apart well. */
+static void sketch(const struct shingles *s, uint32_t least[SKETCH])
 {
-	uint64_t factor[SKETCH];
-	for (unsigned k = 0; k < SKETCH; k++) {
+	uint64_t factor[SKETCH / 2];
+	for (unsigned k = 0; k < SKETCH / 2; k++)
 		factor[k] = mixed(k + 1) | 1;
-		least[k] = UINT64_MAX;
-	}
+	for (unsigned k = 0; k < SKETCH; k++)
+		least[k] = UINT32_MAX;
 	for (unsigned i = 0; i < s->n; i++) {
-		uint64_t h = s->v[i];
-		for (unsigned k = 0; k < SKETCH; k++) {
-			uint64_t v = (h ^ h >> 29) * factor[k];
-			least[k] = v < least[k] ? v : least[k];
+		uint64_t h = s->v[i] ^ s->v[i] >> 29;
+		for (unsigned k = 0; k < SKETCH / 2; k++) {
+			uint64_t v = h * factor[k];
+			uint32_t high = (uint32_t)(v >> 32), low = (uint32_t)v;
+			least[2 * k] = high < least[2 * k] ? high : least[2 * k];
+			least[2 * k + 1] = low < least[2 * k + 1] ? low : least[2 * k + 1];
 		}
 	}
 }
 
 void fingerprints_of_text(struct fingerprints_out *out, slice normal, struct arena *a)
 {
-	uint64_t least[SKETCH];
+	uint32_t least[SKETCH];
 	struct shingles s = {.v = ARENA_ARRAY(a, uint64_t, SHINGLES_MAX)};
 	put_text(&s, normal);
 	if (s.tokens < TOKENS_MIN)
