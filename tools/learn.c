@@ -40,6 +40,7 @@ struct message {
 	bool spam, test;
 	unsigned fold;
 	float rules; /* sum of the scores of what was found */
+	float bulk; /* LEARN_BULK */
 	struct learn_feature *v;
 	size_t n;
 };
@@ -156,6 +157,7 @@ static void add(struct corpus *c, char *line)
 		.spam = !strcmp(label, "spam"),
 		.test = !strcmp(role, "test"),
 		.rules = (float)signals_score(&r->signals),
+		.bulk = r->in[LEARN_BULK],
 		.v = (void *)mem_dup(r->features, r->nfeatures * sizeof *r->features),
 		.n = r->nfeatures};
 }
@@ -272,6 +274,7 @@ static void inputs(
 	ret[LEARN_SITE] = (float)learn_linear_margin(&s->linear, f);
 	ret[LEARN_BAYES_SITE] = (float)b.margin;
 	ret[LEARN_RULES] = m->rules;
+	ret[LEARN_BULK] = m->bulk;
 }
 
 static void print(const struct message *m, const struct learn_fuse *fuse, const float in[])
@@ -446,6 +449,7 @@ static void calibrate_base(struct corpus *c, uint64_t seed, struct learn_fuse *r
 			v[n] = (struct learn_judged){.spam = m->spam,
 				.weight = (m->spam ? 1 : HAM_COUNTS) * say(c, m, folds)};
 			v[n].in[LEARN_RULES] = m->rules;
+			v[n].in[LEARN_BULK] = m->bulk;
 			v[n++].in[LEARN_BASE] = (float)learn_linear_margin(&l, features_of(c, m));
 		}
 	}
@@ -479,7 +483,8 @@ static void judge(struct corpus *c, const char *model)
 	read_model(model, &m);
 	read_corpus(c);
 	for (size_t i = 0; i < c->n; i++) {
-		float in[LEARN_INPUTS] = {[LEARN_RULES] = c->v[i].rules};
+		float in[LEARN_INPUTS] = {
+			[LEARN_RULES] = c->v[i].rules, [LEARN_BULK] = c->v[i].bulk};
 		in[LEARN_BASE] = (float)learn_weights_margin(&m.weights, features_of(c, &c->v[i]));
 		if (c->v[i].test)
 			print(&c->v[i], &m.fuse, in);

@@ -61,6 +61,22 @@ static bool is_nobody(slice local)
 	return false;
 }
 
+/* Companies send such mail from a host of its own below their domain. */
+static bool is_host_for_bulk(slice domain)
+{
+	static const slice labels[] = {S_INIT("newsletter"), S_INIT("newsletters"), S_INIT("news"),
+		S_INIT("mailing"), S_INIT("mailings"), S_INIT("marketing"), S_INIT("campaign"),
+		S_INIT("campaigns"), S_INIT("notification"), S_INIT("notifications"),
+		S_INIT("notify"), S_INIT("alerts"), S_INIT("email"), S_INIT("edm"), S_INIT("em")};
+	slice first;
+	if (!slice_cut(&domain, '.', &first) || slice_index(domain, '.') == domain.n)
+		return false;
+	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+		if (slice_ieq(first, labels[i]))
+			return true;
+	return false;
+}
+
 static bool is_precedence(slice v)
 {
 	return slice_ieq(v, S("bulk")) || slice_ieq(v, S("list")) || slice_ieq(v, S("junk"));
@@ -78,7 +94,8 @@ static void look_at_header(struct content_exam *x, struct traits *t)
 	t->tool = written_by_tool(x);
 	t->automatic = (automatic.n && !slice_istarts(automatic, S("no"))) ||
 		       checking_has(x, S("x-auto-response-suppress"));
-	t->nobody = is_nobody(checking_local(x->c->from_address));
+	t->nobody = is_nobody(checking_local(x->c->from_address)) ||
+		    is_host_for_bulk(checking_domain(x->c->from_address));
 }
 
 /* ---- text and links ---- */

@@ -11,6 +11,11 @@ TEST(bulk_mail_is_sorted)
 		 "List-Unsubscribe-Post: List-Unsubscribe=One-Click\nFeedback-ID: 1:2:3:x\n\n"
 		 "Sale! View in your browser. Unsubscribe\n",
 			"bulk-newsletter bulk-tool bulk-unsubscribe"},
+		{"From: Offers <x1.77@newsletter.shop.example>\nPrecedence: bulk\n\n"
+		 "Unsubscribe\n",
+			"bulk-newsletter bulk-words-only"},
+		{"From: li@newsletter.example\nPrecedence: bulk\n\nUnsubscribe\n",
+			"bulk-words-only"},
 		{"From: edm@shop.example\nPrecedence: bulk\n\n"
 		 "\xe5\xa6\x82\xe4\xb8\x8d\xe6\x83\xb3\xe5\x86\x8d\xe6\x94\xb6\xe5\x88\xb0"
 		 "\xef\xbc\x8c\xe8\xaf\xb7\xe9\x80\x80\xe8\xae\xa2\n",

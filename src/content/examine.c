@@ -187,6 +187,7 @@ void content_examine(struct content_examiner *e, slice message, const struct con
 	ret->features = f->v;
 	ret->nfeatures = f->n;
 	ask_models(f, t, ret);
+	ret->in[LEARN_BULK] = -(float)ret->bulk / 100;
 	if (wishes & CONTENT_EXPLAIN)
 		give_reasons(f, t, a, ret);
 	double before = ctx->known ? signals_score(ctx->known) : 0;

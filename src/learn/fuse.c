@@ -18,7 +18,8 @@ const struct learn_fuse learn_fuse_default = {
 		[LEARN_USER] = 1,
 		[LEARN_BAYES_SITE] = 0.2f,
 		[LEARN_BAYES_USER] = 0.2f,
-		[LEARN_RULES] = 0.5f},
+		[LEARN_RULES] = 0.5f,
+		[LEARN_BULK] = 2},
 };
 
 static const char *const names[LEARN_INPUTS][2] = {
@@ -28,6 +29,7 @@ static const char *const names[LEARN_INPUTS][2] = {
 	[LEARN_BAYES_SITE] = {"this site's word statistics", "本站词频统计"},
 	[LEARN_BAYES_USER] = {"the recipient's word statistics", "收件人词频统计"},
 	[LEARN_RULES] = {"rules", "规则"},
+	[LEARN_BULK] = {"bulk mail", "批量邮件"},
 };
 
 const char *learn_input_name(enum learn_input i, bool chinese)
@@ -232,10 +234,11 @@ int learn_fuse_read(slice s, struct learn_fuse *ret, struct err *e)
 {
 	struct cur c = cur_of(s);
 	struct learn_fuse f = {0};
-	if (cur_u8(&c) != WRITTEN_VERSION || cur_u8(&c) != LEARN_INPUTS)
+	unsigned version = cur_u8(&c), inputs = cur_u8(&c);
+	if (version != WRITTEN_VERSION || inputs == 0 || inputs > LEARN_INPUTS)
 		return err_set(e, ERR_PROTO, "weights of the opinions: another version");
 	f.bias = cur_f32(&c);
-	for (unsigned i = 0; i < LEARN_INPUTS; i++)
+	for (unsigned i = 0; i < inputs; i++)
 		f.w[i] = cur_f32(&c);
 	f.knots = cur_u8(&c);
 	if (f.knots > LEARN_KNOTS)

@@ -17,6 +17,7 @@ enum learn_input { /* each 0 when there is none */
 	LEARN_BAYES_SITE, /* learn_bayes.margin */
 	LEARN_BAYES_USER,
 	LEARN_RULES, /* sum of the signals' scores */
+	LEARN_BULK, /* below zero: openly bulk mail, -1 at the most; that is a kind, not a fault */
 	LEARN_INPUTS
 };
 /* "shipped model", "rules" ... */
@@ -51,6 +52,7 @@ struct learn_judged {
 bool learn_fuse_fit(const struct learn_judged *v, size_t n, const struct learn_fuse *start,
 	struct learn_fuse *ret);
 
-/* As bytes; the reader checks that curve and weights are what they must be. */
+/* As bytes; the reader checks that curve and weights are what they must be. Inputs that were not
+ * known when it was written weigh nothing. */
 void learn_fuse_write(const struct learn_fuse *f, struct buf *out);
 int learn_fuse_read(slice s, struct learn_fuse *ret, struct err *e);

@@ -212,7 +212,35 @@ TEST(fuse_takes_nonsense)
 	CHECK(learn_fuse_probability(&learn_fuse_default, in) > 0.999);
 }
 
+TEST(bulk_mail_is_a_kind_of_its_own)
+{
+	float plain[LEARN_INPUTS] = {[LEARN_RULES] = 2}, bulk[LEARN_INPUTS];
+	memcpy(bulk, plain, sizeof bulk);
+	bulk[LEARN_BULK] = -1;
+	CHECK(learn_fuse_probability(&learn_fuse_default, bulk) <
+		learn_fuse_probability(&learn_fuse_default, plain) - 0.2);
+}
+
 /* ---- files ---- */
+
+TEST(fuse_of_fewer_inputs)
+{
+	AUTO(buf) struct buf file = BUF(LEARN_MODEL_MAX);
+	struct learn_fuse back;
+	struct err e = {0};
+	learn_fuse_write(&learn_fuse_default, &file);
+	enum { LAST = 2 + 4 * LEARN_INPUTS }; /* where the last weight lies */
+	memmove(file.p + LAST, file.p + LAST + 4, file.n - LAST - 4);
+	file.n -= 4;
+	CHECK_INT(learn_fuse_read(buf_slice(&file), &back, &e), -1);
+	file.p[1] = LEARN_INPUTS - 1;
+	CHECK_INT(learn_fuse_read(buf_slice(&file), &back, &e), 0);
+	CHECK(back.w[LEARN_INPUTS - 1] == 0);
+	CHECK(back.w[LEARN_INPUTS - 2] == learn_fuse_default.w[LEARN_INPUTS - 2]);
+	file.p[1] = LEARN_INPUTS + 1;
+	CHECK_INT(learn_fuse_read(buf_slice(&file), &back, &e), -1);
+	CHECK_INT(e.kind, ERR_PROTO);
+}
 
 TEST(model_file)
 {
