@@ -9,7 +9,7 @@ client (number, length, digest). In the end each must be in its mailbox or at th
 Duplicates are counted and reported: a killed sender cannot know that its peer had taken a message. So they are bounded by
 what the queue had under way each time it was killed; what can be told apart (reports, by their ids) is never there twice.
 """
-import argparse, collections, hashlib, os, random, re, signal, subprocess, sys, time
+import argparse, collections, hashlib, json, os, random, re, signal, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from letters import Far, dkim
 from posthouse import Instance, ROOT, free_port
@@ -140,6 +140,16 @@ def bring_back(p):
     p.wait_ready(60)
 
 
+def release_what_was_not_examined(p):
+    """A letter over which scan processes were killed twice is held: an administrator lets it go on."""
+    held = json.loads(p.cli('queue', 'list', '--state', 'held', '--json', check=False))['recipients']
+    reasons = {r['reason'] for r in held}
+    print('held:', len(held), *reasons, flush=True)
+    if held:
+        p.cli('queue', 'release', '--state', 'held', '--yes')
+    return reasons <= {'could not be examined'}
+
+
 def kill_again_and_again(p, args, rng):
     done, end = collections.Counter(), time.monotonic() + args.seconds
     while sum(done.values()) < args.kills and time.monotonic() < end:
@@ -171,7 +181,8 @@ def kills(args):
         bring_back(p)
         far.end()
         ends_of_queue = sum(done[role] for role in ('queue', 'master', 'all'))
-        ok = verdict(p, loads, record, 'after kills', far, UNDER_WAY * ends_of_queue) and sum(done.values()) >= args.kills * 0.9
+        ok = release_what_was_not_examined(p)
+        ok = verdict(p, loads, record, 'after kills', far, UNDER_WAY * ends_of_queue) and ok and sum(done.values()) >= args.kills * 0.9
         p.stop()
         sink.terminate()
         sink.wait()
