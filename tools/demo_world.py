@@ -9,7 +9,7 @@ from email.utils import formatdate, make_msgid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'test/lib'))
 from zone import Zone, TYPES, wire_data
 
-CAROL_IP, FORGER_IP = '127.0.0.2', '127.0.0.3'
+CAROL_IP, FORGER_IP, PHISHER_IP = '127.0.0.2', '127.0.0.3', '127.0.0.4'
 ELSEWHERE = ['elsewhere.example MX 10 mx.elsewhere.example', f'mx.elsewhere.example A {CAROL_IP}', f'elsewhere.example TXT v=spf1 ip4:{CAROL_IP} -all',
              '_dmarc.elsewhere.example TXT v=DMARC1; p=reject; rua=mailto:dmarc@elsewhere.example']
 
@@ -134,4 +134,8 @@ def letters(key):
     ]
     forged = letter(f'Carol <{carol}>', 'alice@post.example', 'Please pay this today',
                     'Dear Alice,\n\nthis is not from Carol: it has no signature of hers, and her domain asks to refuse such mail.\n')
-    return [(CAROL_IP, sender, to, signed(data, key)) for sender, to, data in true] + [(FORGER_IP, carol, 'alice@post.example', forged)]
+    admin = 'service@mail-notice.example'
+    phish = letter(f'邮箱管理员 <{admin}>', 'alice@post.example', '您的邮箱即将停用，请立即验证',
+                   '尊敬的用户：\n\n系统检测到您的邮箱存在异地登录。请在24小时内打开 http://192.0.2.7/login 验证账户和密码，逾期将停止服务。\n\n信息中心\n')
+    return [(CAROL_IP, sender, to, signed(data, key)) for sender, to, data in true] + [
+        (PHISHER_IP, admin, 'alice@post.example', phish), (FORGER_IP, carol, 'alice@post.example', forged)]
