@@ -54,8 +54,9 @@ def send(p, ip, sender, **more):
             code, text = c.docmd(verb)
             if code >= 400:
                 return code, text.decode()
-        c.send((more.get('header', '') + f'From: {sender}\r\nTo: {rcpt}\r\nSubject: x\r\nDate: Sun, 22 Nov 2026 06:00:00 +0000\r\n'
-                f'Message-ID: <{time.time_ns()}@x.test>\r\n\r\nHello\r\n.\r\n').encode())
+        c.send((more.get('header', '') + f'From: {sender}\r\nTo: {rcpt}\r\nSubject: Minutes of the meeting\r\nDate: Sun, 22 Nov 2026 06:00:00 +0000\r\n'
+                f'Message-ID: <{time.time_ns()}@x.test>\r\n\r\nDear Bob,\r\n\r\nthe minutes of the meeting on Tuesday are ready. Please tell me by Friday '
+                'whether the report about the second test should be in them.\r\n\r\nRegards\r\nEve\r\n.\r\n').encode())
         code, text = c.getreply()
         return code, text.decode()
     finally:

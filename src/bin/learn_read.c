@@ -120,11 +120,23 @@ static void read_some(void *arg)
 
 /* ---- into the journal ---- */
 
+/* Mail like what an administrator speaks of is known at once. Users speak for themselves alone,
+ * archives of what is long over; what comes to honeypots the edges have noted. */
+static bool is_noted(const struct learn *l, const struct letter *one)
+{
+	return l->prints && one->fate == SCANS_EXAMINED && one->w.told.source == TRAINING_ADMIN;
+}
+
 static int keep_one(struct sql *db, struct batch *b, struct letter *one, struct err *e)
 {
 	int64_t id;
-	if (one->fate == SCANS_EXAMINED)
-		return journal_learn_tx(db, &one->w, &one->r, &b->l->conf, wall_now(), &id, e);
+	if (one->fate == SCANS_EXAMINED) {
+		if (journal_learn_tx(db, &one->w, &one->r, &b->l->conf, wall_now(), &id, e) < 0)
+			return -1;
+		return id && is_noted(b->l, one) ? journal_noted_tx(db, id, one->w.told.spam,
+							   one->prints, one->nprints, e)
+						 : 0;
+	}
 	if (one->fate == SCANS_CANNOT || one->w.tries + 1 >= TRIES)
 		return journal_reject_tx(
 			db, &one->w, S("the letter cannot be read"), wall_now(), e);
@@ -155,12 +167,10 @@ static bool nobody_reads(const struct batch *b)
 	return true;
 }
 
-/* Mail like what an administrator speaks of is known at once. Users speak for themselves alone,
- * archives of what is long over; what comes to honeypots the edges have noted. */
 static void note_prints(const struct learn *l, const struct letter *one)
 {
 	const struct training_told *t = &one->w.told;
-	if (!l->prints || one->fate != SCANS_EXAMINED || t->source != TRAINING_ADMIN)
+	if (!is_noted(l, one))
 		return;
 	if (!t->spam)
 		fingerprints_note(l->prints, one->prints, one->nprints, FINGERPRINT_NOT_BAD,
@@ -206,6 +216,43 @@ static int learn_batch(struct batch *b)
 	return 1;
 }
 
+/* ---- what was taken back ---- */
+
+struct taking_back {
+	struct learn *l;
+	struct journal_noted noted;
+	int got;
+	struct err e;
+};
+
+static void find_noted(void *arg)
+{
+	struct taking_back *t = arg;
+	t->got = journal_noted_next(t->l->read_db, &t->noted, &t->e);
+}
+
+static int done_noted(struct sql *db, void *arg, struct err *e)
+{
+	const struct taking_back *t = arg;
+	return journal_noted_done_tx(db, t->noted.lesson, e);
+}
+
+static void take_prints_back(struct learn *l)
+{
+	struct taking_back *t = NEW(struct taking_back);
+	t->l = l;
+	while (l->prints && !l->stopping) {
+		pool_call(find_noted, t);
+		if (t->got <= 0 || commit_run(l->commit, done_noted, t, &t->e) < 0)
+			break;
+		fingerprints_note(l->prints, t->noted.v, t->noted.n,
+			t->noted.spam ? FINGERPRINT_NOT_BAD : FINGERPRINT_NOT_GOOD, ADMIN_WEIGHT);
+	}
+	if (t->got < 0)
+		log_error(NULL, "learn.journal", F("error", &t->e));
+	free(t);
+}
+
 static int one_batch(struct learn *l)
 {
 	struct batch *b = NEW(struct batch);
@@ -223,6 +270,7 @@ void learn_read_run(void *arg)
 	unsigned since = 0;
 	while (!l->stopping) {
 		int r = l->conf.enabled ? one_batch(l) : 0;
+		take_prints_back(l);
 		l->reading = r > 0;
 		if (r > 0 && ++since >= TRIM_EVERY) {
 			commit_run(l->commit, trim, l, &e);

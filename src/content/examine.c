@@ -145,7 +145,7 @@ static void give_reasons(const struct learn_features *f, const struct content_to
 /* How much a point found elsewhere (caller, authentication, reputation) counts beside one of the
  * content: the fuse is fitted to letters alone, where five points are far more than enough. Half of
  * that keeps five points near certainty, and the small faults of an honest caller what they are. */
-#define ELSEWHERE 0.5
+#define ELSEWHERE 0.3
 
 double content_probability(const struct content_report *r, double rules)
 {

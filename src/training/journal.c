@@ -30,6 +30,8 @@ static const struct sql_migration migrations[] = {
 		"CREATE INDEX lesson_site ON lesson (site, state, digest, weight);"
 		"CREATE INDEX lesson_who ON lesson (who, learned_at);"
 		"CREATE INDEX lesson_state ON lesson (state);"
+		"CREATE TABLE noted (lesson {{KEY}}, spam BIGINT NOT NULL, prints {{BLOB}} NOT "
+		"NULL);"
 		"CREATE TABLE kin ("
 		"value BIGINT NOT NULL, lesson BIGINT NOT NULL, PRIMARY KEY (value, lesson))"
 		" {{WITHOUT_ROWID}};"
@@ -49,6 +51,7 @@ static const struct sql_migration migrations[] = {
 		"sampled BIGINT NOT NULL, changed BIGINT NOT NULL, refused BIGINT NOT NULL,"
 		"why TEXT NOT NULL);",
 		"DROP TABLE version; DROP TABLE sample; DROP TABLE person; DROP TABLE kin;"
+		"DROP TABLE noted;"
 		"DROP TABLE lesson; DROP TABLE waiting; DROP TABLE meta;"},
 };
 

@@ -12,6 +12,7 @@
  */
 #pragma once
 #include "base/arena.h"
+#include "codec/fingerprint.h"
 #include "store/sql.h"
 #include "training/conf.h"
 #include "training/lesson.h"
@@ -69,6 +70,19 @@ int journal_forget_tx(
 /* All of one user (who), or all lessons. Returns how many. */
 int64_t journal_forget_all_tx(struct sql *db, slice who, bool everybody,
 	const struct learning_conf *c, int64_t now, struct err *e);
+/* Fingerprints (codec/fingerprint.h) of a lesson were noted elsewhere: kept, so that they can be taken
+ * back when it is. */
+int journal_noted_tx(struct sql *db, int64_t id, bool spam, const struct fingerprint *v, size_t n,
+	struct err *e);
+struct journal_noted {
+	int64_t lesson;
+	bool spam;
+	struct fingerprint v[FINGERPRINTS_MAX];
+	size_t n;
+};
+/* One whose lesson was taken back. 1, 0: there is none, -1. */
+int journal_noted_next(struct sql *db, struct journal_noted *ret, struct err *e);
+int journal_noted_done_tx(struct sql *db, int64_t id, struct err *e);
 /* Drops the features of all but the newest c->keep lessons, and lessons that are long over. */
 int journal_trim_tx(struct sql *db, const struct learning_conf *c, struct err *e);
 

@@ -505,6 +505,11 @@ int journal_trim_tx(struct sql *db, const struct learning_conf *c, struct err *e
 		    " (SELECT id FROM lesson ORDER BY id DESC LIMIT $1) x)",
 		    "i", c->keep * OLD_FACTOR) < 0)
 		return -1;
+	if (sql_run(db, e,
+		    "DELETE FROM noted WHERE lesson < (SELECT COALESCE(MIN(id), 0) FROM"
+		    " (SELECT id FROM lesson ORDER BY id DESC LIMIT $1) x)",
+		    "i", c->keep * OLD_FACTOR) < 0)
+		return -1;
 	return sql_run(db, e,
 		       "DELETE FROM lesson WHERE id < (SELECT COALESCE(MIN(id), 0) FROM"
 		       " (SELECT id FROM lesson ORDER BY id DESC LIMIT $1) x)",
