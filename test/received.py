@@ -5,7 +5,7 @@
 
 Real reports come from ../shared/conformance (skipped without); the others are written here.
 """
-import glob, gzip, base64, json, os, signal, smtplib, sys, time
+import base64, glob, gzip, json, os, re, signal, smtplib, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 import judge
 from posthouse import Instance, wait_until
@@ -66,6 +66,10 @@ class Case:
         with smtplib.SMTP('127.0.0.1', self.p.ports['mx'], timeout=20) as s:
             s.sendmail(sender, [to], message.replace(b'\r\n', b'\n').replace(b'\n', b'\r\n'))
 
+    def scans(self):
+        """Those that serve."""
+        return [int(pid) for pid in re.findall(r'^scan \d+ ready pid=(\d+)', self.p.cli('status', check=False), re.M)]
+
     def received(self):
         out = self.p.cli('report', 'received', '--json', check=False)  # without any the exit code is 3
         return json.loads(out[:out.rindex('}') + 1])['reports']
@@ -112,26 +116,23 @@ def no_report():
 
 def process_dies():
     """A scan process that is killed or stands still costs nothing: the report is read by its successor."""
-    with Case('[scan]', 'time = 2s') as c:
-        def scan():
-            return next(pid for pid, role in c.p.processes().items() if role == 'scan')
-        first = scan()
+    with Case('[filter]', 'enabled = no', '[scan]', 'processes = 1', 'time = 2s') as c:
+        first = wait_until('a scan process', 20, c.scans)[0]
         os.kill(first, signal.SIGSTOP)
         c.send(packed(XML % ('Org', 'd1', ROW % (1, 3)), 'application/gzip'))
         time.sleep(0.3)
         os.kill(first, signal.SIGKILL)
         c.wait(1)
         for n in range(5):
-            os.kill(wait_until('a scan process', 40, lambda: next(iter(
-                pid for pid, role in c.p.processes().items() if role == 'scan'), None)), signal.SIGKILL)
+            os.kill(wait_until('a scan process', 40, c.scans)[0], signal.SIGKILL)
             c.send(packed(XML % ('Org', f'k{n}', ROW % (1, 3)), 'application/gzip'))
         wait_until('all reports', 120, lambda: (c.p.cli('queue', 'retry', '--all', '--yes', check=False), len(c.received()) == 6)[1])
 
 
 def several():
     """Each scan process gets its share; one that stands still keeps only what it was given."""
-    with Case('[scan]', 'processes = 3', 'time = 2s') as c:
-        scans = [pid for pid, role in c.p.processes().items() if role == 'scan']
+    with Case('[filter]', 'enabled = no', '[scan]', 'processes = 3', 'time = 2s') as c:
+        scans = wait_until('scan processes', 20, lambda: len(c.scans()) == 3 and c.scans())
         check('scan processes', len(scans), 3)
         for n in range(9):
             c.send(packed(XML % ('Org', f's{n}', ROW % (1, 3)), 'application/gzip'))
