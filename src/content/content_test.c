@@ -65,10 +65,10 @@ TEST(reports_travel_as_json)
 	CHECK_STR(back.hosts[0], S("evil.example"));
 	double p = content_probability(&r, 3), q = content_probability(&back, 3);
 	CHECK(p > q - 1e-6 && p < q + 1e-6);
-	float in[LEARN_INPUTS]; /* points from elsewhere count half */
+	float in[LEARN_INPUTS]; /* points from elsewhere count less */
 	double own = signals_score(&r.signals);
 	memcpy(in, r.in, sizeof in);
-	in[LEARN_RULES] = (float)own + 1;
+	in[LEARN_RULES] = (float)(own + CONTENT_ELSEWHERE * 2);
 	p = content_probability(&r, own + 2), q = learn_fuse_probability(&r.fuse, in);
 	CHECK(p > q - 1e-6 && p < q + 1e-6 && p > content_probability(&r, own));
 	json_object_set_new(j, "models", json_array());

@@ -142,17 +142,12 @@ static void give_reasons(const struct learn_features *f, const struct content_to
 			arena_dup(a, learn_feature_text(f, v[i].feature)), v[i].margin};
 }
 
-/* How much a point found elsewhere (caller, authentication, reputation) counts beside one of the
- * content: the fuse is fitted to letters alone, where five points are far more than enough. Half of
- * that keeps five points near certainty, and the small faults of an honest caller what they are. */
-#define ELSEWHERE 0.3
-
 double content_probability(const struct content_report *r, double rules)
 {
 	float in[LEARN_INPUTS];
 	double own = signals_score(&r->signals);
 	memcpy(in, r->in, sizeof in);
-	in[LEARN_RULES] = (float)(own + ELSEWHERE * (rules - own));
+	in[LEARN_RULES] = (float)(own + CONTENT_ELSEWHERE * (rules - own));
 	return learn_fuse_probability(&r->fuse, in);
 }
 

@@ -66,6 +66,10 @@ void content_examine(struct content_examiner *e, slice message, const struct con
 	const struct content_tools *t, unsigned wishes, struct arena *a,
 	struct content_report *ret);
 
+/* How much a point found elsewhere (caller, authentication, reputation) counts beside one of the
+ * content: the fuse is fitted to letters alone, where five points are far more than enough. So the
+ * small faults of an honest caller stay what they are; what is bad enough by itself the door refuses. */
+#define CONTENT_ELSEWHERE 0.3
 /* The probability with all signals known: `rules` is their sum. */
 double content_probability(const struct content_report *r, double rules);
 
