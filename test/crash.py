@@ -78,9 +78,19 @@ def compare(p, loads, sink_record):
     return len(sent), lost, damaged, sum(len(v) - 1 for v in got.values())
 
 
+def wait_delivered(p):
+    """Reports over which scan processes were killed twice wait for their next attempt: it comes now. Nothing else may."""
+    try:
+        p.wait_queue(0, 90)
+    except TimeoutError:
+        print(p.cli('status', check=False), p.cli('queue', 'list', check=False)[:4000], flush=True)
+        p.cli('queue', 'retry', '--to', 'posthouse-reports@*', '--yes', check=False)
+        p.wait_queue(0, 60)
+
+
 def verdict(p, loads, sink_record, what, far=None, twice=None):
     """Waits until all is delivered and compares; `twice` bounds the duplicates."""
-    p.wait_queue(0, 180)
+    wait_delivered(p)
     problems = p.json('store', 'verify')['problems']
     accepted, lost, damaged, duplicates = compare(p, loads, sink_record)
     print(f'{what}: {accepted} accepted, {len(lost)} lost, {len(damaged)} damaged, {duplicates} duplicates, {len(problems)} store problems',
