@@ -102,7 +102,8 @@ def main():
     if not directories:
         print('corpus: skipped: no corpora here\n0 passed, 0 failed')
         return
-    with tempfile.TemporaryDirectory() as scratch, Instance(listeners=('mx',), config=['[smtp "mx"]', 'max_hops = 1000', 'refuse_nul = no', 'max_size = 200m', 'max_header = 60m']) as p:
+    with tempfile.TemporaryDirectory() as scratch, Instance(listeners=('mx',), config=['[smtp "mx"]', 'max_hops = 1000', 'refuse_nul = no', 'max_size = 200m', 'max_header = 60m',
+                                                                                                    '[filter]', 'strip_forged = no']) as p:
         p.setup_command('domain add local.test')
         p.setup_command('account add box@local.test')
         p.start()
@@ -120,9 +121,10 @@ def main():
         exported = [os.path.join(b, n) for b, _, names in os.walk(scratch + '/export') for n in names]
         for path in exported:
             whole = open(path, 'rb').read()
-            # Our own headers: Return-Path, Delivered-To, our results and exactly one Received of this server, in this order at the top.
+            # Our own headers: Return-Path, Delivered-To, our results, our marks and exactly one Received of this server, in this order at the top.
             at = re.match(rb'(?:(?:Return-Path|Delivered-To):[^\r\n]*\r\n)*'
-                          rb'(?:Authentication-Results: mx\.post\.test[;\r][^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)?Received:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*', whole)
+                          rb'(?:Authentication-Results: mx\.post\.test[;\r][^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)?'
+                          rb'(?:X-Spam-Flag: YES\r\n)?(?:X-Spam-Status:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)?Received:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*', whole)
             rest = whole[at.end() if at else 0:]
             stored[hashlib.sha256(rest).digest()] += 1
             # Behind a message that has no header at all the server ends its own header with an empty line.
