@@ -4,7 +4,7 @@
 CC ?= gcc
 V ?= release
 B := build/$(V)
-PKGS := openssl libpcre2-8 libhs gdlib libjpeg libpng libtiff-4 zbar sqlite3 libgsasl libseccomp libzstd icu-uc icu-i18n libidn2 lmdb libpsl libcurl zlib libxml-2.0 libarchive jansson libmaxminddb
+PKGS := openssl libpcre2-8 libhs gdlib libjpeg libpng libtiff-4 zbar sqlite3 libgsasl libseccomp libzstd icu-uc icu-i18n libidn2 lmdb libpsl libcurl zlib libxml-2.0 libarchive jansson libmaxminddb yara xlsxwriter
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-format-truncation -Wno-unknown-warning-option -Werror
 CFLAGS_release := -O2 -g -Wframe-larger-than=4096 -fno-plt -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -17,7 +17,7 @@ CFLAGS_all := -std=gnu17 -D_GNU_SOURCE -pthread -fPIE -Isrc $(WARN) $(shell pkg-
 LIBS := $(shell pkg-config --libs $(PKGS)) -lunbound -largon2 -lsvm -lm
 
 # Folders from the highest floor to the lowest: the order in which they are linked.
-FOLDERS := bin proto/smtpd proto/smtpc training content defence mail senderauth store learn run codec base
+FOLDERS := bin proto/smtpd proto/smtpc training content policy defence mail senderauth store learn run codec base
 HELPER_MAINS := src/bin/main.c src/base/test_main.c src/base/fuzz_main.c
 lib_src = $(filter-out $(HELPER_MAINS) %_test.c %_fuzz.c,$(wildcard src/$(1)/*.c src/$(1)/*.S))
 objs = $(patsubst src/%,$(B)/%.o,$(1))
