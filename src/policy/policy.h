@@ -31,6 +31,7 @@ struct policy_file {
 	uint64_t size;
 	unsigned facts; /* enum extract_fact */
 	unsigned depth; /* 0: an attachment; else inside of one */
+	unsigned part; /* index in mime_parse(message) of the part that it is, or is inside of */
 };
 
 struct policy_facts {
