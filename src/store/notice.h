@@ -25,13 +25,21 @@ struct notice {
 	msg_id about; /* quarantined or queued message, or 0 */
 	int32_t idx; /* its recipient, or -1 */
 	slice key; /* of alarms that are told once an hour only; empty: always */
-	slice data; /* JSON, by kind: mail/notice.h */
+	slice data; /* JSON, by kind: mail/notice.h; may be empty */
 	int64_t at; /* wall */
+	int64_t more; /* read: how often the same was kept back since it was last told (key) */
 };
-enum { NOTICE_DATA_MAX = 16 * 1024, NOTICE_WAITING_MAX = 100000 };
-/* An alarm whose key was told within the hour is not added (0). */
+enum {
+	NOTICE_DATA_MAX = 16 * 1024,
+	NOTICE_WAITING_MAX = 100000,
+	NOTICE_KEY_MAX = 200,
+	NOTICE_KEY_QUIET_S = 3600, /* the same key is told once in this time */
+};
+/* One whose key was told within the hour is not added (0). ERR_LIMIT: data or key are too long;
+ * ERR_TEMP: too many wait. */
 int notice_add_tx(struct sql *db, const struct notice *n, struct err *e);
-/* Oldest first. */
-int notice_each(struct sql *db, uint64_t most, bool (*fn)(void *arg, const struct notice *n),
-	void *arg, struct err *e);
+/* Oldest first, those behind row `after` (0: all). fn must not change the outbox. */
+int notice_each(struct sql *db, int64_t after, uint64_t most,
+	bool (*fn)(void *arg, const struct notice *n), void *arg, struct err *e);
+/* Its letter is queued, or it is not to be sent. ERR_NOTFOUND: it has left already. */
 int notice_done_tx(struct sql *db, int64_t seq, struct err *e);

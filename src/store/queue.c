@@ -34,6 +34,25 @@ const struct sql_migration queue_migrations[] = {
 		"CREATE INDEX rcpt_due ON rcpt (dest, priority, lane, next_at, msg, idx) WHERE "
 		"state = 0;",
 		"DROP TABLE rcpt; DROP TABLE msg;"},
+	{2, "notice", /* notice.c; digest.c */
+		"CREATE TABLE notice ("
+		"seq {{AUTO_KEY}}, kind BIGINT NOT NULL, recipient TEXT NOT NULL, about BIGINT NOT "
+		"NULL,"
+		"idx BIGINT NOT NULL, name TEXT NOT NULL, data TEXT NOT NULL, at BIGINT NOT NULL,"
+		"more BIGINT NOT NULL);"
+		"CREATE TABLE notice_told (name TEXT PRIMARY KEY, at BIGINT NOT NULL,"
+		" more BIGINT NOT NULL) {{WITHOUT_ROWID}};"
+		"CREATE INDEX notice_told_at ON notice_told (at);"
+		"CREATE TABLE digest_due (name TEXT PRIMARY KEY, since BIGINT NOT NULL,"
+		" due_at BIGINT NOT NULL) {{WITHOUT_ROWID}};"
+		"CREATE INDEX digest_due_at ON digest_due (due_at);"
+		"CREATE TABLE digest_last (name TEXT PRIMARY KEY, sent_at BIGINT NOT NULL,"
+		" seen_at BIGINT NOT NULL, msg BIGINT NOT NULL, listed BIGINT NOT NULL)"
+		" {{WITHOUT_ROWID}};"
+		"CREATE TABLE digest_mark (id {{KEY}}, read_at BIGINT NOT NULL,"
+		" settings TEXT NOT NULL);",
+		"DROP TABLE digest_mark; DROP TABLE digest_last; DROP TABLE digest_due;"
+		"DROP TABLE notice_told; DROP TABLE notice;"},
 };
 const size_t queue_migrations_n = sizeof queue_migrations / sizeof queue_migrations[0];
 
