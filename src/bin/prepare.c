@@ -9,6 +9,7 @@
 #include "base/rand.h"
 #include "base/time.h"
 #include "bin/sasl.h"
+#include "bin/token.h"
 #include "mail/srs.h"
 #include "run/log.h"
 #include "run/loop.h"
@@ -59,13 +60,15 @@ static int make_secret(const struct config *c, struct err *e)
 	return -1;
 }
 
-/* What rewritten senders are made with (mail/srs.h). */
+/* What rewritten senders (mail/srs.h) and links for people (token.h) are made with. */
 static int make_secrets(const struct config *c, struct err *e)
 {
 	struct sql *keyring;
 	if (keyring_open(c->server->data, &keyring, e) < 0)
 		return -1;
 	int r = keyring_secret_make(keyring, S(SRS_SECRET), wall_now(), e);
+	if (r == 0)
+		r = keyring_secret_make(keyring, S(TOKEN_SECRET), wall_now(), e);
 	sql_close(keyring);
 	return r;
 }
