@@ -54,9 +54,9 @@ TEST(notices_leave_in_their_order)
 	n.to = S("a@example.com");
 	CHECK(notice_add_tx(db, &n, &e) == 0);
 	struct seen s = look(db, 0);
-	CHECK_STR(slice_z(s.text), "1 boss@example.com {};2 a@example.com {};");
+	CHECK_STR(slice_z(s.text), S("1 boss@example.com {};2 a@example.com {};"));
 	s = look(db, s.seq - 1);
-	CHECK_STR(slice_z(s.text), "2 a@example.com {};");
+	CHECK_STR(slice_z(s.text), S("2 a@example.com {};"));
 	CHECK(notice_done_tx(db, s.seq, &e) == 0);
 	CHECK(notice_done_tx(db, s.seq, &e) == -1 && e.kind == ERR_NOTFOUND);
 	CHECK(look(db, 0).n == 1);
