@@ -7,11 +7,19 @@
  *	facts.c		what is known of a letter; as JSON, for keeping
  *	classify.c	facts -> class (spam, phishing, virus ...) by the thresholds
  *	document*.c	the text of the policies -> struct policy_set, with all its mistakes
+ *	match*.c	does a policy's condition hold
  *	decide.c	facts and a recipient -> a decision
+ *	decision.c	comparing decisions, and one line of text for each
  *
  * Policies are tried in their order. Each that matches adds what it does; the first that says how the
- * letter ends (deliver, junk, quarantine, reject ...) ends it, unless it says `continue`. When none
- * does, the thresholds of [filter] hold, as the last policies of all.
+ * letter ends (deliver, junk, quarantine, reject ...) ends it, unless it says `continue`: then a later
+ * one may say otherwise. When none does, the thresholds of [filter] hold, as the last policies of all.
+ *
+ * What no policy does by accident: letters with a virus, and letters that should have been examined
+ * and were not, reach a reader only by a policy that speaks of viruses (or of examination) itself;
+ * letters of allowed senders are never of the classes spam, phishing and suspicious, and meet
+ * conditions on probability and score only when the policy speaks of `allowed`. What is addressed to
+ * those who take complaints (`spared`) is never refused: it is held instead.
  */
 #pragma once
 #include "codec/filetype.h"
@@ -47,13 +55,16 @@ struct policy_facts {
 	const struct signals *signals; /* all; never NULL */
 	double probability, score;
 	unsigned bulk; /* 0..100 */
-	bool examined, limited,
-		allowed; /* allowed: an allow list or what stands for one speaks for it */
-	bool too_large; /* for being examined whole */
-	slice why_unexamined;
+	bool examined;
+	bool limited; /* examined, but a limit was reached inside */
+	bool too_large; /* only its beginning was examined */
+	slice why_unexamined; /* empty and not examined: nobody wanted it to be */
+	bool unavailable; /* not examined because no scan process had time: [filter] unavailable */
+	bool allowed; /* an allow list or what stands for one speaks for it */
+	bool spared; /* all its recipients take complaints, or are traps */
 	slice virus; /* what engines found, "ClamAV: Win.Test.EICAR_HDB-1"; empty: nothing */
-	slice engine_down; /* engines that should have looked and could not; `hold` among what they demand */
-	bool engine_holds;
+	slice engine_down; /* engines that should have looked and could not */
+	bool engine_holds, engine_defers; /* what they demand then */
 	const struct policy_file *files;
 	size_t nfiles;
 	/* Probability with another sum of scores (policies may leave out families of checks); NULL: it is
@@ -61,8 +72,14 @@ struct policy_facts {
 	double (*probability_of)(void *arg, double score);
 	void *arg;
 };
-/* Facts travel and are kept as one line of JSON; reading borrows from *j. */
+enum {
+	POLICY_HEADER_KEPT = 8 << 10, /* bytes of the header that facts keep */
+	POLICY_FILES_MAX = 200, /* more are not looked at */
+	POLICY_FACTS_MAX = 128 << 10, /* of their JSON */
+};
+/* Facts are kept as one line of JSON: the header shortened, details of signals left out. */
 void policy_facts_print(struct buf *out, const struct policy_facts *f);
+/* False: no facts. All memory from *a, nothing borrowed. */
 bool policy_facts_read(slice json, struct arena *a, struct policy_facts *ret);
 
 enum policy_end { /* how it ends for a recipient */
@@ -87,46 +104,79 @@ struct policy_text { /* shown to readers; both languages where the policy gives 
 enum { POLICY_WHY_MAX = 16, POLICY_ADDRESSES_MAX = 50 };
 struct policy_decision {
 	enum policy_end end;
-	enum quarantine_class class
-		; /* of the letter; for QUARANTINE, APPROVE: that it is held under */
+	enum quarantine_class class; /* of the letter; held: the one it is held under */
 	slice policy; /* that decided the end; empty: thresholds */
+	slice reason; /* in a few words, English: "probability 0.996 from 0.990 on (quarantine)" */
+	double probability, score; /* as this recipient's policies count them */
 	bool mark; /* X-Spam-Flag: YES */
 	slice subject_tag; /* put before the subject; empty: none */
 	const slice *fields; /* "Name: value" to be added */
 	size_t nfields;
 	struct policy_text banner, disclaimer; /* on top, at the end of the text */
 	enum policy_strip strip;
-	const bool *stripped; /* one a file of the facts: taken out */
+	const bool *stripped; /* one a file of the facts: taken out; NULL: none */
 	struct policy_text strip_notice; /* stands in its place; empty: the usual one */
 	bool clean; /* take out what engines call infected; when that fails: quarantine as virus */
-	slice *copies, *supervisors, *forwards, *approvers;
+	const slice *copies, *supervisors, *forwards, *approvers;
 	size_t ncopies, nsupervisors, nforwards, napprovers;
 	bool tell_sender, tell_rcpt; /* that it is held */
 	int64_t delay; /* usec; 0 none */
 	int code; /* REJECT, DEFER */
-	slice status, reply; /* "5.7.1", text */
+	slice status, reply; /* "5.7.1", text; reply empty: the usual one */
 	bool keep_copy; /* REJECT: a copy into the quarantine */
 	slice why[POLICY_WHY_MAX]; /* names of all policies that had a part in it */
 	unsigned nwhy;
 };
 /* The same for both recipients: one message will do. */
 bool policy_same(const struct policy_decision *a, const struct policy_decision *b);
+const char *policy_end_name(enum policy_end e); /* "deliver" ... */
+
+/* What is done, on one line: "quarantine class=spam", "deliver mark banner copy=a@example.com". Equal
+ * lines: nothing that people notice differs. */
+void policy_decision_print(struct buf *out, const struct policy_decision *d);
+/* What was decided for recipients, kept with the facts: lines "address TAB decision TAB policy". */
+void policy_decided_add(struct buf *out, slice rcpt, const struct policy_decision *d);
+bool policy_decided_next(slice *text, slice *ret_rcpt, slice *ret_done, slice *ret_policy);
 
 /* ---- the document ---- */
 
+enum {
+	POLICY_DOCUMENT_MAX = 1 << 20, /* bytes */
+	POLICY_POLICIES_MAX = 500,
+	POLICY_GROUPS_MAX = 1000,
+	POLICY_MEMBERS_MAX = 50000, /* words of addresses, all together */
+	POLICY_WORDS_MAX = 1000, /* of other conditions, one key */
+	POLICY_TEXT_MAX = 4000, /* bytes of a banner, disclaimer, notice */
+	POLICY_REPLY_MAX = 400,
+	POLICY_TAG_MAX = 60,
+	POLICY_SIGNALS_MAX = 2000, /* different names of signals, all together */
+	POLICY_GROUP_DEPTH = 8,
+};
+
 struct policy_set;
 struct policy_thresholds { /* [filter]; 2 is never */
-	double mark, quarantine, reject, own_mark, own_quarantine, own_reject;
+	double mark, junk, quarantine, reject; /* mail from outside */
+	double own_mark, own_junk, own_quarantine, own_reject;
 	double suspicious, sure; /* sure: high confidence */
+	bool defer_unavailable, hold_large; /* what could not be examined */
 };
-/* `groups` are sections of the text. Mistakes, all of them, as lines for people. -1: ERR_PERM. */
+/* Mistakes, all of them, as lines for people, in the language asked for. -1: ERR_PERM. The set owns
+ * its memory; errors live in *a. Includes are not followed. Runs in any thread. */
 int policy_parse(slice text, slice name, enum conf_lang lang, struct arena *a,
 	struct policy_set **ret, struct conf_errors *ret_errors, struct err *e);
-void policy_free(struct policy_set *s); /* NULL is fine */
+/* What is allowed and probably not meant; lives as long as the set. */
+struct conf_errors policy_warnings(const struct policy_set *s);
+size_t policy_count(const struct policy_set *s);
+/* Born with one user; the last release frees it. One thread at a time. NULL is fine. */
+const struct policy_set *policy_hold(const struct policy_set *s);
+void policy_release(const struct policy_set *s);
+static inline void auto_policy_set(const struct policy_set **s)
+{
+	policy_release(*s);
+}
 
 enum quarantine_class policy_classify(
 	const struct policy_facts *f, const struct policy_thresholds *t);
 /* s NULL: thresholds alone. Strings and arrays from *a or borrowed from s and f. */
 void policy_decide(const struct policy_set *s, const struct policy_thresholds *t,
 	const struct policy_facts *f, slice rcpt, struct arena *a, struct policy_decision *ret);
-const char *policy_end_name(enum policy_end e); /* "deliver" ... */

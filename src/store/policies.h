@@ -29,7 +29,7 @@ struct policies_fact {
 	msg_id id;
 	int64_t at;
 	slice facts; /* policy_facts_print */
-	slice decided; /* one line a recipient: "address end policy" */
+	slice decided; /* policy_decided_add */
 };
 int policies_fact_add_tx(struct sql *db, const struct policies_fact *f, struct err *e);
 int policies_facts_each(struct sql *db, int64_t since, uint64_t most,
