@@ -16,7 +16,8 @@ struct item {
 	struct item *next;
 	commit_fn fn;
 	void *arg;
-	blob_id fresh;
+	const blob_id *fresh; /* messages that it refers to, not synced yet */
+	size_t nfresh;
 	void (*done)(void *arg, const struct err *e); /* of commit_post */
 	struct cond *wake; /* of commit_run */
 	bool answered, failed;
@@ -56,19 +57,33 @@ static void fail(struct item *it, const struct err *e)
 	it->err = *e;
 }
 
+static bool any_lost(const struct commit *c, const struct item *it)
+{
+	for (size_t i = 0; i < it->nfresh; i++)
+		if (blobs_lost(c->blobs, it->fresh[i]))
+			return true;
+	return false;
+}
+
+static void settle_fresh(struct commit *c, const blob_id *fresh, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		blob_settle(c->blobs, fresh[i]);
+}
+
 /* Fresh messages reach the disk, or their items fail. */
 static void sync_messages(struct commit *c, struct item *group)
 {
 	bool fresh = false;
 	for (struct item *it = group; it; it = it->next)
-		fresh |= it->fresh != 0;
+		fresh |= it->nfresh != 0;
 	if (!fresh)
 		return;
 	struct err e = {.kind = ERR_TEMP,
 		.text = "blob store: the disk failed after the message was received"};
 	int r = blobs_sync(c->blobs, &e);
 	for (struct item *it = group; it; it = it->next)
-		if (it->fresh && (r < 0 || blobs_lost(c->blobs, it->fresh)))
+		if (it->nfresh && (r < 0 || any_lost(c, it)))
 			fail(it, &e);
 }
 
@@ -141,8 +156,7 @@ static void in_pool(void *arg)
 
 static void answer(struct commit *c, struct item *it)
 {
-	if (it->fresh && c->blobs)
-		blob_settle(c->blobs, it->fresh);
+	settle_fresh(c, it->fresh, it->nfresh);
 	if (it->wake) {
 		it->answered = true;
 		cond_wake_one(it->wake);
@@ -263,21 +277,20 @@ static void enqueue(struct commit *c, struct item *it)
 static void run_here(struct commit *c, struct item *it)
 {
 	run_group(c, it);
-	if (it->fresh)
-		blob_settle(c->blobs, it->fresh);
+	settle_fresh(c, it->fresh, it->nfresh);
 	tidy(c);
 }
 
-int commit_run_blob(struct commit *c, blob_id fresh, commit_fn fn, void *arg, struct err *e)
+int commit_run_blobs(struct commit *c, const blob_id *fresh, size_t n, commit_fn fn, void *arg,
+	struct err *e)
 {
-	must(!fresh || c->blobs);
+	must(!n || c->blobs);
 	struct cond wake;
-	struct item it = {.fn = fn, .arg = arg, .fresh = fresh, .wake = &wake};
+	struct item it = {.fn = fn, .arg = arg, .fresh = fresh, .nfresh = n, .wake = &wake};
 	if (!co_self()) {
 		run_here(c, &it);
 	} else if (c->waiting >= COMMIT_WAITING_MAX) {
-		if (fresh)
-			blob_settle(c->blobs, fresh);
+		settle_fresh(c, fresh, n);
 		return err_set(e, ERR_TEMP, "%s database: %u changes are waiting already",
 			sql_name(c->db), c->waiting);
 	} else {
@@ -291,9 +304,14 @@ int commit_run_blob(struct commit *c, blob_id fresh, commit_fn fn, void *arg, st
 	return it.failed ? -1 : 0;
 }
 
+int commit_run_blob(struct commit *c, blob_id fresh, commit_fn fn, void *arg, struct err *e)
+{
+	return commit_run_blobs(c, &fresh, fresh ? 1 : 0, fn, arg, e);
+}
+
 int commit_run(struct commit *c, commit_fn fn, void *arg, struct err *e)
 {
-	return commit_run_blob(c, 0, fn, arg, e);
+	return commit_run_blobs(c, NULL, 0, fn, arg, e);
 }
 
 void commit_post(

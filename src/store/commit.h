@@ -31,6 +31,9 @@ int commit_run(struct commit *c, commit_fn fn, void *arg, struct err *e);
 /* The same where fn stores the id of a message that blob_finish just returned: the message is
  * synced before the transaction, and settled after it, also on failure. */
 int commit_run_blob(struct commit *c, blob_id fresh, commit_fn fn, void *arg, struct err *e);
+/* Where it is several, each from a blob_finish of its own; the array is the caller's. */
+int commit_run_blobs(struct commit *c, const blob_id *fresh, size_t n, commit_fn fn, void *arg,
+	struct err *e);
 /* As commit_run, but nobody waits; done(arg, e or NULL) is called in the loop's thread. */
 void commit_post(
 	struct commit *c, commit_fn fn, void (*done)(void *arg, const struct err *e), void *arg);

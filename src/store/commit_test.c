@@ -97,6 +97,32 @@ TEST(commit_without_a_loop)
 	close_all(&s);
 }
 
+/* Of several fresh messages all are synced and settled, or the work fails. */
+TEST(commit_of_several_messages)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	struct store s = open_all(testdir_slice(&d));
+	struct err e;
+	blob_id v[3];
+	uint64_t size;
+	for (int i = 0; i < 3; i++) {
+		struct blob_writer *w = blob_begin(s.blobs);
+		CHECK_INT(blob_add(w, S("hello"), &e), 0);
+		CHECK_INT(blob_finish(w, &v[i], &size, &e), 0);
+	}
+	CHECK_INT(hold_find(&s.blobs->holds, blob_pack(v[0]))->users, 4);
+	struct row r = {.id = 1, .blob = v[2]}, bad = {.id = -1};
+	CHECK_INT(commit_run_blobs(s.commit, v, 2, add_row, &r, &e), 0);
+	CHECK_INT(hold_find(&s.blobs->holds, blob_pack(v[0]))->users, 2);
+	CHECK_INT(commit_run_blobs(s.commit, v + 2, 1, add_row, &bad, &e), -1);
+	CHECK_INT(hold_find(&s.blobs->holds, blob_pack(v[0]))->users, 1);
+	AUTO(buf) struct buf out = BUF(100);
+	CHECK_INT(blob_read(s.blobs, v[1], &out, &e), 0);
+	CHECK(slice_eq(buf_slice(&out), S("hello")));
+	CHECK_INT(rows(s.db), 1);
+	close_all(&s);
+}
+
 /* Many coroutines; some of their items fail. */
 static struct store shared;
 static int succeeded, failed, posted;
