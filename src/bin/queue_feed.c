@@ -40,6 +40,8 @@ void queue_feed_letter(struct queue *q, struct letter *l)
 	slice last = {0};
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		const struct queue_rcpt *r = &m->rcpts[i];
+		if (r->state == RCPT_WAITING && r->next_at > now + SECOND)
+			queue_feed_due(q, r->next_at); /* policy lets it wait */
 		if (r->state != RCPT_WAITING || r->next_at > now + SECOND ||
 			(last.p && slice_eq(last, r->dest)))
 			continue;

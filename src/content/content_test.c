@@ -1,5 +1,6 @@
 #include "base/mem.h"
 #include "base/test.h"
+#include "codec/filetype.h"
 #include "content/report.h"
 #include <jansson.h>
 
@@ -49,6 +50,10 @@ TEST(reports_travel_as_json)
 	r.nprints = 0;
 	r.prints[r.nprints++] = (struct fingerprint){FINGERPRINT_FILE, 0xf000000000000001};
 	r.in[LEARN_SITE] = 1.5F;
+	struct content_report_file file = {
+		S("发票.exe"), FILETYPE_ZIP, 5000000000, EXTRACT_FACTS, 2, 7};
+	r.files = &file;
+	r.nfiles = 1;
 	json_t *j = content_report_json(&r, wishes);
 	CHECK(content_report_read(j, &a, &back));
 	CHECK_STR(back.subject, S("你好"));
@@ -60,6 +65,11 @@ TEST(reports_travel_as_json)
 		0);
 	CHECK_INT(back.nprints, 1);
 	CHECK(back.prints[0].kind == FINGERPRINT_FILE && back.prints[0].hash == 0xf000000000000001);
+	CHECK_INT(back.nfiles, 1);
+	CHECK_STR(back.files[0].name, S("发票.exe"));
+	CHECK(back.files[0].type == FILETYPE_ZIP && back.files[0].size == 5000000000);
+	CHECK(back.files[0].facts == EXTRACT_FACTS && back.files[0].depth == 2);
+	CHECK_INT(back.files[0].part, 7);
 	CHECK(back.in[LEARN_SITE] > 1.4F && back.in[LEARN_SITE] < 1.6F);
 	CHECK_INT(back.nhosts, r.nhosts);
 	CHECK_STR(back.hosts[0], S("evil.example"));
@@ -71,7 +81,11 @@ TEST(reports_travel_as_json)
 	in[LEARN_RULES] = (float)(own + CONTENT_ELSEWHERE * 2);
 	p = content_probability(&r, own + 2), q = learn_fuse_probability(&r.fuse, in);
 	CHECK(p > q - 1e-6 && p < q + 1e-6 && p > content_probability(&r, own));
+	json_t *models = json_incref(json_object_get(j, "models"));
 	json_object_set_new(j, "models", json_array());
+	CHECK(!content_report_read(j, &a, &back));
+	json_object_set_new(j, "models", models);
+	json_object_set_new(j, "files", json_pack("[[s, s, i, i, i, i]]", "x", "zip", 1, 1, -1, 0));
 	CHECK(!content_report_read(j, &a, &back));
 	json_decref(j);
 	content_examiner_free(e);

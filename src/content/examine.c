@@ -151,8 +151,22 @@ double content_probability(const struct content_report *r, double rules)
 	return learn_fuse_probability(&r->fuse, in);
 }
 
-static void describe(const struct content *c, struct content_report *ret)
+static void list_files(const struct content *c, struct arena *a, struct content_report *ret)
 {
+	size_t most = c->nfiles < CONTENT_REPORT_FILES_MAX ? c->nfiles : CONTENT_REPORT_FILES_MAX;
+	ret->files = ARENA_ARRAY(a, struct content_report_file, most + 1);
+	for (int inside = 0; inside <= 1; inside++)
+		for (size_t i = 0; i < c->nfiles && ret->nfiles < most; i++) {
+			const struct content_file *f = &c->files[i];
+			if ((f->parent >= 0) == inside)
+				ret->files[ret->nfiles++] = (struct content_report_file){f->name,
+					f->type, f->size, f->facts, f->depth, f->part};
+		}
+}
+
+static void describe(const struct content *c, struct arena *a, struct content_report *ret)
+{
+	list_files(c, a, ret);
 	ret->content = c;
 	ret->limited = c->limited;
 	ret->subject = c->mail.subject;
@@ -168,7 +182,7 @@ void content_examine(struct content_examiner *e, slice message, const struct con
 	struct learn_features *f = features(e, wishes);
 	*ret = (struct content_report){.signals = {.mem = a, .scores = t->scores}};
 	content_read(message, t, &content_limits_default, a, c);
-	describe(c, ret);
+	describe(c, a, ret);
 	struct content_exam x = {.c = c, .ctx = ctx, .tools = t, .signals = &ret->signals, .a = a};
 	run_checks(&x);
 	ret->bulk = x.bulk;

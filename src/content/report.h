@@ -16,6 +16,17 @@ enum {
 	CONTENT_REASONS_MAX = 12,
 	CONTENT_BULK_FROM = 50, /* of 100: then it is bulk mail */
 	CONTENT_SHOWN_MAX = 1000, /* parts, files, links, pictures each in the details */
+	CONTENT_REPORT_FILES_MAX = 1000, /* attachments first, then what is inside them */
+};
+
+/* An attachment, or a file inside of one, in brief: what policies are about. */
+struct content_report_file {
+	slice name; /* UTF-8 */
+	unsigned type; /* enum filetype: what it truly is */
+	uint64_t size;
+	unsigned facts; /* enum extract_fact */
+	unsigned depth; /* 0: an attachment */
+	unsigned part; /* index in mime_parse(message) */
 };
 
 /* What moved a model most, in words. */
@@ -39,6 +50,8 @@ struct content_report {
 	size_t nhosts;
 	struct fingerprint prints[CONTENT_FINGERPRINTS_MAX];
 	size_t nprints;
+	struct content_report_file *files;
+	size_t nfiles;
 	/* For explaining, when asked for (content_wish). */
 	struct content_reason reasons[CONTENT_REASONS_MAX];
 	size_t nreasons;

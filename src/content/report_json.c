@@ -8,6 +8,7 @@
 #include "base/b64.h"
 #include "base/hex.h"
 #include "base/mem.h"
+#include "codec/filetype.h"
 #include "codec/json_read.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,6 +53,20 @@ static json_t *prints(const struct content_report *r)
 		snprintf(hash, sizeof hash, "%016" PRIx64, r->prints[i].hash);
 		const char *kind = kinds[r->prints[i].kind], *number = hash;
 		json_array_append_new(v, json_pack("[s, s]", kind, number));
+	}
+	return v;
+}
+
+/* Each as [name, kind, size, facts, depth, part]. */
+static json_t *files(const struct content_report *r)
+{
+	json_t *v = json_array();
+	for (size_t i = 0; i < r->nfiles; i++) {
+		const struct content_report_file *f = &r->files[i];
+		json_array_append_new(v,
+			json_pack("[o, s, I, I, i, i]", text(f->name),
+				filetype_name((enum filetype)f->type), (json_int_t)f->size,
+				(json_int_t)f->facts, (int)f->depth, (int)f->part));
 	}
 	return v;
 }
@@ -108,12 +123,12 @@ static json_t *reasons(const struct content_report *r)
 
 json_t *content_report_json(const struct content_report *r, unsigned wishes)
 {
-	json_t *j = json_pack("{s:o, s:o, s:f, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	json_t *j = json_pack("{s:o, s:o, s:f, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"signals", signals(&r->signals), "models", numbers(r->in, LEARN_INPUTS),
 		"probability", r->probability, "bulk", (int)r->bulk, "limited", (int)r->limited,
 		"subject", text(r->subject), "from_name", text(r->from_name), "from_address",
 		text(r->from_address), "text", text(r->text), "hosts", texts(r->hosts, r->nhosts),
-		"fingerprints", prints(r), "fuse", fuse(&r->fuse));
+		"fingerprints", prints(r), "fuse", fuse(&r->fuse), "files", files(r));
 	if (wishes & CONTENT_FEATURES)
 		json_object_set_new(j, "features", features(r));
 	if (!(wishes & CONTENT_EXPLAIN))
@@ -208,6 +223,37 @@ static void read_hosts(const json_t *v, struct arena *a, struct content_report *
 	}
 }
 
+static bool read_file(const json_t *v, struct content_report_file *ret)
+{
+	const json_t *name = json_array_get(v, 0), *kind = json_array_get(v, 1);
+	json_int_t n[4];
+	enum filetype type;
+	for (size_t i = 0; i < 4; i++) {
+		n[i] = json_integer_value(json_array_get(v, i + 2));
+		if (n[i] < 0 || (i && n[i] > UINT32_MAX))
+			return false;
+	}
+	if (!json_is_string(name) || !json_is_string(kind) ||
+		!filetype_by_name(slice_z(json_string_value(kind)), &type))
+		return false;
+	*ret = (struct content_report_file){
+		slice_of(json_string_value(name), json_string_length(name)), type, (uint64_t)n[0],
+		(unsigned)n[1], (unsigned)n[2], (unsigned)n[3]};
+	return true;
+}
+
+static bool read_files(const json_t *v, struct arena *a, struct content_report *ret)
+{
+	size_t n = json_array_size(v);
+	if (!json_is_array(v) || n > CONTENT_REPORT_FILES_MAX)
+		return false;
+	ret->files = ARENA_ARRAY(a, struct content_report_file, n + 1);
+	for (; ret->nfiles < n; ret->nfiles++)
+		if (!read_file(json_array_get(v, ret->nfiles), &ret->files[ret->nfiles]))
+			return false;
+	return true;
+}
+
 static bool read_fuse(const json_t *j, struct learn_fuse *ret)
 {
 	AUTO(buf) struct buf bytes = BUF(4096);
@@ -268,6 +314,7 @@ bool content_report_read(json_t *j, struct arena *a, struct content_report *ret)
 	ret->details = json_object_get(j, "details");
 	return read_signals(json_object_get(j, "signals"), a, &ret->signals) &&
 	       read_numbers(json_object_get(j, "models"), LEARN_INPUTS, ret->in) &&
-	       read_prints(json_object_get(j, "fingerprints"), ret) && read_fuse(j, &ret->fuse) &&
+	       read_prints(json_object_get(j, "fingerprints"), ret) &&
+	       read_files(json_object_get(j, "files"), a, ret) && read_fuse(j, &ret->fuse) &&
 	       read_features(j, a, ret);
 }

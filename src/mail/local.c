@@ -128,7 +128,12 @@ static int drop_tx(struct sql *db, void *arg, struct err *e)
 	p->full = false;
 	if (p->quota && check_quota(db, p, e) < 0)
 		return -1;
-	return p->full ? 0 : mailbox_deliver_tx(db, &p->d, &uid, e);
+	if (p->full || mailbox_deliver_tx(db, &p->d, &uid, e) == 0)
+		return 0;
+	if (e->kind != ERR_LIMIT || slice_eq(p->d.folder, S("INBOX")))
+		return -1;
+	p->d.folder = S("INBOX"); /* no room for another folder */
+	return mailbox_deliver_tx(db, &p->d, &uid, e);
 }
 
 static void drop_done(void *arg, const struct err *e)
@@ -167,7 +172,7 @@ static void into_mailbox(struct job *j, const struct queue_rcpt *r,
 		.result = ret,
 		.quota = answer->quota,
 		.d = {.account_id = answer->account_id,
-			.folder = S("INBOX"),
+			.folder = m->flags & MSG_JUNK ? S(LOCAL_JUNK) : S("INBOX"),
 			.queue_id = m->id,
 			.rcpt_idx = r->idx,
 			.blob = m->blob,

@@ -14,6 +14,8 @@
 #include "store/commit.h"
 #include "store/mailbox.h"
 
+#define LOCAL_JUNK "Junk" /* folder of mail with MSG_JUNK; made by its first message */
+
 enum { LOCAL_POSTED_MAX = 5000 }; /* mailbox rows on their way to the disk */
 
 struct local_config {

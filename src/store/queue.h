@@ -37,6 +37,7 @@ enum msg_flags {
 	MSG_BOUNCE = 64, /* made by us: a bounce or a delay warning */
 	MSG_SUBMITTED = 128, /* came from an authenticated user or a trusted network */
 	MSG_VOUCHED = 256, /* to a trap, but somebody speaks for its sender: teaches nothing */
+	MSG_JUNK = 512, /* mailboxes here file it as junk */
 };
 
 enum rcpt_notify { /* DSN NOTIFY (RFC 3461) */

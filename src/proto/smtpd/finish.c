@@ -41,13 +41,47 @@ static void judge(struct smtpd_session *s)
 		smtpd_fail_with(s, 554, "5.6.0", "Message has a line that is too long");
 }
 
+static slice build_received(struct smtpd_session *s)
+{
+	struct smtpd_tx *t = &s->tx;
+	const struct smtpd_client *c = &s->client;
+	AUTO(buf) struct buf out = BUF(RECEIVED_MAX);
+	char id[MSG_ID_TEXT];
+	msg_id_print(t->msg.id, id);
+	struct tls_info tls = {0};
+	if (s->tls)
+		tls_get_info(s->io, &tls);
+	received_build(&out,
+		&(struct received_facts){
+			.helo = c->helo,
+			.client_ip = c->peer.ss.ss_family == AF_UNIX ? S("") : slice_z(c->ip),
+			.client_name = c->name,
+			.by = s->service->hostname,
+			.id = slice_z(id),
+			.rcpt = t->ngiven == 1 ? t->given[0] : S(""),
+			.tls_version = slice_z(c->tls_version),
+			.tls_cipher = slice_z(c->tls_cipher),
+			.tls_bits = (unsigned)tls.bits,
+			.esmtp = c->esmtp,
+			.lmtp = s->conf->kind == SMTPD_LMTP,
+			.auth = c->login.n > 0,
+			.utf8 = t->msg.flags & MSG_SMTPUTF8,
+			.wall = t->msg.arrived_at,
+		});
+	return arena_dup(&t->mem, buf_slice(&out));
+}
+
 /* The last word before acceptance: what the message as a whole is found to be. */
 static void ask_verdict(struct smtpd_session *s)
 {
 	struct smtpd_tx *t = &s->tx;
 	struct smtpd_refusal no = {0};
 	t->msg.size = t->stored;
+	if (t->scan.has_8bit)
+		t->msg.flags |= MSG_8BIT;
+	t->received = build_received(s);
 	struct smtpd_verdict v = {.msg = &t->msg,
+		.received = t->received,
 		.added = buf_slice(&t->added),
 		.top = &t->top,
 		.log = &t->events};
@@ -55,33 +89,10 @@ static void ask_verdict(struct smtpd_session *s)
 		smtpd_fail(s, &no);
 }
 
-static void build_prefix(struct smtpd_session *s, struct buf *out)
+static void build_prefix(const struct smtpd_tx *t, struct buf *out)
 {
-	const struct smtpd_tx *t = &s->tx;
-	const struct smtpd_client *c = &s->client;
-	char id[MSG_ID_TEXT];
-	msg_id_print(t->msg.id, id);
-	struct tls_info tls = {0};
 	buf_put(out, buf_slice(&t->top));
-	if (s->tls)
-		tls_get_info(s->io, &tls);
-	received_build(
-		out, &(struct received_facts){
-			     .helo = c->helo,
-			     .client_ip = c->peer.ss.ss_family == AF_UNIX ? S("") : slice_z(c->ip),
-			     .client_name = c->name,
-			     .by = s->service->hostname,
-			     .id = slice_z(id),
-			     .rcpt = t->ngiven == 1 ? t->given[0] : S(""),
-			     .tls_version = slice_z(c->tls_version),
-			     .tls_cipher = slice_z(c->tls_cipher),
-			     .tls_bits = (unsigned)tls.bits,
-			     .esmtp = c->esmtp,
-			     .lmtp = s->conf->kind == SMTPD_LMTP,
-			     .auth = c->login.n > 0,
-			     .utf8 = t->msg.flags & MSG_SMTPUTF8,
-			     .wall = t->msg.arrived_at,
-		     });
+	buf_put(out, t->received);
 	buf_put(out, buf_slice(&t->added));
 	if (t->headless)
 		buf_put(out, S("\r\n"));
@@ -133,14 +144,12 @@ static void answer_refused(struct smtpd_session *s, const struct smtpd_refusal *
 static void accept_message(struct smtpd_session *s)
 {
 	struct smtpd_tx *t = &s->tx;
-	AUTO(buf) struct buf prefix = BUF(TOP_MAX + 64 * 1024);
+	AUTO(buf) struct buf prefix = BUF(TOP_MAX + RECEIVED_MAX + 64 * 1024);
 	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
 	struct smtpd_refusal no = {0};
 	char id[MSG_ID_TEXT];
 	msg_id_print(t->msg.id, id);
-	if (t->scan.has_8bit)
-		t->msg.flags |= MSG_8BIT;
-	build_prefix(s, &prefix);
+	build_prefix(t, &prefix);
 	build_log(s, &log);
 	trace_event(&log, wall_now(), "queued", "id", slice_z(id), NULL);
 	t->msg.prefix = buf_slice(&prefix);

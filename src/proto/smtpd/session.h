@@ -34,6 +34,7 @@ enum {
 	MESSAGE_ID_MAX = 250,
 	THROWN_MAX = 64 << 20, /* of a refused message that we still read, above max_size */
 	TOP_MAX = 32 * 1024, /* of header fields by verdict() */
+	RECEIVED_MAX = 16 * 1024, /* of our Received: */
 	EVENTS_MAX = 8 * 1024, /* of its events in the timeline */
 	FROM_CHECKED_MAX = 20, /* addresses of From: looked at; more are refused where it matters */
 };
@@ -51,6 +52,7 @@ struct smtpd_tx {
 	/* The message itself. */
 	struct smtp_data scan;
 	struct buf head; /* header, while it comes in more than one piece */
+	slice received; /* our field, once the message is whole */
 	struct buf added; /* header fields that we add below Received: */
 	struct buf top; /* and above it: by verdict() */
 	struct buf events; /* of the timeline, likewise */

@@ -188,7 +188,8 @@ struct smtpd_header {
 /* What there is to say about a message at its end. */
 struct smtpd_verdict {
 	const struct queue_msg *msg; /* as for accept() */
-	slice added; /* header fields that we put below our Received: */
+	slice received; /* our Received: */
+	slice added; /* header fields that we put below it */
 	struct buf *top; /* header fields to stand above our Received:, each ended by CRLF */
 	struct buf *log; /* events for the trace */
 };
