@@ -57,7 +57,8 @@ struct quarantine_rcpt {
 	enum quarantine_state state;
 	int64_t changed_at;
 	slice by; /* who brought it into this state */
-	msg_id released_as; /* the queued message; 0 none */
+	msg_id released_as; /* the queued message, in which it has the same idx; 0 none */
+	slice log; /* timeline of what was done with it (store/trace.h); empty when added */
 };
 
 struct quarantine_msg {
@@ -78,11 +79,16 @@ struct quarantine_msg {
 	slice text; /* beginning of the visible text, for lists */
 	const slice *approvers; /* APPROVAL: addresses */
 	size_t napprovers;
-	int64_t held_at, expires_at; /* wall */
+	int64_t held_at, expires_at; /* wall; then it leaves, whatever became of it */
 	struct quarantine_rcpt *rcpts;
 	size_t nrcpts;
 };
 
+enum {
+	QUARANTINE_APPROVERS_MAX = 50,
+	QUARANTINE_TEXT_MAX = 400, /* bytes of `text`; longer ones are cut */
+	QUARANTINE_SIGNALS_MAX = 8 * 1024,
+};
 /* ERR_EXISTS: the id is taken. */
 int quarantine_add_tx(struct sql *db, const struct quarantine_msg *m, struct err *e);
 /* ERR_NOTFOUND. Memory from *a. */
@@ -92,8 +98,9 @@ int quarantine_load(
 /*
  * Hands one recipient (idx; -1: all that wait) to the queue as a new message with the original bytes,
  * `field` (header lines, each with CRLF) above its prefix. Once: ERR_EXISTS when it was released
- * already, ERR_PERM when it was deleted, expired, or cannot be released (a rejected copy may be);
- * ERR_NOTFOUND. *ret: what is in the queue now, memory from *a.
+ * already, ERR_PERM when it was deleted, refused, expired, or cannot be released (QUARANTINE_RECENT was
+ * delivered as it came); ERR_NOTFOUND. *ret: what is in the queue now, memory from *a. What policy
+ * discarded can be released, too: who may ask for that is for the caller to judge.
  */
 struct quarantine_release {
 	msg_id id;
@@ -102,20 +109,37 @@ struct quarantine_release {
 	slice by, field;
 	int64_t now, lifetime; /* usec */
 	slice to; /* deliver there instead of the recipient; empty: the recipient */
+	slice to_dest; /* with `to`: where that is (mail/route.h) */
+	bool copy; /* with `to`: whatever its state, which stays as it is */
 };
 int quarantine_release_tx(struct sql *db, const struct quarantine_release *r, struct arena *a,
 	struct queue_msg *ret, struct err *e);
-/* Other changes of one recipient (-1: all): ASKED, DELETED, REFUSED, and WAITS (taking DELETED, REFUSED or
- * ASKED back). ERR_PERM when that does not follow from the present state. Returns how many changed. */
+/* Takes a release back: what is still in the queue leaves it and is here again, in the state `to` that it had
+ * (WAITS, ASKED, DISCARDED). Returns how many recipients (idx -1: all) came back; 0 when all of them have
+ * left the queue; ERR_PERM when none was released. */
+int64_t quarantine_recall_tx(struct sql *db, msg_id id, int32_t idx, enum quarantine_state to,
+	slice by, int64_t now, struct err *e);
+/* Other changes of one recipient (-1: all for whom it is possible): ASKED, DELETED, REFUSED, and WAITS (taking
+ * DELETED, REFUSED or ASKED back; what was refused can be taken back as long as it is here). Returns
+ * how many changed; those that are in this state already are not changed and no mistake (0).
+ * ERR_PERM when that does not follow from the present state, ERR_NOTFOUND. */
 int64_t quarantine_change_tx(struct sql *db, msg_id id, int32_t idx, enum quarantine_state to,
 	slice by, int64_t now, struct err *e);
+/* Looked at once more, with other eyes: it belongs to this class, for this reason (`virus` as engines
+ * said it; empty: as it was). Goes to the timelines of its recipients. */
+int quarantine_reclass_tx(struct sql *db, msg_id id, enum quarantine_class class, slice virus,
+	slice by, int64_t now, struct err *e);
+/* An event for the timeline of a recipient (-1: of all) that changes nothing: "viewed", "downloaded". */
+int quarantine_note_tx(struct sql *db, msg_id id, int32_t idx, const char *event, slice by,
+	slice detail, int64_t now, struct err *e);
 
 /* What lists, digests, exports and bulk work ask. Empty slices, zeros and -1 match all. */
 struct quarantine_filter {
 	msg_id id, origin;
 	slice rcpt, sender; /* '*' is a wildcard; a bare domain matches its addresses */
 	slice subject; /* part of it */
-	slice signal, policy, virus; /* signal: name of one of its signals (rule) */
+	slice signal, policy; /* names: of one of its signals (rules), of the policy that decided */
+	slice virus; /* part of what engines said; "*": anything */
 	int kind, class, state, direction; /* -1 */
 	unsigned classes; /* bits 1 << class; 0 all */
 	int64_t after, before; /* held_at */
@@ -147,9 +171,63 @@ int quarantine_list(struct sql *db, const struct quarantine_filter *f,
 int quarantine_count(
 	struct sql *db, const struct quarantine_filter *f, uint64_t *ret, struct err *e);
 
-/* Recipients whose time is up become EXPIRED (`most` messages a call), and messages without anybody who waits, kept
- * long enough to be taken back, leave. Returns how many messages were touched. */
-int64_t quarantine_expire_tx(struct sql *db, int64_t now, uint64_t most, struct err *e);
+/*
+ * Leaving. Recipients who still wait when its time is up become EXPIRED; then the message leaves, its end
+ * being in the trace first. Both in short transactions of their own (begin and commit inside), `most`
+ * messages a call; returns how many messages left, 0 when there is nothing more to do. Killed
+ * anywhere, the next call goes on.
+ */
+int64_t quarantine_expire(
+	struct sql *queue, struct sql *trace, int64_t now, uint64_t most, struct err *e);
 
-extern const struct sql_migration
-	quarantine_migrations[]; /* appended to the queue's, if they are apart */
+/* What is there, by kind and class (QUARANTINE_NONE counts, too). */
+struct quarantine_totals {
+	struct {
+		uint64_t messages, bytes;
+	} v[QUARANTINE_RECENT + 1][QUARANTINE_CLASSES];
+	uint64_t messages, bytes;
+};
+int quarantine_totals(struct sql *db, struct quarantine_totals *ret, struct err *e);
+/*
+ * Too much is there: the time of `most` messages that are worth least is up now. First what was delivered as it
+ * came, then originals, then copies of what was rejected, then held mail: bulk, spam, suspicious, phishing, sure
+ * phishing, virus, unexamined, policy; what waits for approval never; the oldest first. Returns how many.
+ */
+int64_t quarantine_squeeze_tx(struct sql *db, int64_t now, uint64_t most, struct err *e);
+
+/*
+ * Deeds on many messages have a number, under which they can be taken back. Each transaction that changes
+ * recipients writes what it changed in the same transaction (quarantine_deed_item_tx), so the list is
+ * exact wherever the work was interrupted.
+ */
+struct quarantine_deed {
+	int64_t no;
+	int64_t at, undone_at; /* wall; 0: not undone */
+	slice by, verb, query; /* for people */
+	uint64_t items;
+};
+int quarantine_deed_new_tx(
+	struct sql *db, const struct quarantine_deed *d, int64_t *ret_no, struct err *e);
+int quarantine_deed_item_tx(struct sql *db, int64_t no, msg_id id, int32_t idx,
+	enum quarantine_state before, struct err *e);
+/* ERR_NOTFOUND. */
+int quarantine_deed_get(
+	struct sql *db, int64_t no, struct arena *a, struct quarantine_deed *ret, struct err *e);
+/* Newest first. */
+int quarantine_deeds(struct sql *db, uint64_t most,
+	bool (*fn)(void *arg, const struct quarantine_deed *d), void *arg, struct err *e);
+struct quarantine_deed_item {
+	msg_id id;
+	int32_t idx;
+	enum quarantine_state before;
+};
+/* Up to `most` items behind *after (zeros at first), which moves on; returns how many. Not undone ones only. */
+int64_t quarantine_deed_items(struct sql *db, int64_t no, struct quarantine_deed_item *after,
+	struct quarantine_deed_item *ret, uint64_t most, struct err *e);
+int quarantine_deed_undone_tx(struct sql *db, int64_t no, const struct quarantine_deed_item *i,
+	int64_t now, struct err *e);
+/* Of those done before `wall`. */
+int64_t quarantine_deeds_expire_tx(struct sql *db, int64_t wall, uint64_t most, struct err *e);
+
+/* Steps of the queue's schema (queue_migrations). */
+extern const char quarantine_schema_up[], quarantine_schema_down[];

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/time.h"
+#include "store/quarantine.h"
 #include "store/trace.h"
 
 const struct sql_migration queue_migrations[] = {
@@ -53,6 +54,7 @@ const struct sql_migration queue_migrations[] = {
 		" settings TEXT NOT NULL);",
 		"DROP TABLE digest_mark; DROP TABLE digest_last; DROP TABLE digest_due;"
 		"DROP TABLE notice_told; DROP TABLE notice;"},
+	{3, "quarantine", quarantine_schema_up, quarantine_schema_down},
 };
 const size_t queue_migrations_n = sizeof queue_migrations / sizeof queue_migrations[0];
 
