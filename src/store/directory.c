@@ -43,6 +43,14 @@ const struct sql_migration directory_migrations[] = {
 		"CREATE INDEX list_entry_expires ON list_entry (expires_at);"
 		"INSERT INTO meta (id, version) VALUES (2, 1);",
 		"DROP TABLE list_entry; DELETE FROM meta WHERE id = 2;"},
+	{3, "digest", /* digest.c; meta 3 counts its changes */
+		"CREATE TABLE digest_setting ("
+		"name TEXT PRIMARY KEY, enabled BIGINT NOT NULL, every BIGINT NOT NULL,"
+		"hour BIGINT NOT NULL, weekday BIGINT NOT NULL, only_new BIGINT NOT NULL,"
+		"zone TEXT NOT NULL, language TEXT NOT NULL, send_to TEXT NOT NULL,"
+		"covers TEXT NOT NULL, changed_at BIGINT NOT NULL, changed_by TEXT NOT NULL)"
+		" {{WITHOUT_ROWID}};",
+		"DROP TABLE digest_setting; DELETE FROM meta WHERE id = 3;"},
 };
 const size_t directory_migrations_n = sizeof directory_migrations / sizeof directory_migrations[0];
 
