@@ -4,9 +4,14 @@
 struct queries {
 	const char *next, *each, *count;
 };
-static const struct queries queue_queries = {"SELECT MIN(blob) FROM msg WHERE blob >= $1",
-	"SELECT blob, size FROM msg WHERE blob >= $1 AND blob < $2 ORDER BY blob",
-	"SELECT COUNT(*) FROM msg"};
+/* Queue and quarantine in one statement: messages move between the two, both ways, and a statement
+ * sees one moment. */
+static const struct queries queue_queries = {
+	"SELECT MIN(blob) FROM (SELECT MIN(blob) AS blob FROM msg WHERE blob >= $1"
+	" UNION ALL SELECT MIN(blob) AS blob FROM held WHERE blob >= $1) AS both_tables",
+	"SELECT blob, size FROM msg WHERE blob >= $1 AND blob < $2 UNION ALL"
+	" SELECT blob, size FROM held WHERE blob >= $1 AND blob < $2 ORDER BY blob",
+	"SELECT (SELECT COUNT(*) FROM msg) + (SELECT COUNT(*) FROM held)"};
 static const struct queries mailbox_queries = {"SELECT MIN(blob) FROM message WHERE blob >= $1",
 	"SELECT blob, size - LENGTH(prefix) FROM message WHERE blob >= $1 AND blob < $2 ORDER BY "
 	"blob",

@@ -46,3 +46,8 @@ struct quarantine_step {
 	bool same_state; /* only the timeline grows */
 };
 int quarantine_step_tx(struct sql *db, const struct quarantine_step *s, struct err *e);
+
+/* Makes terms and counts anew from the messages: for repair. */
+int quarantine_rebuild_tx(struct sql *db, struct err *e);
+/* Everything of it goes, with or without its main row. */
+int quarantine_drop_tx(struct sql *db, msg_id id, struct err *e);

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "store/quarantine_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -211,6 +212,24 @@ bool repair_queue_row(struct verify *v, struct sql *db, msg_id id, blob_id blob)
 	       sql_run(db, &e, "DELETE FROM msg WHERE id = $1", "i", id) >= 0;
 }
 
+bool repair_held(struct verify *v, struct sql *db, msg_id id)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf front = BUF(16 << 20);
+	struct quarantine_msg m;
+	struct err e;
+	char text[MSG_ID_TEXT], name[64];
+	if (quarantine_load(db, id, &a, &m, &e) < 0)
+		return quarantine_drop_tx(db, id, &e) == 0; /* rows without their message */
+	buf_printf(&front, "X-Envelope-From: <%.*s>\r\n", SFMT(m.msg.sender));
+	for (size_t i = 0; i < m.nrcpts; i++)
+		buf_printf(&front, "X-Envelope-To: <%.*s>\r\n", SFMT(m.rcpts[i].address));
+	msg_id_print(id, text);
+	snprintf(name, sizeof name, "quarantine-%s.eml", text);
+	return keep_message(v, name, buf_slice(&front), m.msg.prefix, m.msg.blob) &&
+	       quarantine_drop_tx(db, id, &e) == 0;
+}
+
 /* All rows of the queue that refer to the message. */
 static bool queue_rows(struct verify *v, struct sql *db, blob_id blob)
 {
@@ -226,6 +245,25 @@ static bool queue_rows(struct verify *v, struct sql *db, blob_id blob)
 	bool done = more == 0;
 	for (size_t i = 0; i < ids.n; i++)
 		done = done && repair_queue_row(v, db, (msg_id)ids.v[i], blob);
+	free(ids.v);
+	return done;
+}
+
+/* The same of the quarantine: what can be read goes to DIR/lost, the rows go. */
+static bool held_rows(struct verify *v, struct sql *db, blob_id blob)
+{
+	struct verify_ids ids = {0};
+	struct err e;
+	struct sql_stmt *s = sql_prepare(db, "SELECT id FROM held WHERE blob = $1", &e);
+	if (!s)
+		return false;
+	sql_bind_int(s, 1, (int64_t)blob);
+	int more;
+	while ((more = sql_step(s, &e)) == 1)
+		verify_ids_add(&ids, (blob_id)sql_int(s, 0));
+	bool done = more == 0;
+	for (size_t i = 0; i < ids.n; i++)
+		done = done && repair_held(v, db, (msg_id)ids.v[i]);
 	free(ids.v);
 	return done;
 }
@@ -266,7 +304,8 @@ bool repair_message(struct verify *v, blob_id id)
 			return false;
 		if (sql_begin(db, &e) < 0)
 			done = false;
-		else if (i == 0 ? !queue_rows(v, db, id) : !mailbox_rows(v, db, id)) {
+		else if (i == 0 ? !queue_rows(v, db, id) || !held_rows(v, db, id)
+				: !mailbox_rows(v, db, id)) {
 			sql_rollback(db);
 			done = false;
 		} else if (sql_commit(db, &e) < 0) {
@@ -282,11 +321,14 @@ bool repair_size(struct verify *v, int db, blob_id id, uint64_t size)
 	static const char queue[] = "UPDATE msg SET size = $1 WHERE blob = $2";
 	static const char mailbox[] =
 		"UPDATE message SET size = $1 + LENGTH(prefix) WHERE blob = $2";
+	static const char held[] = "UPDATE held SET size = $1 WHERE blob = $2";
 	struct sql *c;
 	struct err e;
 	if (sql_open(v->dir, refs_table(db), &c, &e) < 0)
 		return false;
 	bool done = sql_run(c, &e, db ? mailbox : queue, "ii", (int64_t)size, (int64_t)id) >= 0;
+	if (done && db == 0)
+		done = sql_run(c, &e, held, "ii", (int64_t)size, (int64_t)id) >= 0;
 	sql_close(c);
 	return done;
 }

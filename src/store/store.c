@@ -9,8 +9,8 @@
 #include "store/credential.h"
 #include "store/directory.h"
 #include "store/gc.h"
-#include "store/kv.h"
 #include "store/keyring.h"
+#include "store/kv.h"
 #include "store/queue.h"
 #include "store/report.h"
 #include "store/snapshot.h"
@@ -59,9 +59,8 @@ static void thin(slice dir)
 
 int store_prepare(slice dir, struct err *e)
 {
-	static const char *const subs[] = {
-		"", "/db", "/blob", "/snapshot", "/auth", "/auth/snapshot", "/keys",
-		"/keys/snapshot", "/mirror"};
+	static const char *const subs[] = {"", "/db", "/blob", "/snapshot", "/auth",
+		"/auth/snapshot", "/keys", "/keys/snapshot", "/mirror"};
 	for (size_t i = 0; i < sizeof subs / sizeof *subs; i++)
 		if (make_dir(dir, subs[i], e) < 0)
 			return -1;
@@ -142,6 +141,8 @@ static int ask_all(slice dir, struct store_stat *st, struct err *e)
 		{"segment", "SELECT COALESCE(SUM(size), 0) FROM segment", &st->segment_bytes},
 		{"queue", "SELECT COUNT(*) FROM msg", &st->queue_messages},
 		{"queue", "SELECT COUNT(*) FROM rcpt", &st->queue_rcpts},
+		{"queue", "SELECT COUNT(*) FROM held", &st->quarantine_messages},
+		{"queue", "SELECT COUNT(*) FROM held_rcpt", &st->quarantine_rcpts},
 		{"trace", "SELECT COUNT(*) FROM trace", &st->trace_rows},
 		{"directory", "SELECT COUNT(*) FROM account", &st->accounts},
 		{"directory", "SELECT COUNT(*) FROM domain", &st->domains},

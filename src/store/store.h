@@ -47,6 +47,6 @@ void store_gc_close(struct store_gc *g);
 
 struct store_stat {
 	uint64_t packs, pack_bytes, segments, segment_bytes, queue_messages, queue_rcpts,
-		trace_rows, mailbox_messages, accounts, domains, db_bytes, free_bytes;
+		quarantine_messages, quarantine_rcpts, trace_rows, mailbox_messages, accounts, domains, db_bytes, free_bytes;
 };
 int store_stat(slice dir, struct store_stat *ret, struct err *e);

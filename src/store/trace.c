@@ -35,6 +35,7 @@ static const char *const status_names[] = {
 	[TRACE_DELETED] = "deleted",
 	[TRACE_REFUSED] = "refused",
 	[TRACE_RELAYED_DSN] = "relayed",
+	[TRACE_QUARANTINED] = "quarantined",
 };
 enum { STATUS_N = sizeof status_names / sizeof status_names[0] };
 

@@ -6,7 +6,8 @@
  * A timeline is text, one event a line, oldest first:
  *	<wall microseconds> <event> key=value key="value with spaces" ...
  * Events: connect tls auth envelope data queued route attempt delivered deferred failed bounced
- * expired held released retry deleted refused omitted. Keys are listed in doc/en/trace.md.
+ * expired held released retry deleted refused omitted
+ * quarantined asked restored recalled reclassed viewed downloaded forwarded. Keys are listed in doc/en/trace.md.
  */
 #pragma once
 #include "store/queue.h"
@@ -18,6 +19,8 @@ enum trace_status { /* how it ended */
 	TRACE_DELETED = 4, /* by an administrator */
 	TRACE_REFUSED = 5, /* we never accepted it */
 	TRACE_RELAYED_DSN = 6, /* handed on, and success will be reported by the next hop */
+	TRACE_QUARANTINED =
+		7, /* held, and what became of that is in its timeline; here also while it is held */
 };
 
 /* Appends one event line to a timeline. Values are quoted where needed, control characters made

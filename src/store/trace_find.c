@@ -1,6 +1,6 @@
 /*
- * Searching the trace and the queue together, newest first (trace_find). Two sources, each read in
- * pieces and filtered here, are merged by id. Called by the command line; blocks.
+ * Searching the trace, the queue and the quarantine together, newest first (trace_find). Three sources,
+ * each read in pieces and filtered here, are merged by id. Called by the command line; blocks.
  *
  * A search by sender or recipient (an address or a whole domain) goes back hour by hour through the
  * index of that column; everything else walks the rows by id within the time asked for.
@@ -23,12 +23,14 @@ struct position {
 struct source {
 	struct sql *db;
 	const struct trace_filter *f;
+	struct trace_filter what; /* the same, as rows are compared with it */
 	int (*fill)(struct source *src, struct err *e);
 	struct position below; /* rows before this one are still to come */
 	struct arena a;
 	struct trace_row rows[PIECE];
 	size_t n, at;
 	bool ended;
+	const char *hours; /* the latest hour before $1 that has rows */
 	/* Search by key: [from, to) of one column, hour by hour. */
 	slice from, to;
 	int64_t hour;
@@ -82,7 +84,7 @@ static int take_rows(struct source *src, struct sql_stmt *s, struct err *e)
 		};
 		src->below = (struct position){row.id, row.idx};
 		seen++;
-		if (!matches(src->f, &row))
+		if (!matches(&src->what, &row))
 			continue;
 		slice *const texts[] = {&row.sender, &row.rcpt, &row.client, &row.message_id,
 			&row.subject, &row.log};
@@ -117,6 +119,19 @@ static int fill_by_id(struct source *src, const char *text, struct err *e)
 	return 0;
 }
 
+/* What has this id, and what is held of a letter that had it before it was split. */
+static int fill_one(struct source *src, const char *text, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(src->db, text, e);
+	if (!s)
+		return -1;
+	bind_position(s, src);
+	sql_bind_int(s, 4, src->f->id);
+	int seen = take_rows(src, s, e);
+	src->ended = seen < PIECE;
+	return seen < 0 ? -1 : 0;
+}
+
 static int fill_trace(struct source *src, struct err *e)
 {
 	return fill_by_id(src,
@@ -137,11 +152,31 @@ static int fill_queue(struct source *src, struct err *e)
 		e);
 }
 
+/* Status 7: TRACE_QUARANTINED. */
+#define HELD                                                                                       \
+	"SELECT r.msg, r.idx, h.arrived_at, 0, h.sender, r.address, h.client, m.message_id,"       \
+	" h.subject, h.size, 7, m.log || r.log FROM "
+#define HELD_JOINED                                                                                \
+	" AND h.id = r.msg AND m.id = r.msg AND h.kind = 1 AND (r.msg, r.idx) < ($1, $2)"          \
+	" ORDER BY r.msg DESC, r.idx DESC LIMIT $3"
+
+static int fill_held(struct source *src, struct err *e)
+{
+	if (src->f->id)
+		return fill_one(src,
+			HELD "held_rcpt r CROSS JOIN held h CROSS JOIN held_more m WHERE r.msg IN"
+			     " (SELECT id FROM held WHERE origin = $4 AND origin <> id"
+			     " UNION SELECT id FROM held WHERE id = $4)" HELD_JOINED,
+			e);
+	return fill_by_id(src,
+		HELD "held_rcpt r CROSS JOIN held h CROSS JOIN held_more m WHERE 1 = 1" HELD_JOINED,
+		e);
+}
+
 /* The latest hour before this one that has rows, or -1 in *ret. */
 static int hour_before(struct source *src, int64_t hour, int64_t *ret, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(
-		src->db, "SELECT hour FROM trace WHERE hour < $1 ORDER BY hour DESC LIMIT 1", e);
+	struct sql_stmt *s = sql_prepare(src->db, src->hours, e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, hour);
@@ -196,6 +231,22 @@ static int fill_rcpt(struct source *src, struct err *e)
 		e);
 }
 
+static int fill_held_sender(struct source *src, struct err *e)
+{
+	return fill_by_key(src,
+		HELD "held h CROSS JOIN held_rcpt r CROSS JOIN held_more m WHERE h.hour = $4"
+		     " AND h.sender_key >= $5 AND h.sender_key < $6 AND r.msg = h.id" HELD_JOINED,
+		e);
+}
+
+static int fill_held_rcpt(struct source *src, struct err *e)
+{
+	return fill_by_key(src,
+		HELD "held_rcpt r CROSS JOIN held h CROSS JOIN held_more m WHERE r.hour = $4"
+		     " AND r.rcpt_key >= $5 AND r.rcpt_key < $6" HELD_JOINED,
+		e);
+}
+
 /* The range of keys that a pattern can match, when it is an address or names a whole domain. */
 static bool key_range(slice pattern, struct arena *a, slice *ret_from, slice *ret_to)
 {
@@ -235,20 +286,24 @@ static int newer(const struct trace_row *a, const struct trace_row *b)
 	return (a->idx > b->idx) - (a->idx < b->idx);
 }
 
-static int merge(struct source *trace, struct source *queue, uint64_t most,
+enum { SOURCES = 3 }; /* trace, queue, quarantine: what has ended hides what has not */
+
+static int merge(struct source *const v[SOURCES], uint64_t most,
 	bool (*row)(void *arg, const struct trace_row *r), void *arg, struct err *e)
 {
 	for (bool go_on = most > 0; go_on; most--) {
-		const struct trace_row *t = NULL, *q = NULL;
-		int has_t = next(trace, &t, e), has_q = next(queue, &q, e);
-		if (has_t < 0 || has_q < 0)
-			return -1;
-		if (!has_t && !has_q)
+		const struct trace_row *heads[SOURCES] = {0}, *first = NULL;
+		for (int i = 0; i < SOURCES; i++)
+			if (next(v[i], &heads[i], e) < 0)
+				return -1;
+		for (int i = 0; i < SOURCES; i++)
+			if (heads[i] && (!first || newer(heads[i], first) > 0))
+				first = heads[i];
+		if (!first)
 			return 0;
-		int order = !has_q ? 1 : !has_t ? -1 : newer(t, q);
-		trace->at += order >= 0;
-		queue->at += order <= 0;
-		go_on = row(arg, order >= 0 ? t : q) && most > 1;
+		for (int i = 0; i < SOURCES; i++)
+			v[i]->at += heads[i] && newer(heads[i], first) == 0;
+		go_on = row(arg, first) && most > 1;
 	}
 	return 0;
 }
@@ -257,47 +312,80 @@ static void start(struct source *src, struct sql *db, const struct trace_filter 
 {
 	src->db = db;
 	src->f = f;
+	src->what = *f;
 	src->below.id = f->id ? f->id + 1 : f->until ? msg_id_floor(f->until + SLACK) : INT64_MAX;
 	src->ended = !db;
 }
 
-static int plan(struct source *trace, struct arena *a, struct err *e)
+static int plan_keys(struct source *src, int (*rcpt)(struct source *, struct err *),
+	int (*sender)(struct source *, struct err *), struct arena *a, struct err *e)
 {
-	const struct trace_filter *f = trace->f;
-	trace->fill = fill_trace;
-	if (f->status == 0)
-		trace->ended = true;
-	if (f->id)
+	const struct trace_filter *f = src->f;
+	if (f->id || src->ended)
 		return 0;
-	if (key_range(f->to, a, &trace->from, &trace->to))
-		trace->fill = fill_rcpt;
-	else if (key_range(f->from, a, &trace->from, &trace->to))
-		trace->fill = fill_sender;
+	if (key_range(f->to, a, &src->from, &src->to))
+		src->fill = rcpt;
+	else if (key_range(f->from, a, &src->from, &src->to))
+		src->fill = sender;
 	else
 		return 0;
 	int64_t behind = f->until ? (f->until + SLACK) / HOUR + 1 : INT64_MAX;
-	if (hour_before(trace, behind, &trace->hour, e) < 0)
+	if (hour_before(src, behind, &src->hour, e) < 0)
 		return -1;
-	trace->ended |= trace->hour < 0;
+	src->ended |= src->hour < 0;
 	return 0;
+}
+
+/* A queue that was made by an older version has no quarantine yet. */
+static int has_held(struct sql *db, bool *ret, struct err *e)
+{
+	int version;
+	if (sql_version(db, &version, e) < 0)
+		return -1;
+	*ret = version >= 3;
+	return 0;
+}
+
+static int plan(
+	struct source *t, struct source *q, struct source *h, struct arena *a, struct err *e)
+{
+	int status = t->f->status;
+	bool held = false;
+	if (h->db && has_held(h->db, &held, e) < 0)
+		return -1;
+	t->fill = fill_trace;
+	q->fill = fill_queue;
+	h->fill = fill_held;
+	t->hours = "SELECT hour FROM trace WHERE hour < $1 ORDER BY hour DESC LIMIT 1";
+	h->hours = "SELECT hour FROM held_rcpt WHERE hour < $1 ORDER BY hour DESC LIMIT 1";
+	t->ended |= status == 0;
+	q->ended |= status > 0;
+	h->ended |= !held || (status >= 0 && status != TRACE_QUARANTINED);
+	if (h->f->id) { /* parts of a letter that was split have later ids */
+		h->what.id = 0;
+		h->below.id = INT64_MAX;
+	}
+	if (plan_keys(t, fill_rcpt, fill_sender, a, e) < 0)
+		return -1;
+	return plan_keys(h, fill_held_rcpt, fill_held_sender, a, e);
 }
 
 int trace_find(struct sql *trace, struct sql *queue, const struct trace_filter *f, uint64_t most,
 	bool (*row)(void *arg, const struct trace_row *r), void *arg, struct err *e)
 {
-	struct source *t = NEW(struct source), *q = NEW(struct source);
+	struct source *v[SOURCES];
 	struct arena a = {0};
-	start(t, trace, f);
-	start(q, queue, f);
-	q->fill = fill_queue;
-	q->ended |= f->status > 0;
-	int r = plan(t, &a, e);
+	for (int i = 0; i < SOURCES; i++) {
+		v[i] = NEW(struct source);
+		start(v[i], i == 0 ? trace : queue, f);
+	}
+	int r = plan(v[0], v[1], v[2], &a, e);
 	if (r == 0)
-		r = merge(t, q, most, row, arg, e);
-	arena_done(&t->a);
-	arena_done(&q->a);
+		r = merge(v, most, row, arg, e);
+	for (int i = 0; i < SOURCES; i++) {
+		arena_done(&v[i]->a);
+		free(v[i]);
+	}
 	arena_done(&a);
-	free(t);
-	free(q);
 	return r;
 }

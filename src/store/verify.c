@@ -59,7 +59,8 @@ static int look_at_all(struct verify *v, struct err *e)
 	v->needed = mem_alloc((v->g->npacks + 1) * sizeof *v->needed);
 	if (verify_messages(v, e) < 0 || verify_packs(v, e) < 0 || verify_again(v, e) < 0)
 		return -1;
-	if (verify_queue(v, e) < 0 || verify_mailboxes(v, e) < 0 || verify_index(v, e) < 0)
+	if (verify_queue(v, e) < 0 || verify_quarantine(v, e) < 0 || verify_mailboxes(v, e) < 0 ||
+		verify_index(v, e) < 0)
 		return -1;
 	return 0;
 }

@@ -28,6 +28,9 @@ struct verify {
 
 void verify_report(struct verify *v, const char *kind, bool repaired, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* Runs look() on a connection; with repair on a writing one, in a transaction. */
+int verify_with_database(struct verify *v, const char *name,
+	int (*look)(struct verify *, struct sql *, struct err *), struct err *e);
 void verify_ids_add(struct verify_ids *s, blob_id id);
 void verify_ids_sort(struct verify_ids *s);
 bool verify_ids_has(const struct verify_ids *s, blob_id id);
@@ -38,6 +41,7 @@ int verify_messages(struct verify *v, struct err *e); /* every reference, and wh
 int verify_packs(struct verify *v, struct err *e); /* every record of every pack */
 int verify_again(struct verify *v, struct err *e); /* messages hit by damaged segments */
 int verify_queue(struct verify *v, struct err *e); /* messages and recipients belong together */
+int verify_quarantine(struct verify *v, struct err *e); /* the same there */
 int verify_mailboxes(struct verify *v, struct err *e); /* folders count right */
 int verify_index(struct verify *v, struct err *e); /* segments are where it says */
 
@@ -50,6 +54,7 @@ bool repair_link(struct verify *v, struct gc_pack *p, uint32_t other);
 bool repair_message(struct verify *v, blob_id id);
 bool repair_size(struct verify *v, int db, blob_id id, uint64_t size);
 bool repair_queue_row(struct verify *v, struct sql *db, msg_id id, blob_id blob);
+bool repair_held(struct verify *v, struct sql *db, msg_id id);
 /* Throws the index away; verify_packs then fills a new one by repair_index_add. */
 bool repair_index(struct verify *v);
 void repair_index_add(struct verify *v, const struct pack_record *r, blob_id id);

@@ -12,9 +12,8 @@
 
 #include <inttypes.h>
 
-static const char *const databases[] = {
-	"directory", "queue", "trace", "mail-00", "mail-01", "mail-02", "mail-03", "segment",
-	REPORT_DB, TLSPOLICY_DB};
+static const char *const databases[] = {"directory", "queue", "trace", "mail-00", "mail-01",
+	"mail-02", "mail-03", "segment", REPORT_DB, TLSPOLICY_DB};
 
 static bool repair_database(struct verify *v, slice dir, const char *name)
 {
@@ -156,7 +155,7 @@ static int messages_without_recipient(struct verify *v, struct sql *db, struct e
 }
 
 /* Runs look() on a connection; with repair on a writing one, in a transaction. */
-static int with_database(struct verify *v, const char *name,
+int verify_with_database(struct verify *v, const char *name,
 	int (*look)(struct verify *, struct sql *, struct err *), struct err *e)
 {
 	struct sql *db;
@@ -183,7 +182,7 @@ static int look_at_queue(struct verify *v, struct sql *db, struct err *e)
 
 int verify_queue(struct verify *v, struct err *e)
 {
-	return with_database(v, "queue", look_at_queue, e);
+	return verify_with_database(v, "queue", look_at_queue, e);
 }
 
 /* One finding of a count, mended by one statement. */
@@ -251,7 +250,7 @@ static int look_at_mailboxes(struct verify *v, struct sql *db, struct err *e)
 int verify_mailboxes(struct verify *v, struct err *e)
 {
 	for (int i = 0; i < MAILBOX_SHARDS; i++)
-		if (with_database(v, mailbox_db_name(i), look_at_mailboxes, e) < 0)
+		if (verify_with_database(v, mailbox_db_name(i), look_at_mailboxes, e) < 0)
 			return -1;
 	return 0;
 }
@@ -310,5 +309,5 @@ int verify_index(struct verify *v, struct err *e)
 {
 	if (!verify_has_index(v))
 		return 0;
-	return with_database(v, "segment", look_at_index, e);
+	return verify_with_database(v, "segment", look_at_index, e);
 }
