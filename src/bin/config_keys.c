@@ -6,6 +6,7 @@
 #include "bin/config_keys.h"
 
 #include "bin/edge_verify.h"
+#include "bin/engines.h"
 #include "bin/filter_conf.h"
 #include "bin/way.h"
 #include "codec/address.h"
@@ -347,4 +348,5 @@ const struct conf_section *const config_sections[] = {&server_section, &tls_sect
 	&dns_section, &source_section, &scores_section, &caps_section, &dnsbl_section,
 	&mirror_section, &verify_section, &signing_section, &srs_section, &reports_section,
 	&store_section, &log_section, &scan_section, &filter_section, &person_section, &learning_section, &kv_section,
-	&reputation_section, &fingerprints_section, &greylist_section, &autowhite_section, NULL};
+	&reputation_section, &fingerprints_section, &greylist_section, &autowhite_section,
+	&engines_section, &engine_section, NULL};

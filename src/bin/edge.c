@@ -10,6 +10,7 @@
 #include "bin/edge_door.h"
 #include "bin/edge_failure.h"
 #include "bin/edge_verify.h"
+#include "bin/engines.h"
 #include "bin/filter_conf.h"
 #include "bin/keys_client.h"
 #include "bin/scans.h"
@@ -289,6 +290,7 @@ static int edge_prepare(struct role_env *env, struct err *err)
 	e->learn_link = link_new("learn");
 	e->keys = keys_client_new(e->keys_link, e->config->signing->wait);
 	e->scans = scans_new(e->config->scan, e->config->filter->waiting);
+	e->engines = engines_new(e->config->conf);
 	auth_failures_init(&e->srs_used, DAY, instant_now());
 	int census = proc_start_take(&env->start, "census");
 	int r = census_open(census, env->start.instance, &e->census, err);
@@ -363,6 +365,8 @@ static void edge_link(void *arg, const char *role, unsigned instance, int fd)
 		link_attach(e->learn_link, fd);
 	else if (strcmp(role, "scan") == 0)
 		scans_link(e->scans, instance, fd);
+	else if (strcmp(role, "engine") == 0)
+		engines_link(e->engines, fd);
 	else
 		close(fd);
 }
@@ -441,6 +445,7 @@ static void edge_close(struct role_env *env)
 	link_free(e->learn_link);
 	training_users_close(e->users);
 	scans_free(e->scans);
+	engines_free(e->engines);
 	tls_ctx_unref(e->tls);
 	tls_ctx_unref(e->client_tls);
 	census_close(e->census);

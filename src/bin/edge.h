@@ -26,6 +26,7 @@ struct edge_door;
 struct door_visit;
 struct edge_scan;
 struct scans;
+struct engines;
 struct kv;
 struct keys_client;
 
@@ -43,6 +44,7 @@ struct edge {
 	instant next_sample; /* of mail for the learn process */
 	struct keys_client *keys;
 	struct scans *scans; /* scans.h */
+	struct engines *engines; /* engines.h */
 	struct srs srs;
 	struct auth_failures srs_used; /* bounces taken, by rewritten sender */
 	/* The store. */

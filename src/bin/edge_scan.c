@@ -51,6 +51,7 @@ static void forget(struct edge_scan *x)
 	x->report = NULL;
 	x->signals = NULL;
 	x->context = (struct content_context){0};
+	x->engines = (struct engines_answer){.none = true};
 	x->why = x->layer = S("");
 	x->probability = x->alone = 0;
 	x->verdict = EDGE_SCAN_ACCEPT;
@@ -276,6 +277,7 @@ static void on_examined(struct edge_session *s, struct edge_scan *x, const struc
 	take_signals(x);
 	if (scan_letter_cut(&x->letter))
 		signals_add(x->signals, SIGNAL_NOT_EXAMINED_SIZE, 1, S(""));
+	edge_engines_look(s, x);
 	edge_scan_look_up(s, x);
 	edge_scan_prints_look(s, x);
 	edge_learn_layers(s, x);
@@ -324,9 +326,11 @@ static void ask(struct edge_session *s, struct edge_scan *x, struct smtpd_verdic
 		on_examined(s, x, v->msg);
 		break;
 	case SCANS_CANNOT:
+		edge_engines_look(s, x);
 		hold(x, S("could not be examined"));
 		break;
 	case SCANS_UNAVAILABLE:
+		edge_engines_look(s, x);
 		on_unavailable(x, &e);
 	}
 }
@@ -371,6 +375,7 @@ int edge_scan_verdict(struct edge_session *s, struct smtpd_verdict *v, struct sm
 		count(x, instant_now() - began);
 		edge_learn_sample(s, x);
 		edge_scan_tell(x, v->log);
+		edge_engines_tell(x, v->log);
 	}
 	bool mark = by_door || (x && x->active && x->verdict == EDGE_SCAN_MARK);
 	edge_scan_fields(s, x && x->active ? x : NULL, mark, v->top);

@@ -16,6 +16,7 @@
  */
 #pragma once
 #include "bin/edge.h"
+#include "bin/engines.h"
 #include "bin/filter_conf.h"
 #include "bin/scans.h"
 #include "content/report.h"
@@ -46,6 +47,7 @@ struct edge_scan {
 			 sender and mail alike, without the recipient's own layer */
 	enum edge_scan_verdict verdict;
 	slice why; /* it was not examined; it is held */
+	struct engines_answer engines; /* what virus engines said */
 	slice layer; /* whose own layer judges along; empty: nobody's */
 };
 
@@ -70,6 +72,10 @@ void edge_scan_end(struct edge_session *s); /* of the session */
 void edge_scan_look_up(struct edge_session *s, struct edge_scan *x);
 void edge_scan_prints_look(struct edge_session *s, struct edge_scan *x);
 void edge_scan_prints_note(struct edge_session *s, struct edge_scan *x, const struct queue_msg *m);
+
+/* ---- edge_engines.c: virus engines look at it; adds signals. In a coroutine. ---- */
+void edge_engines_look(struct edge_session *s, struct edge_scan *x);
+void edge_engines_tell(const struct edge_scan *x, struct buf *log);
 
 /* ---- edge_scan_tell.c ---- */
 void edge_scan_fields(

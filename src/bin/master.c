@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "bin/census.h"
+#include "bin/engines.h"
 #include "bin/filter_conf.h"
 #include "bin/rule_files.h"
 #include "bin/user.h"
@@ -181,6 +182,8 @@ static int start_all(struct master *m, struct err *e)
 	slot_start(&m->queue);
 	slot_start(&m->keeper);
 	slot_start(&m->learn);
+	if (engines_configured(m->config.conf))
+		slot_start(&m->engines[0]);
 	for (unsigned i = 0; i < scans_wanted(&m->config); i++) {
 		all[n] = &m->scans[i];
 		slot_start(all[n++]);
@@ -234,6 +237,12 @@ static void stop_all(struct master *m)
 	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++) {
 		slot_wait_ended(&m->scans[i], instant_in(SECOND));
 		kill_rest(&m->scans[i]);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		slot_retire(&m->engines[i], PROC_STOP_SOON, within);
+	for (unsigned i = 0; i < 2; i++) {
+		slot_wait_ended(&m->engines[i], instant_in(2 * SECOND));
+		kill_rest(&m->engines[i]);
 	}
 	kill_rest(&m->keeper);
 	kill_rest(&m->prepare);

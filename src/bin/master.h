@@ -42,6 +42,9 @@ struct master {
 	int rates; /* shared counters, defence/rate.h */
 	int rules; /* the site's rules, rule_files.h; -1: they could not be read */
 	int tickets; /* secret that TLS session tickets of all edges are made with */
+	struct slot engines[2]; /* a reload starts the other one */
+	unsigned engine_at; /* the one that is asked */
+	bool swapping; /* a reload starts processes that may still be refused */
 	struct slot prepare, keeper, learn, queue, auth, keys, scans[SCAN_INSTANCES_MAX],
 		edges[MASTER_EDGES_MAX];
 	struct cond changed; /* a process became ready or ended, or a signal came */
@@ -66,6 +69,8 @@ bool slot_wait_ended(struct slot *s, instant deadline);
 /* A free slot for one more edge, one more scan process, or NULL. */
 struct slot *edge_slot_free(struct master *m);
 struct slot *scan_slot_free(struct master *m);
+/* Links everybody with the engine process in force, after a reload. */
+void engine_connect_all(struct master *m);
 /* How many scan processes this configuration wants. */
 unsigned scans_wanted(const struct config *c);
 void master_status(struct master *m, struct buf *out);

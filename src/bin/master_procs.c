@@ -27,6 +27,8 @@ METRIC_COUNTER(crashes_scan, "posthouse_process_crashes_total", "role=\"scan\"",
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_learn, "posthouse_process_crashes_total", "role=\"learn\"",
 	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_engine, "posthouse_process_crashes_total", "role=\"engine\"",
+	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_keys, "posthouse_process_crashes_total", "role=\"keys\"",
 	"Processes that ended unasked.");
 
@@ -43,6 +45,8 @@ void slots_init(struct master *m)
 	slot_init(m, &m->keys, "keys", 0);
 	slot_init(m, &m->keeper, "keeper", 0);
 	slot_init(m, &m->learn, "learn", 0);
+	slot_init(m, &m->engines[0], "engine", 0);
+	slot_init(m, &m->engines[1], "engine", 1);
 	m->prepare.once = true;
 	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		slot_init(m, &m->scans[i], "scan", i);
@@ -58,6 +62,11 @@ static bool is_edge(const struct slot *s)
 static bool is_scan(const struct slot *s)
 {
 	return s >= s->master->scans && s < s->master->scans + SCAN_INSTANCES_MAX;
+}
+
+static bool is_engine(const struct slot *s)
+{
+	return s == &s->master->engines[0] || s == &s->master->engines[1];
 }
 
 bool slot_ready(const struct slot *s)
@@ -103,6 +112,9 @@ static void connect_slots(struct slot *asks, struct slot *serves)
 	if (is_scan(serves) && is_edge(asks) &&
 		proc_generation(serves->proc) < proc_generation(asks->proc))
 		return;
+	if (is_engine(serves) && serves->master->swapping &&
+		proc_generation(asks->proc) < proc_generation(serves->proc))
+		return;
 	if (link_pair(ends, &e) < 0) {
 		log_error(NULL, "link.failed", F("from", asks->role), F("to", serves->role),
 			F("error", &e));
@@ -114,6 +126,14 @@ static void connect_slots(struct slot *asks, struct slot *serves)
 		proc_order_link(asks->proc, serves->role, serves->instance, a);
 }
 
+void engine_connect_all(struct master *m)
+{
+	struct slot *engine = &m->engines[m->engine_at];
+	connect_slots(&m->keeper, engine);
+	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
+		connect_slots(&m->edges[i], engine);
+}
+
 /* Who asks whom: the only ways between processes. */
 static void connect_neighbours(struct slot *s)
 {
@@ -123,7 +143,12 @@ static void connect_neighbours(struct slot *s)
 		connect_slots(s, &m->auth);
 		connect_slots(s, &m->keys);
 		connect_slots(s, &m->learn);
+		connect_slots(s, &m->engines[m->engine_at]);
 	}
+	if (s == &m->keeper)
+		connect_slots(s, &m->engines[m->engine_at]);
+	if (s == &m->engines[m->engine_at])
+		engine_connect_all(m);
 	if (s == &m->queue || s == &m->keys)
 		connect_slots(&m->queue, &m->keys);
 	if (s == &m->queue || s == &m->learn)
@@ -192,6 +217,8 @@ static void count_crash(const struct slot *s)
 		metric_add(&crashes_scan, 1);
 	else if (s == &s->master->learn)
 		metric_add(&crashes_learn, 1);
+	else if (is_engine(s))
+		metric_add(&crashes_engine, 1);
 	else if (s == &s->master->keeper)
 		metric_add(&crashes_keeper, 1);
 	else if (is_edge(s))
@@ -345,6 +372,8 @@ void master_status(struct master *m, struct buf *out)
 	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		print_slot(&m->scans[i], out);
 	print_slot(&m->learn, out);
+	print_slot(&m->engines[0], out);
+	print_slot(&m->engines[1], out);
 	print_slot(&m->keeper, out);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		print_slot(&m->edges[i], out);

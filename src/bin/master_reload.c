@@ -8,6 +8,7 @@
 #include "bin/master.h"
 
 #include "base/mem.h"
+#include "bin/engines.h"
 #include "bin/filter_conf.h"
 #include "bin/rule_files.h"
 #include "run/log.h"
@@ -61,14 +62,27 @@ static void kill_all(struct slot *const *v, size_t n)
 	}
 }
 
-enum { FRESH_MAX = SCAN_PROCESSES_MAX + MASTER_EDGES_MAX };
+enum { FRESH_MAX = 1 + SCAN_PROCESSES_MAX + MASTER_EDGES_MAX };
 
-/* The new scan processes and edges, ready; or none. */
-static int start_fresh(struct master *m, struct slot **v, size_t *ret_n, struct err *e)
+/* A place for the new engine process, if there is to be one; those of the new edges ask it. */
+static struct slot *engine_slot_free(struct master *m)
 {
-	size_t scans = scans_wanted(&m->config), n = scans + m->config.edges;
+	struct slot *s = &m->engines[1 - m->engine_at];
+	if (s->proc || s->wanted)
+		return NULL;
+	m->engine_at = 1 - m->engine_at;
+	return s;
+}
+
+/* The new engine process, scan processes and edges, ready; or none. */
+static int start_all_fresh(struct master *m, struct slot **v, size_t *ret_n, struct err *e)
+{
+	size_t engines = engines_configured(m->config.conf) ? 1 : 0;
+	size_t scans = scans_wanted(&m->config), n = engines + scans + m->config.edges;
 	for (size_t i = 0; i < n; i++) {
-		v[i] = i < scans ? scan_slot_free(m) : edge_slot_free(m);
+		v[i] = i < engines           ? engine_slot_free(m)
+		       : i < engines + scans ? scan_slot_free(m)
+					     : edge_slot_free(m);
 		if (!v[i]) {
 			kill_all(v, i);
 			return err_set(
@@ -81,6 +95,17 @@ static int start_fresh(struct master *m, struct slot **v, size_t *ret_n, struct 
 		return 0;
 	kill_all(v, n);
 	return -1;
+}
+
+static int start_fresh(struct master *m, struct slot **v, size_t *ret_n, struct err *e)
+{
+	unsigned engine_was = m->engine_at;
+	m->swapping = true;
+	int r = start_all_fresh(m, v, ret_n, e);
+	m->swapping = false;
+	if (r < 0)
+		m->engine_at = engine_was;
+	return r;
 }
 
 static bool among(const struct slot *s, struct slot *const *v, size_t n)
@@ -103,6 +128,9 @@ static void retire_former(struct master *m, struct slot *const *fresh, size_t n)
 		retire(m, &m->edges[i], fresh, n);
 	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		retire(m, &m->scans[i], fresh, n);
+	engine_connect_all(m);
+	for (unsigned i = 0; i < 2; i++)
+		retire(m, &m->engines[i], fresh, n);
 }
 
 static void tell(struct master *m, struct slot *s)

@@ -5,6 +5,7 @@
 #include "bin/role.h"
 
 #include "base/mem.h"
+#include "bin/engines.h"
 #include "bin/prepare.h"
 #include "run/co.h"
 #include "run/log.h"
@@ -48,6 +49,7 @@ static const struct role_limits {
 	{&keys_role, MAY_KEYS, SANDBOX_NO_DUMP, 4, 1 << 10},
 	{&scan_role, 0, SANDBOX_NO_DUMP | SANDBOX_LEAVE_FILES, 1, 1 << 8},
 	{&learn_role, MAY_LEARN | MAY_KV, SANDBOX_MAY_MEMORY_FILE, 3, 1 << 10},
+	{&engine_role, 0, SANDBOX_MAY_CONNECT | SANDBOX_MAY_MEMORY_FILE, 3, 1 << 13},
 	{&keeper_role, MAY_BLOBS | MAY_DB, 0, 2, 1 << 12},
 	{&prepare_role, MAY_DATA, SANDBOX_MAY_FORK, 2, 1 << 10},
 };
@@ -113,12 +115,19 @@ static void add_paths(
 	}
 }
 
+/* Unix sockets only where a configured engine is behind one. */
+static unsigned rights(const struct role_limits *l, const struct config *c)
+{
+	bool local = l->role == &engine_role && engines_unix_wanted(c->conf);
+	return l->may | (local ? SANDBOX_MAY_UNIX : 0);
+}
+
 static int enter(const struct role_limits *l, const struct config *c, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	struct sandbox s = {
 		.mode = (enum sandbox_mode)c->server->sandbox,
-		.may = l->may,
+		.may = rights(l, c),
 		.user = c->server->user,
 		.open_files = l->files,
 		/* The one process whose input decides how much it takes. */

@@ -52,6 +52,9 @@ SIGNAL(DNSBL_URI, "dnsbl-uri", SIGNAL_DATA, 4.0, "a link leads to a host that is
 /* What could not be looked at (bin/edge_scan) */
 SIGNAL(NOT_EXAMINED, "not-examined", SIGNAL_DATA, 0, "the content was not examined: no scan process could do it in time", "未检查内容：没有解析进程能及时检查")
 SIGNAL(NOT_EXAMINED_SIZE, "not-examined-size", SIGNAL_DATA, 0, "only the beginning of the message was examined: it is larger than [scan] max_size", "只检查了邮件的开头部分：邮件大于 [scan] max_size")
+/* Virus engines (bin/edge_engines) */
+SIGNAL(VIRUS_FOUND, "virus-found", SIGNAL_DATA, 25.0, "a virus engine found a virus", "病毒引擎发现病毒")
+SIGNAL(ENGINE_UNAVAILABLE, "engine-unavailable", SIGNAL_DATA, 0, "a virus engine that should have looked could not", "应检查该邮件的病毒引擎无法检查")
 /* What is remembered of earlier mail (defence/reputation) */
 SIGNAL(REP_ADDRESS_BAD, "rep-address-bad", SIGNAL_CONNECT, 4.0, "bad mail came from this address or its network before", "该地址或其网段以往发来过不良邮件")
 SIGNAL(REP_ADDRESS_GOOD, "rep-address-good", SIGNAL_CONNECT, -2.5, "good mail came from this address or its network before", "该地址或其网段以往的邮件良好")
