@@ -16,6 +16,13 @@ enum {
  * windows-1252, as senders mean them. */
 bool charset_to_utf8(slice charset, slice in, struct buf *out);
 
+/* The other way: appends UTF-8 text in that charset, as a text of its own (stateful charsets begin and
+ * end in ASCII). False (nothing appended): the charset is unknown, cannot hold all of it, or is none
+ * that texts are written in any more (UTF-7, UTF-16 ...). Made for short texts. */
+bool charset_from_utf8(slice charset, slice utf8, struct buf *out);
+/* Do ASCII bytes mean ASCII in it wherever they stand? Not in ISO-2022-JP, UTF-16 ... */
+bool charset_is_transparent(slice charset);
+
 /* Whether every byte of it makes sense in that charset. */
 bool charset_fits(slice charset, slice in);
 
