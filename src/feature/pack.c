@@ -212,6 +212,7 @@ int feature_pack_write(const struct feature_pack *p, struct buf *out, struct err
 	__attribute__((cleanup(auto_writer))) struct archive *w = archive_write_new();
 	if (archive_write_add_filter_zstd(w) != ARCHIVE_OK ||
 		archive_write_set_format_pax_restricted(w) != ARCHIVE_OK ||
+		archive_write_set_bytes_in_last_block(w, 1) != ARCHIVE_OK ||
 		archive_write_open(w, out, NULL, on_bytes, NULL) != ARCHIVE_OK)
 		return err_set(e, ERR_TEMP, "libarchive cannot write zstd");
 	return add_all(w, p, e);
