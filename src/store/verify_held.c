@@ -1,6 +1,7 @@
 /* Verify, the quarantine: messages, their other half, recipients and terms belong together. */
 #include "store/verify.h"
 
+#include "base/mem.h"
 #include "store/quarantine_impl.h"
 
 #include <inttypes.h>
