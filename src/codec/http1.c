@@ -9,6 +9,11 @@
 
 /* ---- where it ends ---- */
 
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
 static enum http1_result too_long(slice in, size_t at)
 {
 	bool first = slice_index(slice_first(in, at), '\n') >= at;
@@ -23,7 +28,8 @@ enum http1_result http1_head_end(slice in, size_t *from, size_t *ret_n)
 	for (size_t i = *from; i < in.n; i++) {
 		char c = in.p[i];
 		bool after_cr = i > 0 && in.p[i - 1] == '\r';
-		if (c == 0 || (c == '\n') != after_cr)
+		bool odd = is_control(c) && c != '\t' && c != '\r' && c != '\n';
+		if (odd || (c == '\n') != after_cr)
 			return HTTP1_BAD;
 		if (++line > HTTP1_LINE_MAX)
 			return too_long(in, i);
@@ -52,11 +58,6 @@ static bool is_token(slice s)
 			return false;
 	}
 	return s.n > 0;
-}
-
-static bool is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
 /* Visible characters, blanks and bytes above ASCII. */

@@ -52,7 +52,7 @@ struct http1_head { /* 3.5 KB: not for stacks */
 };
 
 /* Where the head ends (behind its empty line). *from: how far was looked already, 0 at first. MORE, BAD (a CR or LF
- * alone, a NUL), LONG_TARGET, LARGE. */
+ * alone, other control characters), LONG_TARGET, LARGE. */
 enum http1_result http1_head_end(slice in, size_t *from, size_t *ret_n);
 /* A whole head. *ret borrows from it. */
 enum http1_result http1_read_request(slice head, struct http1_head *ret);
