@@ -38,7 +38,7 @@ struct policy_file {
 	enum filetype type; /* what it truly is */
 	uint64_t size;
 	unsigned facts; /* enum extract_fact */
-	unsigned depth; /* 0: an attachment; else inside of one */
+	unsigned depth; /* 0: an attachment; else inside of one, behind which it stands */
 	unsigned part; /* index in mime_parse(message) of the part that it is, or is inside of */
 };
 
@@ -114,7 +114,10 @@ struct policy_decision {
 	size_t nfields;
 	struct policy_text banner, disclaimer; /* on top, at the end of the text */
 	enum policy_strip strip;
-	const bool *stripped; /* one a file of the facts: taken out; NULL: none */
+	const bool
+		*stripped; /* one a file of the facts: attachments (depth 0) to be taken out; NULL:
+				 none */
+	size_t nfiles; /* of the facts */
 	struct policy_text strip_notice; /* stands in its place; empty: the usual one */
 	bool clean; /* take out what engines call infected; when that fails: quarantine as virus */
 	const slice *copies, *supervisors, *forwards, *approvers;

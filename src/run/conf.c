@@ -9,7 +9,6 @@
 #include "base/must.h"
 #include "run/conf_internal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,15 +27,12 @@ static slice place_and_text(struct conf_report *r, struct conf_place at, slice t
 	return arena_printf(r->a, "%.*s:%u: %.*s", SFMT(at.file), at.line, SFMT(text));
 }
 
-void conf_mistake(struct conf_report *r, struct conf_place at, const char *en, const char *zh, ...)
+void conf_mistake_at(struct conf_report *r, struct conf_place at, const char *format, va_list ap)
 {
 	char text[700];
-	va_list ap;
 	if (r->list.n == CONF_ERRORS_MAX)
 		return;
-	va_start(ap, zh);
-	int n = vsnprintf(text, sizeof text, r->lang == CONF_ZH ? zh : en, ap);
-	va_end(ap);
+	int n = vsnprintf(text, sizeof text, format, ap);
 	slice s = slice_of(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
 	if (r->list.n == r->cap) {
 		slice *old = r->list.v;
@@ -46,6 +42,14 @@ void conf_mistake(struct conf_report *r, struct conf_place at, const char *en, c
 			memcpy(r->list.v, old, r->list.n * sizeof *old);
 	}
 	r->list.v[r->list.n++] = place_and_text(r, at, s);
+}
+
+void conf_mistake(struct conf_report *r, struct conf_place at, const char *en, const char *zh, ...)
+{
+	va_list ap;
+	va_start(ap, zh);
+	conf_mistake_at(r, at, r->lang == CONF_ZH ? zh : en, ap);
+	va_end(ap);
 }
 
 /* Edits that turn a into b; names longer than 64 are as far as can be. */
@@ -328,11 +332,9 @@ static void check_all(struct conf *c, struct conf_report *r)
 	}
 }
 
-static int finish(struct conf *c, struct conf_report *r, const struct conf_items *items,
-	struct conf **ret, struct conf_errors *ret_errors, struct err *e)
+static int hand_out(struct conf *c, struct conf_report *r, struct conf **ret,
+	struct conf_errors *ret_errors, struct err *e)
 {
-	fill(c, r, items);
-	check_all(c, r);
 	if (ret_errors)
 		*ret_errors = r->list;
 	if (r->list.n) {
@@ -341,6 +343,14 @@ static int finish(struct conf *c, struct conf_report *r, const struct conf_items
 	}
 	*ret = c;
 	return 0;
+}
+
+static int finish(struct conf *c, struct conf_report *r, const struct conf_items *items,
+	struct conf **ret, struct conf_errors *ret_errors, struct err *e)
+{
+	fill(c, r, items);
+	check_all(c, r);
+	return hand_out(c, r, ret, ret_errors, e);
 }
 
 int conf_load(slice path, const struct conf_section *const *sections, enum conf_lang lang,
@@ -366,8 +376,24 @@ int conf_parse(slice text, slice name, const struct conf_section *const *section
 	struct conf_report r = {.a = a, .lang = lang};
 	struct conf_items items = {0};
 	struct conf *c = conf_new(sections);
-	conf_read_text(text, name, &c->a, &r, &items);
+	conf_read_text(text, name, name.n > 0, &c->a, &r, &items);
 	return finish(c, &r, &items, ret, ret_errors, e);
+}
+
+int conf_parse_document(slice text, slice name, const struct conf_section *const *sections,
+	enum conf_lang lang, struct conf_reviewer *reviewer, struct arena *a, struct conf **ret,
+	struct conf_errors *ret_errors, struct err *e)
+{
+	struct conf_report r = {.a = a, .lang = lang}, warnings = r;
+	struct conf_items items = {0};
+	struct conf *c = conf_new(sections);
+	conf_read_text(text, name, false, &c->a, &r, &items);
+	fill(c, &r, &items);
+	check_all(c, &r);
+	struct conf_review review = {c, lang, &r, &warnings};
+	reviewer->review(reviewer->arg, &review);
+	reviewer->warnings = warnings.list;
+	return hand_out(c, &r, ret, ret_errors, e);
 }
 
 /* ---- reading it ---- */

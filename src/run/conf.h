@@ -109,6 +109,36 @@ int conf_load(slice path, const struct conf_section *const *sections, enum conf_
 int conf_parse(slice text, slice name, const struct conf_section *const *sections,
 	enum conf_lang lang, struct arena *a, struct conf **ret, struct conf_errors *ret_errors,
 	struct err *e);
+
+/* What goes beyond one section, for texts that are documents of their own: after everything was
+ * read, before the mistakes are handed out. Values of keys that are mistakes are the defaults. */
+struct conf_report;
+struct conf_review {
+	const struct conf *conf;
+	enum conf_lang lang;
+	struct conf_report *mistakes, *warnings;
+};
+struct conf_reviewer {
+	void (*review)(void *arg, struct conf_review *r);
+	void *arg;
+	struct conf_errors warnings; /* filled in; in the arena given */
+};
+/* Like conf_parse, never with includes. */
+int conf_parse_document(slice text, slice name, const struct conf_section *const *sections,
+	enum conf_lang lang, struct conf_reviewer *reviewer, struct arena *a, struct conf **ret,
+	struct conf_errors *ret_errors, struct err *e);
+/* At the key of the i-th section, or where that section begins when the key is NULL or not written.
+ * The formats take the same arguments. */
+void conf_review_mistake(struct conf_review *r, const struct conf_section *s, size_t i,
+	const char *key, const char *en, const char *zh, ...)
+	__attribute__((format(printf, 5, 7), format(printf, 6, 7)));
+void conf_review_warning(struct conf_review *r, const struct conf_section *s, size_t i,
+	const char *key, const char *en, const char *zh, ...)
+	__attribute__((format(printf, 5, 7), format(printf, 6, 7)));
+bool conf_written(const struct conf *c, const struct conf_section *s, size_t i, const char *key);
+/* Whether all its keys could be read. */
+bool conf_sound(const struct conf *c, const struct conf_section *s, size_t i);
+
 void conf_free(struct conf *c);
 static inline void auto_conf(struct conf **c)
 {

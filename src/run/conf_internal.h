@@ -3,6 +3,8 @@
 #pragma once
 #include "run/conf.h"
 
+#include <stdarg.h>
+
 /* Where something was written. line 0: nowhere. */
 struct conf_place {
 	slice file;
@@ -18,6 +20,8 @@ struct conf_report {
 };
 void conf_mistake(struct conf_report *r, struct conf_place at, const char *en, const char *zh, ...)
 	__attribute__((format(printf, 3, 5), format(printf, 4, 5)));
+void conf_mistake_at(struct conf_report *r, struct conf_place at, const char *format, va_list ap)
+	__attribute__((format(printf, 3, 0)));
 
 /* conf_read.c: the text as a list of sections and keys, in order, includes resolved. */
 struct conf_item {
@@ -36,8 +40,8 @@ struct conf_items {
 /* Text lives in *a (conf's own). -1 only when the first file cannot be read. */
 int conf_read_file(
 	slice path, struct arena *a, struct conf_report *r, struct conf_items *ret, struct err *e);
-void conf_read_text(
-	slice text, slice name, struct arena *a, struct conf_report *r, struct conf_items *ret);
+void conf_read_text(slice text, slice name, bool includes, struct arena *a, struct conf_report *r,
+	struct conf_items *ret);
 
 /* conf_value.c: text to field and back. */
 struct conf_why { /* what is wrong with a value, in both languages */

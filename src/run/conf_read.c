@@ -185,8 +185,8 @@ static void read_include(struct source *src, slice path)
 		path = slice_of(path.p + 1, path.n - 2);
 	if (path.n == 0 || !src->rd->includes) {
 		conf_mistake(src->rd->r, src->at,
-			"include needs a file, and is not allowed here without one",
-			"include 需要文件名，此处不允许包含");
+			path.n ? "include is not allowed here" : "include needs a file",
+			path.n ? "此处不允许 include" : "include 需要文件名");
 		return;
 	}
 	const char *full = include_path(src, path);
@@ -338,9 +338,9 @@ int conf_read_file(
 	return 0;
 }
 
-void conf_read_text(
-	slice text, slice name, struct arena *a, struct conf_report *r, struct conf_items *ret)
+void conf_read_text(slice text, slice name, bool includes, struct arena *a, struct conf_report *r,
+	struct conf_items *ret)
 {
-	struct reader rd = {.a = a, .r = r, .items = ret, .includes = name.n > 0};
+	struct reader rd = {.a = a, .r = r, .items = ret, .includes = includes};
 	read_source(&rd, arena_dup(a, text), arena_dup(a, name));
 }

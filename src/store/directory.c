@@ -51,6 +51,11 @@ const struct sql_migration directory_migrations[] = {
 		"covers TEXT NOT NULL, changed_at BIGINT NOT NULL, changed_by TEXT NOT NULL)"
 		" {{WITHOUT_ROWID}};",
 		"DROP TABLE digest_setting; DELETE FROM meta WHERE id = 3;"},
+	{4, "policies", /* policies.c: versions of the policy document; the highest is in force */
+		"CREATE TABLE policies ("
+		"version {{KEY}}, made_at BIGINT NOT NULL, made_by TEXT NOT NULL,"
+		"note TEXT NOT NULL, body TEXT NOT NULL);",
+		"DROP TABLE policies;"},
 };
 const size_t directory_migrations_n = sizeof directory_migrations / sizeof directory_migrations[0];
 

@@ -17,6 +17,8 @@ struct policies_version {
 /* A new version, in force from now on. ERR_EXISTS: `based_on` (0: any) is not the current one. */
 int policies_put(struct sql *db, const struct policies_version *v, int64_t based_on,
 	int64_t *ret_version, struct err *e);
+/* 0: there is none. */
+int policies_current_version(struct sql *db, int64_t *ret, struct err *e);
 /* version 0: the current one. ERR_NOTFOUND. */
 int policies_get(struct sql *db, int64_t version, struct arena *a, struct policies_version *ret,
 	struct err *e);

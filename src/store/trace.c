@@ -24,6 +24,11 @@ const struct sql_migration trace_migrations[] = {
 		"CREATE INDEX trace_sender ON trace (hour, sender_key);"
 		"CREATE INDEX trace_rcpt ON trace (hour, rcpt_key);",
 		"DROP TABLE trace;"},
+	{2, "facts", /* policies.c: on which new policies are tried */
+		"CREATE TABLE fact ("
+		"id {{KEY}}, at BIGINT NOT NULL, facts TEXT NOT NULL, decided TEXT NOT NULL);"
+		"CREATE INDEX fact_at ON fact (at);",
+		"DROP TABLE fact;"},
 };
 const size_t trace_migrations_n = sizeof trace_migrations / sizeof trace_migrations[0];
 
