@@ -46,6 +46,14 @@ static struct queue_rcpt queued_rcpt(
 	};
 }
 
+static slice join(slice front, slice back, struct arena *a)
+{
+	char *both = arena_alloc(a, front.n + back.n + 1);
+	memcpy(both, front.p ? front.p : "", front.n);
+	memcpy(both + front.n, back.p ? back.p : "", back.n);
+	return slice_of(both, front.n + back.n);
+}
+
 /* The envelope of what goes out: new id, our field, a timeline that goes on where reception ended. */
 static struct queue_msg queued_msg(
 	const struct quarantine_release *r, const struct quarantine_msg *m, struct arena *a)
@@ -57,7 +65,7 @@ static struct queue_msg queued_msg(
 	trace_event(&log, r->now, "released", "by", r->by, "from", slice_z(origin), NULL);
 	struct queue_msg q = m->msg;
 	q.id = r->as;
-	q.prefix = arena_printf(a, "%.*s%.*s", SFMT(r->field), SFMT(m->msg.prefix));
+	q.prefix = join(r->field, m->msg.prefix, a);
 	q.priority = QUEUE_NORMAL;
 	q.arrived_at = r->now;
 	q.expires_at = r->now + r->lifetime;
