@@ -11,6 +11,7 @@
 #include "bin/filter_conf.h"
 #include "codec/address.h"
 #include "defence/dnsbl.h"
+#include "mail/digest.h"
 #include "mail/report_conf.h"
 #include "training/conf.h"
 #include <errno.h>
@@ -153,6 +154,8 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->fingerprints = conf_get(conf, &fingerprints_section);
 	c->greylist = conf_get(conf, &greylist_section);
 	c->autowhite = conf_get(conf, &autowhite_section);
+	c->digest = conf_get(conf, &digest_section);
+	c->alarm = conf_get(conf, &alarm_section);
 	c->scan = conf_get(conf, &scan_section);
 	c->filter = conf_get(conf, &filter_section);
 	c->learning = conf_get(conf, &learning_section);

@@ -23,6 +23,8 @@ struct filter_conf;
 struct verify_conf;
 struct reports_conf;
 struct learning_conf;
+struct digest_conf;
+struct alarm_conf;
 
 #define CONFIG_PATH "/etc/posthouse/posthouse.conf"
 
@@ -113,6 +115,8 @@ struct config {
 	const struct fingerprints_conf *fingerprints;
 	const struct greylist_conf *greylist;
 	const struct autowhite_conf *autowhite;
+	const struct digest_conf *digest; /* mail/digest.h */
+	const struct alarm_conf *alarm; /* the same */
 	const struct scan_conf *scan;
 	const struct filter_conf *filter; /* filter_conf.h */
 	const struct verify_conf *verify; /* edge_verify.h */

@@ -7,6 +7,8 @@
 
 #include "base/mem.h"
 #include "bin/keys_client.h"
+#include "bin/queue_letters.h"
+#include "bin/queue_notice.h"
 #include "bin/queue_reports.h"
 #include "mail/report_conf.h"
 #include "mail/sts.h"
@@ -100,7 +102,11 @@ static int queue_prepare(struct role_env *env, struct err *e)
 	if (config_parse(buf_slice(&env->start.config), slice_z(env->start.config_path), &c, e) < 0)
 		return -1;
 	q->keys = keys_client_new(q->keys_link, c.signing->wait);
-	return queue_settings_new(q, &c, &q->settings, e);
+	if (queue_settings_new(q, &c, &q->settings, e) < 0)
+		return -1;
+	q->letters = queue_letters_new(q);
+	q->notices = queue_notices_new(q->letters);
+	return 0;
 }
 
 static int open_shards(struct queue *q, slice data, struct err *e)
@@ -226,6 +232,7 @@ static int queue_open(struct role_env *env, struct err *e)
 	struct queue *q = env->self;
 	if (open_store(q, e) < 0 || dns_open(q->settings->config.dns, &q->dns, e) < 0 ||
 		queue_reports_open(q, &q->reporter, e) < 0 ||
+		queue_letters_open(q->letters, e) < 0 ||
 		queue_report_in_open(q->report_in, q->settings->config.server->data, e) < 0 ||
 		queue_scan_open(q->scan, q->settings->config.server->data, e) < 0)
 		return -1;
@@ -241,6 +248,7 @@ static int queue_open(struct role_env *env, struct err *e)
 	group_go(&q->workers, "queue.mta-sts", sts_refresher, q->sts);
 	group_go(&q->workers, "queue.reports", queue_reports_run, q->reporter);
 	group_go(&q->workers, "queue.scan", queue_scan_run, q->scan);
+	group_go(&q->workers, "queue.notices", queue_notices_run, q->notices);
 	return 0;
 }
 
@@ -268,6 +276,7 @@ static void queue_wake(void *arg)
 		return;
 	queue_feed_changed(q);
 	queue_reports_wake(q->reporter);
+	queue_notices_wake(q->notices);
 }
 
 /* [dns] needs a new process and keeps its value. */
@@ -360,6 +369,8 @@ static void queue_close(struct role_env *env)
 	sts_free(q->sts);
 	report_counter_free(q->reports);
 	queue_reports_close(q->reporter);
+	queue_notices_free(q->notices);
+	queue_letters_close(q->letters);
 	dns_close(q->dns);
 	commit_free(q->queue_commit);
 	commit_free(q->trace_commit);

@@ -12,6 +12,7 @@
  *	queue_tls.c	how safe connections must be, and what is counted of it
  *	queue_report_in.c reports of others about our mail
  *	queue_scan.c      the scan processes; which domains are ours
+ *	queue_letters.c  letters to people: queue_notice.c (the outbox), queue_digest.c
  *	queue_honeypot.c letters to addresses that nobody has
  *	queue_settings.c what comes from the configuration
  */
@@ -75,6 +76,8 @@ struct report_counter;
 struct sts;
 struct queue_report_in;
 struct queue_scan;
+struct queue_letters;
+struct queue_notices;
 struct queue {
 	struct role_env *env;
 	struct arena mem;
@@ -98,6 +101,8 @@ struct queue {
 	struct sts *sts;
 	struct report_counter *reports;
 	struct queue_reports *reporter;
+	struct queue_letters *letters;
+	struct queue_notices *notices;
 	struct hosts_health *health;
 
 	struct flow *flow;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "bin/engines.h"
 #include "bin/prepare.h"
+#include "bin/zones.h"
 #include "run/co.h"
 #include "run/log.h"
 #include "run/loop.h"
@@ -30,6 +31,7 @@ enum role_path {
 	MAY_MIRROR = 512, /* write it */
 	MAY_LEARN = 1024, /* write DATA/learn */
 	MAY_LEARNED = 2048, /* read DATA/learn/users */
+	MAY_ZONES = 65536, /* read the system's time zones */
 };
 
 static const struct role_limits {
@@ -42,7 +44,8 @@ static const struct role_limits {
 	{&edge_role,
 		MAY_BLOBS | MAY_DB | MAY_KV | MAY_LISTS | MAY_LEARNED | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE, 6, 1 << 17},
-	{&queue_role, MAY_BLOBS | MAY_DB | MAY_KV | MAY_MIRROR | MAY_RESOLVE | MAY_VERIFY,
+	{&queue_role,
+		MAY_BLOBS | MAY_DB | MAY_KV | MAY_MIRROR | MAY_RESOLVE | MAY_VERIFY | MAY_ZONES,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_BIND | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE,
 		12, 1 << 15},
 	{&auth_role, MAY_CREDENTIALS | MAY_DB, SANDBOX_NO_DUMP, 12, 1 << 12},
@@ -105,6 +108,10 @@ static void add_paths(
 		add_path(s, S("/etc/gai.conf"), false);
 		add_path(s, c->dns->trust_anchor, false);
 		add_path(s, c->dns->root_hints, false);
+	}
+	if (l->paths & MAY_ZONES) {
+		add_path(s, S(ZONES_DIR), false);
+		add_path(s, S("/etc/localtime"), false);
 	}
 	if (l->paths & MAY_VERIFY) {
 		add_path(s, S("/etc/ssl"), false);

@@ -19,7 +19,7 @@ struct digest_conf {
 	int64_t every, hour, jitter, rows;
 	int weekday, language; /* enum digest_language */
 	int protected; /* enum digest_protected */
-	slice zone, from, from_name;
+	slice zone, from, from_name, url;
 };
 enum digest_language { DIGEST_EN, DIGEST_ZH };
 extern const struct conf_section digest_section;

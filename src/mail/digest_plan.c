@@ -38,6 +38,8 @@ static void check_digest(const void *value, slice instance, struct conf_check *c
 			"不是时区：应形如 Asia/Shanghai 或 +08:00");
 	if (v->from.n && address_parse(v->from, false, &parsed) != ADDRESS_FINE)
 		conf_complain(c, "from", "is no mail address", "不是邮件地址");
+	if (v->url.n && !slice_starts(v->url, S("https://")) && !slice_starts(v->url, S("http://")))
+		conf_complain(c, "url", "begins with https://", "应以 https:// 开头");
 }
 
 #define T struct digest_conf
@@ -83,6 +85,10 @@ static const struct conf_key digest_keys[] = {
 	CONF_KEY_STRING(T, from_name, "",
 		"Name shown with it. Empty: \"Mail quarantine\" in the reader's language.",
 		"显示的发件人名称。空：收件人语言的“邮件隔离区”。"),
+	CONF_KEY_STRING(T, url, "",
+		"Where readers reach the pages of links: https://mail.example.com. Empty: letters have no "
+		"links.",
+		"收件人打开链接的网址，如 https://mail.example.com。空：邮件中不带链接。"),
 	CONF_END};
 #undef T
 const struct conf_section digest_section = {.name = "digest",
