@@ -65,6 +65,7 @@ void engine_init(
 		.index = index,
 		.conf = c,
 		.purposes = engine_purposes(c),
+		.preview = -1,
 		.pause = PAUSE_FIRST};
 	if (c->type == ENGINE_CLAMD)
 		engine_clamd_parse(c->address, &g->addr, &e);

@@ -12,13 +12,6 @@ struct engine_hand;
 
 enum { ENGINE_VERSION_MAX = 160, ENGINE_DIGEST = 32 };
 
-/* What an ICAP server said of a service; good for a while. */
-struct engine_icap {
-	bool known;
-	int64_t preview; /* bytes it wants first; -1: none */
-	bool allow_204;
-};
-
 struct engine {
 	slice name;
 	unsigned index;
@@ -26,7 +19,7 @@ struct engine {
 	unsigned purposes;
 	struct net_addr addr;
 	slice service; /* of ICAP */
-	struct engine_icap icap;
+	int64_t preview; /* bytes that the ICAP server wants first; -1: none */
 	struct engine_hand *hand; /* starts commands */
 	/* Whose turn it is. */
 	unsigned under_way;

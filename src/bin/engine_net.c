@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "proto/clamd/clamd.h"
+#include "proto/icap/icap.h"
 #include "run/memfile.h"
 
 #define CONNECT_TIME (5 * SECOND)
@@ -40,6 +41,46 @@ static int look_clamd(struct engine *g, struct io *io, const struct engine_look 
 	return r;
 }
 
+/* ---- ICAP ---- */
+
+static struct icap_target target(const struct engine *g, char host[NET_TEXT_MAX])
+{
+	net_print(&g->addr, host);
+	return (struct icap_target){slice_z(host), g->service};
+}
+
+static int look_icap(struct engine *g, struct io *io, const struct engine_look *q, struct arena *a,
+	struct engine_found *ret, struct err *e)
+{
+	char host[NET_TEXT_MAX];
+	const struct icap_target t = target(g, host);
+	const struct icap_question k = {.bytes = q->bytes,
+		.name = q->name,
+		.reqmod = g->conf->method == ENGINE_REQMOD,
+		.preview = g->conf->preview ? g->preview : -1};
+	struct icap_answer w;
+	if (icap_ask(io, &t, &k, a, &w, e) < 0)
+		return -1;
+	*ret = (struct engine_found){w.infected, w.virus};
+	return 0;
+}
+
+static int ask_options(struct engine *g, struct io *io, struct arena *a, slice *ret, struct err *e)
+{
+	char host[NET_TEXT_MAX];
+	const struct icap_target t = target(g, host);
+	struct icap_options o;
+	bool reqmod = g->conf->method == ENGINE_REQMOD;
+	if (icap_options(io, &t, a, &o, e) < 0)
+		return -1;
+	if ((o.respmod || o.reqmod) && !(reqmod ? o.reqmod : o.respmod))
+		return err_set(e, ERR_PERM, "the ICAP service does not offer %s",
+			reqmod ? "REQMOD" : "RESPMOD");
+	g->preview = o.preview;
+	*ret = arena_printf(a, "%.*s %.*s", SFMT(o.version), SFMT(o.server));
+	return 0;
+}
+
 /* ---- all ---- */
 
 int engine_net_look(struct engine *g, const struct engine_look *q, struct arena *a,
@@ -49,7 +90,8 @@ int engine_net_look(struct engine *g, const struct engine_look *q, struct arena 
 	if (dial(g, q->deadline, &io, e) < 0)
 		return -1;
 	*ret_began = true;
-	return look_clamd(g, io, q, a, ret, e);
+	return g->conf->type == ENGINE_ICAP ? look_icap(g, io, q, a, ret, e)
+					    : look_clamd(g, io, q, a, ret, e);
 }
 
 int engine_net_version(
@@ -58,5 +100,6 @@ int engine_net_version(
 	AUTO(io) struct io *io = NULL;
 	if (dial(g, deadline, &io, e) < 0)
 		return -1;
-	return clamd_version(io, a, ret, e);
+	return g->conf->type == ENGINE_ICAP ? ask_options(g, io, a, ret, e)
+					    : clamd_version(io, a, ret, e);
 }
