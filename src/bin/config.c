@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "bin/config_keys.h"
 #include "bin/filter_conf.h"
+#include "bin/policy_conf.h"
 #include "codec/address.h"
 #include "defence/dnsbl.h"
 #include "mail/digest.h"
@@ -158,6 +159,7 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->alarm = conf_get(conf, &alarm_section);
 	c->scan = conf_get(conf, &scan_section);
 	c->filter = conf_get(conf, &filter_section);
+	c->policy = conf_get(conf, &policy_conf_section);
 	c->learning = conf_get(conf, &learning_section);
 	c->verify = conf_get(conf, &verify_section);
 	c->edges = edges_wanted(c->server);

@@ -20,6 +20,7 @@
 #include "store/kv.h"
 
 struct filter_conf;
+struct policy_conf;
 struct verify_conf;
 struct reports_conf;
 struct learning_conf;
@@ -119,6 +120,7 @@ struct config {
 	const struct alarm_conf *alarm; /* the same */
 	const struct scan_conf *scan;
 	const struct filter_conf *filter; /* filter_conf.h */
+	const struct policy_conf *policy; /* policy_conf.h */
 	const struct verify_conf *verify; /* edge_verify.h */
 	const struct reports_conf *reports; /* mail/report_conf.h */
 	const struct learning_conf *learning; /* training/conf.h */

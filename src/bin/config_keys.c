@@ -8,6 +8,7 @@
 #include "bin/edge_verify.h"
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
+#include "bin/policy_conf.h"
 #include "bin/way.h"
 #include "codec/address.h"
 #include "defence/caps.h"
@@ -348,6 +349,6 @@ const struct conf_section *const config_sections[] = {&server_section, &tls_sect
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
 	&dns_section, &source_section, &scores_section, &caps_section, &dnsbl_section,
 	&mirror_section, &verify_section, &signing_section, &srs_section, &reports_section,
-	&store_section, &log_section, &scan_section, &filter_section, &person_section, &learning_section, &kv_section,
+	&store_section, &log_section, &scan_section, &filter_section, &person_section, &policy_conf_section, &learning_section, &kv_section,
 	&reputation_section, &fingerprints_section, &greylist_section, &autowhite_section, &digest_section, &alarm_section,
 	&engines_section, &engine_section, NULL};

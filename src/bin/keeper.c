@@ -7,11 +7,13 @@
 #include "bin/role.h"
 
 #include "base/mem.h"
+#include "bin/policy_conf.h"
 #include "run/co.h"
 #include "run/log.h"
 #include "run/loop.h"
 #include "run/metrics.h"
 #include "run/pool.h"
+#include "store/policies.h"
 #include "store/store.h"
 #include "store/trace.h"
 #include <errno.h>
@@ -32,7 +34,7 @@ METRIC_COUNTER(expired, "posthouse_keeper_traces_removed_total", "",
 
 struct keeper {
 	slice dir; /* of the store: fixed while the server runs */
-	int64_t trace_keep, every;
+	int64_t trace_keep, facts_keep, every;
 	struct store_gc *quick;
 	struct sql *trace;
 	bool working; /* at something long */
@@ -47,24 +49,46 @@ struct keeper {
 static void take_config(struct keeper *k, const struct config *c)
 {
 	k->trace_keep = c->store->trace_keep;
+	k->facts_keep = c->policy->facts_keep;
 	k->every = c->store->gc_every;
 }
 
 /* ---- in the pool ---- */
 
-static void expire_batch(void *arg)
+static int64_t expire_traces(struct keeper *k)
 {
-	struct keeper *k = arg;
+	return trace_expire_tx(k->trace, wall_now() - k->trace_keep, EXPIRE_AT_ONCE, &k->e);
+}
+
+/* Those of letters on which policies are tried. */
+static int64_t expire_facts(struct keeper *k)
+{
+	return policies_facts_expire_tx(
+		k->trace, wall_now() - k->facts_keep, EXPIRE_AT_ONCE, &k->e);
+}
+
+static void expire_batch(struct keeper *k, int64_t (*some)(struct keeper *k))
+{
 	k->result = sql_begin(k->trace, &k->e);
 	if (k->result < 0)
 		return;
-	k->batch = trace_expire_tx(k->trace, wall_now() - k->trace_keep, EXPIRE_AT_ONCE, &k->e);
+	k->batch = some(k);
 	if (k->batch >= 0) {
 		k->result = sql_commit(k->trace, &k->e);
 		return;
 	}
 	sql_rollback(k->trace);
 	k->result = -1;
+}
+
+static void traces_batch(void *arg)
+{
+	expire_batch(arg, expire_traces);
+}
+
+static void facts_batch(void *arg)
+{
+	expire_batch(arg, expire_facts);
 }
 
 static void collect(void *arg)
@@ -111,24 +135,26 @@ static bool step(struct keeper *k, const char *what, void (*fn)(void *))
 }
 
 /* In small transactions with pauses: the others write to the trace, too. */
-static void expire(struct keeper *k)
+static int64_t expire(struct keeper *k, const char *what, void (*batch)(void *))
 {
 	int64_t total = 0;
 	struct err e;
-	while (step(k, "traces", expire_batch) && k->batch > 0) {
+	while (step(k, what, batch) && k->batch > 0) {
 		total += k->batch;
-		metric_add(&expired, k->batch);
 		if (co_sleep(instant_in(EXPIRE_PAUSE_MS * MSEC), &e) < 0)
 			break;
 	}
-	log_info(NULL, "keeper.traces", F("removed", total));
+	return total;
 }
 
 static void clean_up(struct keeper *k)
 {
 	instant began = instant_now();
 	k->working = true;
-	expire(k);
+	int64_t traces = expire(k, "traces", traces_batch);
+	metric_add(&expired, traces);
+	log_info(NULL, "keeper.traces", F("removed", traces),
+		F("facts", expire(k, "facts", facts_batch)));
 	if (step(k, "packs", collect))
 		log_info(NULL, "keeper.packs", F("deleted", k->gc.packs_deleted),
 			F("rewritten", k->gc.packs_rewritten), F("freed", k->gc.bytes_freed),

@@ -111,6 +111,7 @@ static void refuse(struct queue_session *s)
 		const struct queue_rcpt *r = &s->letter->m.rcpts[s->v[i].at];
 		struct status_code status = STATUS(5, 7, 0);
 		slice text = r->reason.n ? r->reason : S("refused by an administrator");
+		status_parse(&text, &status); /* policies say which */
 		if (s->kind == ROUTE_ERROR)
 			route_error(s->name, &status, &text);
 		s->v[i].result =

@@ -153,15 +153,12 @@ double content_probability(const struct content_report *r, double rules)
 
 static void list_files(const struct content *c, struct arena *a, struct content_report *ret)
 {
-	size_t most = c->nfiles < CONTENT_REPORT_FILES_MAX ? c->nfiles : CONTENT_REPORT_FILES_MAX;
-	ret->files = ARENA_ARRAY(a, struct content_report_file, most + 1);
-	for (int inside = 0; inside <= 1; inside++)
-		for (size_t i = 0; i < c->nfiles && ret->nfiles < most; i++) {
-			const struct content_file *f = &c->files[i];
-			if ((f->parent >= 0) == inside)
-				ret->files[ret->nfiles++] = (struct content_report_file){f->name,
-					f->type, f->size, f->facts, f->depth, f->part};
-		}
+	ret->files = ARENA_ARRAY(a, struct content_report_file, c->nfiles + 1);
+	for (size_t i = 0; i < c->nfiles && i < CONTENT_REPORT_FILES_MAX; i++) {
+		const struct content_file *f = &c->files[i];
+		ret->files[ret->nfiles++] = (struct content_report_file){
+			f->name, f->type, f->size, f->facts, f->depth, f->part};
+	}
 }
 
 static void describe(const struct content *c, struct arena *a, struct content_report *ret)

@@ -16,7 +16,7 @@ enum {
 	CONTENT_REASONS_MAX = 12,
 	CONTENT_BULK_FROM = 50, /* of 100: then it is bulk mail */
 	CONTENT_SHOWN_MAX = 1000, /* parts, files, links, pictures each in the details */
-	CONTENT_REPORT_FILES_MAX = 1000, /* attachments first, then what is inside them */
+	CONTENT_REPORT_FILES_MAX = 1000, /* attachments, each followed by what is inside it */
 };
 
 /* An attachment, or a file inside of one, in brief: what policies are about. */
