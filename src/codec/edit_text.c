@@ -299,7 +299,7 @@ static slice html_of(const struct work *w, const struct edit_text *t, slice noti
 {
 	AUTO(buf) struct buf out = BUF(32 * EDIT_TEXT_MAX + 8 * notices.n);
 	edit_html_box(t, notices, banner, &out);
-	return for_html(w, buf_slice(&out));
+	return for_html(w, arena_dup(w->x->a, buf_slice(&out)));
 }
 
 static void add_cut(struct work *w, size_t at, size_t remove, slice utf8)
