@@ -2,11 +2,26 @@
 #include "policy/policy_testing.h"
 
 #define VIRUS_NAME "clamav: Eicar"
-enum { PLAIN, SPAM, SURE, VIRUS, UNEXAMINED, UNAVAILABLE, LARGE, HOLDS, DEFERS, ALLOWED, SPARED,
-	FILES, INNER, OWN_SPAM };
+enum {
+	PLAIN,
+	SPAM,
+	SURE,
+	VIRUS,
+	UNEXAMINED,
+	UNAVAILABLE,
+	LARGE,
+	HOLDS,
+	DEFERS,
+	ALLOWED,
+	SPARED,
+	FILES,
+	INNER,
+	OWN_SPAM
+};
 
 static void vary(struct letter *l, int how)
 {
+	static const struct signal_def rule = {.name = "RULE", .class = "phishing"};
 	switch (how) {
 	case OWN_SPAM:
 		l->f.direction = POLICY_OUT; /* fall through */
@@ -16,8 +31,7 @@ static void vary(struct letter *l, int how)
 	case SURE:
 		l->f.probability = 0.996;
 		signals_add(&l->signals, SIGNAL_DNSBL, 1, S(""));
-		signals_add_def(&l->signals,
-			&(static const struct signal_def){.name = "RULE", .class = "phishing"}, 2, S(""));
+		signals_add_def(&l->signals, &rule, 2, S(""));
 		break;
 	case ALLOWED:
 		l->f.allowed = true;
@@ -205,10 +219,11 @@ TEST(recipients_are_decided_one_by_one)
 	struct letter l;
 	struct policy_decision a, b, c;
 	letter_init(&l);
-	AUTO(policy_set) const struct policy_set *s = must_parse(
-		S("[policy \"1\"]\nto = a@example.com b@example.com\nsubject_tag = x\n"
-		  "banner_en = hello\n"),
-		&l.a);
+	AUTO(policy_set)
+	const struct policy_set *s =
+		must_parse(S("[policy \"1\"]\nto = a@example.com b@example.com\nsubject_tag = x\n"
+			     "banner_en = hello\n"),
+			&l.a);
 	policy_decide(s, &usual, &l.f, S("a@example.com"), &l.a, &a);
 	policy_decide(s, &usual, &l.f, S("b@example.com"), &l.a, &b);
 	policy_decide(s, &usual, &l.f, S("c@example.com"), &l.a, &c);
@@ -225,7 +240,8 @@ TEST(matched_files_are_stripped_with_what_they_came_in)
 	struct policy_decision d;
 	letter_init(&l);
 	vary(&l, INNER);
-	AUTO(policy_set) const struct policy_set *s =
+	AUTO(policy_set)
+	const struct policy_set *s =
 		must_parse(S("[policy \"1\"]\nattachment = program\ndo = strip\n"
 			     "notice_en = gone\n"
 			     "[policy \"2\"]\nattachment = picture\ndo = strip\n"),
@@ -245,7 +261,8 @@ TEST(who_says_what_is_left_out_of_the_judgement)
 	letter_init(&l);
 	vary(&l, SURE);
 	l.f.score = signals_score(&l.signals);
-	AUTO(policy_set) const struct policy_set *s =
+	AUTO(policy_set)
+	const struct policy_set *s =
 		must_parse(S("[policy \"1\"]\nwithout = dnsbl keywords\n"), &l.a);
 	policy_decide(s, &usual, &l.f, S("a@example.com"), &l.a, &d);
 	CHECK(d.score < 0.01 && d.score > -0.01);
@@ -269,8 +286,8 @@ TEST(the_models_are_asked_when_they_are_there)
 	vary(&l, SURE);
 	l.f.score = 10;
 	l.f.probability_of = half;
-	AUTO(policy_set) const struct policy_set *s =
-		must_parse(S("[policy \"1\"]\nwithout = dnsbl\n"), &l.a);
+	AUTO(policy_set)
+	const struct policy_set *s = must_parse(S("[policy \"1\"]\nwithout = dnsbl\n"), &l.a);
 	policy_decide(s, &usual, &l.f, S("a@example.com"), &l.a, &d);
 	CHECK(d.probability == 0.5 && asked == 6);
 	letter_done(&l);
@@ -278,8 +295,8 @@ TEST(the_models_are_asked_when_they_are_there)
 
 TEST(decisions_are_kept_as_lines)
 {
-	struct policy_decision d = {.end = POLICY_QUARANTINE, .class = QUARANTINE_SPAM,
-		.policy = S("a\tb\n")};
+	struct policy_decision d = {
+		.end = POLICY_QUARANTINE, .class = QUARANTINE_SPAM, .policy = S("a\tb\n")};
 	AUTO(buf) struct buf b = BUF(4000);
 	slice rcpt, done, policy;
 	policy_decided_add(&b, S("x@example.com"), &d);
@@ -308,8 +325,8 @@ TEST(deciding_is_cheap)
 	vary(&l, FILES);
 	for (int i = 0; i < 100; i++) {
 		buf_printf(&text, "[policy \"p%d\"]\ndirection = in\n", i);
-		static const char *const conditions[] = {
-			"to = @other.example u%d@example.com", "from = .other%d.example",
+		static const char *const conditions[] = {"to = @other.example u%d@example.com",
+			"from = .other%d.example",
 			"signal = link-ip dnsbl>=%d spf-*\nprobability = 0.9..",
 			"subject = *nothing%d*", "header = \"X-Nothing: *%d*\"",
 			"attachment = archive+encrypted name:*.x%d"};

@@ -2,8 +2,30 @@
 #include "policy/policy_testing.h"
 
 /* A variation of the letter; 0 leaves it alone. */
-enum { PLAIN, OUT, INTERNAL, LOGIN, NULL_SENDER, FILES, VIRUS, EARLY, LATE, RULE, DNSBL, ALLOWED,
-	SPAM, UNEXAMINED, LARGE, LIMITED, BULK, ENGINE, NO_IP, V6, MONDAY, INNER };
+enum {
+	PLAIN,
+	OUT,
+	INTERNAL,
+	LOGIN,
+	NULL_SENDER,
+	FILES,
+	VIRUS,
+	EARLY,
+	LATE,
+	RULE,
+	DNSBL,
+	ALLOWED,
+	SPAM,
+	UNEXAMINED,
+	LARGE,
+	LIMITED,
+	BULK,
+	ENGINE,
+	NO_IP,
+	V6,
+	MONDAY,
+	INNER
+};
 
 static void vary(struct letter *l, int how)
 {
@@ -283,10 +305,11 @@ TEST(addresses_are_compared_in_one_spelling)
 {
 	struct letter l;
 	letter_init(&l);
-	AUTO(policy_set) const struct policy_set *s = must_parse(
-		S("[policy \"p\"]\nto = @例子.example\nsubject_tag = x\n"
-		  "[policy \"q\"]\nto = .EXAMPLE\nsubject_tag = x\n"),
-		&l.a);
+	AUTO(policy_set)
+	const struct policy_set *s =
+		must_parse(S("[policy \"p\"]\nto = @例子.example\nsubject_tag = x\n"
+			     "[policy \"q\"]\nto = .EXAMPLE\nsubject_tag = x\n"),
+			&l.a);
 	struct policy_decision d;
 	policy_decide(s, &usual, &l.f, S("A@xn--fsqu00a.example"), &l.a, &d);
 	CHECK_INT(d.nwhy, 2);
@@ -313,8 +336,7 @@ TEST(groups_may_hold_many_and_each_other)
 	buf_put(&text, S("[policy \"p\"]\nto = group:g0\nsubject_tag = x\n"));
 	AUTO(policy_set) const struct policy_set *s = must_parse(buf_slice(&text), &l.a);
 	CHECK_INT(policy_warnings(s).n, 20); /* circles */
-	CHECK(slice_find(decide_line(s, &usual, &l, S("u19-299@example.com")), S("subject")) <
-	      100);
+	CHECK(slice_find(decide_line(s, &usual, &l, S("u19-299@example.com")), S("subject")) < 100);
 	CHECK_STR(decide_line(s, &usual, &l, S("u19-300@example.com")), S("deliver"));
 	letter_done(&l);
 }

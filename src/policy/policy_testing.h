@@ -58,7 +58,8 @@ __attribute__((unused)) static void letter_done(struct letter *l)
 __attribute__((unused)) static void letter_file(
 	struct letter *l, slice name, enum filetype type, unsigned facts, unsigned depth)
 {
-	l->files[l->f.nfiles++] = (struct policy_file){name, type, 5000, facts, depth};
+	l->files[l->f.nfiles++] = (struct policy_file){
+		.name = name, .type = type, .size = 5000, .facts = facts, .depth = depth};
 }
 
 __attribute__((unused)) static const struct policy_set *must_parse(slice text, struct arena *a)
@@ -73,8 +74,8 @@ __attribute__((unused)) static const struct policy_set *must_parse(slice text, s
 }
 
 /* The decision on one line, for that recipient. */
-__attribute__((unused)) static slice decide_line(const struct policy_set *s,
-	const struct policy_thresholds *t, struct letter *l, slice rcpt)
+__attribute__((unused)) static slice decide_line(
+	const struct policy_set *s, const struct policy_thresholds *t, struct letter *l, slice rcpt)
 {
 	struct policy_decision d;
 	AUTO(buf) struct buf b = BUF(4000);
