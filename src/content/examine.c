@@ -11,7 +11,7 @@
 #include "content/rules.h"
 #include "learn/bayes.h"
 
-enum { TEXT_SHOWN = 600 }; /* bytes of the text in a report */
+enum { TEXT_SHOWN = 600, TEXT_LONG = 64 * 1024 }; /* bytes of the text in a report */
 
 struct content_examiner {
 	struct learn_features features;
@@ -161,7 +161,8 @@ static void list_files(const struct content *c, struct arena *a, struct content_
 	}
 }
 
-static void describe(const struct content *c, struct arena *a, struct content_report *ret)
+static void describe(
+	const struct content *c, unsigned wishes, struct arena *a, struct content_report *ret)
 {
 	list_files(c, a, ret);
 	ret->content = c;
@@ -169,7 +170,7 @@ static void describe(const struct content *c, struct arena *a, struct content_re
 	ret->subject = c->mail.subject;
 	ret->from_name = c->from_name;
 	ret->from_address = c->from_address;
-	ret->text = utf8_first(c->mail.text, TEXT_SHOWN);
+	ret->text = utf8_first(c->mail.text, wishes & CONTENT_TEXT ? TEXT_LONG : TEXT_SHOWN);
 }
 
 void content_examine(struct content_examiner *e, slice message, const struct content_context *ctx,
@@ -179,7 +180,7 @@ void content_examine(struct content_examiner *e, slice message, const struct con
 	struct learn_features *f = features(e, wishes);
 	*ret = (struct content_report){.signals = {.mem = a, .scores = t->scores}};
 	content_read(message, t, &content_limits_default, a, c);
-	describe(c, a, ret);
+	describe(c, wishes, a, ret);
 	struct content_exam x = {.c = c, .ctx = ctx, .tools = t, .signals = &ret->signals, .a = a};
 	run_checks(&x);
 	ret->bulk = x.bulk;

@@ -67,6 +67,7 @@ enum content_wish { /* bits */
 	CONTENT_EXPLAIN = 1, /* reasons, groups and details */
 	CONTENT_FEATURES = 2,
 	CONTENT_NO_CHECKS = 4, /* only what learning needs: no fingerprints, no hosts */
+	CONTENT_TEXT = 8, /* `text` is long, for people who want to read it */
 };
 
 /* One for each thread, used for many messages. */

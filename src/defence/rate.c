@@ -63,6 +63,9 @@ static const uint32_t lengths[RATE_KINDS] = {
 	[RATE_ORG_RCPTS] = 900,
 	[RATE_ORG_MESSAGES_DAY] = DAY_SECONDS,
 	[RATE_ORG_RCPTS_DAY] = DAY_SECONDS,
+	[RATE_WEB_REQUESTS] = 60,
+	[RATE_WEB_BAD] = 3600,
+	[RATE_WEB_REPORTS] = 3600,
 };
 
 static int64_t clock_seconds(void)

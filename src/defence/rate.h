@@ -38,6 +38,9 @@ enum rate_kind {
 	RATE_ORG_RCPTS,
 	RATE_ORG_MESSAGES_DAY,
 	RATE_ORG_RCPTS_DAY,
+	RATE_WEB_REQUESTS, /* a minute, of an address */
+	RATE_WEB_BAD, /* an hour: links that are none, logins that failed */
+	RATE_WEB_REPORTS, /* an hour, of a login */
 	RATE_KINDS
 };
 
