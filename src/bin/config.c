@@ -10,6 +10,7 @@
 #include "bin/config_keys.h"
 #include "bin/filter_conf.h"
 #include "bin/policy_conf.h"
+#include "bin/quarantine_conf.h"
 #include "codec/address.h"
 #include "defence/dnsbl.h"
 #include "mail/digest.h"
@@ -157,6 +158,9 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->autowhite = conf_get(conf, &autowhite_section);
 	c->digest = conf_get(conf, &digest_section);
 	c->alarm = conf_get(conf, &alarm_section);
+	struct quarantine_conf *quarantine = ARENA_NEW(&c->mem, struct quarantine_conf);
+	quarantine_conf_read(conf, quarantine);
+	c->quarantine = quarantine;
 	c->scan = conf_get(conf, &scan_section);
 	c->filter = conf_get(conf, &filter_section);
 	c->policy = conf_get(conf, &policy_conf_section);

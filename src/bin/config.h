@@ -26,6 +26,7 @@ struct reports_conf;
 struct learning_conf;
 struct digest_conf;
 struct alarm_conf;
+struct quarantine_conf;
 
 #define CONFIG_PATH "/etc/posthouse/posthouse.conf"
 
@@ -118,6 +119,7 @@ struct config {
 	const struct autowhite_conf *autowhite;
 	const struct digest_conf *digest; /* mail/digest.h */
 	const struct alarm_conf *alarm; /* the same */
+	const struct quarantine_conf *quarantine; /* quarantine_conf.h */
 	const struct scan_conf *scan;
 	const struct filter_conf *filter; /* filter_conf.h */
 	const struct policy_conf *policy; /* policy_conf.h */

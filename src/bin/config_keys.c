@@ -14,6 +14,7 @@
 #include "defence/caps.h"
 #include "defence/dnsbl.h"
 #include "defence/mirror.h"
+#include "bin/quarantine_conf.h"
 #include "mail/digest.h"
 #include "mail/report_conf.h"
 #include "run/sandbox.h"
@@ -350,5 +351,5 @@ const struct conf_section *const config_sections[] = {&server_section, &tls_sect
 	&dns_section, &source_section, &scores_section, &caps_section, &dnsbl_section,
 	&mirror_section, &verify_section, &signing_section, &srs_section, &reports_section,
 	&store_section, &log_section, &scan_section, &filter_section, &person_section, &policy_conf_section, &learning_section, &kv_section,
-	&reputation_section, &fingerprints_section, &greylist_section, &autowhite_section, &digest_section, &alarm_section,
+	&reputation_section, &fingerprints_section, &greylist_section, &autowhite_section, &digest_section, &alarm_section, &quarantine_section, &quarantine_class_section,
 	&engines_section, &engine_section, NULL};

@@ -159,12 +159,18 @@ void conf_free(struct conf *c)
 	free(c);
 }
 
-static struct conf_table *find_table(const struct conf *c, slice name)
+/* A name may stand for two: a plain section, and named ones that refine it. */
+static struct conf_table *find_table(const struct conf *c, slice name, bool named)
 {
-	for (size_t i = 0; i < c->ntables; i++)
-		if (slice_eq(slice_z(c->tables[i].section->name), name))
+	struct conf_table *other = NULL;
+	for (size_t i = 0; i < c->ntables; i++) {
+		if (!slice_eq(slice_z(c->tables[i].section->name), name))
+			continue;
+		if (c->tables[i].section->named == named)
 			return &c->tables[i];
-	return NULL;
+		other = &c->tables[i];
+	}
+	return other;
 }
 
 static struct conf_instance *find_instance(const struct conf_table *t, slice name)
@@ -220,7 +226,7 @@ static void enter_section(struct filling *f, const struct conf_item *item)
 {
 	f->seen_section = true;
 	f->instance = NULL;
-	f->table = find_table(f->c, item->name);
+	f->table = find_table(f->c, item->name, item->has_instance);
 	if (f->table)
 		f->instance = find_instance(f->table, item->instance);
 	if (item->resumed)
