@@ -108,7 +108,7 @@ bool policy_word_class(
 			key, SFMT(word));
 		return false;
 	}
-	ret->bits = class;
+	ret->bits = 1U << class;
 	rd->p->knows_virus |= class == QUARANTINE_VIRUS;
 	rd->p->knows_unexamined |= class == QUARANTINE_UNEXAMINED;
 	return true;
