@@ -60,11 +60,11 @@ static bool is_one_byte(slice name)
 
 bool charset_is_transparent(slice charset)
 {
-	static const slice not[] = {S_INIT("iso-2022-"), S_INIT("csiso2022"), S_INIT("cp5022"),
+	static const slice not [] = {S_INIT("iso-2022-"), S_INIT("csiso2022"), S_INIT("cp5022"),
 		S_INIT("hz"), S_INIT("utf-7"), S_INIT("unicode-1-1-utf-7"), S_INIT("utf-16"),
 		S_INIT("utf-32"), S_INIT("ucs-"), S_INIT("utf7"), S_INIT("utf16")};
-	for (size_t i = 0; i < sizeof not / sizeof *not; i++)
-		if (slice_istarts(slice_trim(charset), not[i]))
+	for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
+		if (slice_istarts(slice_trim(charset), not [i]))
 			return false;
 	return true;
 }

@@ -153,10 +153,12 @@ int edit_message(slice message, const struct edit *e, struct arena *a, struct bu
 	if (edit_fields(&x) < 0 || edit_strip(&x) < 0)
 		return -1;
 	edit_subject(&x);
-	edit_place(&x);
+	if (edit_place(&x) < 0)
+		return -1;
 	if (x.notes & EDIT_CHANGED) {
 		note_signatures(&x);
-		edit_close_header(&x, 0);
+		if (!x.mime.v[0].header.n)
+			edit_close_header(&x, 0);
 	}
 	emit(&x, out);
 	if (!buf_ok(out))

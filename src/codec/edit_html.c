@@ -152,9 +152,9 @@ static void put_escaped(struct buf *out, slice text)
 
 void edit_html_box(const struct edit_text *t, slice notices, bool banner, struct buf *out)
 {
-	static const char above[] = SHOWN
-		"color:#332b00 !important;background:#fff6d6 !important;\r\n"
-		"border:1px solid #d9b84a !important;margin:0 0 12px 0;padding:8px 12px";
+	static const char above[] =
+		SHOWN "color:#332b00 !important;background:#fff6d6 !important;\r\n"
+		      "border:1px solid #d9b84a !important;margin:0 0 12px 0;padding:8px 12px";
 	static const char below[] = SHOWN
 		"color:#555555 !important;background:#ffffff !important;\r\n"
 		"border:0 !important;border-top:1px solid #cccccc !important;margin:16px 0 0 0;"

@@ -12,6 +12,7 @@ struct edit_splice {
 	size_t order;
 };
 
+struct work;
 struct editing {
 	slice message;
 	const struct edit *e;
@@ -27,6 +28,7 @@ struct editing {
 	struct edit_text banner, disclaimer; /* tidied */
 	slice notices; /* about parts that left no place for one of their own */
 	slice below; /* notices and the text of the disclaimer */
+	struct work **works; /* by part; edit_text.c */
 	unsigned notes;
 	struct err *err;
 };
@@ -59,7 +61,7 @@ void edit_ensure_mime(struct editing *x, const struct mime_part *p);
 void edit_close_header(struct editing *x, size_t index);
 
 /* ---- edit_place.c ---- */
-void edit_place(struct editing *x);
+int edit_place(struct editing *x);
 bool edit_is_signed(const struct mime_part *p);
 bool edit_is_encrypted(const struct mime_part *p);
 bool edit_is_sealed(const struct editing *x, size_t index);
@@ -72,8 +74,11 @@ struct edit_cut { /* in the decoded text; in order */
 	size_t at, remove;
 	slice with;
 };
-/* banner, disclaimer: which of the texts; also takes out the uuencoded files that are to go. */
-void edit_text_part(struct editing *x, size_t index, bool banner, bool disclaimer);
+/* The part's text, read once; NULL: it cannot hold what is to go in, or would suffer. */
+struct work *edit_text_work(struct editing *x, size_t index);
+/* banner, disclaimer: which of the texts; also takes out the uuencoded files that are to go. False: as
+ * above. */
+bool edit_text_part(struct editing *x, size_t index, bool banner, bool disclaimer);
 /* Encodes a text anew; *ret_encoding: the name of the encoding. */
 void edit_encode(const struct editing *x, slice text, struct buf *out, slice *ret_encoding);
 slice edit_encoding_line(slice encoding, struct arena *a);

@@ -66,8 +66,7 @@ bool edit_is_text(const struct editing *x, size_t index)
 		return false;
 	if (p->parent < 0)
 		return true;
-	return !slice_eq(p->disposition.main, S("attachment")) &&
-	       mime_filename(p, x->a).n == 0;
+	return !slice_eq(p->disposition.main, S("attachment")) && mime_filename(p, x->a).n == 0;
 }
 
 /* ---- finding texts ---- */
@@ -115,7 +114,13 @@ static bool find_related(struct editing *x, size_t index, bool last, struct plac
 static bool is_shown(const struct editing *x, size_t index)
 {
 	const struct mime_part *p = &x->mime.v[index];
-	return p->multipart || edit_is_text(x, index) || edit_is_sealed(x, index);
+	return p->multipart || edit_is_sealed(x, index) || edit_is_text(x, index);
+}
+
+/* A text that cannot take ours. */
+static bool is_odd_text(struct editing *x, size_t index)
+{
+	return edit_is_text(x, index) && !edit_text_work(x, index);
 }
 
 /* The first shown part, or the last. One that is sealed has no place for us. */
@@ -125,10 +130,10 @@ static bool find_mixed(struct editing *x, size_t index, bool last, struct place 
 	bool found = false;
 	for (int i = child(x, index, index); i >= 0; i = child(x, index, (size_t)i)) {
 		struct place trial = had;
-		bool sealed = edit_is_sealed(x, (size_t)i);
-		if (!is_shown(x, (size_t)i) || (!sealed && !find(x, (size_t)i, last, &trial)))
+		bool closed = edit_is_sealed(x, (size_t)i) || is_odd_text(x, (size_t)i);
+		if (!is_shown(x, (size_t)i) || (!closed && !find(x, (size_t)i, last, &trial)))
 			continue;
-		found = !sealed;
+		found = !closed;
 		*ret = trial;
 		if (!last)
 			break;
@@ -161,7 +166,7 @@ static bool find(struct editing *x, size_t index, bool last, struct place *ret)
 		return false;
 	if (x->mime.v[index].multipart)
 		return find_in_multipart(x, index, last, ret);
-	if (!edit_is_text(x, index))
+	if (!edit_is_text(x, index) || !edit_text_work(x, index))
 		return false;
 	if (ret->n < EDIT_PLACES_MAX)
 		ret->v[ret->n++] = index;
@@ -208,8 +213,7 @@ static void add_first(struct editing *x, size_t index, slice boundary)
 	int first = child(x, index, index);
 	put_part(x, boundary, x->banner.text, &out);
 	buf_put(&out, S("\r\n"));
-	edit_splice(x, delimiter_before(x, &x->mime.v[first]), 0,
-		arena_dup(x->a, buf_slice(&out)));
+	edit_splice(x, delimiter_before(x, &x->mime.v[first]), 0, arena_dup(x->a, buf_slice(&out)));
 }
 
 static void add_last(struct editing *x, size_t index, slice boundary)
@@ -288,33 +292,39 @@ static void into_texts(struct editing *x, const struct place *top, const struct 
 }
 
 /* Texts whose uuencoded files go, and that get no text of ours. */
-static void only_blocks(struct editing *x, const struct place *top, const struct place *bottom)
+static int only_blocks(struct editing *x, const struct place *top, const struct place *bottom)
 {
 	const struct edit *e = x->e;
 	for (size_t i = 0; i < e->nstrip; i++) {
 		bool before = false;
 		for (size_t k = 0; k < i; k++)
-			before = before || (e->strip[k].part == e->strip[i].part &&
-						   e->strip[k].block >= 0);
+			before = before ||
+				 (e->strip[k].part == e->strip[i].part && e->strip[k].block >= 0);
 		if (e->strip[i].block >= 0 && !before && !x->gone[e->strip[i].part] &&
-			!has(top, e->strip[i].part) && !has(bottom, e->strip[i].part))
-			edit_text_part(x, e->strip[i].part, false, false);
+			!has(top, e->strip[i].part) && !has(bottom, e->strip[i].part) &&
+			!edit_text_part(x, e->strip[i].part, false, false))
+			return err_set(x->err, ERR_PROTO,
+				"a file cannot be taken out of the text of part %u",
+				e->strip[i].part);
 	}
+	return 0;
 }
 
-void edit_place(struct editing *x)
+int edit_place(struct editing *x)
 {
 	struct place top = {0}, bottom = {0};
 	bool banner = x->banner.text.n > 0, disclaimer = x->below.n > 0;
 	bool no_top = banner && !find(x, 0, false, &top);
 	bool no_bottom = disclaimer && !find(x, 0, true, &bottom);
 	into_texts(x, &top, &bottom);
-	only_blocks(x, &top, &bottom);
+	if (only_blocks(x, &top, &bottom) < 0)
+		return -1;
 	if (x->gone[0] || !(no_top || no_bottom)) /* edit_strip has put all into the notice */
-		return;
+		return 0;
 	x->notes |= EDIT_NO_TEXT | EDIT_BODY;
 	if (is_mixed(x, 0) && child(x, 0, 0) >= 0)
 		add_parts(x, 0, no_top, no_bottom);
 	else
 		wrap(x, no_top, no_bottom);
+	return 0;
 }

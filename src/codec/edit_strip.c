@@ -38,8 +38,8 @@ static void replace_content(struct editing *x, size_t index, slice notice)
 	edit_close_header(x, index);
 	edit_ensure_mime(x, p);
 	edit_take_content_fields(x, p, &fields);
-	edit_splice_ranked(x, edit_header_top(x, p), 0,
-		arena_dup(x->a, slice_first(made, n - 2)), EDIT_ON_TOP);
+	edit_splice_ranked(x, edit_header_top(x, p), 0, arena_dup(x->a, slice_first(made, n - 2)),
+		EDIT_ON_TOP);
 	edit_splice(x, p->body.p, p->body.n,
 		arena_printf(x->a, "%.*s%s", SFMT(slice_skip(made, n)),
 			slice_ends(p->body, S("\n")) || p->parent < 0 ? "\r\n" : ""));
@@ -53,8 +53,7 @@ static void replace_part(struct editing *x, size_t index, slice notice)
 	if (slice_ends(p->body, S("\n")) || !p->body.n)
 		buf_put(&part, S("\r\n"));
 	const char *end = edit_end(p->body);
-	edit_splice(x, p->header.p, (size_t)(end - p->header.p),
-		arena_dup(x->a, buf_slice(&part)));
+	edit_splice(x, p->header.p, (size_t)(end - p->header.p), arena_dup(x->a, buf_slice(&part)));
 }
 
 /* A calendar entry, an AMP page ... beside texts. */
@@ -86,9 +85,9 @@ static void remove_part(struct editing *x, size_t index)
 
 static void add_notice(struct editing *x, slice notice)
 {
-	x->notices = x->notices.n ? arena_printf(x->a, "%.*s\r\n%.*s", SFMT(x->notices),
-					    SFMT(notice))
-				  : notice;
+	x->notices = x->notices.n
+			     ? arena_printf(x->a, "%.*s\r\n%.*s", SFMT(x->notices), SFMT(notice))
+			     : notice;
 }
 
 /* As a parameter's value between quotes. */
@@ -159,8 +158,8 @@ static int check(struct editing *x)
 	for (size_t i = 0; i < e->nstrip; i++) {
 		size_t blocks = 0;
 		if (e->strip[i].part >= x->mime.n)
-			return err_set(x->err, ERR_PROTO, "the message has no part %u",
-				e->strip[i].part);
+			return err_set(
+				x->err, ERR_PROTO, "the message has no part %u", e->strip[i].part);
 		for (size_t k = 0; k < e->nstrip; k++)
 			blocks += e->strip[k].part == e->strip[i].part && e->strip[k].block >= 0;
 		if (blocks > EDIT_BLOCKS_MAX)

@@ -20,7 +20,7 @@ struct work {
 	struct editing *x;
 	size_t index;
 	const struct mime_part *p;
-	bool html, flowed;
+	bool fits, html, flowed;
 	slice text; /* decoded; UTF-8 when recoded */
 	slice charset; /* that it is in */
 	bool recoded, anew; /* another charset; another transfer encoding */
@@ -157,8 +157,8 @@ static void cut_qp(struct work *w)
 		qp_encode(&out, c->with);
 		if (!slice_ends(c->with, S("\n")) && to < w->p->body.n)
 			buf_put(&out, S("=\r\n"));
-		edit_splice(w->x, w->p->body.p + from, to - from,
-			arena_dup(w->x->a, buf_slice(&out)));
+		edit_splice(
+			w->x, w->p->body.p + from, to - from, arena_dup(w->x->a, buf_slice(&out)));
 	}
 }
 
@@ -216,25 +216,42 @@ static void relabel(struct work *w)
 
 /* ---- which charset ---- */
 
-static slice decoded(struct work *w)
+/* False: base64 that had to be mended; what was broken would be lost when it is written again. */
+static bool decode(struct work *w)
 {
+	w->text = w->p->body;
 	if (w->p->encoding != MIME_QP && w->p->encoding != MIME_BASE64)
-		return w->p->body;
+		return true;
 	AUTO(buf) struct buf out = BUF(w->p->body.n + 16);
-	mime_decode(w->p, &out);
-	return arena_dup(w->x->a, buf_slice(&out));
+	bool good = mime_decode(w->p, &out);
+	w->text = arena_dup(w->x->a, buf_slice(&out));
+	return good || w->p->encoding == MIME_QP;
 }
 
-static void recode(struct work *w)
+/* UTF-16 without mark is read in either order. */
+static bool has_mark(slice s)
+{
+	return slice_starts(s, S("\xff\xfe")) || slice_starts(s, S("\xfe\xff")) ||
+	       slice_starts(s, S("\0\0\xfe\xff"));
+}
+
+/* False: it makes no sense in any charset that we know; others may know better. */
+static bool recode(struct work *w)
 {
 	AUTO(buf) struct buf out = BUF(READ_GROWTH * w->text.n + 16);
-	struct charset_reading r;
+	struct charset_reading r = {.replaced = 0};
+	bool wide =
+		slice_istarts(w->charset, S("utf-16")) || slice_istarts(w->charset, S("utf-32"));
 	if (!utf8_is_ascii(w->text) || !charset_is_transparent(w->charset)) {
+		bool marked = !wide || w->charset.n > 6 || has_mark(w->text);
 		charset_read(w->charset, w->text, w->html, &out, &r);
+		if (r.replaced || !buf_ok(&out) || !marked)
+			return false;
 		w->text = arena_dup(w->x->a, buf_slice(&out));
 	}
 	w->charset = S("utf-8");
 	w->recoded = w->anew = true;
+	return true;
 }
 
 /* The charset in which ours goes in; empty: none is known, and ASCII alone is safe. */
@@ -368,20 +385,20 @@ static void cut_blocks(struct work *w)
 		const struct edit_strip *s = strip_of(w, n);
 		if (s)
 			add_cut(w, (size_t)(block.p - w->text.p), block.n,
-				arena_printf(w->x->a, "%.*s\r\n",
-					SFMT(edit_tidy(s->notice, w->x->a))));
+				arena_printf(
+					w->x->a, "%.*s\r\n", SFMT(edit_tidy(s->notice, w->x->a))));
 	}
 }
 
 /* ---- all together ---- */
 
-static bool all_held(const struct work *w, bool banner, bool disclaimer)
+/* Without another charset. */
+static bool all_held(const struct work *w)
 {
 	const struct edit *e = w->x->e;
 	if (w->html) /* what it cannot hold is written as entities */
 		return charset_is_transparent(w->charset);
-	if ((banner && !holds(w, w->x->banner.text)) ||
-		(disclaimer && !holds(w, w->x->below)))
+	if (!holds(w, w->x->banner.text) || !holds(w, w->x->below))
 		return false;
 	for (size_t i = 0; i < e->nstrip; i++)
 		if (e->strip[i].part == w->index && e->strip[i].block >= 0 &&
@@ -390,18 +407,34 @@ static bool all_held(const struct work *w, bool banner, bool disclaimer)
 	return true;
 }
 
-void edit_text_part(struct editing *x, size_t index, bool banner, bool disclaimer)
+/* Its text, in a charset that holds what comes in. */
+static bool read_part(struct editing *x, size_t index, struct work *w)
 {
-	struct work *w = ARENA_NEW(x->a, struct work);
 	*w = (struct work){.x = x, .index = index, .p = &x->mime.v[index]};
 	w->html = mime_is(w->p, S("text"), S("html"));
 	w->flowed = slice_ieq(mime_param(&w->p->type, S("format")), S("flowed"));
-	w->text = decoded(w);
 	w->charset = charset_of(w);
+	return decode(w) && (all_held(w) || recode(w));
+}
+
+struct work *edit_text_work(struct editing *x, size_t index)
+{
+	if (!x->works)
+		x->works = ARENA_ARRAY(x->a, struct work *, x->mime.n);
+	if (!x->works[index]) {
+		x->works[index] = ARENA_NEW(x->a, struct work);
+		x->works[index]->fits = read_part(x, index, x->works[index]);
+	}
+	return x->works[index]->fits ? x->works[index] : NULL;
+}
+
+bool edit_text_part(struct editing *x, size_t index, bool banner, bool disclaimer)
+{
+	struct work *w = edit_text_work(x, index);
+	if (!w)
+		return false;
 	x->notes |= EDIT_BODY;
 	edit_close_header(x, index);
-	if (!all_held(w, banner, disclaimer))
-		recode(w);
 	if (banner)
 		add_banner(w);
 	cut_blocks(w);
@@ -416,4 +449,5 @@ void edit_text_part(struct editing *x, size_t index, bool banner, bool disclaime
 	else
 		cut_plain(w);
 	edit_set_field(x, w->p, S("Content-MD5"), S(""));
+	return true;
 }

@@ -86,8 +86,8 @@ static json_t *judge(json_t *request)
 	int r = edit_message(buf_slice(&in), e, &a, &out, &notes, &err);
 	double took = (double)(instant_now() - began) / SECOND;
 	if (r < 0) {
-		json_object_set_new(o, "error",
-			json_sprintf("%s: %s", err_kind_name(err.kind), err.text));
+		json_object_set_new(
+			o, "error", json_sprintf("%s: %s", err_kind_name(err.kind), err.text));
 		return o;
 	}
 	AUTO(buf) struct buf coded = BUF(2 * out.n + 16);
