@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "bin/keys_client.h"
+#include "bin/queue_digest.h"
 #include "bin/queue_letters.h"
 #include "bin/queue_notice.h"
 #include "bin/queue_reports.h"
@@ -233,6 +234,7 @@ static int queue_open(struct role_env *env, struct err *e)
 	if (open_store(q, e) < 0 || dns_open(q->settings->config.dns, &q->dns, e) < 0 ||
 		queue_reports_open(q, &q->reporter, e) < 0 ||
 		queue_letters_open(q->letters, e) < 0 ||
+		queue_digests_open(q->letters, &q->digests, e) < 0 ||
 		queue_report_in_open(q->report_in, q->settings->config.server->data, e) < 0 ||
 		queue_scan_open(q->scan, q->settings->config.server->data, e) < 0)
 		return -1;
@@ -249,6 +251,7 @@ static int queue_open(struct role_env *env, struct err *e)
 	group_go(&q->workers, "queue.reports", queue_reports_run, q->reporter);
 	group_go(&q->workers, "queue.scan", queue_scan_run, q->scan);
 	group_go(&q->workers, "queue.notices", queue_notices_run, q->notices);
+	group_go(&q->workers, "queue.digests", queue_digests_run, q->digests);
 	return 0;
 }
 
@@ -277,6 +280,7 @@ static void queue_wake(void *arg)
 	queue_feed_changed(q);
 	queue_reports_wake(q->reporter);
 	queue_notices_wake(q->notices);
+	queue_digests_wake(q->digests);
 }
 
 /* [dns] needs a new process and keeps its value. */
@@ -370,6 +374,7 @@ static void queue_close(struct role_env *env)
 	report_counter_free(q->reports);
 	queue_reports_close(q->reporter);
 	queue_notices_free(q->notices);
+	queue_digests_close(q->digests);
 	queue_letters_close(q->letters);
 	dns_close(q->dns);
 	commit_free(q->queue_commit);

@@ -78,6 +78,7 @@ struct queue_report_in;
 struct queue_scan;
 struct queue_letters;
 struct queue_notices;
+struct queue_digests;
 struct queue {
 	struct role_env *env;
 	struct arena mem;
@@ -103,6 +104,7 @@ struct queue {
 	struct queue_reports *reporter;
 	struct queue_letters *letters;
 	struct queue_notices *notices;
+	struct queue_digests *digests;
 	struct hosts_health *health;
 
 	struct flow *flow;
