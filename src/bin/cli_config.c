@@ -28,7 +28,7 @@ static int check_rules(struct cli_env *env, struct err *e)
 	AUTO(rules) struct rules *r = NULL;
 	const struct rules_source *v;
 	size_t n;
-	if (rule_files_read(env->config.filter->rules, &env->mem, &v, &n, e) < 0)
+	if (rule_files_read(&(struct rule_files_from){.own = env->config.filter->rules, .data = env->config.server->data}, &env->mem, &v, &n, e) < 0)
 		return -1;
 	return rules_parse(v, n, &r, e);
 }

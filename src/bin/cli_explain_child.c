@@ -6,6 +6,7 @@
 #include "bin/cli_explain.h"
 
 #include "base/mem.h"
+#include "bin/features.h"
 #include "bin/filter_conf.h"
 #include "bin/role.h"
 #include "bin/rule_files.h"
@@ -58,13 +59,16 @@ _Noreturn static void child(struct cli_env *env, const struct explained *x, slic
 	struct scan_tools *tools;
 	struct arena a = {0};
 	struct err e;
-	int rules = -1;
+	struct scan_given given = {-1, -1};
+	const struct rule_files_from from = {
+		.own = env->config.filter->rules, .data = env->config.server->data};
 	signal(SIGALRM, SIG_DFL);
 	alarm((unsigned)(env->config.scan->time / SECOND) + 1);
 	charset_warm_up();
 	xmlInitParser();
-	if (rule_files_pack(env->config.filter->rules, &rules, &e) < 0 ||
-		scan_tools_open(&env->config, rules, true, &tools, &e) < 0 ||
+	if (rule_files_pack(&from, &given.rules, &e) < 0 ||
+		features_model(env->config.server->data, &given.model, &e) < 0 ||
+		scan_tools_open(&env->config, &given, true, &tools, &e) < 0 ||
 		scan_tools_use(tools, SCAN_USE_DOMAINS, -1, domains, &e) < 0)
 		give_up(out, STATUS_TOOLS, &e);
 	if (role_confine("scan", &env->config, &e) < 0)

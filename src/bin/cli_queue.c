@@ -274,6 +274,7 @@ int queue_show(struct cli_call *c)
 	if (cli_env_open(c->cli, &env, &code) < 0)
 		return code;
 	words.dir = env.config.filter->rules;
+	words.data = env.config.server->data;
 	struct sql *db = cli_env_db(&env, DB_QUEUE, &e);
 	if (!db || queue_load(db, id, &env.mem, &m, &e) < 0)
 		return out_fail(&e);

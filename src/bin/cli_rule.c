@@ -25,17 +25,16 @@ static int in_force(struct cli_call *c, struct cli_env *env, struct rules **ret)
 	struct err e;
 	if (cli_env_config(c->cli, env, &code) < 0)
 		return code;
-	if (rule_files_read(env->config.filter->rules, &env->mem, &v, &n, &e) < 0 ||
+	if (rule_files_read(&(struct rule_files_from){.own = env->config.filter->rules, .data = env->config.server->data}, &env->mem, &v, &n, &e) < 0 ||
 		rules_parse(v, n, ret, &e) < 0)
 		return out_fail(&e);
 	return CLI_OK;
 }
 
+/* Or came in a feature pack. */
 static bool is_shipped(const struct rule_info *i)
 {
-	size_t n;
-	shipped_rules(&n);
-	return i->source < n;
+	return rule_files_foreign(i->file);
 }
 
 /* ---- list ---- */
@@ -146,7 +145,7 @@ static int rule_check(struct cli_call *c)
 	if (c->nargs == 0 && cli_env_config(c->cli, &env, &code) < 0)
 		return code;
 	got = c->nargs ? with_files(c, 0, c->nargs, &env.mem, &v, &n, &e)
-		       : rule_files_read(env.config.filter->rules, &env.mem, &v, &n, &e);
+		       : rule_files_read(&(struct rule_files_from){.own = env.config.filter->rules, .data = env.config.server->data}, &env.mem, &v, &n, &e);
 	if (got < 0 || rules_compile(v, n, &r, &e) < 0)
 		return out_fail(&e);
 	slice line, doubts = rules_warnings(r);

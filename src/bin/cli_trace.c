@@ -23,7 +23,7 @@ struct traced {
 static const char *status_text(int status)
 {
 	static const char *const zh[] = {
-		"排队中", "已投递", "已退信", "超期", "已删除", "已拒绝", "已转交"};
+		"排队中", "已投递", "已退信", "超期", "已删除", "已拒绝", "已转交", "已隔离"};
 	return tr_lang == LANG_ZH && status >= 0 && status < (int)(sizeof zh / sizeof zh[0])
 		       ? zh[status]
 		       : trace_status_name(status);
@@ -89,7 +89,11 @@ static void row_detailed(const struct trace_row *r, bool first, struct signal_wo
 	line(T("  Client:   ", "  来自：   "), r->client);
 	if (r->size)
 		printf(T("  Size:     %s\n", "  大小：   %s\n"), out_size(r->size, text));
-	if (r->ended_at)
+	if (r->status == TRACE_QUARANTINED && !r->ended_at)
+		printf(T("  Arrived:  %s, kept in quarantine (posthouse quarantine show %s)\n",
+			       "  到达：   %s，在隔离区中（posthouse quarantine show %s）\n"),
+			out_time(r->arrived_at, text), id);
+	else if (r->ended_at)
 		printf(T("  Arrived:  %s, ended after %s\n", "  到达：   %s，历时 %s\n"),
 			out_time(r->arrived_at, text), out_age(r->ended_at - r->arrived_at, took));
 	else
@@ -180,9 +184,10 @@ static int parse(struct cli_call *c, struct trace_filter *f, uint64_t *ret_most)
 	if (cli_option(c, "status") &&
 		!trace_status_parse(cli_option_text(c, "status"), &f->status))
 		return out_usage(T("--status is queued, delivered, relayed, bounced, expired, "
-				   "deleted or refused",
-			"--status 为 queued、delivered、relayed、bounced、expired、deleted 或 "
-			"refused"));
+				   "deleted, refused or quarantined",
+			"--status 为 "
+			"queued、delivered、relayed、bounced、expired、deleted、refused "
+			"或 quarantined"));
 	int r = parse_time(c, "since", &f->since);
 	if (r == CLI_OK)
 		r = parse_time(c, "until", &f->until);
@@ -223,6 +228,7 @@ static int trace(struct cli_call *c)
 	if (!queue)
 		return out_fail(&e);
 	t.words.dir = env.config.filter->rules;
+	t.words.data = env.config.server->data;
 	t.detailed = t.detailed || f.id;
 	t.row = mem_alloc((t.detailed ? t.most : DETAILED) * sizeof *t.row);
 	const char *const heads[] = {T("ID", "编号"), T("ARRIVED", "到达时间"), T("STATUS", "状态"),
@@ -249,8 +255,9 @@ static const struct cli_option options[] = {
 	{"since", "WHEN", "arrived since: 2h, 3d, 2026-11-22, 2026-11-22T09:00",
 		"此后到达：2h、3d、2026-11-22、2026-11-22T09:00"},
 	{"until", "WHEN", "arrived before", "此前到达"},
-	{"status", "STATUS", "queued, delivered, relayed, bounced, expired, deleted or refused",
-		"queued、delivered、relayed、bounced、expired、deleted 或 refused"},
+	{"status", "STATUS",
+		"queued, delivered, relayed, bounced, expired, deleted, refused or quarantined",
+		"queued、delivered、relayed、bounced、expired、deleted、refused 或 quarantined"},
 	{"subject", "TEXT", "the subject contains this", "主题包含此文字"},
 	{"message-id", "ID", "the Message-ID header", "邮件头中的 Message-ID"},
 	{"client", "IP", "the host it came from", "来源主机"},

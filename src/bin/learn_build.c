@@ -110,7 +110,7 @@ static bool tell(struct learn *l, enum scan_use what, int fd)
 {
 	bool all = true;
 	struct err e;
-	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++) {
+	for (unsigned i = 0; i < SCAN_PLACES; i++) {
 		struct link *scan = scans_link_of(l->scans, i);
 		if (!scan || !link_up(scan))
 			continue;

@@ -14,7 +14,6 @@
 #include "bin/census.h"
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
-#include "bin/rule_files.h"
 #include "bin/user.h"
 #include "defence/rate.h"
 #include "run/control.h"
@@ -124,6 +123,17 @@ static int command(void *arg, slice line, struct buf *reply, struct err *e)
 			return err_set(e, ERR_TEMP, "the learn process is not running");
 		return 0;
 	}
+	if (slice_eq(line, S("wake-features"))) {
+		if (!m->feature.proc || !proc_order_wake(m->feature.proc))
+			return err_set(e, ERR_TEMP, "the features process is not running");
+		return 0;
+	}
+	if (slice_starts(line, S("features-use "))) {
+		struct feature_set set;
+		if (!feature_set_parse(slice_skip(line, 13), &set))
+			return err_set(e, ERR_PROTO, "not a set of versions");
+		return master_features_use(m, &set, e);
+	}
 	if (slice_eq(line, S("stop"))) {
 		m->stop_wanted = true;
 		cond_wake_all(&m->changed);
@@ -161,14 +171,6 @@ static int start_prepare(struct master *m, struct err *e)
 	return 0;
 }
 
-/* What cannot be read now does not stop mail. */
-static void read_rules(struct master *m)
-{
-	struct err e;
-	if (rule_files_pack(m->config.filter->rules, &m->rules, &e) < 0)
-		log_error(NULL, "rules.unreadable", F("error", &e));
-}
-
 static int start_all(struct master *m, struct err *e)
 {
 	struct slot *all[3 + SCAN_INSTANCES_MAX + MASTER_EDGES_MAX] = {
@@ -176,7 +178,7 @@ static int start_all(struct master *m, struct err *e)
 	size_t n = 3;
 	if (start_prepare(m, e) < 0)
 		return -1;
-	read_rules(m);
+	master_given_read(m);
 	slot_start(&m->auth);
 	slot_start(&m->keys);
 	slot_start(&m->queue);
@@ -213,6 +215,7 @@ static void stop_all(struct master *m)
 	proc_notify("STOPPING=1");
 	log_info(NULL, "server.stopping");
 	slot_retire(&m->keeper, PROC_STOP_SOON, within);
+	slot_retire(&m->feature, PROC_STOP_SOON, within);
 	listen_close_all(m); /* with the edges' copies gone too, nobody connects in vain */
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_retire(&m->edges[i], PROC_STOP_SOON, within);
@@ -232,9 +235,9 @@ static void stop_all(struct master *m)
 	slot_retire(&m->keys, PROC_STOP_SOON, within); /* the queue's last reports were signed */
 	slot_wait_ended(&m->keys, instant_in(2 * SECOND));
 	kill_rest(&m->keys);
-	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
+	for (unsigned i = 0; i < SCAN_PLACES; i++)
 		slot_retire(&m->scans[i], PROC_STOP_SOON, within);
-	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++) {
+	for (unsigned i = 0; i < SCAN_PLACES; i++) {
 		slot_wait_ended(&m->scans[i], instant_in(SECOND));
 		kill_rest(&m->scans[i]);
 	}
@@ -245,6 +248,7 @@ static void stop_all(struct master *m)
 		kill_rest(&m->engines[i]);
 	}
 	kill_rest(&m->keeper);
+	kill_rest(&m->feature);
 	kill_rest(&m->prepare);
 }
 
@@ -311,7 +315,8 @@ int master_main(slice config_path, enum conf_lang lang)
 	static struct master m = {.control = -1,
 		.census = -1,
 		.rates = -1,
-		.rules = -1,
+		.given = {-1, -1},
+		.trial_given = {-1, -1},
 		.text = BUF(PROC_CONFIG_MAX)};
 	AUTO(arena) struct arena mem = {0};
 	struct conf_errors errors;

@@ -3,6 +3,7 @@
 #pragma once
 #include "bin/census.h"
 #include "bin/config.h"
+#include "feature/feature.h"
 #include "run/co.h"
 #include "run/proc.h"
 
@@ -30,6 +31,12 @@ struct master_socket {
 	int fd;
 };
 
+/* Files in memory for scan processes; -1: none, or not readable. */
+struct master_given {
+	int rules; /* rule_files.h */
+	int model; /* base model of a feature pack */
+};
+
 struct master {
 	struct config config;
 	slice config_path; /* as given; empty: the default */
@@ -40,12 +47,16 @@ struct master {
 	int census; /* shared table of connections, bin/census.h */
 	struct census *census_table;
 	int rates; /* shared counters, defence/rate.h */
-	int rules; /* the site's rules, rule_files.h; -1: they could not be read */
+	struct feature_set features; /* in force */
+	struct master_given given; /* of them, and of the site's rules; to scan processes */
+	struct feature_set trial_set; /* what is tried, by m->scans[SCAN_TRIAL] */
+	struct master_given trial_given;
+	unsigned trial_generation;
 	int tickets; /* secret that TLS session tickets of all edges are made with */
 	struct slot engines[2]; /* a reload starts the other one */
 	unsigned engine_at; /* the one that is asked */
 	bool swapping; /* a reload starts processes that may still be refused */
-	struct slot prepare, keeper, learn, queue, auth, keys, scans[SCAN_INSTANCES_MAX],
+	struct slot prepare, keeper, learn, feature, queue, auth, keys, scans[SCAN_PLACES],
 		edges[MASTER_EDGES_MAX];
 	struct cond changed; /* a process became ready or ended, or a signal came */
 	bool stop_wanted, force_wanted, reload_wanted, reloading;
@@ -89,6 +100,21 @@ size_t listen_fds(const struct master *m, const struct config *c, struct proc_fd
 /* Takes the changed configuration into service, or refuses it and changes nothing. In a coroutine.
  */
 int master_reload(struct master *m, struct buf *report, struct err *e);
+
+/* New scan processes with what is given now; when they are ready those of before finish. On failure
+ * nothing has changed. */
+int master_renew_scans(struct master *m, struct err *e);
+
+/* master_features.c */
+/* At the start: what is in force on disk. */
+void master_given_read(struct master *m);
+int master_given_make(struct master *m, const struct config *c, const struct feature_set *set,
+	struct master_given *ret, struct err *e);
+void master_given_close(struct master_given *g);
+/* Takes another set of versions into force. In a coroutine. */
+int master_features_use(struct master *m, const struct feature_set *set, struct err *e);
+/* Gives the features process, which has just started, its way to the master. */
+void master_features_link(struct master *m);
 
 /* `posthouse serve` */
 int master_main(slice config_path, enum conf_lang lang);

@@ -25,6 +25,8 @@ METRIC_COUNTER(crashes_auth, "posthouse_process_crashes_total", "role=\"auth\"",
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_scan, "posthouse_process_crashes_total", "role=\"scan\"",
 	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_features, "posthouse_process_crashes_total", "role=\"features\"",
+	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_learn, "posthouse_process_crashes_total", "role=\"learn\"",
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_engine, "posthouse_process_crashes_total", "role=\"engine\"",
@@ -45,10 +47,11 @@ void slots_init(struct master *m)
 	slot_init(m, &m->keys, "keys", 0);
 	slot_init(m, &m->keeper, "keeper", 0);
 	slot_init(m, &m->learn, "learn", 0);
+	slot_init(m, &m->feature, "features", 0);
 	slot_init(m, &m->engines[0], "engine", 0);
 	slot_init(m, &m->engines[1], "engine", 1);
 	m->prepare.once = true;
-	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
+	for (unsigned i = 0; i < SCAN_PLACES; i++)
 		slot_init(m, &m->scans[i], "scan", i);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_init(m, &m->edges[i], "edge", i);
@@ -61,7 +64,7 @@ static bool is_edge(const struct slot *s)
 
 static bool is_scan(const struct slot *s)
 {
-	return s >= s->master->scans && s < s->master->scans + SCAN_INSTANCES_MAX;
+	return s >= s->master->scans && s < s->master->scans + SCAN_PLACES;
 }
 
 static bool is_engine(const struct slot *s)
@@ -143,6 +146,7 @@ static void connect_neighbours(struct slot *s)
 		connect_slots(s, &m->auth);
 		connect_slots(s, &m->keys);
 		connect_slots(s, &m->learn);
+		connect_slots(s, &m->feature);
 		connect_slots(s, &m->engines[m->engine_at]);
 	}
 	if (s == &m->keeper)
@@ -156,12 +160,16 @@ static void connect_neighbours(struct slot *s)
 	if (is_scan(s)) {
 		connect_slots(&m->queue, s);
 		connect_slots(&m->learn, s);
+		connect_slots(&m->feature, s);
 	}
-	bool asks_scans = s == &m->queue || s == &m->learn || is_edge(s);
-	for (unsigned i = 0; i < SCAN_INSTANCES_MAX && asks_scans; i++)
+	if (s == &m->feature)
+		master_features_link(m);
+	bool asks_scans = s == &m->queue || s == &m->learn || s == &m->feature || is_edge(s);
+	for (unsigned i = 0; i < SCAN_PLACES && asks_scans; i++)
 		connect_slots(s, &m->scans[i]);
 	bool serves_edges =
-		s == &m->queue || s == &m->auth || s == &m->keys || s == &m->learn || is_scan(s);
+		s == &m->queue || s == &m->auth || s == &m->keys || s == &m->learn ||
+			    s == &m->feature || is_scan(s);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX && serves_edges; i++)
 		connect_slots(&m->edges[i], s);
 }
@@ -217,6 +225,8 @@ static void count_crash(const struct slot *s)
 		metric_add(&crashes_scan, 1);
 	else if (s == &s->master->learn)
 		metric_add(&crashes_learn, 1);
+	else if (s == &s->master->feature)
+		metric_add(&crashes_features, 1);
 	else if (is_engine(s))
 		metric_add(&crashes_engine, 1);
 	else if (s == &s->master->keeper)
@@ -258,6 +268,24 @@ static void on_ended(void *arg, struct proc *p, int status)
 	cond_wake_all(&s->master->changed);
 }
 
+/* What a scan process judges by. */
+static void give_files(const struct slot *s, struct proc_spec *spec, struct proc_fd *fds)
+{
+	const struct master *m = s->master;
+	bool trial = s == &m->scans[SCAN_TRIAL];
+	const struct master_given *g = trial ? &m->trial_given : &m->given;
+	const struct {
+		const char *name;
+		int fd;
+	} files[] = {{"rules", g->rules}, {"model", g->model}};
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		if (files[i].fd < 0)
+			continue;
+		snprintf(fds[spec->nfds].name, PROC_NAME_MAX, "%s", files[i].name);
+		fds[spec->nfds++].fd = files[i].fd;
+	}
+}
+
 void slot_start(struct slot *s)
 {
 	struct master *m = s->master;
@@ -284,10 +312,8 @@ void slot_start(struct slot *s)
 		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "rates");
 		fds[spec.nfds++].fd = m->rates;
 	}
-	if (is_scan(s) && m->rules >= 0) {
-		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "rules");
-		fds[spec.nfds++].fd = m->rules;
-	}
+	if (is_scan(s))
+		give_files(s, &spec, fds);
 	if (proc_spawn(&spec, &events, &s->proc, &e) < 0) {
 		log_error(NULL, "process.start", F("role", s->role), F("error", &e));
 		s->failed = true;
@@ -369,9 +395,10 @@ void master_status(struct master *m, struct buf *out)
 	print_slot(&m->queue, out);
 	print_slot(&m->auth, out);
 	print_slot(&m->keys, out);
-	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
+	for (unsigned i = 0; i < SCAN_PLACES; i++)
 		print_slot(&m->scans[i], out);
 	print_slot(&m->learn, out);
+	print_slot(&m->feature, out);
 	print_slot(&m->engines[0], out);
 	print_slot(&m->engines[1], out);
 	print_slot(&m->keeper, out);

@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
-#include "bin/rule_files.h"
 #include "run/log.h"
 #include <signal.h>
 #include <unistd.h>
@@ -40,17 +39,17 @@ static int check_fixed(const struct config *was, const struct config *is, struct
 }
 
 /* Exchanges the configuration and the rules in force for those given, and back. */
-static void swap(struct master *m, struct config *c, struct buf *text, int *rules)
+static void swap(struct master *m, struct config *c, struct buf *text, struct master_given *given)
 {
 	struct config config = m->config;
 	struct buf was = m->text;
-	int former = m->rules;
+	struct master_given former = m->given;
 	m->config = *c;
 	m->text = *text;
-	m->rules = *rules;
+	m->given = *given;
 	*c = config;
 	*text = was;
-	*rules = former;
+	*given = former;
 }
 
 static void kill_all(struct slot *const *v, size_t n)
@@ -143,24 +142,52 @@ static int change_over(struct master *m, struct config *c, struct buf *text, str
 {
 	struct slot *fresh[FRESH_MAX];
 	size_t sockets = m->nsockets, n = 0;
-	AUTO(fd) int rules = -1;
-	if (rule_files_pack(c->filter->rules, &rules, e) < 0 || listen_add(m, c, e) < 0)
+	struct master_given given;
+	if (master_given_make(m, c, &m->features, &given, e) < 0)
 		return -1;
-	swap(m, c, text, &rules);
+	if (listen_add(m, c, e) < 0) {
+		master_given_close(&given);
+		return -1;
+	}
+	swap(m, c, text, &given);
 	m->generation++;
 	if (start_fresh(m, fresh, &n, e) < 0) {
-		swap(m, c, text, &rules);
+		swap(m, c, text, &given);
+		master_given_close(&given);
 		while (m->nsockets > sockets)
 			close(m->sockets[--m->nsockets].fd);
 		return -1;
 	}
+	master_given_close(&given);
 	retire_former(m, fresh, n);
 	listen_drop_others(m, &m->config);
 	tell(m, &m->queue);
 	tell(m, &m->auth);
 	tell(m, &m->keys);
 	tell(m, &m->keeper);
+	tell(m, &m->feature);
 	log_set_level((enum log_level)m->config.log->level);
+	return 0;
+}
+
+int master_renew_scans(struct master *m, struct err *e)
+{
+	struct slot *fresh[FRESH_MAX];
+	size_t n = scans_wanted(&m->config);
+	for (size_t i = 0; i < n; i++) {
+		fresh[i] = scan_slot_free(m);
+		if (!fresh[i]) {
+			kill_all(fresh, i);
+			return err_set(e, ERR_TEMP, "too many processes of earlier changes still run");
+		}
+		slot_start(fresh[i]);
+	}
+	if (slots_wait_ready(m, fresh, n, MINUTE, e) < 0) {
+		kill_all(fresh, n);
+		return -1;
+	}
+	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
+		retire(m, &m->scans[i], fresh, n);
 	return 0;
 }
 

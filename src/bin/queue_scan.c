@@ -19,8 +19,8 @@ enum { DOMAINS_TEXT_MAX = 32 << 20 };
 #define TELL_TIME (10 * SECOND)
 
 struct queue_scan {
-	struct link *links[SCAN_INSTANCES_MAX]; /* NULL: no such process */
-	bool told[SCAN_INSTANCES_MAX];
+	struct link *links[SCAN_PLACES]; /* NULL: no such process */
+	bool told[SCAN_PLACES];
 	unsigned next; /* whose turn it is */
 	struct cond came;
 	struct sql *directory;
@@ -45,7 +45,7 @@ int queue_scan_open(struct queue_scan *s, slice data, struct err *e)
 
 void queue_scan_free(struct queue_scan *s)
 {
-	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
+	for (unsigned i = 0; i < SCAN_PLACES; i++)
 		link_free(s->links[i]);
 	sql_close(s->directory);
 	buf_done(&s->domains);
@@ -56,7 +56,7 @@ void queue_scan_free(struct queue_scan *s)
 
 void queue_scan_link(struct queue_scan *s, unsigned instance, int fd)
 {
-	if (instance >= SCAN_INSTANCES_MAX) {
+	if (instance >= SCAN_PLACES) {
 		close(fd);
 		return;
 	}
@@ -139,7 +139,7 @@ void queue_scan_run(void *arg)
 	struct err e;
 	do {
 		look(s);
-		for (unsigned i = 0; i < SCAN_INSTANCES_MAX && s->file >= 0; i++)
+		for (unsigned i = 0; i < SCAN_PLACES && s->file >= 0; i++)
 			if (s->links[i] && !s->told[i] && link_up(s->links[i]))
 				tell(s, i);
 	} while (cond_wait(&s->came, instant_in(LOOK_EVERY), &e) == 0 || e.kind == ERR_TIMEOUT);

@@ -5,6 +5,7 @@
 #include "base/cur.h"
 #include "base/mem.h"
 #include "bin/shipped.h"
+#include "feature/feature.h"
 #include "run/memfile.h"
 #include <dirent.h>
 #include <errno.h>
@@ -83,31 +84,97 @@ static int read_own(slice dir, size_t before, struct arena *a, struct rules_sour
 	return r;
 }
 
-int rule_files_read(
-	slice dir, struct arena *a, const struct rules_source **ret, size_t *ret_n, struct err *e)
+/* ---- packs ---- */
+
+#define SHIPPED S("shipped:")
+#define FEATURES S("features:")
+
+slice rule_files_name(slice pack, slice file, struct arena *a)
 {
-	size_t n, all;
-	const struct rules_source *shipped = shipped_rules(&n);
-	struct rules_source *v;
-	if (read_own(dir, n, a, &v, &all, e) < 0)
-		return -1;
-	memcpy(v, shipped, n * sizeof *v);
-	*ret = v;
+	return arena_printf(a, "features:%.*s/%.*s", SFMT(pack), SFMT(file));
+}
+
+bool rule_files_foreign(slice name)
+{
+	return slice_starts(name, SHIPPED) || slice_starts(name, FEATURES);
+}
+
+/* "x.rules" of "features:vendor/x.rules"; empty: none of a pack. */
+static slice pack_file(slice name)
+{
+	return slice_starts(name, FEATURES) ? slice_skip(name, slice_rindex(name, '/') + 1) : S("");
+}
+
+static bool is_replaced(slice shipped, const struct rules_source *v, size_t n)
+{
+	slice file = slice_skip(shipped, SHIPPED.n);
+	for (size_t i = 0; i < n; i++)
+		if (slice_eq(pack_file(v[i].name), file))
+			return true;
+	return false;
+}
+
+void rule_files_join(const struct rules_source *v, size_t n, struct arena *a,
+	const struct rules_source **ret, size_t *ret_n)
+{
+	size_t nshipped, all = 0;
+	const struct rules_source *shipped = shipped_rules(&nshipped);
+	struct rules_source *to = ARENA_ARRAY(a, struct rules_source, nshipped + n + 1);
+	for (size_t i = 0; i < nshipped; i++)
+		if (!is_replaced(shipped[i].name, v, n))
+			to[all++] = shipped[i];
+	for (size_t i = 0; i < n; i++)
+		to[all++] = v[i];
+	*ret = to;
 	*ret_n = all;
+}
+
+/* Of packs, then the site's own. */
+static int read_added(const struct rule_files_from *f, struct arena *a, struct rules_source **ret,
+	size_t *ret_n, struct err *e)
+{
+	struct feature_set current;
+	struct feature_part *parts = NULL;
+	size_t n = 0;
+	const struct feature_set *set = f->set;
+	if (f->data.n && !set && feature_current_read(f->data, &current, e) < 0) {
+		if (e->kind != ERR_DENIED) /* a user who may not look there, and only asks */
+			return -1;
+		current = (struct feature_set){0};
+	}
+	if (f->data.n && feature_set_files(f->data, set ? set : &current, FEATURE_RULES, a, &parts,
+				 &n, e) < 0)
+		return -1;
+	if (read_own(f->own, n, a, ret, ret_n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		(*ret)[i] = (struct rules_source){
+			rule_files_name(parts[i].pack, parts[i].name, a), parts[i].bytes};
+	return 0;
+}
+
+int rule_files_read(const struct rule_files_from *f, struct arena *a,
+	const struct rules_source **ret, size_t *ret_n, struct err *e)
+{
+	struct rules_source *v;
+	size_t n;
+	if (read_added(f, a, &v, &n, e) < 0)
+		return -1;
+	rule_files_join(v, n, a, ret, ret_n);
 	return 0;
 }
 
 /* ---- as a memory file: names and texts ---- */
 
-enum { PACK_MAX = RULES_TEXT_MAX + RULE_FILES_MAX * 4200 };
+enum { PACK_MAX = RULES_TEXT_MAX + RULE_SOURCES_MAX * 4200 };
 
-int rule_files_pack(slice dir, int *ret_fd, struct err *e)
+int rule_files_pack(const struct rule_files_from *f, int *ret_fd, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	AUTO(buf) struct buf text = BUF(PACK_MAX);
 	struct rules_source *v;
 	size_t n;
-	if (read_own(dir, 0, &a, &v, &n, e) < 0)
+	if (read_added(f, &a, &v, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		buf_str(&text, v[i].name);
@@ -138,21 +205,16 @@ static int read_pack(int fd, struct arena *a, slice *ret, struct err *e)
 int rule_files_unpack(
 	int fd, struct arena *a, const struct rules_source **ret, size_t *ret_n, struct err *e)
 {
-	size_t n;
 	slice pack = S("");
-	const struct rules_source *shipped = shipped_rules(&n);
-	struct rules_source *v = ARENA_ARRAY(a, struct rules_source, n + RULE_FILES_MAX);
-	memcpy(v, shipped, n * sizeof *v);
+	size_t n = 0;
+	struct rules_source *v = ARENA_ARRAY(a, struct rules_source, RULE_SOURCES_MAX);
 	if (fd >= 0 && read_pack(fd, a, &pack, e) < 0)
 		return -1;
-	size_t all = n;
-	for (struct cur c = cur_of(pack);
-		cur_ok(&c) && !cur_at_end(&c) && all < n + RULE_FILES_MAX;) {
-		v[all].name = cur_str(&c);
-		v[all].text = cur_str(&c);
-		all += cur_ok(&c);
+	for (struct cur c = cur_of(pack); cur_ok(&c) && !cur_at_end(&c) && n < RULE_SOURCES_MAX;) {
+		v[n].name = cur_str(&c);
+		v[n].text = cur_str(&c);
+		n += cur_ok(&c);
 	}
-	*ret = v;
-	*ret_n = all;
+	rule_files_join(v, n, a, ret, ret_n);
 	return 0;
 }

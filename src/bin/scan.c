@@ -302,7 +302,9 @@ static int scan_prepare(struct role_env *env, struct err *e)
 	s->examiner = content_examiner_new();
 	/* At the server's start a mistake in the rules shall not stop mail; a reload is refused. */
 	AUTO(fd) int rules = proc_start_take(&env->start, "rules");
-	return scan_tools_open(&env->config, rules, env->start.generation > 0, &s->tools, e);
+	AUTO(fd) int model = proc_start_take(&env->start, "model");
+	const struct scan_given given = {rules, model};
+	return scan_tools_open(&env->config, &given, env->start.generation > 0, &s->tools, e);
 }
 
 static int scan_open(struct role_env *env, struct err *e)

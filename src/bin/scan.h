@@ -39,6 +39,8 @@ enum scan_use {
 enum {
 	SCAN_PROCESSES_MAX = 32,
 	SCAN_INSTANCES_MAX = 2 * SCAN_PROCESSES_MAX, /* those that a reload replaces included */
+	SCAN_TRIAL = SCAN_INSTANCES_MAX, /* the one that judges by versions that are tried: features.h */
+	SCAN_PLACES, /* with it */
 	SCAN_ANSWER_MAX = 32 * 1024 * 1024,
 };
 

@@ -12,6 +12,7 @@
 #include "run/log.h"
 #include "senderauth/psl.h"
 #include "training/published.h"
+#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -180,32 +181,65 @@ static int open_rules(struct scan_tools *t, int fd, bool strict, struct err *e)
 	return compile_rules(t, -1, e);
 }
 
+/* ---- the base model ---- */
+
+static int read_model(int fd, struct learn_model *ret, struct err *e)
+{
+	AUTO(buf) struct buf file = BUF(LEARN_MODEL_MAX);
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "base model");
+	size_t n = (size_t)st.st_size;
+	char *room = buf_room(&file, n);
+	if (!room || pread(fd, room, n, 0) != (ssize_t)n)
+		return err_set(e, ERR_PROTO, "base model: too large, or not readable");
+	buf_commit(&file, n);
+	return learn_model_read(buf_slice(&file), ret, e);
+}
+
+/* One of a feature pack, else the shipped one. */
+static int open_model(struct scan_tools *t, int fd, bool strict, struct err *e)
+{
+	if (fd >= 0 && read_model(fd, &t->base, e) == 0) {
+		t->tools.base = &t->base;
+		return 0;
+	}
+	if (fd >= 0 && strict)
+		return err_wrap(e, "the base model of a pack");
+	if (fd >= 0)
+		log_error(NULL, "scan.model", F("error", e),
+			F("then", S("the shipped one is in force")));
+	if (learn_model_read(shipped_base_model(), &t->base, e) < 0)
+		return err_wrap(e, "the shipped model");
+	t->tools.base = &t->base;
+	return 0;
+}
+
 /* ---- opening ---- */
 
-static int open_all(
-	struct scan_tools *t, const struct config *c, int rules, bool strict, struct err *e)
+static int open_all(struct scan_tools *t, const struct config *c, const struct scan_given *given,
+	bool strict, struct err *e)
 {
 	t->tools.names = &names;
 	t->tools.site = &t->site;
 	t->tools.scores = source_scores(c->conf, CHECKS_ALL, &t->mem);
 	take_partners(t, c->filter);
 	take_people(t, c->conf);
-	if (learn_model_read(shipped_base_model(), &t->base, e) < 0)
-		return err_wrap(e, "the shipped model");
-	t->tools.base = &t->base;
-	if (open_rules(t, rules, strict, e) < 0)
+	if (open_model(t, given->model, strict, e) < 0)
+		return -1;
+	if (open_rules(t, given->rules, strict, e) < 0)
 		return -1;
 	read_learned(t, c->server->data);
 	read_pictures(t, c->server->data);
 	return 0;
 }
 
-int scan_tools_open(
-	const struct config *c, int rules, bool strict, struct scan_tools **ret, struct err *e)
+int scan_tools_open(const struct config *c, const struct scan_given *given, bool strict,
+	struct scan_tools **ret, struct err *e)
 {
 	struct scan_tools *t = NEW(struct scan_tools);
 	psl_warm_up();
-	if (open_all(t, c, rules, strict, e) < 0) {
+	if (open_all(t, c, given, strict, e) < 0) {
 		scan_tools_close(t);
 		return -1;
 	}

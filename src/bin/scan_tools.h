@@ -8,11 +8,16 @@
 #include "content/content.h"
 
 struct scan_tools;
-/* Reads what was learned; the site's domains come by SCAN_USE. rules: from rule_files_pack
- * (borrowed; -1: none). Those that are wrong are an error (ERR_PROTO, with file and line), or,
- * unless strict, left out and logged. A learned model that is damaged is logged and not used. */
-int scan_tools_open(
-	const struct config *c, int rules, bool strict, struct scan_tools **ret, struct err *e);
+/* What the master hands out; borrowed descriptors, -1: none. */
+struct scan_given {
+	int rules; /* from rule_files_pack */
+	int model; /* a base model in place of the shipped one */
+};
+/* Reads what was learned; the site's domains come by SCAN_USE. Rules and a base model that are
+ * wrong are an error (ERR_PROTO, with file and line), or, unless strict, left out and logged. A
+ * learned model that is damaged is logged and not used. */
+int scan_tools_open(const struct config *c, const struct scan_given *given, bool strict,
+	struct scan_tools **ret, struct err *e);
 void scan_tools_close(struct scan_tools *t); /* NULL is fine */
 
 /* While nothing is examined. fd is borrowed and may be closed afterwards; bytes: what is in it, for

@@ -60,7 +60,7 @@ struct scans {
 	unsigned waiting, waiting_max;
 	struct list waiters; /* in the order in which they came */
 	struct map sources;
-	struct place places[SCAN_INSTANCES_MAX];
+	struct place places[SCAN_PLACES]; /* the last one: asked by scans_try alone */
 	unsigned next; /* whose turn it is among equals */
 };
 
@@ -88,7 +88,7 @@ void scans_free(struct scans *s)
 {
 	if (!s)
 		return;
-	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
+	for (unsigned i = 0; i < SCAN_PLACES; i++)
 		link_free(s->places[i].link);
 	forget_sources(s);
 	free(s);
@@ -150,7 +150,7 @@ static void wake_all(struct scans *s)
 
 void scans_link(struct scans *s, unsigned instance, int fd)
 {
-	if (instance >= SCAN_INSTANCES_MAX) {
+	if (instance >= SCAN_PLACES) {
 		close(fd);
 		return;
 	}
@@ -164,7 +164,7 @@ void scans_link(struct scans *s, unsigned instance, int fd)
 
 struct link *scans_link_of(const struct scans *s, unsigned instance)
 {
-	return instance < SCAN_INSTANCES_MAX ? s->places[instance].link : NULL;
+	return instance < SCAN_PLACES ? s->places[instance].link : NULL;
 }
 
 /* ---- which one ---- */
@@ -328,7 +328,7 @@ enum scans_fate scans_examine(struct scans *s, const struct scans_asked *q, stru
 	struct content_report *ret, json_t **ret_json, struct err *e)
 {
 	unsigned strikes = 0;
-	bool in_file = q->wishes & (CONTENT_EXPLAIN | CONTENT_FEATURES) ||
+	bool in_file = q->wishes & (CONTENT_EXPLAIN | CONTENT_FEATURES | CONTENT_TEXT) ||
 		       !scan_letter_is_small(q->letter, q->lead);
 	*e = (struct err){0};
 	for (unsigned i = 0; i < TRIES && strikes < STRIKES; i++) {

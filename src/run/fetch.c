@@ -14,6 +14,7 @@
 #include <curl/curl.h>
 #include <pthread.h>
 
+enum { FETCH_ETAG_MAX = 200 };
 enum { HOST_BYTES = 256, RESOLVE_BYTES = 2000, PORT_HTTPS = 443 };
 
 /* ---- the URL */
@@ -55,14 +56,15 @@ bool fetch_url_parse(slice url, slice *ret_host, uint16_t *ret_port)
 
 struct transfer {
 	const struct fetch_want *want;
-	const char *url, *ca_file, *post, *post_type, *resolve; /* NUL-terminated; NULL: none */
+	const char *url, *ca_file, *post, *post_type, *etag,
+		*resolve; /* NUL-terminated; NULL: none */
 	int64_t timeout;
 	bool stop; /* atomic: give up */
 	struct buf body;
 	/* results */
 	CURLcode code;
 	long status;
-	char type[200];
+	char type[200], tag[FETCH_ETAG_MAX];
 	char text[CURL_ERROR_SIZE];
 	/* the loop's side */
 	bool done;
@@ -115,10 +117,16 @@ static struct curl_slist *set_request(CURL *c, struct transfer *t)
 	struct curl_slist *headers = NULL;
 	curl_easy_setopt(c, CURLOPT_URL, t->url);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "posthouse");
+	if (t->etag) {
+		char line[FETCH_ETAG_MAX + 32];
+		snprintf(line, sizeof line, "If-None-Match: %s", t->etag);
+		headers = curl_slist_append(NULL, line);
+		curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+	}
 	if (t->post_type) {
 		char line[300];
 		snprintf(line, sizeof line, "Content-Type: %s", t->post_type);
-		headers = curl_slist_append(NULL, line);
+		headers = curl_slist_append(headers, line);
 		headers = curl_slist_append(headers, "Expect:");
 		curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->want->post.n);
@@ -130,9 +138,13 @@ static struct curl_slist *set_request(CURL *c, struct transfer *t)
 static void keep_outcome(CURL *c, struct transfer *t)
 {
 	const char *type = NULL;
+	struct curl_header *tag;
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &t->status);
 	curl_easy_getinfo(c, CURLINFO_CONTENT_TYPE, &type);
 	snprintf(t->type, sizeof t->type, "%s", type ? type : "");
+	if (curl_easy_header(c, "ETag", 0, CURLH_HEADER, -1, &tag) == CURLHE_OK &&
+		strlen(tag->value) < sizeof t->tag)
+		snprintf(t->tag, sizeof t->tag, "%s", tag->value);
 	if (!t->text[0])
 		snprintf(t->text, sizeof t->text, "%s", curl_easy_strerror(t->code));
 }
@@ -262,6 +274,7 @@ static int judge(struct transfer *t, struct arena *a, struct fetch_answer *ret, 
 	enum fetch_failure f = failure_of(t);
 	ret->status = (int)t->status;
 	ret->type = arena_dup(a, slice_z(t->type));
+	ret->etag = arena_dup(a, slice_z(t->tag));
 	if (f == FETCH_SIZE)
 		return fail(ret, f, e, "the answer is too large");
 	if (f != FETCH_OK)
@@ -308,6 +321,7 @@ static int run(const struct fetch_want *w, const char *addresses, instant deadli
 		.want = w,
 		.url = arena_strz(a, w->url),
 		.ca_file = strz_or_null(a, w->ca_file),
+		.etag = strz_or_null(a, slice_first(w->etag, FETCH_ETAG_MAX - 1)),
 		.post_type = strz_or_null(a, slice_first(w->post_type, 200)),
 		.resolve = addresses,
 		.timeout = deadline - instant_now(),

@@ -15,7 +15,7 @@ struct dns;
 enum {
 	FETCH_URL_MAX = 2000,
 	FETCH_AT_ONCE = 4, /* requests of a process under way; the others wait their turn */
-	FETCH_BODY_MAX = 16 << 20, /* whatever the caller allows */
+	FETCH_BODY_MAX = 64 << 20, /* whatever the caller allows */
 };
 
 enum fetch_failure {
@@ -37,13 +37,15 @@ struct fetch_want {
 	slice type; /* "text/plain": wanted of the answer, parameters left aside; empty: any */
 	size_t max; /* bytes of the answer's body */
 	int64_t timeout; /* of everything together, the name's lookup and the turn included */
+	slice etag; /* of the document that the caller has: then status 304 (FETCH_STATUS) says that it is
+			still that one; empty: none */
 	/* POST instead of GET, when `post_type` is not empty. */
 	slice post, post_type;
 };
 struct fetch_answer {
 	enum fetch_failure failure; /* set in every case */
 	int status; /* of HTTP; 0: none came */
-	slice body, type; /* in the caller's arena */
+	slice body, type, etag; /* in the caller's arena; etag also with 304 */
 };
 /* In a coroutine. 0, or -1 with ret->failure and the reason in words. When the coroutine is
  * cancelled the transfer ends within a second. */

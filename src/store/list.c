@@ -322,6 +322,53 @@ int64_t lists_add(
 	return r < 0 ? -1 : fresh;
 }
 
+static int64_t there_is(struct sql *db, const struct lists_entry *v, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT COUNT(*) FROM list_entry WHERE level = $1 AND scope = $2 AND kind = $3 AND "
+		"what = $4",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, v->level);
+	sql_bind_text(s, 2, v->scope);
+	sql_bind_int(s, 3, v->kind);
+	sql_bind_text(s, 4, v->what);
+	if (sql_step(s, e) < 0)
+		return -1;
+	int64_t n = sql_int(s, 0);
+	sql_reset(s);
+	return n;
+}
+
+static int64_t set_features_tx(struct sql *db, const struct lists_entry *v, size_t n, struct err *e)
+{
+	int64_t put_in = 0;
+	if (sql_run(db, e, "DELETE FROM list_entry WHERE created_by LIKE '" LISTS_OF_FEATURES "%'",
+		    "") < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		int64_t there = there_is(db, &v[i], e);
+		if (there < 0 || (!there && put(db, &v[i], e) < 0))
+			return -1;
+		put_in += !there;
+	}
+	int64_t rows = count_rows(db, e);
+	if (rows > LISTS_ENTRIES_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d entries", LISTS_ENTRIES_MAX);
+	return rows < 0 ? -1 : put_in;
+}
+
+int64_t lists_set_features(struct sql *db, const struct lists_entry *v, size_t n, struct err *e)
+{
+	if (sql_begin(db, e) < 0)
+		return -1;
+	int64_t r = set_features_tx(db, v, n, e);
+	/* Entries that went are a change, too. */
+	int64_t end = end_change(db, r < 0 ? -1 : 1, e);
+	return r < 0 || end < 0 ? -1 : r;
+}
+
 /* ---- looking ---- */
 
 static struct lists_entry read_entry(struct sql_stmt *s)

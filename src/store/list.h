@@ -76,6 +76,11 @@ int lists_canonical(struct lists_entry *entry, bool guess, struct arena *a, stru
  * ERR_TEMP; then none was added. */
 int64_t lists_add(
 	struct sql *db, const struct lists_entry *v, size_t n, size_t *ret_bad, struct err *e);
+/* The entries that feature packs bring, all of them, in place of those that they brought before; one that
+ * stands where somebody else has written one is left out. `created_by` begins with LISTS_OF_FEATURES. In one transaction;
+ * returns how many there are, or -1. */
+#define LISTS_OF_FEATURES "features:"
+int64_t lists_set_features(struct sql *db, const struct lists_entry *v, size_t n, struct err *e);
 struct lists_filter {
 	bool has_level, has_kind, has_allow;
 	enum lists_level level;
