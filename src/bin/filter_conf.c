@@ -26,25 +26,66 @@ double filter_probability(slice value)
 	return v;
 }
 
-static void check_pair(struct conf_check *c, const char *mark_key, slice mark_text,
-	const char *reject_key, slice reject_text)
+struct policy_thresholds filter_thresholds(const struct filter_conf *c)
 {
-	double mark = NEVER, reject = NEVER;
-	if (!read_probability(mark_text, &mark))
-		conf_complain(c, mark_key, "is no number from 0 to 1", "不是 0 到 1 之间的数");
-	if (!read_probability(reject_text, &reject))
-		conf_complain(c, reject_key, "is no number from 0 to 1", "不是 0 到 1 之间的数");
-	if (mark < NEVER && reject < mark)
+	return (struct policy_thresholds){.mark = filter_probability(c->mark),
+		.junk = filter_probability(c->junk),
+		.quarantine = filter_probability(c->quarantine),
+		.reject = filter_probability(c->reject),
+		.own_mark = filter_probability(c->own_mark),
+		.own_junk = filter_probability(c->own_junk),
+		.own_quarantine = filter_probability(c->own_quarantine),
+		.own_reject = filter_probability(c->own_reject),
+		.suspicious = filter_probability(c->suspicious),
+		.sure = filter_probability(c->sure),
+		.defer_unavailable = c->unavailable == FILTER_DEFER,
+		.hold_large = c->too_large == FILTER_LARGE_HOLD};
+}
+
+struct threshold {
+	const char *key;
+	slice text;
+};
+
+static double check_number(struct conf_check *c, const struct threshold *t)
+{
+	double v = NEVER;
+	if (!read_probability(t->text, &v))
+		conf_complain(c, t->key, "is no number from 0 to 1", "不是 0 到 1 之间的数");
+	return v;
+}
+
+/* Marking, junk, quarantine, refusing: what is harder is for what is surer. */
+static void check_thresholds(struct conf_check *c, const struct threshold t[4])
+{
+	double v[4];
+	for (unsigned i = 0; i < 4; i++)
+		v[i] = check_number(c, &t[i]);
+	if (v[0] < NEVER && v[3] < v[0])
 		conf_complain(
-			c, reject_key, "is lower than the number for marking", "低于加标记的概率");
+			c, t[3].key, "is lower than the number for marking", "低于加标记的概率");
+	else if (v[2] < NEVER && v[3] < v[2])
+		conf_complain(c, t[3].key, "is lower than the number for the quarantine",
+			"低于隔离的概率");
+	if (v[1] < NEVER && v[2] < v[1])
+		conf_complain(c, t[2].key, "is lower than the number for the junk folder",
+			"低于投入垃圾箱的概率");
 }
 
 static void check_filter(const void *value, slice instance, struct conf_check *c)
 {
 	const struct filter_conf *v = value;
 	(void)instance;
-	check_pair(c, "mark", v->mark, "reject", v->reject);
-	check_pair(c, "own_mark", v->own_mark, "own_reject", v->own_reject);
+	const struct threshold theirs[] = {{"mark", v->mark}, {"junk", v->junk},
+		{"quarantine", v->quarantine}, {"reject", v->reject}};
+	const struct threshold own[] = {{"own_mark", v->own_mark}, {"own_junk", v->own_junk},
+		{"own_quarantine", v->own_quarantine}, {"own_reject", v->own_reject}};
+	const struct threshold kinds[] = {{"suspicious", v->suspicious}, {"sure", v->sure}};
+	check_thresholds(c, theirs);
+	check_thresholds(c, own);
+	if (check_number(c, &kinds[1]) < check_number(c, &kinds[0]))
+		conf_complain(c, "sure", "is lower than the number for suspicious mail",
+			"低于可疑邮件的概率");
 	AUTO(arena) struct arena a = {0};
 	slice name;
 	for (size_t i = 0; i < v->partners.n; i++)
@@ -66,12 +107,33 @@ static const struct conf_key filter_keys[] = {
 	CONF_KEY_STRING(T, reject, "0",
 		"From this probability of being spam on, 0 to 1, a message is refused. 0: never.",
 		"垃圾邮件概率（0 到 1）达到此值时拒收邮件。0：从不。"),
+	CONF_KEY_STRING(T, junk, "0",
+		"From this probability on a message goes to the junk folder. 0: never.",
+		"垃圾邮件概率达到此值时投入垃圾箱。0：从不。"),
+	CONF_KEY_STRING(T, quarantine, "0",
+		"From this probability on a message is held in the quarantine. 0: never.",
+		"垃圾邮件概率达到此值时隔离邮件。0：从不。"),
 	CONF_KEY_STRING(T, own_mark, "0",
 		"The same as mark, for mail that comes from logins and trusted networks.",
 		"同 mark，用于来自已登录用户和受信任网络的邮件。"),
+	CONF_KEY_STRING(T, own_junk, "0",
+		"The same as junk, for mail that comes from logins and trusted networks.",
+		"同 junk，用于来自已登录用户和受信任网络的邮件。"),
+	CONF_KEY_STRING(T, own_quarantine, "0",
+		"The same as quarantine, for mail that comes from logins and trusted networks.",
+		"同 quarantine，用于来自已登录用户和受信任网络的邮件。"),
 	CONF_KEY_STRING(T, own_reject, "0",
 		"The same as reject, for mail that comes from logins and trusted networks.",
 		"同 reject，用于来自已登录用户和受信任网络的邮件。"),
+	CONF_KEY_STRING(T, suspicious, "0.6",
+		"From this probability on a message is of the class suspicious, for policies. 0: "
+		"never.",
+		"垃圾邮件概率达到此值时归为可疑类（suspicious），供策略使用。0：从不。"),
+	CONF_KEY_STRING(T, sure, "0.99",
+		"From this probability on phishing is of the class high-phishing, for policies. "
+		"0: never.",
+		"垃圾邮件概率达到此值的钓鱼邮件归为高置信钓鱼类（high-phishing），供策略使用。"
+		"0：从不。"),
 	CONF_KEY_ENUM(T, fields, "marked", fields_words,
 		"Which messages get X-Spam-Status: marked ones, always (all that were examined), "
 		"never.",
@@ -86,9 +148,9 @@ static const struct conf_key filter_keys[] = {
 	CONF_KEY_ENUM(T, too_large, "accept", too_large_words,
 		"Of messages larger than [scan] max_size only the beginning is examined; then: "
 		"accept "
-		"(with the signal not-examined-size), hold (for the administrator).",
+		"(with the signal not-examined-size), hold (in the quarantine).",
 		"大于 [scan] max_size 的邮件只检查开头部分；之后：accept 照收并记下信号 "
-		"not-examined-size，hold 暂停投递，等待管理员处理。"),
+		"not-examined-size，hold 隔离。"),
 	CONF_KEY_DURATION(T, wait, "2m", SECOND, 10 * MINUTE,
 		"How long a message waits for its examination, all in all.",
 		"一封邮件等待检查的总时长。"),

@@ -4,6 +4,7 @@
  * and where the site's rules lie; and sections [person "NAME"]: whom swindlers like to impersonate.
  */
 #pragma once
+#include "policy/policy.h"
 #include "run/conf.h"
 
 enum filter_unavailable { FILTER_DEFER, FILTER_ACCEPT };
@@ -12,8 +13,10 @@ enum filter_fields { FILTER_FIELDS_MARKED, FILTER_FIELDS_ALWAYS, FILTER_FIELDS_N
 
 struct filter_conf {
 	bool enabled;
-	slice mark, reject; /* probabilities: filter_probability */
-	slice own_mark, own_reject; /* likewise, mail of our own users and trusted networks */
+	slice mark, junk, quarantine, reject; /* probabilities: filter_probability */
+	slice own_mark, own_junk, own_quarantine,
+		own_reject; /* likewise, mail of our own users and trusted networks */
+	slice suspicious, sure; /* classes of letters (policy/classify.c) */
 	int fields; /* enum filter_fields */
 	bool strip_forged;
 	int unavailable; /* enum filter_unavailable */
@@ -35,3 +38,5 @@ extern const struct conf_section person_section;
 
 /* Of a checked value: 0 is "never" and gives 2, which no probability reaches. */
 double filter_probability(slice value);
+/* What policies end with. */
+struct policy_thresholds filter_thresholds(const struct filter_conf *c);

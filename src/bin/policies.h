@@ -14,9 +14,9 @@ void policies_close(struct policies *p); /* NULL is fine */
 
 /* *ret_set is held for the caller (policy_release) and does not change across waits; NULL: there
  * is no document, the thresholds alone decide. *ret_version 0 then. In a coroutine. ERR_TEMP. */
-int policies_current(struct policies *p, const struct policy_set **ret_set, int64_t *ret_version,
-	struct err *e);
+int policies_current(
+	struct policies *p, const struct policy_set **ret_set, int64_t *ret_version, struct err *e);
 /* The newest version in the history that can be read, once, by this thread: for the command line. */
 struct sql;
-int policies_newest(struct sql *db, const struct policy_set **ret_set, int64_t *ret_version,
-	struct err *e);
+int policies_newest(
+	struct sql *db, const struct policy_set **ret_set, int64_t *ret_version, struct err *e);
