@@ -20,6 +20,7 @@ enum edge_edit_result {
 	EDGE_EDIT_SAME, /* nothing had to be changed: the message goes as it came */
 	EDGE_EDIT_DONE,
 	EDGE_EDIT_INFECTED, /* it could not be cleaned, or no engine could say so: to be held as virus */
+	EDGE_EDIT_CANNOT, /* `virus` says why (a limit, broken structure): to be held; it never will */
 	EDGE_EDIT_FAILED, /* *err: temporary (disk, keys), 4xx for all */
 };
 struct edge_edit_ask {
@@ -41,7 +42,7 @@ struct edge_edited { /* DONE: what the group's queue row gets instead; from the 
 	unsigned flags;
 	unsigned notes; /* enum edit_note */
 	slice log; /* the event `changed`, to be appended to the group's timeline */
-	slice virus; /* INFECTED: what is still in it, or which engine was silent */
+	slice virus; /* INFECTED: what is still in it, or which engine was silent; CANNOT: why */
 };
 /* Does this decision ask for anything that changes the message's own bytes? */
 bool edge_edit_wanted(const struct policy_decision *d);

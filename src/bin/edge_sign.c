@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "bin/keys_client.h"
 #include "codec/address.h"
+#include "codec/header.h"
 #include "mail/sign.h"
 #include "run/metrics.h"
 #include "senderauth/bodyhash.h"
@@ -27,6 +28,7 @@ struct edge_sign {
 	struct buf header; /* as stored */
 	struct body_hashes *hashes;
 	int digest;
+	slice added, made; /* fields of ours below Received:; the signatures */
 };
 
 /* ---- who signs ---- */
@@ -159,11 +161,43 @@ int edge_sign_verdict(struct edge_session *s, struct smtpd_verdict *v, struct sm
 	int n = sign_fields(&g->signing, &w, g->mem, &out, &err);
 	if (n < 0)
 		return unreachable(s, g->signing.conf, &err, no);
+	g->added = arena_dup(g->mem, v->added);
+	g->made = arena_dup(g->mem, buf_slice(&out));
 	if (n == 0) /* the keys were retired meanwhile */
 		return 0;
 	buf_put(v->top, buf_slice(&out));
 	trace_event(v->log, w.wall, "signed", "by", names_of(g), NULL);
 	metric_add(&signed_messages, 1);
+	return 0;
+}
+
+int edge_sign_again(struct edge_session *s, slice message, struct arena *a, slice *ret_old,
+	slice *ret_new, struct err *e)
+{
+	struct edge_sign *g = s->sign;
+	*ret_old = *ret_new = S("");
+	if (!g || !g->made.n)
+		return 0;
+	AUTO(buf) struct buf out = BUF(SIGN_FIELDS_MAX);
+	size_t header = header_length(message);
+	struct body_hashes *b = body_hashes_new(a);
+	int digest = dkim_sign_want(b);
+	body_hashes_add(b, slice_skip(message, header));
+	body_hashes_end(b);
+	struct sign_what w = {.ndomains = g->ndomains,
+		.before = g->added,
+		.header = slice_first(message, header),
+		.digest = body_hashes_get(b, digest),
+		.wall = wall_now()};
+	memcpy(w.domains, g->domains, sizeof w.domains);
+	int n = sign_fields(&g->signing, &w, a, &out, e);
+	body_hashes_free(b);
+	if (n < 0 && g->signing.conf->if_unreachable != SIGNING_UNSIGNED)
+		return -1;
+	if (n < 0)
+		metric_add(&unsigned_messages, 1);
+	*ret_old = g->made;
+	*ret_new = n > 0 ? arena_dup(a, buf_slice(&out)) : S("");
 	return 0;
 }
 
