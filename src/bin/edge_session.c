@@ -222,13 +222,11 @@ void edge_hand_off(struct edge *e, const struct queue_msg *m)
 		metric_add(&handoff_lost, 1);
 }
 
-static int op_accept(void *arg, struct queue_msg *m, struct smtpd_refusal *no)
+static int store_message(struct edge_session *s, struct queue_msg *m, struct smtpd_refusal *no)
 {
-	struct edge_session *s = arg;
 	struct edge *e = s->edge;
 	instant began = instant_now();
 	uint64_t size;
-	edge_sign_end(s);
 	if (blob_finish(take(&s->body), &m->blob, &size, &no->err) < 0)
 		return -1;
 	must(size == m->size);
@@ -251,6 +249,15 @@ static int op_accept(void *arg, struct queue_msg *m, struct smtpd_refusal *no)
 	log_info(&s->log, "smtp.accepted", F("id", (const char *)id), F("from", m->sender),
 		F("rcpts", m->nrcpts), F("bytes", m->size), F("login", m->auth), F("held", held));
 	return 0;
+}
+
+/* Forms of the message that policy had changed are signed anew, so what signing needs stays till now. */
+static int op_accept(void *arg, struct queue_msg *m, struct smtpd_refusal *no)
+{
+	struct edge_session *s = arg;
+	int r = store_message(s, m, no);
+	edge_sign_end(s);
+	return r;
 }
 
 const struct smtpd_ops edge_ops = {
