@@ -45,6 +45,14 @@ static const struct word {
 	{"warned", "延迟通知"},
 	{"expanded", "展开别名"},
 	{"reported", "已通知"},
+	{"quarantined", "隔离"},
+	{"asked", "请求放行"},
+	{"restored", "取回"},
+	{"recalled", "撤回放行"},
+	{"reclassed", "重新分类"},
+	{"viewed", "查看"},
+	{"downloaded", "下载"},
+	{"told", "已告知"},
 };
 
 static slice event_name(slice event)

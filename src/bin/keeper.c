@@ -1,19 +1,22 @@
 /*
  * The keeper role: keeps house in the store. Every few seconds packs without live messages are
  * deleted (a busy relay fills them fast); once a day ([store] gc_every) old traces are removed and
- * packs that are mostly dead rewritten. A process of its own, so that neither mail nor memory of
+ * packs that are mostly dead rewritten. Every minute what has been in quarantine long enough, or is
+ * too much there, leaves it. A process of its own, so that neither mail nor memory of
  * the others suffers; killing it at any point is safe.
  */
 #include "bin/role.h"
 
 #include "base/mem.h"
 #include "bin/policy_conf.h"
+#include "bin/quarantine_conf.h"
 #include "run/co.h"
 #include "run/log.h"
 #include "run/loop.h"
 #include "run/metrics.h"
 #include "run/pool.h"
 #include "store/policies.h"
+#include "store/quarantine.h"
 #include "store/store.h"
 #include "store/trace.h"
 #include <errno.h>
@@ -26,17 +29,29 @@ enum {
 	FIRST_MINUTES = 10, /* after the start, then gc_every */
 	EXPIRE_AT_ONCE = 500,
 	EXPIRE_PAUSE_MS = 20,
+	HELD_SECONDS = 60,
+	HELD_AT_ONCE = 50, /* messages a transaction: mail that comes in waits for it */
+	HELD_PAUSE_MS = 25,
 };
 
 METRIC_COUNTER(freed, "posthouse_keeper_bytes_freed_total", "", "Bytes of packs given back.");
 METRIC_COUNTER(expired, "posthouse_keeper_traces_removed_total", "",
 	"Rows of the trace removed for their age.");
 
+METRIC_COUNTER(left, "posthouse_quarantine_left_total", "",
+	"Messages that left the quarantine because their time was up.");
+METRIC_COUNTER(squeezed, "posthouse_quarantine_squeezed_total", "",
+	"Messages that had to leave the quarantine early, because it was too full.");
+METRIC_GAUGE(held_messages, "posthouse_quarantine_messages", "", "Messages in quarantine.");
+METRIC_GAUGE(held_bytes, "posthouse_quarantine_bytes", "", "Bytes of messages in quarantine.");
+
 struct keeper {
 	slice dir; /* of the store: fixed while the server runs */
 	int64_t trace_keep, facts_keep, every;
 	struct store_gc *quick;
-	struct sql *trace;
+	struct sql *trace, *queue;
+	struct quarantine_conf held; /* [quarantine] */
+	struct quarantine_totals totals;
 	bool working; /* at something long */
 	const char *failing; /* step that failed last: told once */
 	/* A step in the pool: what came of it. */
@@ -51,6 +66,7 @@ static void take_config(struct keeper *k, const struct config *c)
 	k->trace_keep = c->store->trace_keep;
 	k->facts_keep = c->policy->facts_keep;
 	k->every = c->store->gc_every;
+	k->held = *c->quarantine;
 }
 
 /* ---- in the pool ---- */
@@ -89,6 +105,50 @@ static void traces_batch(void *arg)
 static void facts_batch(void *arg)
 {
 	expire_batch(arg, expire_facts);
+}
+
+static void leave_batch(void *arg)
+{
+	struct keeper *k = arg;
+	k->batch = quarantine_expire(k->queue, k->trace, wall_now(), HELD_AT_ONCE, &k->e);
+	k->result = k->batch < 0 ? -1 : 0;
+}
+
+static void count_held(void *arg)
+{
+	struct keeper *k = arg;
+	k->result = quarantine_totals(k->queue, &k->totals, &k->e);
+}
+
+static void squeeze_batch(void *arg)
+{
+	struct keeper *k = arg;
+	k->result = sql_begin(k->queue, &k->e);
+	if (k->result < 0)
+		return;
+	k->batch = quarantine_squeeze_tx(k->queue, wall_now(), HELD_AT_ONCE, &k->e);
+	if (k->batch >= 0) {
+		k->result = sql_commit(k->queue, &k->e);
+		return;
+	}
+	sql_rollback(k->queue);
+	k->result = -1;
+}
+
+static void forget_deeds(void *arg)
+{
+	struct keeper *k = arg;
+	k->result = sql_begin(k->queue, &k->e);
+	if (k->result < 0)
+		return;
+	k->batch = quarantine_deeds_expire_tx(
+		k->queue, wall_now() - k->held.keep_deeds, EXPIRE_AT_ONCE, &k->e);
+	if (k->batch >= 0) {
+		k->result = sql_commit(k->queue, &k->e);
+		return;
+	}
+	sql_rollback(k->queue);
+	k->result = -1;
 }
 
 static void collect(void *arg)
@@ -147,6 +207,56 @@ static int64_t expire(struct keeper *k, const char *what, void (*batch)(void *))
 	return total;
 }
 
+/* Runs a step as long as it finds something, in small transactions with pauses. */
+static int64_t drain(struct keeper *k, const char *what, void (*fn)(void *))
+{
+	int64_t total = 0;
+	struct err e;
+	while (step(k, what, fn) && k->batch > 0) {
+		total += k->batch;
+		if (co_sleep(instant_in(HELD_PAUSE_MS * MSEC), &e) < 0)
+			break;
+	}
+	return total;
+}
+
+static bool too_full(const struct keeper *k)
+{
+	return (k->held.max_size && k->totals.bytes > (uint64_t)k->held.max_size) ||
+	       (k->held.max_messages && k->totals.messages > (uint64_t)k->held.max_messages);
+}
+
+/* What is worth least goes first, and everybody can read that it did. */
+static void make_room(struct keeper *k)
+{
+	int64_t total = 0;
+	while (step(k, "quarantine-count", count_held) && too_full(k)) {
+		if (!step(k, "quarantine-room", squeeze_batch) || k->batch == 0)
+			break;
+		total += drain(k, "quarantine", leave_batch);
+	}
+	if (!total)
+		return;
+	metric_add(&squeezed, total);
+	log_warn(NULL, "keeper.quarantine_full", F("left_early", total),
+		F("messages", k->totals.messages), F("bytes", k->totals.bytes));
+}
+
+static void look_after_held(struct keeper *k)
+{
+	k->working = true;
+	int64_t total = drain(k, "quarantine", leave_batch);
+	if (total) {
+		metric_add(&left, total);
+		log_info(NULL, "keeper.quarantine", F("left", total));
+	}
+	make_room(k);
+	drain(k, "operations", forget_deeds);
+	metric_set(&held_messages, (int64_t)k->totals.messages);
+	metric_set(&held_bytes, (int64_t)k->totals.bytes);
+	k->working = false;
+}
+
 static void clean_up(struct keeper *k)
 {
 	instant began = instant_now();
@@ -167,11 +277,16 @@ static void keep(void *arg)
 	struct keeper *k = arg;
 	struct err e;
 	instant last = instant_now(), looked = last - DEAD_MINUTES * MINUTE;
+	instant held = last - HELD_SECONDS * SECOND;
 	int64_t wait = FIRST_MINUTES * MINUTE;
 	while (co_sleep(instant_in(QUICK_SECONDS * SECOND), &e) == 0) {
 		bool all = instant_now() - looked >= DEAD_MINUTES * MINUTE;
 		if (step(k, "delete", all ? collect_dead : collect_quick) && all)
 			looked = instant_now();
+		if (instant_now() - held >= HELD_SECONDS * SECOND) {
+			look_after_held(k);
+			held = instant_now();
+		}
 		if (k->every == 0 || instant_now() - last < (k->every < wait ? k->every : wait))
 			continue;
 		clean_up(k);
@@ -197,7 +312,9 @@ static int keeper_prepare(struct role_env *env, struct err *e)
 static int keeper_open(struct role_env *env, struct err *e)
 {
 	struct keeper *k = env->self;
-	if (sql_open(k->dir, "trace", &k->trace, e) < 0 || store_gc_open(k->dir, &k->quick, e) < 0)
+	if (sql_open(k->dir, "trace", &k->trace, e) < 0 ||
+		sql_open(k->dir, "queue", &k->queue, e) < 0 ||
+		store_gc_open(k->dir, &k->quick, e) < 0)
 		return -1;
 	co_go("keeper", keep, k);
 	return 0;
@@ -238,6 +355,7 @@ static void keeper_close(struct role_env *env)
 	if (k->quick)
 		store_gc_close(k->quick);
 	sql_close(k->trace);
+	sql_close(k->queue);
 	free(k);
 }
 
