@@ -11,6 +11,7 @@
 #include "bin/role.h"
 #include "bin/rule_files.h"
 #include "bin/scan_tools.h"
+#include "bin/yara_files.h"
 #include "codec/charset.h"
 #include "store/directory.h"
 #include <errno.h>
@@ -59,7 +60,8 @@ _Noreturn static void child(struct cli_env *env, const struct explained *x, slic
 	struct scan_tools *tools;
 	struct arena a = {0};
 	struct err e;
-	struct scan_given given = {-1, -1};
+	const struct yara_conf *yara = conf_get(env->config.conf, &yara_section);
+	struct scan_given given = {-1, -1, -1};
 	const struct rule_files_from from = {
 		.own = env->config.filter->rules, .data = env->config.server->data};
 	signal(SIGALRM, SIG_DFL);
@@ -67,6 +69,7 @@ _Noreturn static void child(struct cli_env *env, const struct explained *x, slic
 	charset_warm_up();
 	xmlInitParser();
 	if (rule_files_pack(&from, &given.rules, &e) < 0 ||
+		yara_files_pack(yara->rules, env->config.server->data, NULL, &given.yara, &e) < 0 ||
 		features_model(env->config.server->data, &given.model, &e) < 0 ||
 		scan_tools_open(&env->config, &given, true, &tools, &e) < 0 ||
 		scan_tools_use(tools, SCAN_USE_DOMAINS, -1, domains, &e) < 0)

@@ -10,6 +10,7 @@
 #include "bin/filter_conf.h"
 #include "bin/policy_conf.h"
 #include "bin/way.h"
+#include "bin/yara_files.h"
 #include "codec/address.h"
 #include "defence/caps.h"
 #include "defence/dnsbl.h"
@@ -352,4 +353,4 @@ const struct conf_section *const config_sections[] = {&server_section, &tls_sect
 	&mirror_section, &verify_section, &signing_section, &srs_section, &reports_section,
 	&store_section, &log_section, &scan_section, &filter_section, &person_section, &policy_conf_section, &learning_section, &kv_section,
 	&reputation_section, &fingerprints_section, &greylist_section, &autowhite_section, &digest_section, &alarm_section, &quarantine_section, &quarantine_class_section,
-	&engines_section, &engine_section, NULL};
+	&engines_section, &engine_section, &yara_section, NULL};

@@ -277,7 +277,7 @@ static void on_examined(struct edge_session *s, struct edge_scan *x, const struc
 	take_signals(x);
 	if (scan_letter_cut(&x->letter))
 		signals_add(x->signals, SIGNAL_NOT_EXAMINED_SIZE, 1, S(""));
-	edge_engines_look(s, x);
+	edge_engines_look_inside(s, x);
 	edge_scan_look_up(s, x);
 	edge_scan_prints_look(s, x);
 	edge_learn_layers(s, x);
@@ -316,21 +316,20 @@ static void ask(struct edge_session *s, struct edge_scan *x, struct smtpd_verdic
 	const struct scans_asked q = {.letter = &x->letter,
 		.lead = buf_slice(&lead),
 		.context = &x->context,
-		.wishes = edge_learn_wishes(s, x, v->msg),
+		.wishes = edge_learn_wishes(s, x, v->msg) | edge_engines_wishes(s, x),
 		.source = source_of(s, x),
 		.deadline = instant_in(x->conf->wait)};
 	struct content_report *report = ARENA_NEW(&x->mem, struct content_report);
+	edge_engines_look(s, x);
 	switch (scans_examine(s->edge->scans, &q, &x->mem, report, &x->json, &e)) {
 	case SCANS_EXAMINED:
 		x->report = report;
 		on_examined(s, x, v->msg);
 		break;
 	case SCANS_CANNOT:
-		edge_engines_look(s, x);
 		hold(x, S("could not be examined"));
 		break;
 	case SCANS_UNAVAILABLE:
-		edge_engines_look(s, x);
 		on_unavailable(x, &e);
 	}
 }

@@ -75,6 +75,9 @@ void edge_scan_prints_note(struct edge_session *s, struct edge_scan *x, const st
 
 /* ---- edge_engines.c: virus engines look at it; adds signals. In a coroutine. ---- */
 void edge_engines_look(struct edge_session *s, struct edge_scan *x);
+unsigned edge_engines_wishes(const struct edge_session *s, const struct edge_scan *x);
+/* When it was examined: also at what they could not see by themselves. */
+void edge_engines_look_inside(struct edge_session *s, struct edge_scan *x);
 void edge_engines_tell(const struct edge_scan *x, struct buf *log);
 
 /* ---- edge_scan_tell.c ---- */

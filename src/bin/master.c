@@ -315,8 +315,8 @@ int master_main(slice config_path, enum conf_lang lang)
 	static struct master m = {.control = -1,
 		.census = -1,
 		.rates = -1,
-		.given = {-1, -1},
-		.trial_given = {-1, -1},
+		.given = {-1, -1, -1},
+		.trial_given = {-1, -1, -1},
 		.text = BUF(PROC_CONFIG_MAX)};
 	AUTO(arena) struct arena mem = {0};
 	struct conf_errors errors;

@@ -35,6 +35,7 @@ struct master_socket {
 struct master_given {
 	int rules; /* rule_files.h */
 	int model; /* base model of a feature pack */
+	int yara; /* yara_files.h */
 };
 
 struct master {

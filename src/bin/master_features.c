@@ -13,6 +13,7 @@
 #include "bin/features.h"
 #include "bin/filter_conf.h"
 #include "bin/rule_files.h"
+#include "bin/yara_files.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/memfile.h"
@@ -41,9 +42,14 @@ int master_given_make(struct master *m, const struct config *c, const struct fea
 	struct master_given *ret, struct err *e)
 {
 	const struct rule_files_from from = {c->filter->rules, m->config.server->data, set};
-	struct master_given g = {-1, -1};
+	const struct yara_conf *yara = conf_get(c->conf, &yara_section);
+	struct master_given g = {-1, -1, -1};
 	if (make_model(m, set, &g.model, e) < 0)
 		return -1;
+	if (yara_files_pack(yara->rules, m->config.server->data, set, &g.yara, e) < 0) {
+		master_given_close(&g);
+		return -1;
+	}
 	if (rule_files_pack(&from, &g.rules, e) < 0) {
 		master_given_close(&g);
 		return -1;
@@ -58,6 +64,8 @@ void master_given_close(struct master_given *g)
 		close(take_fd(&g->rules));
 	if (g->model >= 0)
 		close(take_fd(&g->model));
+	if (g->yara >= 0)
+		close(take_fd(&g->yara));
 }
 
 /* What cannot be read now does not stop mail. */

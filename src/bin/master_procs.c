@@ -277,7 +277,7 @@ static void give_files(const struct slot *s, struct proc_spec *spec, struct proc
 	const struct {
 		const char *name;
 		int fd;
-	} files[] = {{"rules", g->rules}, {"model", g->model}};
+	} files[] = {{"rules", g->rules}, {"model", g->model}, {"yara", g->yara}};
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		if (files[i].fd < 0)
 			continue;

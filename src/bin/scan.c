@@ -68,6 +68,7 @@ struct job {
 	instant deadline;
 	bool done;
 	struct cond ended;
+	uint64_t end; /* where something may be written behind it */
 	struct buf reply;
 	struct err e; /* kind ERR_NONE: the answer is in reply, or in the file */
 };
@@ -138,7 +139,7 @@ static void give_answer(struct job *j, slice text)
 		return;
 	}
 	if (text.n > SCAN_WIRE_MAX - 64) {
-		w = (struct scan_answer){.from = j->map.n, .n = text.n};
+		w = (struct scan_answer){.from = j->end, .n = text.n};
 		if (write_at(j->fd, text, w.from, &j->e) < 0)
 			return;
 	}
@@ -162,6 +163,19 @@ static int begin(struct job *j, slice *ret_message)
 static void examine_message(struct job *j)
 {
 	struct scan *s = j->scan;
+/* Files that were opened with words of the letter, for virus engines: behind the message. */
+static int put_opened(struct job *j, struct content_report *report)
+{
+	for (size_t i = 0; i < report->nopened; i++) {
+		struct content_report_opened *o = &report->opened[i];
+		o->from = j->end;
+		if (write_at(j->fd, o->bytes, o->from, &j->e) < 0)
+			return -1;
+		j->end += o->size;
+	}
+	return 0;
+}
+
 	AUTO(free) char *text = NULL;
 	slice message;
 	if (begin(j, &message) < 0)
@@ -172,6 +186,9 @@ static void examine_message(struct job *j)
 	json_t *answer = content_report_json(report, j->request.wishes);
 	if (print_answer(answer, &text, &j->e) == 0)
 		give_answer(j, slice_z(text));
+	j->end = j->map.n;
+	if (put_opened(j, report) < 0)
+		return;
 	json_decref(answer);
 }
 
@@ -303,7 +320,8 @@ static int scan_prepare(struct role_env *env, struct err *e)
 	/* At the server's start a mistake in the rules shall not stop mail; a reload is refused. */
 	AUTO(fd) int rules = proc_start_take(&env->start, "rules");
 	AUTO(fd) int model = proc_start_take(&env->start, "model");
-	const struct scan_given given = {rules, model};
+	AUTO(fd) int yara = proc_start_take(&env->start, "yara");
+	const struct scan_given given = {rules, model, yara};
 	return scan_tools_open(&env->config, &given, env->start.generation > 0, &s->tools, e);
 }
 

@@ -324,7 +324,7 @@ TEST(scan_takes_letters_apart_in_its_sandbox)
 	make_letter(&letter);
 	charset_warm_up();
 	xmlInitParser();
-	if (scan_tools_open(&c, &(struct scan_given){-1, -1}, true, &tools, &e) < 0 || role_confine("scan", &c, &e) < 0)
+	if (scan_tools_open(&c, &(struct scan_given){-1, -1, -1}, true, &tools, &e) < 0 || role_confine("scan", &c, &e) < 0)
 		test_fail(__FILE__, __LINE__, "%s", e.text);
 	struct content_examiner *x = content_examiner_new();
 	struct content_report *r = ARENA_NEW(&a, struct content_report);

@@ -6,6 +6,7 @@
 #include "bin/pictures_file.h"
 #include "bin/rule_files.h"
 #include "bin/shipped.h"
+#include "bin/yara_files.h"
 #include "codec/address.h"
 #include "content/pictures.h"
 #include "defence/source_conf.h"
@@ -23,6 +24,7 @@ struct scan_tools {
 	struct arena domains_mem;
 	struct content_site site;
 	struct rules *rules;
+	struct yara_rules *yara;
 	struct learn_model base;
 	struct training_published *learned; /* NULL: nothing */
 	struct pictures_model *pictures; /* NULL: none */
@@ -215,6 +217,31 @@ static int open_model(struct scan_tools *t, int fd, bool strict, struct err *e)
 	return 0;
 }
 
+/* ---- YARA ---- */
+
+static void yara_broken(void *arg, slice about)
+{
+	(void)arg;
+	log_error(NULL, "scan.yara", F("error", about), F("then", S("this file is left out")));
+}
+
+/* Rules of others that are wrong do not stop mail, nor a reload. */
+static void open_yara(struct scan_tools *t, const struct config *c, int fd)
+{
+	AUTO(arena) struct arena a = {0};
+	const struct yara_conf *conf = conf_get(c->conf, &yara_section);
+	struct yara_source *v;
+	struct err e;
+	size_t n;
+	if (yara_files_unpack(fd, &a, &v, &n, &e) < 0 ||
+		yara_compile(v, n, yara_broken, NULL, &t->yara, &e) < 0)
+		log_error(NULL, "scan.yara", F("error", &e));
+	t->tools.yara = t->yara;
+	t->tools.yara_time = conf->time;
+	if (t->yara)
+		log_info(NULL, "scan.yara", F("rules", yara_count(t->yara)));
+}
+
 /* ---- opening ---- */
 
 static int open_all(struct scan_tools *t, const struct config *c, const struct scan_given *given,
@@ -229,6 +256,7 @@ static int open_all(struct scan_tools *t, const struct config *c, const struct s
 		return -1;
 	if (open_rules(t, given->rules, strict, e) < 0)
 		return -1;
+	open_yara(t, c, given->yara);
 	read_learned(t, c->server->data);
 	read_pictures(t, c->server->data);
 	return 0;
@@ -254,6 +282,7 @@ void scan_tools_close(struct scan_tools *t)
 	forget_learned(t);
 	forget_pictures(t);
 	rules_free(t->rules);
+	yara_free(t->yara);
 	learn_model_done(&t->base);
 	arena_done(&t->domains_mem);
 	arena_done(&t->mem);

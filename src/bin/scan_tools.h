@@ -12,6 +12,7 @@ struct scan_tools;
 struct scan_given {
 	int rules; /* from rule_files_pack */
 	int model; /* a base model in place of the shipped one */
+	int yara; /* from yara_files_pack */
 };
 /* Reads what was learned; the site's domains come by SCAN_USE. Rules and a base model that are
  * wrong are an error (ERR_PROTO, with file and line), or, unless strict, left out and logged. A

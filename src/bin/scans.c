@@ -328,8 +328,9 @@ enum scans_fate scans_examine(struct scans *s, const struct scans_asked *q, stru
 	struct content_report *ret, json_t **ret_json, struct err *e)
 {
 	unsigned strikes = 0;
-	bool in_file = q->wishes & (CONTENT_EXPLAIN | CONTENT_FEATURES | CONTENT_TEXT) ||
-		       !scan_letter_is_small(q->letter, q->lead);
+	bool in_file =
+		q->wishes & (CONTENT_EXPLAIN | CONTENT_FEATURES | CONTENT_TEXT | CONTENT_OPENED) ||
+		!scan_letter_is_small(q->letter, q->lead);
 	*e = (struct err){0};
 	for (unsigned i = 0; i < TRIES && strikes < STRIKES; i++) {
 		slice reply;

@@ -19,6 +19,7 @@
 #include "learn/model.h"
 
 struct rules;
+struct yara_rules;
 struct pictures_model;
 
 /* ---- what is known besides the message; all may be empty ---- */
@@ -62,6 +63,8 @@ struct content_tools {
 	const struct url_names *names;
 	const struct content_site *site;
 	struct rules *rules; /* shipped and own, in one */
+	struct yara_rules *yara; /* yara.h */
+	int64_t yara_time; /* usec a letter */
 	const struct learn_model *base; /* shipped */
 	const struct learn_weights *local; /* the site's layer, or NULL */
 	const struct learn_fuse *fuse; /* the site's calibration; NULL: the base model's */
@@ -80,6 +83,7 @@ struct content_limits {
 	unsigned links; /* of attachments */
 	unsigned pictures; /* that are decoded */
 	uint64_t pixels; /* that are decoded, of all pictures together */
+	uint64_t opened; /* bytes kept of files that others cannot see: CONTENT_OPENED */
 };
 extern const struct content_limits content_limits_default;
 
@@ -108,7 +112,7 @@ struct content_file {
 	slice name; /* UTF-8, may be empty */
 	slice label; /* the declared type, of attachments */
 	unsigned type; /* enum filetype (codec/filetype.h): what it truly is */
-	slice bytes; /* decoded; empty when not kept */
+	slice bytes; /* decoded; kept when others cannot see it, else empty */
 	uint64_t size;
 	uint8_t digest[32]; /* SHA-256 */
 	unsigned facts; /* enum extract_fact */

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "content/fingerprint.h"
 #include "content/rules.h"
+#include "content/yara.h"
 #include "learn/bayes.h"
 
 enum { TEXT_SHOWN = 600, TEXT_LONG = 64 * 1024 }; /* bytes of the text in a report */
@@ -161,6 +162,34 @@ static void list_files(const struct content *c, struct arena *a, struct content_
 	}
 }
 
+/* ---- what others look at ---- */
+
+static void list_opened(const struct content *c, struct arena *a, struct content_report *ret)
+{
+	ret->opened = ARENA_ARRAY(a, struct content_report_opened, CONTENT_OPENED_MAX);
+	for (size_t i = 0; i < c->nfiles && ret->nopened < CONTENT_OPENED_MAX; i++)
+		if (c->files[i].bytes.n)
+			ret->opened[ret->nopened++] = (struct content_report_opened){
+				.name = c->files[i].name,
+				.bytes = c->files[i].bytes,
+				.size = c->files[i].bytes.n};
+}
+
+/* Files are looked at while they are read; here is the rest of the letter. */
+static void finish_yara(const struct content_exam *x, struct content_report *ret)
+{
+	struct yara_rules *y = x->tools->yara;
+	slice message = x->c->message;
+	const struct yara_piece text = {.bytes = x->c->mail.text, .where = "text"};
+	const struct yara_piece header = {
+		.bytes = slice_first(message, slice_find(message, S("\r\n\r\n"))),
+		.where = "header"};
+	yara_look(y, &text);
+	yara_look(y, &header);
+	if (!yara_end(y, x->signals))
+		ret->limited = true;
+}
+
 static void describe(
 	const struct content *c, unsigned wishes, struct arena *a, struct content_report *ret)
 {
@@ -179,10 +208,18 @@ void content_examine(struct content_examiner *e, slice message, const struct con
 	struct content *c = ARENA_NEW(a, struct content);
 	struct learn_features *f = features(e, wishes);
 	*ret = (struct content_report){.signals = {.mem = a, .scores = t->scores}};
-	content_read(message, t, &content_limits_default, a, c);
+	struct content_limits limits = content_limits_default;
+	limits.opened = wishes & CONTENT_OPENED ? CONTENT_OPENED_BYTES : 0;
+	if (t->yara)
+		yara_begin(t->yara, t->yara_time);
+	content_read(message, t, &limits, a, c);
 	describe(c, wishes, a, ret);
+	if (wishes & CONTENT_OPENED)
+		list_opened(c, a, ret);
 	struct content_exam x = {.c = c, .ctx = ctx, .tools = t, .signals = &ret->signals, .a = a};
 	run_checks(&x);
+	if (t->yara)
+		finish_yara(&x, ret);
 	ret->bulk = x.bulk;
 	ret->class = x.bulk >= CONTENT_BULK_FROM ? CONTENT_BULK : CONTENT_ORDINARY;
 	if (!(wishes & CONTENT_NO_CHECKS)) {

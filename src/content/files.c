@@ -23,6 +23,7 @@
 #include "codec/signed.h"
 #include "codec/tnef.h"
 #include "codec/uu.h"
+#include "content/yara.h"
 #include <openssl/sha.h>
 
 enum {
@@ -292,6 +293,36 @@ static slice clean_name(struct content_reader *r, slice name)
 	return arena_dup(r->a, utf8_first(buf_slice(&utf8), FILES_NAME_MAX));
 }
 
+/* Engines of others do not know the words of the letter that opened it, and read a part whose header
+ * names two encodings one way only. */
+static bool is_unseen(const struct content_reader *r, const struct content_file *f)
+{
+	const struct mime *m = r->c->mime;
+	if (f->parent < 0)
+		return false;
+	return r->c->files[f->parent].facts & EXTRACT_OPENED ||
+	       (f->depth == 1 && f->part < m->n && m->v[f->part].defects & MIME_TWICE);
+}
+
+static void keep_unseen(struct content_reader *r, struct content_file *f, slice bytes)
+{
+	if (!is_unseen(r, f) || r->opened >= r->limits->opened ||
+		bytes.n > r->limits->opened - r->opened)
+		return;
+	r->opened += bytes.n;
+	f->bytes = arena_dup(r->a, bytes);
+}
+
+static void ask_yara(struct content_reader *r, const struct content_file *f, slice bytes)
+{
+	const struct yara_piece piece = {.bytes = bytes,
+		.where = "file",
+		.name = f->name,
+		.type = slice_z(filetype_name((enum filetype)f->type))};
+	if (r->tools->yara)
+		yara_look(r->tools->yara, &piece);
+}
+
 void files_add(
 	struct content_reader *r, int parent, unsigned part, slice name, slice label, slice bytes)
 {
@@ -316,6 +347,8 @@ void files_add(
 	SHA256((const unsigned char *)bytes.p, bytes.n, f->digest);
 	if (filetype_disguised(f->type, name, label))
 		f->facts |= EXTRACT_DISGUISED;
+	keep_unseen(r, f, bytes);
+	ask_yara(r, f, bytes);
 	look(r, i, bytes);
 }
 

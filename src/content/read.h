@@ -11,6 +11,7 @@ struct content_reader {
 	struct arena *a;
 	struct buf attached; /* text of attachments */
 	uint64_t unpacked; /* bytes that files.c made of archives and documents so far */
+	uint64_t opened; /* bytes that files.c kept so far */
 	uint64_t pixels; /* that pictures.c decoded so far */
 	unsigned code_tries; /* that it made at QR codes so far: pictures.c */
 	size_t links_room, links_cap;

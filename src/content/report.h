@@ -16,6 +16,8 @@ enum {
 	CONTENT_REASONS_MAX = 12,
 	CONTENT_BULK_FROM = 50, /* of 100: then it is bulk mail */
 	CONTENT_SHOWN_MAX = 1000, /* parts, files, links, pictures each in the details */
+	CONTENT_OPENED_MAX = 50, /* files, and */
+	CONTENT_OPENED_BYTES = 32 << 20, /* bytes of them all together */
 	CONTENT_REPORT_FILES_MAX = 1000, /* attachments, each followed by what is inside it */
 };
 
@@ -27,6 +29,13 @@ struct content_report_file {
 	unsigned facts; /* enum extract_fact */
 	unsigned depth; /* 0: an attachment */
 	unsigned part; /* index in mime_parse(message) */
+};
+
+/* A file that engines of others cannot see by themselves: it was opened with a word of the letter. */
+struct content_report_opened {
+	slice name;
+	slice bytes; /* where it was examined */
+	uint64_t from, size; /* where whoever examined it has put them: bin/scan_wire.h */
 };
 
 /* What moved a model most, in words. */
@@ -52,6 +61,8 @@ struct content_report {
 	size_t nprints;
 	struct content_report_file *files;
 	size_t nfiles;
+	struct content_report_opened *opened; /* when asked for */
+	size_t nopened;
 	/* For explaining, when asked for (content_wish). */
 	struct content_reason reasons[CONTENT_REASONS_MAX];
 	size_t nreasons;
@@ -67,6 +78,7 @@ enum content_wish { /* bits */
 	CONTENT_EXPLAIN = 1, /* reasons, groups and details */
 	CONTENT_FEATURES = 2,
 	CONTENT_NO_CHECKS = 4, /* only what learning needs: no fingerprints, no hosts */
+	CONTENT_OPENED = 16, /* files that were opened with words of the letter */
 	CONTENT_TEXT = 8, /* `text` is long, for people who want to read it */
 };
 

@@ -71,6 +71,17 @@ static json_t *files(const struct content_report *r)
 	return v;
 }
 
+/* Each as [name, from, size]. */
+static json_t *opened(const struct content_report *r)
+{
+	json_t *v = json_array();
+	for (size_t i = 0; i < r->nopened; i++)
+		json_array_append_new(v,
+			json_pack("[o, I, I]", text(r->opened[i].name),
+				(json_int_t)r->opened[i].from, (json_int_t)r->opened[i].size));
+	return v;
+}
+
 static json_t *numbers(const float *v, size_t n)
 {
 	json_t *j = json_array();
@@ -129,6 +140,8 @@ json_t *content_report_json(const struct content_report *r, unsigned wishes)
 		"subject", text(r->subject), "from_name", text(r->from_name), "from_address",
 		text(r->from_address), "text", text(r->text), "hosts", texts(r->hosts, r->nhosts),
 		"fingerprints", prints(r), "fuse", fuse(&r->fuse), "files", files(r));
+	if (r->nopened)
+		json_object_set_new(j, "opened", opened(r));
 	if (wishes & CONTENT_FEATURES)
 		json_object_set_new(j, "features", features(r));
 	if (!(wishes & CONTENT_EXPLAIN))
@@ -254,6 +267,26 @@ static bool read_files(const json_t *v, struct arena *a, struct content_report *
 	return true;
 }
 
+static bool read_opened(const json_t *v, struct arena *a, struct content_report *ret)
+{
+	size_t n = json_array_size(v);
+	if (n > CONTENT_OPENED_MAX)
+		return false;
+	ret->opened = ARENA_ARRAY(a, struct content_report_opened, n + 1);
+	for (; ret->nopened < n; ret->nopened++) {
+		const json_t *o = json_array_get(v, ret->nopened), *name = json_array_get(o, 0);
+		json_int_t from = json_integer_value(json_array_get(o, 1));
+		json_int_t size = json_integer_value(json_array_get(o, 2));
+		if (!json_is_string(name) || from < 0 || size < 0)
+			return false;
+		ret->opened[ret->nopened] = (struct content_report_opened){
+			.name = slice_of(json_string_value(name), json_string_length(name)),
+			.from = (uint64_t)from,
+			.size = (uint64_t)size};
+	}
+	return true;
+}
+
 static bool read_fuse(const json_t *j, struct learn_fuse *ret)
 {
 	AUTO(buf) struct buf bytes = BUF(4096);
@@ -315,6 +348,7 @@ bool content_report_read(json_t *j, struct arena *a, struct content_report *ret)
 	return read_signals(json_object_get(j, "signals"), a, &ret->signals) &&
 	       read_numbers(json_object_get(j, "models"), LEARN_INPUTS, ret->in) &&
 	       read_prints(json_object_get(j, "fingerprints"), ret) &&
-	       read_files(json_object_get(j, "files"), a, ret) && read_fuse(j, &ret->fuse) &&
+	       read_files(json_object_get(j, "files"), a, ret) &&
+	       read_opened(json_object_get(j, "opened"), a, ret) && read_fuse(j, &ret->fuse) &&
 	       read_features(j, a, ret);
 }
