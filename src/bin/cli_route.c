@@ -184,7 +184,8 @@ static void decision_text(slice address, const struct route_decision *d)
 		printf(T(": route %.*s\n", "：经路由 %.*s\n"), SFMT(d->route));
 		break;
 	case ROUTE_REPORT:
-		puts(T(": read as a report", "：作为报告读取"));
+		puts(slice_eq(d->dest, S("report")) ? T(": read as a report", "：作为报告读取")
+						    : T(": the filter learns from it", "：供过滤系统学习"));
 		break;
 	case ROUTE_HONEYPOT:
 		puts(T(": a honeypot, learned as spam", "：蜜罐，作为垃圾邮件学习"));
@@ -272,6 +273,8 @@ static int route_test(struct cli_call *c)
 	directory_set_postmaster(dir, env.config.postmaster);
 	struct route_lookup l = route_lookup_directory(dir);
 	l.reports = &env.config.reports->addresses;
+	l.spam = &env.config.reports->spam;
+	l.ham = &env.config.reports->ham;
 	l.honeypots = &env.config.learning->honeypots;
 	int r = decide_all(&l, cli_arg(c, 0), &env.mem, c->cli->json ? &j : NULL, &d, &e);
 	directory_close(dir);

@@ -312,6 +312,8 @@ static int open_store(struct edge *e, struct err *err)
 	e->trace = commit_new(e->trace_db, NULL);
 	e->routes = route_lookup_directory(e->directory);
 	e->routes.reports = &e->config->reports->addresses;
+	e->routes.spam = &e->config->reports->spam;
+	e->routes.ham = &e->config->reports->ham;
 	e->users = training_users_open(data);
 	e->routes.honeypots = &e->config->learning->honeypots;
 	e->srs = keys_client_srs(e->keys, e->config->srs, &e->mem);

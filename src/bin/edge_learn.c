@@ -99,9 +99,13 @@ bool edge_learn_trapped(const struct queue_msg *m)
 	return traps(m) > 0;
 }
 
+/* Spam that our users report is spam in their hands, too. */
 bool edge_learn_only_traps(const struct queue_msg *m)
 {
-	return m->nrcpts > 0 && traps(m) == m->nrcpts;
+	size_t n = traps(m);
+	for (size_t i = 0; i < m->nrcpts; i++)
+		n += slice_starts(m->rcpts[i].dest, S("report:"));
+	return m->nrcpts > 0 && n == m->nrcpts;
 }
 
 static bool has_good_name(struct edge_session *s)

@@ -66,6 +66,8 @@ int edge_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a, struct
 		return -1;
 	if (d.kind == ROUTE_LOCAL && d.quota && edge_quota_full(e->quota, d.account, d.quota))
 		return smtpd_refuse(no, 452, "4.2.2", "The mailbox is full");
+	if (d.kind == ROUTE_REPORT && !slice_eq(d.dest, S("report")) && !r->may_relay)
+		return smtpd_refuse(no, 550, "5.7.1", "This address takes reports of our own users");
 	if (d.stands_for.n && take_report(e, r, d.stands_for, a, no) < 0)
 		return -1;
 	ret->targets = ARENA_NEW(a, struct smtpd_target);

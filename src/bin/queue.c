@@ -89,6 +89,7 @@ static int queue_prepare(struct role_env *env, struct err *e)
 	q->keys_link = link_new("keys");
 	q->learn_link = link_new("learn");
 	q->report_in = queue_report_in_new();
+	q->user_reports = queue_user_reports_new();
 	q->scan = queue_scan_new();
 	list_init(&q->links);
 	list_init(&q->loads);
@@ -134,6 +135,8 @@ static int open_store(struct queue *q, struct err *e)
 	commit_set_gather(q->trace_commit, QUEUE_GATHER_MS * MSEC);
 	q->routes = route_lookup_directory(q->directory);
 	q->routes.reports = &q->settings->config.reports->addresses;
+	q->routes.spam = &q->settings->config.reports->spam;
+	q->routes.ham = &q->settings->config.reports->ham;
 	q->routes.honeypots = &q->settings->config.learning->honeypots;
 	q->srs = keys_client_srs(q->keys, q->settings->config.srs, &q->mem);
 	q->routes.srs = &q->srs;
@@ -236,6 +239,7 @@ static int queue_open(struct role_env *env, struct err *e)
 		queue_letters_open(q->letters, e) < 0 ||
 		queue_digests_open(q->letters, &q->digests, e) < 0 ||
 		queue_report_in_open(q->report_in, q->settings->config.server->data, e) < 0 ||
+		queue_user_reports_open(q->user_reports, q, e) < 0 ||
 		queue_scan_open(q->scan, q->settings->config.server->data, e) < 0)
 		return -1;
 	open_policies(q);
@@ -311,6 +315,8 @@ static void queue_reload(void *arg, slice path, slice text)
 		q->flow_config = flow_of(&s->config);
 		flow_configure(q->flow, &q->flow_config);
 		q->routes.reports = &s->config.reports->addresses;
+		q->routes.spam = &s->config.reports->spam;
+		q->routes.ham = &s->config.reports->ham;
 		q->routes.honeypots = &s->config.learning->honeypots;
 	}
 	queue_settings_unref(old);
@@ -394,6 +400,7 @@ static void queue_close(struct role_env *env)
 	link_free(q->keys_link);
 	link_free(q->learn_link);
 	queue_report_in_free(q->report_in);
+	queue_user_reports_free(q->user_reports);
 	queue_scan_free(q->scan);
 	queue_settings_unref(q->settings);
 	arena_done(&q->mem);

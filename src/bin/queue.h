@@ -12,6 +12,7 @@
  *	queue_tls.c	how safe connections must be, and what is counted of it
  *	queue_report_in.c reports of others about our mail
  *	queue_scan.c      the scan processes; which domains are ours
+ *	queue_user_report.c letters that our users report
  *	queue_letters.c  letters to people: queue_notice.c (the outbox), queue_digest.c
  *	queue_honeypot.c letters to addresses that nobody has
  *	queue_settings.c what comes from the configuration
@@ -79,6 +80,7 @@ struct queue_scan;
 struct queue_letters;
 struct queue_notices;
 struct queue_digests;
+struct queue_user_reports;
 struct queue {
 	struct role_env *env;
 	struct arena mem;
@@ -105,6 +107,7 @@ struct queue {
 	struct queue_letters *letters;
 	struct queue_notices *notices;
 	struct queue_digests *digests;
+	struct queue_user_reports *user_reports;
 	struct hosts_health *health;
 
 	struct flow *flow;
@@ -217,6 +220,13 @@ int queue_report_in_open(struct queue_report_in *r, slice data, struct err *e);
 void queue_report_in_free(struct queue_report_in *r);
 /* Reads the message of the present group and fills in the results. */
 void queue_report_in_deliver(struct queue_session *s);
+
+/* ---- queue_user_report.c ---- */
+struct queue_user_reports *queue_user_reports_new(void);
+int queue_user_reports_open(struct queue_user_reports *u, struct queue *q, struct err *e);
+void queue_user_reports_free(struct queue_user_reports *u);
+/* Has the letters learned that the message of the present group reports: results for all. */
+void queue_user_report_deliver(struct queue_session *s);
 
 /* ---- queue_honeypot.c ---- */
 /* Has the letter learned as spam: results for all recipients of the group. */

@@ -212,6 +212,7 @@ struct queue_letters *queue_letters_new(struct queue *q)
 	struct queue_letters *l = NEW(struct queue_letters);
 	l->q = q;
 	l->words.dir = arena_dup(&q->mem, q->settings->config.filter->rules);
+	l->words.data = arena_dup(&q->mem, q->settings->config.server->data);
 	signal_words_def(&l->words, S(" "));
 	pthread_mutex_init(&l->lock, NULL);
 	return l;

@@ -7,9 +7,10 @@
 #include "bin/queue_notice.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "bin/queue.h"
 #include "bin/queue_letters.h"
-#include "codec/address.h"
+#include "codec/json_read.h"
 #include "run/log.h"
 #include "run/metrics.h"
 #include "store/quarantine.h"
@@ -196,9 +197,19 @@ static int drop(struct making *k, const char *why, struct err *e)
 	return r < 0 && e->kind == ERR_NOTFOUND ? 0 : r;
 }
 
+/* Of the message that the letter answers. */
 static slice message_id(const struct making *k)
 {
-	return k->n.kind == NOTICE_HELD_SENDER && k->there ? k->m.msg.message_id : (slice){0};
+	if (k->n.kind == NOTICE_HELD_SENDER && k->there)
+		return k->m.msg.message_id;
+	if (k->n.kind != NOTICE_REPORT)
+		return (slice){0};
+	json_t *data = json_loadb(k->n.data.p, k->n.data.n, 0, NULL);
+	slice id = arena_dup(k->a, json_read_text(data, "message_id"));
+	json_decref(data);
+	return slice_starts(id, S("<")) && utf8_is_ascii(id) && slice_index(id, '>') == id.n - 1
+		       ? id
+		       : (slice){0};
 }
 
 /* The letter for one reader. */

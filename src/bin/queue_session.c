@@ -175,7 +175,9 @@ static bool deliver_remotely(struct queue_session *s, struct flow_item *it, size
 
 static void take_in(struct queue_session *s, struct flow_item *it, size_t all)
 {
-	if (s->n > 0 && s->kind == ROUTE_REPORT)
+	if (s->n > 0 && s->kind == ROUTE_REPORT && s->name.n)
+		queue_user_report_deliver(s);
+	else if (s->n > 0 && s->kind == ROUTE_REPORT)
 		queue_report_in_deliver(s);
 	else if (s->n > 0)
 		queue_honeypot_deliver(s);

@@ -29,6 +29,8 @@ enum scan_job {
 	SCAN_MESSAGE,
 	/* From now on use what is in the file that comes with this; refused when it is no good. */
 	SCAN_USE,
+	/* As SCAN_REPORT: letters that one of our users reports, codec/reported.h. */
+	SCAN_REPORTED,
 };
 enum scan_use {
 	SCAN_USE_LEARNED, /* what the site has learned: training/published.h */
@@ -39,7 +41,8 @@ enum scan_use {
 enum {
 	SCAN_PROCESSES_MAX = 32,
 	SCAN_INSTANCES_MAX = 2 * SCAN_PROCESSES_MAX, /* those that a reload replaces included */
-	SCAN_TRIAL = SCAN_INSTANCES_MAX, /* the one that judges by versions that are tried: features.h */
+	SCAN_TRIAL =
+		SCAN_INSTANCES_MAX, /* the one that judges by versions that are tried: features.h */
 	SCAN_PLACES, /* with it */
 	SCAN_ANSWER_MAX = 32 * 1024 * 1024,
 };

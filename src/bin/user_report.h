@@ -9,6 +9,7 @@
 #pragma once
 #include "bin/quarantine_act.h"
 #include "training/conf.h"
+#include <pthread.h>
 
 struct link;
 struct lists;
@@ -34,7 +35,8 @@ struct user_report_hands {
 	slice hostname; /* ours, as Received has it */
 	/* Where held mail is looked for: a reader, and whoever acts; used in the pool. NULL: nowhere. */
 	struct sql *queue_read;
-	const struct quarantine_hands *hands;
+	pthread_mutex_t *lock; /* of both; NULL: they are not shared */
+	const struct quarantine_hands *hands; /* its teach() is not called */
 };
 struct user_report {
 	slice who; /* address of the user */

@@ -7,16 +7,25 @@
 #include "base/time.h"
 #include "codec/address.h"
 
+/* Addresses, or local parts. */
+static void check_addresses(const struct conf_list *l, const char *key, struct conf_check *c)
+{
+	struct address parsed;
+	for (size_t i = 0; i < l->n; i++)
+		if (slice_index(l->v[i], '@') < l->v[i].n &&
+			address_parse(l->v[i], false, &parsed) != ADDRESS_FINE)
+			conf_complain(
+				c, key, "has what is no mail address", "其中有不是邮件地址的内容");
+}
+
 static void check(const void *value, slice instance, struct conf_check *c)
 {
 	const struct reports_conf *v = value;
 	struct address parsed;
 	(void)instance;
-	for (size_t i = 0; i < v->addresses.n; i++)
-		if (slice_index(v->addresses.v[i], '@') < v->addresses.v[i].n &&
-			address_parse(v->addresses.v[i], false, &parsed) != ADDRESS_FINE)
-			conf_complain(c, "addresses", "has what is no mail address",
-				"其中有不是邮件地址的内容");
+	check_addresses(&v->addresses, "addresses", c);
+	check_addresses(&v->spam, "spam", c);
+	check_addresses(&v->ham, "ham", c);
 	if (v->from.n && (address_parse(v->from, false, &parsed) != ADDRESS_FINE || parsed.family))
 		conf_complain(c, "from", "is no mail address", "不是邮件地址");
 }
@@ -56,6 +65,20 @@ static const struct conf_key keys[] = {
 		"every domain of ours.",
 		"接收外部报告的地址：发到这里的报告不投递，而是被读取并保存，供 posthouse report "
 		"查看。只写 @ 前的部分表示本系统的所有域。"),
+	CONF_KEY_LIST(T, spam, "report-spam",
+		"Addresses to which our own users report spam that they got, forwarded as "
+		"attachment: "
+		"the filter learns from it. A local part alone stands for every domain of ours. "
+		"Others "
+		"cannot send there.",
+		"本系统用户举报垃圾邮件的地址（作为附件转发），过滤系统据此学习。只写 @ "
+		"前的部分表示本系统的所有域。外部发件人不能发到这里。"),
+	CONF_KEY_LIST(T, ham, "report-ham", "The same for wanted mail that was taken for spam.",
+		"同上，用于反馈被误判的正常邮件。"),
+	CONF_KEY_BOOL(T, answer, "yes", "Tell the user what was done with what he reported.",
+		"把处理结果告知举报的用户。"),
+	CONF_KEY_INT(T, letters_per_hour, "100", 1, 100000,
+		"Letters that one user may report in an hour.", "一个用户每小时可举报的邮件数。"),
 	CONF_KEY_DURATION(T, window, "4h", 0, 20 * HOUR,
 		"Reports of a day leave within this time after its end (midnight UTC), each domain "
 		"at "
@@ -71,6 +94,6 @@ static const struct conf_key keys[] = {
 const struct conf_section reports_section = {.name = "reports",
 	.keys = keys,
 	.size = sizeof(struct reports_conf),
-	.doc_en = "Reports to other domains about their mail.",
-	.doc_zh = "发给其他域的报告。",
+	.doc_en = "Reports to other domains about their mail, and what users report.",
+	.doc_zh = "发给其他域的报告，以及用户的举报。",
 	.check = check};

@@ -8,6 +8,9 @@ struct reports_conf {
 	slice org_name; /* empty: our host name */
 	slice contact;
 	struct conf_list addresses; /* to which others send theirs */
+	struct conf_list spam, ham; /* to which our users report letters */
+	bool answer; /* they are told what was done */
+	int64_t letters_per_hour; /* of one user */
 	int64_t window; /* usec after the end of a day in which its reports are sent */
 	int64_t keep; /* usec counts and received reports are kept */
 	int64_t failures_per_hour; /* failure reports about one domain */

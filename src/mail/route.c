@@ -35,8 +35,10 @@ static int lookup_route(void *arg, slice name, struct arena *a, struct route *re
 
 struct route_lookup route_lookup_directory(struct directory *d)
 {
-	return (struct route_lookup){
-		lookup_rcpt, lookup_route_for, lookup_route, d, NULL, NULL, NULL};
+	return (struct route_lookup){.rcpt = lookup_rcpt,
+		.route_for = lookup_route_for,
+		.route = lookup_route,
+		.arg = d};
 }
 
 /* One decision in the making. */
@@ -149,16 +151,14 @@ static int decide_literal(struct making *k)
 	return 0;
 }
 
-static bool takes_reports(const struct making *k)
+static bool is_in(const struct making *k, const struct conf_list *list)
 {
 	slice local, domain;
-	if (!k->l->reports || !address_split(k->address, &local, &domain))
+	if (!list || !address_split(k->address, &local, &domain))
 		return false;
-	for (size_t i = 0; i < k->l->reports->n; i++) {
-		slice entry = k->l->reports->v[i];
-		if (slice_ieq(entry, k->address) || slice_ieq(entry, local))
+	for (size_t i = 0; i < list->n; i++)
+		if (slice_ieq(list->v[i], k->address) || slice_ieq(list->v[i], local))
 			return true;
-	}
 	return false;
 }
 
@@ -169,6 +169,22 @@ static int decide_report(struct making *k)
 	k->d.ours = k->d.verified = true;
 	because(k, "发到这个地址的报告会被读取和保存（[reports] addresses）",
 		"reports to this address are read and kept ([reports] addresses)");
+	return 0;
+}
+
+static int decide_user_report(struct making *k, bool spam)
+{
+	k->d.kind = ROUTE_REPORT;
+	k->d.dest = spam ? S("report:spam") : S("report:ham");
+	k->d.ours = k->d.verified = true;
+	if (spam)
+		because(k, "用户向该地址举报垃圾邮件，供过滤系统学习（[reports] spam）",
+			"users report spam to this address: the filter learns from it ([reports] "
+			"spam)");
+	else
+		because(k, "用户向该地址反馈被误判的正常邮件，供过滤系统学习（[reports] ham）",
+			"users report wanted mail to this address: the filter learns from it "
+			"([reports] ham)");
 	return 0;
 }
 
@@ -199,8 +215,10 @@ static int decide_honeypot(struct making *k)
 
 static int decide_by_answer(struct making *k, const struct rcpt_answer *r, struct err *e)
 {
-	if (r->kind != RCPT_UNKNOWN_DOMAIN && takes_reports(k))
+	if (r->kind != RCPT_UNKNOWN_DOMAIN && is_in(k, k->l->reports))
 		return decide_report(k);
+	if (r->kind != RCPT_UNKNOWN_DOMAIN && (is_in(k, k->l->spam) || is_in(k, k->l->ham)))
+		return decide_user_report(k, is_in(k, k->l->spam));
 	if (r->kind != RCPT_UNKNOWN_DOMAIN && is_honeypot(k))
 		return decide_honeypot(k);
 	switch (r->kind) {
@@ -307,7 +325,7 @@ bool route_parse(slice dest, enum route_kind *ret_kind, slice *ret_name)
 		slice word;
 		enum route_kind kind;
 	} kinds[] = {{S_INIT("backend:"), ROUTE_BACKEND}, {S_INIT("smtp:"), ROUTE_SMTP},
-		{S_INIT("error:"), ROUTE_ERROR}};
+		{S_INIT("error:"), ROUTE_ERROR}, {S_INIT("report:"), ROUTE_REPORT}};
 	static const struct {
 		slice word;
 		enum route_kind kind;

@@ -5,6 +5,7 @@
  * The answer is a destination key, the unit of scheduling and connection reuse:
  *	local			mailboxes here
  *	report			nowhere: reports of others about our mail, which are read
+ *	report:spam, report:ham	nowhere: letters that our users report, by which the filter learns
  *	honeypot		nowhere: addresses that nobody has; their mail is learned as spam
  *	backend:NAME		the route NAME of the directory (a backend, a smarthost)
  *	smtp:example.com	the domain's MX hosts; smtp:[192.0.2.1] and smtp:[IPv6:...] that address
@@ -13,8 +14,8 @@
  */
 #pragma once
 #include "codec/status.h"
-#include "run/conf.h"
 #include "mail/srs.h"
+#include "run/conf.h"
 #include "store/directory.h"
 
 enum { ROUTE_WHY_MAX = 8, ROUTE_DEST_MAX = 512 };
@@ -61,6 +62,8 @@ struct route_lookup {
 	void *arg;
 	/* Addresses, or local parts in every domain of ours, to which reports come; NULL: none. */
 	const struct conf_list *reports;
+	/* Likewise, to which our users report letters. */
+	const struct conf_list *spam, *ham;
 	/* Addresses that nobody has: addresses, local parts in every domain of ours, "@domain" for
 	 * all of its addresses. NULL: none. */
 	const struct conf_list *honeypots;
@@ -77,7 +80,7 @@ int route_decide(const struct route_lookup *l, slice address, bool why, struct a
 	struct route_decision *ret, struct err *e);
 
 /* Takes a key apart. `name` is the route's name, the domain (or literal with its []), the error's
- * "5.1.1 text"; empty for local and bounce. False: no such key. */
+ * "5.1.1 text"; "spam" or "ham" of what users report; empty for local and bounce. False: no such key. */
 bool route_parse(slice dest, enum route_kind *ret_kind, slice *ret_name);
 /* The status and text of an error key's name. Without a status: 5.0.0. */
 void route_error(slice name, struct status_code *ret_status, slice *ret_text);
