@@ -227,7 +227,7 @@ int policies_current(
 	instant age = instant_now() - p->checked_at;
 	if (!p->ready || age >= STALE_AFTER) {
 		if (look(p, e) < 0)
-			return err_set(e, ERR_TEMP, "policies: %s", e->text);
+			return -1;
 	} else if (age >= CHECK_AFTER && !p->busy) {
 		look_in_background(p);
 	}

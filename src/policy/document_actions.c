@@ -215,27 +215,34 @@ static bool fits(slice status, int code)
 	       subject <= 999 && detail <= 999;
 }
 
-static void read_reply(struct policy_reading *rd)
+/* What the sender is told, or those who are told that it waits. */
+static void read_text(struct policy_reading *rd)
 {
-	const struct policy_conf *c = rd->c;
 	struct policy_does *d = &rd->p->does;
-	bool reject = d->end == POLICY_REJECT;
-	d->code = policy_says(rd, "code") ? (int)c->code : reject ? REJECT_CODE : DEFER_CODE;
-	if (d->code < (reject ? 550 : 450) || d->code > (reject ? 559 : 459))
-		policy_wrong(rd, "code", "code: %d: a %s has 550 to 559, a %s 450 to 459",
-			"code：%d：%s 的应答码为 550 到 559，%s 为 450 到 459", d->code, "reject",
-			"defer");
-	d->status = policy_says(rd, "status") ? c->status : reject ? S("5.7.1") : S("4.7.1");
-	if (!fits(d->status, d->code))
-		policy_wrong(rd, "status", "status: '%.*s' does not fit the code %d",
-			"status：“%.*s”与应答码 %d 不符", SFMT(d->status), d->code);
-	d->reply = limited(rd, "text", c->text, POLICY_REPLY_MAX);
-	for (size_t i = 0; i < d->reply.n; i++)
+	bool replied = d->end == POLICY_REJECT || d->end == POLICY_DEFER || d->end == POLICY_BOUNCE;
+	d->reply = limited(rd, "text", rd->c->text, POLICY_REPLY_MAX);
+	for (size_t i = 0; replied && i < d->reply.n; i++)
 		if ((unsigned char)d->reply.p[i] >= 0x80) {
 			policy_wrong(rd, "text", "text: replies of SMTP are ASCII",
 				"text：SMTP 应答只能使用 ASCII 字符");
 			return;
 		}
+}
+
+static void read_reply(struct policy_reading *rd)
+{
+	const struct policy_conf *c = rd->c;
+	struct policy_does *d = &rd->p->does;
+	bool later = d->end == POLICY_DEFER;
+	d->code = policy_says(rd, "code") ? (int)c->code : later ? DEFER_CODE : REJECT_CODE;
+	if (d->code < (later ? 450 : 550) || d->code > (later ? 459 : 559))
+		policy_wrong(rd, "code", "code: %d: a %s has 550 to 559, a %s 450 to 459",
+			"code：%d：%s 的应答码为 550 到 559，%s 为 450 到 459", d->code, "reject",
+			"defer");
+	d->status = policy_says(rd, "status") ? c->status : later ? S("4.7.1") : S("5.7.1");
+	if (!fits(d->status, d->code))
+		policy_wrong(rd, "status", "status: '%.*s' does not fit the code %d",
+			"status：“%.*s”与应答码 %d 不符", SFMT(d->status), d->code);
 }
 
 /* ---- what is judged from here on ---- */
@@ -282,8 +289,10 @@ void policy_read_actions(struct policy_reading *rd)
 	read_fields(rd);
 	read_texts(rd);
 	d->delay = c->delay;
-	if (d->ends && (d->end == POLICY_REJECT || d->end == POLICY_DEFER))
+	if (d->ends &&
+		(d->end == POLICY_REJECT || d->end == POLICY_DEFER || d->end == POLICY_BOUNCE))
 		read_reply(rd);
+	read_text(rd);
 	read_judgement(rd);
 	rd->p->wants_files = d->strip == POLICY_STRIP_MATCHED;
 	if (conf_sound(rd->r->conf, &policy_section, rd->i))
