@@ -65,10 +65,10 @@ struct job {
 	struct scan_request request;
 	int fd;
 	slice map; /* the file; empty: none, or not mapped */
+	uint64_t end; /* where something may be written behind it */
 	instant deadline;
 	bool done;
 	struct cond ended;
-	uint64_t end; /* where something may be written behind it */
 	struct buf reply;
 	struct err e; /* kind ERR_NONE: the answer is in reply, or in the file */
 };
@@ -160,9 +160,6 @@ static int begin(struct job *j, slice *ret_message)
 	return 0;
 }
 
-static void examine_message(struct job *j)
-{
-	struct scan *s = j->scan;
 /* Files that were opened with words of the letter, for virus engines: behind the message. */
 static int put_opened(struct job *j, struct content_report *report)
 {
@@ -176,6 +173,9 @@ static int put_opened(struct job *j, struct content_report *report)
 	return 0;
 }
 
+static void examine_message(struct job *j)
+{
+	struct scan *s = j->scan;
 	AUTO(free) char *text = NULL;
 	slice message;
 	if (begin(j, &message) < 0)
@@ -183,12 +183,12 @@ static int put_opened(struct job *j, struct content_report *report)
 	struct content_report *report = ARENA_NEW(&s->mem, struct content_report);
 	content_examine(s->examiner, message, &j->request.context, scan_tools_get(s->tools),
 		j->request.wishes, &s->mem, report);
-	json_t *answer = content_report_json(report, j->request.wishes);
-	if (print_answer(answer, &text, &j->e) == 0)
-		give_answer(j, slice_z(text));
 	j->end = j->map.n;
 	if (put_opened(j, report) < 0)
 		return;
+	json_t *answer = content_report_json(report, j->request.wishes);
+	if (print_answer(answer, &text, &j->e) == 0)
+		give_answer(j, slice_z(text));
 	json_decref(answer);
 }
 
