@@ -38,8 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		{data[1] / 16 % (unsigned)count_parts(in), data[0] & 16 ? 0 : EDIT_WHOLE_PART,
 			S("ging")}};
 	const struct edit e = {.subject_tag = data[0] & 1 ? S("【垃圾】 ") : S("[x] "),
-		.banner = {data[0] & 2 ? S("Vorsicht: draußen, 外部") : S("")},
-		.disclaimer = {data[0] & 4 ? S("below\nwith lines") : S("")},
+		.banner = {.text = data[0] & 2 ? S("Vorsicht: draußen, 外部") : S("")},
+		.disclaimer = {.text = data[0] & 4 ? S("below\nwith lines") : S("")},
 		.strip = strip,
 		.nstrip = data[0] & 8 ? 2 : 0};
 	if (!run(in, &e, &out))

@@ -67,7 +67,7 @@ TEST(edit_texts_in_their_encoding)
 			S_INIT(HEAD "Content-Transfer-Encoding: 8bit\r\n\r\nTop\r\n\r\n"
 				    "\xc4\xe3\xba\xc3\r\n\r\nEnd\r\n")},
 	};
-	const struct edit e = {.banner = {S("Top")}, .disclaimer = {S("End")}};
+	const struct edit e = {.banner = {.text = S("Top")}, .disclaimer = {.text = S("End")}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		AUTO(arena) struct arena a = {0};
 		CHECK_STR(edited(cases[i].in, &e, &a, NULL), cases[i].out);
@@ -77,7 +77,7 @@ TEST(edit_texts_in_their_encoding)
 TEST(edit_charsets)
 {
 	AUTO(arena) struct arena a = {0};
-	const struct edit e = {.banner = {S("外部")}};
+	const struct edit e = {.banner = {.text = S("外部")}};
 	unsigned notes;
 	CHECK_STR(edited(S("Content-Type: text/plain; charset=GBK\r\n"
 			   "Content-Transfer-Encoding: 8bit\r\n\r\n\xc4\xe3\r\n"),
@@ -99,7 +99,7 @@ TEST(edit_signed_parts_are_wrapped)
 		S(HEAD "Content-Type: multipart/signed; boundary=s;\r\n micalg=x\r\n\r\n"
 		       "--s\r\n\r\nsigned\r\n--s\r\nContent-Type: application/pgp-signature\r\n\r\n"
 		       "x\r\n--s--\r\n");
-	const struct edit e = {.banner = {S("Top")}}, none = {.subject_tag = S("x")};
+	const struct edit e = {.banner = {.text = S("Top")}}, none = {.subject_tag = S("x")};
 	unsigned notes;
 	slice out = edited(in, &e, &a, &notes);
 	CHECK_INT(notes, EDIT_CHANGED | EDIT_BODY | EDIT_SIGNED | EDIT_NO_TEXT);
@@ -132,7 +132,7 @@ TEST(edit_parts_become_notices)
 TEST(edit_texts_never_look_like_delimiters)
 {
 	AUTO(arena) struct arena a = {0};
-	const struct edit e = {.banner = {S("a\n--b--\nc")}};
+	const struct edit e = {.banner = {.text = S("a\n--b--\nc")}};
 	slice out =
 		edited(S(HEAD "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n"
 			      "--b--\r\n"),
@@ -150,7 +150,7 @@ TEST(edit_limits)
 	struct err err;
 	unsigned notes;
 	buf_fill(&text, 'x', EDIT_TEXT_MAX + 1);
-	const struct edit large = {.banner = {buf_slice(&text)}};
+	const struct edit large = {.banner = {.text = buf_slice(&text)}};
 	CHECK_INT(edit_message(S("\r\nx"), &large, &a, &out, &notes, &err), -1);
 	CHECK_INT(err.kind, ERR_LIMIT);
 	const struct edit_strip strip = {1, EDIT_WHOLE_PART, S("gone")};
