@@ -7,6 +7,7 @@
 
 #include "bin/edge_verify.h"
 #include "bin/engines.h"
+#include "bin/features.h"
 #include "bin/filter_conf.h"
 #include "bin/policy_conf.h"
 #include "bin/way.h"
@@ -353,4 +354,4 @@ const struct conf_section *const config_sections[] = {&server_section, &tls_sect
 	&mirror_section, &verify_section, &signing_section, &srs_section, &reports_section,
 	&store_section, &log_section, &scan_section, &filter_section, &person_section, &policy_conf_section, &learning_section, &kv_section,
 	&reputation_section, &fingerprints_section, &greylist_section, &autowhite_section, &digest_section, &alarm_section, &quarantine_section, &quarantine_class_section,
-	&engines_section, &engine_section, &yara_section, NULL};
+	&engines_section, &engine_section, &features_section, &yara_section, NULL};

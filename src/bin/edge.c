@@ -288,6 +288,7 @@ static int edge_prepare(struct role_env *env, struct err *err)
 	e->auth_link = link_new("auth");
 	e->keys_link = link_new("keys");
 	e->learn_link = link_new("learn");
+	e->features_link = link_new("features");
 	e->keys = keys_client_new(e->keys_link, e->config->signing->wait);
 	e->scans = scans_new(e->config->scan, e->config->filter->waiting);
 	e->engines = engines_new(e->config->conf);
@@ -365,6 +366,8 @@ static void edge_link(void *arg, const char *role, unsigned instance, int fd)
 		link_attach(e->keys_link, fd);
 	else if (strcmp(role, "learn") == 0)
 		link_attach(e->learn_link, fd);
+	else if (strcmp(role, "features") == 0)
+		link_attach(e->features_link, fd);
 	else if (strcmp(role, "scan") == 0)
 		scans_link(e->scans, instance, fd);
 	else if (strcmp(role, "engine") == 0)
@@ -445,6 +448,7 @@ static void edge_close(struct role_env *env)
 	auth_failures_done(&e->srs_used);
 	link_free(e->keys_link);
 	link_free(e->learn_link);
+	link_free(e->features_link);
 	training_users_close(e->users);
 	scans_free(e->scans);
 	engines_free(e->engines);

@@ -39,7 +39,7 @@ struct edge {
 	struct tls_ctx *tls;
 	struct tls_ctx *client_tls; /* for callouts */
 	struct census *census;
-	struct link *queue_link, *auth_link, *keys_link, *learn_link;
+	struct link *queue_link, *auth_link, *keys_link, *learn_link, *features_link;
 	struct training_users *users; /* their own layers, training/user.h */
 	instant next_sample; /* of mail for the learn process */
 	struct keys_client *keys;

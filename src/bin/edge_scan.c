@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "bin/edge_door.h"
 #include "bin/edge_learn.h"
+#include "bin/edge_trial.h"
 #include "bin/edge_verify.h"
 #include "codec/address.h"
 #include "defence/names.h"
@@ -321,10 +322,14 @@ static void ask(struct edge_session *s, struct edge_scan *x, struct smtpd_verdic
 		.deadline = instant_in(x->conf->wait)};
 	struct content_report *report = ARENA_NEW(&x->mem, struct content_report);
 	edge_engines_look(s, x);
+	struct edge_trial *trial = edge_trial_begin(s->edge, &q);
+	instant began = instant_now();
 	switch (scans_examine(s->edge->scans, &q, &x->mem, report, &x->json, &e)) {
 	case SCANS_EXAMINED:
 		x->report = report;
+		int64_t took = instant_now() - began;
 		on_examined(s, x, v->msg);
+		edge_trial_go(take(&trial), x, v->msg->id, took);
 		break;
 	case SCANS_CANNOT:
 		hold(x, S("could not be examined"));
@@ -332,6 +337,7 @@ static void ask(struct edge_session *s, struct edge_scan *x, struct smtpd_verdic
 	case SCANS_UNAVAILABLE:
 		on_unavailable(x, &e);
 	}
+	edge_trial_drop(trial);
 }
 
 static void count(const struct edge_scan *x, int64_t took)

@@ -184,6 +184,7 @@ static int start_all(struct master *m, struct err *e)
 	slot_start(&m->queue);
 	slot_start(&m->keeper);
 	slot_start(&m->learn);
+	slot_start(&m->feature);
 	if (engines_configured(m->config.conf))
 		slot_start(&m->engines[0]);
 	for (unsigned i = 0; i < scans_wanted(&m->config); i++) {

@@ -159,6 +159,8 @@ static int use(struct master *m, const struct feature_set *set, struct err *e)
 
 int master_features_use(struct master *m, const struct feature_set *set, struct err *e)
 {
+	if (same_set(&m->features, set))
+		return 0;
 	if (m->reloading || m->stop_wanted)
 		return err_set(e, ERR_TEMP,
 			m->reloading ? "a reload is under way" : "the server is stopping");

@@ -9,6 +9,7 @@
 #include "base/rand.h"
 #include "base/time.h"
 #include "bin/sasl.h"
+#include "feature/feature.h"
 #include "bin/token.h"
 #include "mail/srs.h"
 #include "run/log.h"
@@ -76,6 +77,7 @@ static int make_secrets(const struct config *c, struct err *e)
 int prepare_store(const struct config *c, struct err *e)
 {
 	if (store_prepare(c->server->data, e) < 0 || journal_prepare(c->server->data, e) < 0 ||
+		feature_depot_make(c->server->data, e) < 0 ||
 		make_secrets(c, e) < 0)
 		return -1;
 	return make_secret(c, e) < 0 ? -1 : make_certificate(c, e);

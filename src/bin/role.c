@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "bin/engines.h"
+#include "bin/features.h"
 #include "bin/prepare.h"
 #include "bin/zones.h"
 #include "run/co.h"
@@ -31,6 +32,7 @@ enum role_path {
 	MAY_MIRROR = 512, /* write it */
 	MAY_LEARN = 1024, /* write DATA/learn */
 	MAY_LEARNED = 2048, /* read DATA/learn/users */
+	MAY_FEATURES = 131072, /* write DATA/features; read where packs come from; clamd's directory */
 	MAY_ZONES = 65536, /* read the system's time zones */
 };
 
@@ -53,6 +55,8 @@ static const struct role_limits {
 	{&scan_role, 0, SANDBOX_NO_DUMP | SANDBOX_LEAVE_FILES, 1, 1 << 8},
 	{&learn_role, MAY_LEARN | MAY_KV, SANDBOX_MAY_MEMORY_FILE, 3, 1 << 10},
 	{&engine_role, 0, SANDBOX_MAY_CONNECT | SANDBOX_MAY_MEMORY_FILE, 3, 1 << 13},
+	{&features_role, MAY_FEATURES | MAY_DB | MAY_KV | MAY_RESOLVE | MAY_VERIFY,
+		SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE, 3, 1 << 10},
 	{&keeper_role, MAY_BLOBS | MAY_DB, 0, 2, 1 << 12},
 	{&prepare_role, MAY_DATA, SANDBOX_MAY_FORK, 2, 1 << 10},
 };
@@ -71,6 +75,15 @@ static void add_path(struct sandbox *s, slice path, bool write)
 {
 	if (path.n > 0 && s->npaths < SANDBOX_PATHS_MAX)
 		s->paths[s->npaths++] = (struct sandbox_path){path, write};
+}
+
+static void add_features(
+	struct sandbox *s, slice data, const struct features_conf *c, struct arena *a)
+{
+	add_path(s, arena_printf(a, "%.*s/features", SFMT(data)), true);
+	if (slice_starts(c->source, S("/")))
+		add_path(s, c->source, false);
+	add_path(s, c->clamav, true);
 }
 
 static void add_paths(
@@ -99,6 +112,8 @@ static void add_paths(
 		add_path(s, arena_printf(a, "%.*s/learn", SFMT(data)), true);
 	if (l->paths & MAY_LEARNED)
 		add_path(s, arena_printf(a, "%.*s/learn/users", SFMT(data)), false);
+	if (l->paths & MAY_FEATURES)
+		add_features(s, data, conf_get(c->conf, &features_section), a);
 	if (l->paths & MAY_KEYS)
 		add_path(s, arena_printf(a, "%.*s/keys", SFMT(data)), true);
 	if (l->paths & MAY_RESOLVE) {

@@ -29,7 +29,7 @@ struct role {
 };
 
 extern const struct role edge_role, auth_role, keys_role, queue_role, scan_role,
-	keeper_role, learn_role, engine_role;
+	keeper_role, learn_role, features_role, engine_role;
 
 /* Enters the sandbox that the table has for this role. */
 int role_confine(const char *role, const struct config *c, struct err *e);

@@ -5,8 +5,10 @@
  */
 #include "bin/scan.h"
 
+#include "base/cur.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "bin/features.h"
 #include "bin/role.h"
 #include "bin/scan_tools.h"
 #include "bin/scan_wire.h"
@@ -192,6 +194,36 @@ static void examine_message(struct job *j)
 	json_decref(answer);
 }
 
+static int take_pack(slice question, struct arena *a, struct buf *out, struct err *e)
+{
+	struct cur c = cur_of(question);
+	slice line, keys = cur_str(&c);
+	struct feature_keys trusted = {0};
+	struct feature_key k;
+	struct feature_pack p;
+	while (keys.n && slice_cut(&keys, '\n', &line))
+		if (feature_key_parse(line, &k))
+			feature_keys_add(&trusted, &k);
+	if (feature_pack_read(cur_rest(&c), &trusted, a, &p, e) < 0 ||
+		features_check(&p, false, e) < 0)
+		return -1;
+	feature_pack_encode(&p, out);
+	return 0;
+}
+
+/* A feature pack: what is in it takes its place. */
+static void read_pack(struct job *j)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf answer = BUF(FEATURE_TOTAL_MAX + (2 << 20));
+	int r = take_pack(j->map, &a, &answer, &j->e);
+	unmap(j);
+	if (r == 0 && ftruncate(j->fd, 0) < 0)
+		err_sys(&j->e, errno, "the answer");
+	else if (r == 0)
+		write_at(j->fd, buf_slice(&answer), 0, &j->e);
+}
+
 static void examine(void *arg)
 {
 	struct job *j = arg;
@@ -203,6 +235,9 @@ static void examine(void *arg)
 		break;
 	case SCAN_MESSAGE:
 		examine_message(j);
+		break;
+	case SCAN_PACK:
+		read_pack(j);
 		break;
 	case SCAN_USE:
 		scan_tools_use(j->scan->tools, j->request.use, j->fd, j->map, &j->e);

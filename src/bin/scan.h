@@ -31,6 +31,10 @@ enum scan_job {
 	SCAN_USE,
 	/* As SCAN_REPORT: letters that one of our users reports, codec/reported.h. */
 	SCAN_REPORTED,
+	/* Read it as a feature pack and check what it holds: feature/feature.h. A memory file holds the
+	 * keys that are trusted (buf_str of lines) and the pack; its content is replaced by what
+	 * feature_pack_encode makes of it. */
+	SCAN_PACK,
 };
 enum scan_use {
 	SCAN_USE_LEARNED, /* what the site has learned: training/published.h */

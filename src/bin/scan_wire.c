@@ -164,6 +164,8 @@ bool scan_request_decode(slice in, struct arena *a, struct scan_request *ret)
 	*ret = (struct scan_request){.job = cur_u8(&c)};
 	switch (ret->job) {
 	case SCAN_REPORT:
+	case SCAN_PACK:
+	case SCAN_REPORTED:
 		break;
 	case SCAN_USE:
 		ret->use = cur_u8(&c);

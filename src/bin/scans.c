@@ -356,3 +356,23 @@ enum scans_fate scans_examine(struct scans *s, const struct scans_asked *q, stru
 	}
 	return give_up(strikes, e);
 }
+
+/* ---- the trial ---- */
+
+bool scans_trial_up(const struct scans *s)
+{
+	const struct place *p = &s->places[SCAN_TRIAL];
+	return p->link && link_up(p->link) && p->under_way < PIPELINE;
+}
+
+int scans_try(struct scans *s, slice request, int fd, struct arena *a, struct content_report *ret,
+	json_t **ret_json, struct err *e)
+{
+	struct place *p = &s->places[SCAN_TRIAL];
+	slice reply;
+	p->under_way++;
+	int r = link_call_file(
+		p->link, request, fd, instant_in(s->conf->time + GIVE_UP), a, &reply, e);
+	p->under_way--;
+	return r < 0 ? -1 : read_answer(reply, fd, a, ret, ret_json, e);
+}

@@ -40,3 +40,9 @@ struct scans_asked {
  * Else *e says why. */
 enum scans_fate scans_examine(struct scans *s, const struct scans_asked *q, struct arena *a,
 	struct content_report *ret, struct json_t **ret_json, struct err *e);
+
+/* One try by the process that judges by versions that are tried (features.h), which nothing else asks. `request` is
+ * encoded (scan_wire.h), fd its file or -1. */
+bool scans_trial_up(const struct scans *s);
+int scans_try(struct scans *s, slice request, int fd, struct arena *a, struct content_report *ret,
+	struct json_t **ret_json, struct err *e);
