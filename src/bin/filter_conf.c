@@ -83,7 +83,8 @@ static void check_filter(const void *value, slice instance, struct conf_check *c
 	const struct threshold kinds[] = {{"suspicious", v->suspicious}, {"sure", v->sure}};
 	check_thresholds(c, theirs);
 	check_thresholds(c, own);
-	if (check_number(c, &kinds[1]) < check_number(c, &kinds[0]))
+	double suspicious = check_number(c, &kinds[0]), sure = check_number(c, &kinds[1]);
+	if (suspicious < NEVER && sure < suspicious)
 		conf_complain(c, "sure", "is lower than the number for suspicious mail",
 			"低于可疑邮件的概率");
 	AUTO(arena) struct arena a = {0};
