@@ -63,7 +63,9 @@ $(B)/bin/shipped_rules.inc: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 $(B)/bin/shipped.c.o: CFLAGS_all += -I$(B)
-$(B)/bin/shipped.c.o: $(B)/bin/shipped_rules.inc $(RULE_FILES) data/learn/base.model
+$(B)/bin/shipped.c.o: $(B)/bin/shipped_rules.inc $(RULE_FILES) data/learn/base.model data/policies/default.conf
+
+$(B)/bin/web_page.c.o: data/web/style.css
 
 -include $(shell [ -d $(B) ] && find $(B) -name '*.d')
 

@@ -10,6 +10,7 @@
 	extern const char symbol[], symbol##_end[]
 
 EMBED(shipped_model_bytes, "data/learn/base.model");
+EMBED(shipped_policies_bytes, "data/policies/default.conf");
 #define RULES(i, name, path) EMBED(shipped_rules_bytes_##i, path);
 #include "bin/shipped_rules.inc"
 #undef RULES
@@ -43,4 +44,10 @@ slice shipped_base_model(void)
 {
 	return slice_of(
 		shipped_model_bytes, (size_t)(shipped_model_bytes_end - shipped_model_bytes));
+}
+
+slice shipped_policies(void)
+{
+	return slice_of(shipped_policies_bytes,
+		(size_t)(shipped_policies_bytes_end - shipped_policies_bytes));
 }

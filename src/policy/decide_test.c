@@ -298,21 +298,23 @@ TEST(decisions_are_kept_as_lines)
 	struct policy_decision d = {
 		.end = POLICY_QUARANTINE, .class = QUARANTINE_SPAM, .policy = S("a\tb\n")};
 	AUTO(buf) struct buf b = BUF(4000);
-	slice rcpt, done, policy;
-	policy_decided_add(&b, S("x@example.com"), &d);
+	struct policy_decided line;
+	policy_decided_add(&b, S("x@example.com"), POLICY_IN, &d);
 	d = (struct policy_decision){.mark = true};
-	policy_decided_add(&b, S("y@example.com"), &d);
+	policy_decided_add(&b, S("y@example.com"), POLICY_INTERNAL, &d);
 	slice text = buf_slice(&b);
-	CHECK(policy_decided_next(&text, &rcpt, &done, &policy));
-	CHECK_STR(rcpt, S("x@example.com"));
-	CHECK_STR(done, S("quarantine class=spam"));
-	CHECK_STR(policy, S("a b "));
-	CHECK(policy_decided_next(&text, &rcpt, &done, &policy));
-	CHECK_STR(done, S("deliver mark"));
-	CHECK_STR(policy, S(""));
-	CHECK(!policy_decided_next(&text, &rcpt, &done, &policy));
-	text = S("no tab\na\tb\n\n");
-	CHECK(!policy_decided_next(&text, &rcpt, &done, &policy));
+	CHECK(policy_decided_next(&text, &line));
+	CHECK_STR(line.rcpt, S("x@example.com"));
+	CHECK_STR(line.done, S("quarantine class=spam"));
+	CHECK_STR(line.policy, S("a b "));
+	CHECK(line.direction == POLICY_IN);
+	CHECK(policy_decided_next(&text, &line));
+	CHECK_STR(line.done, S("deliver mark"));
+	CHECK_STR(line.policy, S(""));
+	CHECK(line.direction == POLICY_INTERNAL);
+	CHECK(!policy_decided_next(&text, &line));
+	text = S("no tab\na\tb\n\na\t3\tb\tc\na\t1\tb");
+	CHECK(!policy_decided_next(&text, &line));
 }
 
 TEST(deciding_is_cheap)

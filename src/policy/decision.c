@@ -109,27 +109,35 @@ static void put_clean(struct buf *out, slice s)
 		buf_byte(out, (unsigned char)s.p[i] < ' ' ? ' ' : s.p[i]);
 }
 
-void policy_decided_add(struct buf *out, slice rcpt, const struct policy_decision *d)
+/* address TAB direction TAB decision TAB policy */
+void policy_decided_add(struct buf *out, slice rcpt, enum policy_direction direction,
+	const struct policy_decision *d)
 {
 	put_clean(out, rcpt);
-	buf_byte(out, '\t');
+	buf_printf(out, "\t%u\t", direction);
 	policy_decision_print(out, d);
 	buf_byte(out, '\t');
 	put_clean(out, d->policy);
 	buf_byte(out, '\n');
 }
 
-bool policy_decided_next(slice *text, slice *ret_rcpt, slice *ret_done, slice *ret_policy)
+static bool read_line(slice line, struct policy_decided *ret)
 {
-	slice line, rcpt, done;
-	while (text->n && slice_cut(text, '\n', &line)) {
-		if (!slice_cut(&line, '\t', &rcpt) || !line.p || !slice_cut(&line, '\t', &done) ||
-			!line.p)
-			continue;
-		*ret_rcpt = rcpt;
-		*ret_done = done;
-		*ret_policy = line;
-		return true;
-	}
+	slice rcpt, direction, done;
+	uint64_t number;
+	if (!slice_cut(&line, '\t', &rcpt) || !slice_cut(&line, '\t', &direction) ||
+		!slice_cut(&line, '\t', &done) || !line.p || !slice_u64(direction, &number) ||
+		(number != POLICY_IN && number != POLICY_OUT && number != POLICY_INTERNAL))
+		return false;
+	*ret = (struct policy_decided){rcpt, (enum policy_direction)number, done, line};
+	return true;
+}
+
+bool policy_decided_next(slice *text, struct policy_decided *ret)
+{
+	slice line;
+	while (text->n && slice_cut(text, '\n', &line))
+		if (read_line(line, ret))
+			return true;
 	return false;
 }

@@ -137,9 +137,16 @@ const char *policy_end_name(enum policy_end e); /* "deliver" ... */
 /* What is done, on one line: "quarantine class=spam", "deliver mark banner copy=a@example.com". Equal
  * lines: nothing that people notice differs. */
 void policy_decision_print(struct buf *out, const struct policy_decision *d);
-/* What was decided for recipients, kept with the facts: lines "address TAB decision TAB policy". */
-void policy_decided_add(struct buf *out, slice rcpt, const struct policy_decision *d);
-bool policy_decided_next(slice *text, slice *ret_rcpt, slice *ret_done, slice *ret_policy);
+/* What was decided for recipients, kept with the facts: a line each. */
+struct policy_decided {
+	slice rcpt;
+	enum policy_direction direction; /* for this recipient */
+	slice done; /* policy_decision_print */
+	slice policy;
+};
+void policy_decided_add(struct buf *out, slice rcpt, enum policy_direction direction,
+	const struct policy_decision *d);
+bool policy_decided_next(slice *text, struct policy_decided *ret);
 
 /* ---- the document ---- */
 
