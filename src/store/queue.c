@@ -55,6 +55,12 @@ const struct sql_migration queue_migrations[] = {
 		"DROP TABLE digest_mark; DROP TABLE digest_last; DROP TABLE digest_due;"
 		"DROP TABLE notice_told; DROP TABLE notice;"},
 	{3, "quarantine", quarantine_schema_up, quarantine_schema_down},
+	{4, "suspension", /* defence/outbound.h */
+		"CREATE TABLE suspension (who TEXT PRIMARY KEY, why BIGINT NOT NULL,"
+		" detail TEXT NOT NULL, since BIGINT NOT NULL, until_at BIGINT NOT NULL,"
+		" by_whom TEXT NOT NULL) {{WITHOUT_ROWID}};"
+		"CREATE INDEX msg_auth ON msg (auth) WHERE auth <> '';",
+		"DROP INDEX msg_auth; DROP TABLE suspension;"},
 };
 const size_t queue_migrations_n = sizeof queue_migrations / sizeof queue_migrations[0];
 
