@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+enum { ZONE_NAME_MAX = 64 };
+
 static bool read_zone(const char *path, struct zone *ret)
 {
 	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -43,7 +45,7 @@ const struct zone *zones_get(struct zones *z, slice name, bool *ret_known)
 		if (slice_eq(slice_z(z->v[i].name), name))
 			return z->v[i].zone;
 	struct zone *fresh = NEW(struct zone);
-	if (name.n >= sizeof z->v[0].name || !load(name, fresh)) {
+	if (name.n >= ZONE_NAME_MAX || !load(name, fresh)) {
 		free(fresh);
 		if (ret_known)
 			*ret_known = false;
@@ -51,15 +53,17 @@ const struct zone *zones_get(struct zones *z, slice name, bool *ret_known)
 	}
 	unsigned at = z->n < ZONES_MAX ? z->n++ : z->next++ % ZONES_MAX;
 	free(z->v[at].zone);
+	free(z->v[at].name);
 	z->v[at].zone = fresh;
-	memcpy(z->v[at].name, name.p, name.n);
-	z->v[at].name[name.n] = 0;
+	z->v[at].name = mem_dup(name.p, name.n);
 	return fresh;
 }
 
 void zones_done(struct zones *z)
 {
-	for (unsigned i = 0; i < z->n; i++)
+	for (unsigned i = 0; i < z->n; i++) {
 		free(z->v[i].zone);
+		free(z->v[i].name);
+	}
 	*z = (struct zones){0};
 }

@@ -7,7 +7,7 @@
 enum { ZONES_MAX = 64 };
 struct zones {
 	struct {
-		char name[64];
+		char *name;
 		struct zone *zone;
 	} v[ZONES_MAX];
 	unsigned n, next;

@@ -214,6 +214,24 @@ int digest_due_next(
 	return 0;
 }
 
+int digest_due_of(struct sql *db, slice name, struct digest_due *ret, struct err *e)
+{
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT since, due_at FROM digest_due WHERE name = $1", e);
+	if (!s)
+		return -1;
+	sql_bind_text(s, 1, name);
+	int r = sql_step(s, e);
+	if (r < 0)
+		return -1;
+	*ret = (struct digest_due){.name = name};
+	if (r == 1) {
+		*ret = (struct digest_due){name, sql_int(s, 0), sql_int(s, 1)};
+		sql_reset(s);
+	}
+	return 0;
+}
+
 int digest_due_each(struct sql *db, slice after, uint64_t most,
 	bool (*fn)(void *arg, const struct digest_due *d), void *arg, struct err *e)
 {

@@ -61,6 +61,8 @@ int digest_due_drop_tx(struct sql *queue, slice name, struct err *e);
 /* Due at `now`, in order; ERR_NOTFOUND: none. */
 int digest_due_next(
 	struct sql *queue, int64_t now, struct arena *a, struct digest_due *ret, struct err *e);
+/* Of one name; all zero when nothing is due for it. */
+int digest_due_of(struct sql *queue, slice name, struct digest_due *ret, struct err *e);
 /* By name, those behind `after`. */
 int digest_due_each(struct sql *queue, slice after, uint64_t most,
 	bool (*fn)(void *arg, const struct digest_due *d), void *arg, struct err *e);
