@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/time.h"
 #include "store/quarantine_impl.h"
 #include "store/trace.h"
 
@@ -67,7 +68,8 @@ static struct queue_msg queued_msg(
 	q.id = r->as;
 	q.prefix = join(r->field, m->msg.prefix, a);
 	q.priority = QUEUE_NORMAL;
-	q.arrived_at = r->now;
+	/* The queue believes routes of fresh mail: these are from when it was held. */
+	q.arrived_at = r->now - MINUTE;
 	q.expires_at = r->now + r->lifetime;
 	q.log = arena_dup(a, buf_slice(&log));
 	q.nrcpts = 0;
