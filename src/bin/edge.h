@@ -6,6 +6,7 @@
 #include "bin/auth_failures.h"
 #include "bin/census.h"
 #include "bin/role.h"
+#include "defence/outbound.h"
 #include "mail/route.h"
 #include "proto/smtpd/smtpd.h"
 #include "run/co.h"
@@ -25,6 +26,7 @@ struct edge_verify;
 struct edge_door;
 struct door_visit;
 struct edge_scan;
+struct edge_outbound;
 struct scans;
 struct engines;
 struct kv;
@@ -63,6 +65,7 @@ struct edge {
 	struct edge_failures *failures; /* edge_failure.h */
 	struct kv *kv;
 	struct edge_door *door; /* edge_door.h */
+	struct edge_outbound *outbound; /* edge_outbound.h */
 	/* Free space, looked at now and then. */
 	uint64_t free_bytes;
 	bool disk_low;
@@ -97,6 +100,7 @@ struct edge_session {
 	struct smtpd_client *client; /* from connect() to end() */
 	struct door_visit *visit; /* NULL: no door here */
 	struct edge_message message;
+	struct outbound_count outbound; /* recipients of the message at hand */
 	const struct queue_msg *msg; /* the message at hand, from body_begin() on */
 	struct edge_sign *sign; /* edge_sign.h; NULL: not to be signed */
 	struct edge_verify *verify; /* edge_verify.h; NULL: nothing to verify so far */
