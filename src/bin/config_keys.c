@@ -16,6 +16,7 @@
 #include "defence/caps.h"
 #include "defence/dnsbl.h"
 #include "defence/mirror.h"
+#include "defence/outbound.h"
 #include "bin/quarantine_conf.h"
 #include "mail/digest.h"
 #include "mail/report_conf.h"
@@ -350,7 +351,7 @@ const struct conf_section log_section = {.name = "log",
 
 const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
-	&dns_section, &source_section, &scores_section, &caps_section, &dnsbl_section,
+	&dns_section, &source_section, &scores_section, &caps_section, &outbound_section, &dnsbl_section,
 	&mirror_section, &verify_section, &signing_section, &srs_section, &reports_section,
 	&store_section, &log_section, &scan_section, &filter_section, &person_section, &policy_conf_section, &learning_section, &kv_section,
 	&reputation_section, &fingerprints_section, &greylist_section, &autowhite_section, &digest_section, &alarm_section, &quarantine_section, &quarantine_class_section,

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "bin/callout.h"
 #include "bin/edge_door.h"
+#include "bin/edge_outbound.h"
 #include "bin/edge_failure.h"
 #include "bin/edge_verify.h"
 #include "bin/engines.h"
@@ -344,6 +345,7 @@ static int edge_open(struct role_env *env, struct err *err)
 	e->reports = report_counter_new(e->config->server->data);
 	e->failures = edge_failures_new(e);
 	e->kv = kv_open(e->config->server->data, (uint64_t)e->config->kv->size);
+	e->outbound = edge_outbound_new(e);
 	if (edge_door_open(e, err) < 0)
 		return -1;
 	co_go("edge.brake", release_brake, e);
@@ -430,6 +432,7 @@ static void edge_close(struct role_env *env)
 {
 	struct edge *e = env->self;
 	edge_door_close(e);
+	edge_outbound_free(e->outbound);
 	kv_close(e->kv);
 	callout_free(e->callout);
 	edge_quota_free(e->quota);
