@@ -15,7 +15,7 @@ int policy_document(struct cli_env *env, slice what, const struct policy_set **r
 /* cli_policy_diff.c: a line each, with its sign, and three lines around changes. */
 void policy_diff(slice before, slice after, struct buf *out);
 
-/* cli_policy_edit.c, cli_policy_test.c, cli_policy_dry.c: the verbs. */
+/* cli_policy_edit.c, cli_policy_try.c, cli_policy_dry.c: the verbs. */
 struct cli_option;
 int policy_put_text(struct cli_env *env, slice text, slice note, int64_t based_on);
 int policy_edit(struct cli_call *c);
