@@ -14,6 +14,7 @@
 #include "bin/scan_wire.h"
 #include "codec/charset.h"
 #include "codec/report_in.h"
+#include "codec/reported.h"
 #include "codec/url.h"
 #include "content/report.h"
 #include "run/co.h"
@@ -121,10 +122,10 @@ static int print_answer(json_t *answer, char **ret, struct err *e)
 }
 
 /* The answer takes the place of the message. */
-static void read_report(struct job *j)
+static void read_report(struct job *j, json_t *(*read)(slice message))
 {
 	AUTO(free) char *text = NULL;
-	json_t *answer = report_in_read(j->map);
+	json_t *answer = read(j->map);
 	unmap(j);
 	if (print_answer(answer, &text, &j->e) == 0 && ftruncate(j->fd, 0) < 0)
 		err_sys(&j->e, errno, "the answer");
@@ -231,7 +232,10 @@ static void examine(void *arg)
 		return;
 	switch (j->request.job) {
 	case SCAN_REPORT:
-		read_report(j);
+		read_report(j, report_in_read);
+		break;
+	case SCAN_REPORTED:
+		read_report(j, reported_read);
 		break;
 	case SCAN_MESSAGE:
 		examine_message(j);
