@@ -376,6 +376,7 @@ static void queue_close(struct role_env *env)
 		flow_free(q->flow);
 		hosts_health_free(q->health);
 	}
+	free(q->outbound);
 	sts_free(q->sts);
 	report_counter_free(q->reports);
 	queue_reports_close(q->reporter);

@@ -14,6 +14,7 @@
  *	queue_scan.c      the scan processes; which domains are ours
  *	queue_user_report.c letters that our users report
  *	queue_letters.c  letters to people: queue_notice.c (the outbox), queue_digest.c
+ *	queue_outbound.c own accounts whose recipients do not exist
  *	queue_honeypot.c letters to addresses that nobody has
  *	queue_settings.c what comes from the configuration
  */
@@ -68,6 +69,10 @@ int queue_settings_new(
 	struct queue *q, struct config *c, struct queue_settings **ret, struct err *e);
 void queue_settings_unref(struct queue_settings *s);
 
+/* queue_outbound.c: results of recipients outside. In a coroutine. */
+void queue_outbound_note(
+	struct queue *q, const struct queue_msg *m, const struct settle_rcpt *v, size_t n);
+
 /* queue_mirror.c: until cancelled */
 void queue_mirror_run(void *arg);
 
@@ -81,6 +86,7 @@ struct queue_letters;
 struct queue_notices;
 struct queue_digests;
 struct queue_user_reports;
+struct queue_outbound;
 struct queue {
 	struct role_env *env;
 	struct arena mem;
@@ -108,6 +114,7 @@ struct queue {
 	struct queue_notices *notices;
 	struct queue_digests *digests;
 	struct queue_user_reports *user_reports;
+	struct queue_outbound *outbound; /* queue_outbound.c; made when needed */
 	struct hosts_health *health;
 
 	struct flow *flow;
