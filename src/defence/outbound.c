@@ -289,3 +289,18 @@ bool outbound_is_failing(const struct outbound_conf *c, uint64_t tried, uint64_t
 		tried);
 	return true;
 }
+
+void outbound_facts(const struct outbound *o, slice who, struct outbound_facts *ret)
+{
+	struct habit h = {0};
+	habit_of(o, who, &h);
+	*ret = (struct outbound_facts){.outside_hour = get(o, outside_hour, who),
+		.outside_day = get(o, outside_day, who),
+		.inside_hour = get(o, inside_hour, who),
+		.inside_day = get(o, inside_day, who),
+		.messages_hour = get(o, messages, who),
+		.spam_hour = get(o, spam, who),
+		.usual = usual_of(o, who),
+		.first_at = (int64_t)h.first,
+		.fresh = is_new(o, who)};
+}

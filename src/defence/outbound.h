@@ -75,6 +75,15 @@ bool outbound_is_spam(const struct outbound *o, slice who, struct arena *a, slic
 bool outbound_is_failing(const struct outbound_conf *c, uint64_t tried, uint64_t unknown,
 	struct arena *a, slice *ret_detail);
 
+/* What is known of one, for showing. */
+struct outbound_facts {
+	int64_t outside_hour, outside_day, inside_hour, inside_day, messages_hour, spam_hour;
+	double usual; /* recipients outside in an hour in which it sends; 0: not known */
+	int64_t first_at; /* seconds since 1970; 0: nothing is known of it */
+	bool fresh;
+};
+void outbound_facts(const struct outbound *o, slice who, struct outbound_facts *ret);
+
 /* ---- the suspended ---- */
 
 struct outbound_suspension {
