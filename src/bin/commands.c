@@ -55,6 +55,8 @@ const struct command commands[] = {
 		"训练过滤器，管理学到的版本", learn_verbs, NULL, NULL},
 	{"queue", NULL, "mail that waits: list, retry, hold, return",
 		"等待投递的邮件：列出、重试、暂停、退回", queue_verbs, NULL, NULL},
+	{"outbound", NULL, "own accounts that are suspended for what they sent",
+		"因异常外发而停用的本系统帐号", outbound_verbs, NULL, NULL},
 	{"trace", NULL, "what happened to a message", "跟踪邮件的经过", trace_verbs, NULL, NULL},
 	{"quarantine", NULL, "mail that is kept: list, preview, release, undo",
 		"隔离区：列出、预览、放行、撤销", quarantine_verbs, NULL, NULL},
