@@ -60,7 +60,8 @@ static int act_tx(struct sql *db, void *arg, struct err *e)
 	struct act *w = arg;
 	if (w->first) {
 		w->fresh = outbound_suspend_tx(db, w->s, e);
-		if (w->fresh < 0 || (w->fresh && tell(db, w->s, e) < 0))
+		if (w->fresh < 0 ||
+			(w->fresh && w->s->why != OUTBOUND_ADMIN && tell(db, w->s, e) < 0))
 			return -1;
 	}
 	w->held = outbound_hold_tx(db, w->s->who, S("outbound"), HELD_AT_ONCE, e);
