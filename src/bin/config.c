@@ -11,6 +11,7 @@
 #include "bin/filter_conf.h"
 #include "bin/policy_conf.h"
 #include "bin/quarantine_conf.h"
+#include "bin/web.h"
 #include "codec/address.h"
 #include "defence/dnsbl.h"
 #include "mail/digest.h"
@@ -121,6 +122,25 @@ static int take_listeners(struct config *c, struct err *e)
 	return 0;
 }
 
+/* The pages share no address with mail. */
+static int check_web(const struct config *c, struct err *e)
+{
+	const struct web_conf *w = conf_get(c->conf, &web_section);
+	char text[NET_TEXT_MAX];
+	for (size_t i = 0; i < w->listen.n; i++)
+		for (size_t k = 0; k < c->nlisteners; k++)
+			for (size_t j = 0; j < c->listeners[k].conf->listen.n; j++) {
+				const struct net_addr *a = &c->listeners[k].conf->listen.v[j];
+				if (!net_port(a) || !same_address(a, &w->listen.v[i]))
+					continue;
+				net_print(a, text);
+				return err_set(e, ERR_PERM,
+					"[web] and [smtp \"%.*s\"] both listen on %s",
+					SFMT(c->listeners[k].name), text);
+			}
+	return 0;
+}
+
 static slice file_or(struct arena *a, slice path, slice data, const char *name)
 {
 	return path.n ? path : arena_printf(a, "%.*s/tls/%s", SFMT(data), name);
@@ -171,7 +191,7 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->key = file_or(&c->mem, c->tls->key, c->server->data, "key.pem");
 	take_retry(c);
 	if (take_hostname(c, e) < 0 || take_postmaster(c, e) < 0 || take_listeners(c, e) < 0 ||
-		dnsbls_check(conf, e) < 0)
+		check_web(c, e) < 0 || dnsbls_check(conf, e) < 0)
 		return -1;
 	return 0;
 }

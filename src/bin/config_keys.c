@@ -10,14 +10,15 @@
 #include "bin/features.h"
 #include "bin/filter_conf.h"
 #include "bin/policy_conf.h"
+#include "bin/quarantine_conf.h"
 #include "bin/way.h"
+#include "bin/web.h"
 #include "bin/yara_files.h"
 #include "codec/address.h"
 #include "defence/caps.h"
 #include "defence/dnsbl.h"
 #include "defence/mirror.h"
 #include "defence/outbound.h"
-#include "bin/quarantine_conf.h"
 #include "mail/digest.h"
 #include "mail/report_conf.h"
 #include "run/sandbox.h"
@@ -351,8 +352,10 @@ const struct conf_section log_section = {.name = "log",
 
 const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
-	&dns_section, &source_section, &scores_section, &caps_section, &outbound_section, &dnsbl_section,
-	&mirror_section, &verify_section, &signing_section, &srs_section, &reports_section,
-	&store_section, &log_section, &scan_section, &filter_section, &person_section, &policy_conf_section, &learning_section, &kv_section,
-	&reputation_section, &fingerprints_section, &greylist_section, &autowhite_section, &digest_section, &alarm_section, &quarantine_section, &quarantine_class_section,
+	&dns_section, &source_section, &scores_section, &caps_section, &outbound_section, &outbound_section,
+	&dnsbl_section, &mirror_section, &verify_section, &signing_section, &srs_section,
+	&reports_section, &store_section, &log_section, &scan_section, &filter_section,
+	&person_section, &policy_conf_section, &learning_section, &kv_section, &reputation_section,
+	&fingerprints_section, &greylist_section, &autowhite_section, &digest_section,
+	&alarm_section, &web_section, &quarantine_section, &quarantine_class_section,
 	&engines_section, &engine_section, &features_section, &yara_section, NULL};

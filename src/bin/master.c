@@ -15,6 +15,7 @@
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
 #include "bin/user.h"
+#include "bin/web.h"
 #include "defence/rate.h"
 #include "run/control.h"
 #include "run/log.h"
@@ -187,6 +188,8 @@ static int start_all(struct master *m, struct err *e)
 	slot_start(&m->feature);
 	if (engines_configured(m->config.conf))
 		slot_start(&m->engines[0]);
+	if (web_wanted(&m->config))
+		slot_start(&m->webs[0]); /* mail does not wait for it */
 	for (unsigned i = 0; i < scans_wanted(&m->config); i++) {
 		all[n] = &m->scans[i];
 		slot_start(all[n++]);
@@ -220,9 +223,15 @@ static void stop_all(struct master *m)
 	listen_close_all(m); /* with the edges' copies gone too, nobody connects in vain */
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_retire(&m->edges[i], PROC_STOP_SOON, within);
+	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++)
+		slot_retire(&m->webs[i], PROC_STOP_SOON, within);
 	edges_wait_ended(m, deadline);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		kill_rest(&m->edges[i]);
+	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++) {
+		slot_wait_ended(&m->webs[i], deadline);
+		kill_rest(&m->webs[i]);
+	}
 	slot_retire(&m->queue, PROC_STOP_SOON, within);
 	slot_retire(&m->auth, PROC_STOP_SOON, within);
 	deadline = instant_in(within + 2 * SECOND);

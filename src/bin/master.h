@@ -10,6 +10,7 @@
 enum {
 	MASTER_EDGES_MAX =
 		CENSUS_REGIONS, /* edge processes, those of former generations included */
+	MASTER_WEBS_MAX = 4, /* web processes, those of former generations included */
 	MASTER_SOCKETS_MAX = 100, /* listening sockets */
 };
 
@@ -58,7 +59,7 @@ struct master {
 	unsigned engine_at; /* the one that is asked */
 	bool swapping; /* a reload starts processes that may still be refused */
 	struct slot prepare, keeper, learn, feature, queue, auth, keys, scans[SCAN_PLACES],
-		edges[MASTER_EDGES_MAX];
+		edges[MASTER_EDGES_MAX], webs[MASTER_WEBS_MAX];
 	struct cond changed; /* a process became ready or ended, or a signal came */
 	bool stop_wanted, force_wanted, reload_wanted, reloading;
 	int control;
@@ -81,6 +82,7 @@ bool slot_wait_ended(struct slot *s, instant deadline);
 /* A free slot for one more edge, one more scan process, or NULL. */
 struct slot *edge_slot_free(struct master *m);
 struct slot *scan_slot_free(struct master *m);
+struct slot *web_slot_free(struct master *m);
 /* Links everybody with the engine process in force, after a reload. */
 void engine_connect_all(struct master *m);
 /* How many scan processes this configuration wants. */
@@ -96,6 +98,9 @@ void listen_drop_others(struct master *m, const struct config *c);
 void listen_close_all(struct master *m);
 /* The descriptors an edge needs, by name ("listen.LISTENER.ADDRESS"). */
 size_t listen_fds(const struct master *m, const struct config *c, struct proc_fd *fds, size_t max);
+/* Those of the web process: "web.ADDRESS". */
+size_t listen_web_fds(
+	const struct master *m, const struct config *c, struct proc_fd *fds, size_t max);
 
 /* master_reload.c */
 /* Takes the changed configuration into service, or refuses it and changes nothing. In a coroutine.

@@ -4,6 +4,7 @@
  */
 #include "bin/master.h"
 
+#include "bin/web.h"
 #include "run/log.h"
 #include "run/net.h"
 #include <errno.h>
@@ -51,6 +52,12 @@ static void undo(struct master *m, size_t n)
 		close(m->sockets[--m->nsockets].fd);
 }
 
+static const struct conf_addrs *web_addresses(const struct config *c)
+{
+	const struct web_conf *w = conf_get(c->conf, &web_section);
+	return &w->listen;
+}
+
 int listen_add(struct master *m, const struct config *c, struct err *e)
 {
 	size_t before = m->nsockets;
@@ -62,6 +69,12 @@ int listen_add(struct master *m, const struct config *c, struct err *e)
 				return -1;
 			}
 	}
+	const struct conf_addrs *web = web_addresses(c);
+	for (size_t j = 0; j < web->n; j++)
+		if (!find(m, &web->v[j]) && add(m, &web->v[j], e) < 0) {
+			undo(m, before);
+			return -1;
+		}
 	return 0;
 }
 
@@ -76,6 +89,10 @@ static bool wanted(const struct config *c, const struct net_addr *a)
 		for (size_t j = 0; j < c->listeners[i].conf->listen.n; j++)
 			if (same(&c->listeners[i].conf->listen.v[j], a))
 				return true;
+	const struct conf_addrs *web = web_addresses(c);
+	for (size_t j = 0; j < web->n; j++)
+		if (same(&web->v[j], a))
+			return true;
 	return false;
 }
 
@@ -102,5 +119,20 @@ size_t listen_fds(const struct master *m, const struct config *c, struct proc_fd
 			snprintf(fds[n].name, sizeof fds[n].name, "listen.%zu.%zu", i, j);
 			fds[n++].fd = s->fd;
 		}
+	return n;
+}
+
+size_t listen_web_fds(
+	const struct master *m, const struct config *c, struct proc_fd *fds, size_t max)
+{
+	const struct conf_addrs *web = web_addresses(c);
+	size_t n = 0;
+	for (size_t j = 0; j < web->n && n < max; j++) {
+		const struct master_socket *s = find(m, &web->v[j]);
+		if (!s)
+			continue;
+		snprintf(fds[n].name, sizeof fds[n].name, "web.%zu", j);
+		fds[n++].fd = s->fd;
+	}
 	return n;
 }

@@ -31,6 +31,8 @@ METRIC_COUNTER(crashes_learn, "posthouse_process_crashes_total", "role=\"learn\"
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_engine, "posthouse_process_crashes_total", "role=\"engine\"",
 	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_web, "posthouse_process_crashes_total", "role=\"web\"",
+	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_keys, "posthouse_process_crashes_total", "role=\"keys\"",
 	"Processes that ended unasked.");
 
@@ -55,6 +57,8 @@ void slots_init(struct master *m)
 		slot_init(m, &m->scans[i], "scan", i);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_init(m, &m->edges[i], "edge", i);
+	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++)
+		slot_init(m, &m->webs[i], "web", i);
 }
 
 static bool is_edge(const struct slot *s)
@@ -65,6 +69,11 @@ static bool is_edge(const struct slot *s)
 static bool is_scan(const struct slot *s)
 {
 	return s >= s->master->scans && s < s->master->scans + SCAN_PLACES;
+}
+
+static bool is_web(const struct slot *s)
+{
+	return s >= s->master->webs && s < s->master->webs + MASTER_WEBS_MAX;
 }
 
 static bool is_engine(const struct slot *s)
@@ -93,6 +102,14 @@ struct slot *scan_slot_free(struct master *m)
 	return NULL;
 }
 
+struct slot *web_slot_free(struct master *m)
+{
+	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++)
+		if (!m->webs[i].proc && !m->webs[i].wanted)
+			return &m->webs[i];
+	return NULL;
+}
+
 /* With two of them one that dies delays nobody. */
 unsigned scans_wanted(const struct config *c)
 {
@@ -112,7 +129,7 @@ static void connect_slots(struct slot *asks, struct slot *serves)
 	if (!asks->proc || !serves->proc)
 		return;
 	/* One that a reload has brought is not served by the rules of before. */
-	if (is_scan(serves) && is_edge(asks) &&
+	if (is_scan(serves) && (is_edge(asks) || is_web(asks)) &&
 		proc_generation(serves->proc) < proc_generation(asks->proc))
 		return;
 	if (is_engine(serves) && serves->master->swapping &&
@@ -149,6 +166,12 @@ static void connect_neighbours(struct slot *s)
 		connect_slots(s, &m->feature);
 		connect_slots(s, &m->engines[m->engine_at]);
 	}
+	if (is_web(s)) {
+		connect_slots(s, &m->queue);
+		connect_slots(s, &m->auth);
+		connect_slots(s, &m->keys);
+		connect_slots(s, &m->learn);
+	}
 	if (s == &m->keeper)
 		connect_slots(s, &m->engines[m->engine_at]);
 	if (s == &m->engines[m->engine_at])
@@ -164,14 +187,16 @@ static void connect_neighbours(struct slot *s)
 	}
 	if (s == &m->feature)
 		master_features_link(m);
-	bool asks_scans = s == &m->queue || s == &m->learn || s == &m->feature || is_edge(s);
+	bool asks_scans =
+		s == &m->queue || s == &m->learn || s == &m->feature || is_edge(s) || is_web(s);
 	for (unsigned i = 0; i < SCAN_PLACES && asks_scans; i++)
 		connect_slots(s, &m->scans[i]);
-	bool serves_edges =
-		s == &m->queue || s == &m->auth || s == &m->keys || s == &m->learn ||
+	bool serves_edges = s == &m->queue || s == &m->auth || s == &m->keys || s == &m->learn ||
 			    s == &m->feature || is_scan(s);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX && serves_edges; i++)
 		connect_slots(&m->edges[i], s);
+	for (unsigned i = 0; i < MASTER_WEBS_MAX && serves_edges; i++)
+		connect_slots(&m->webs[i], s);
 }
 
 /* ---- life ---- */
@@ -231,6 +256,8 @@ static void count_crash(const struct slot *s)
 		metric_add(&crashes_engine, 1);
 	else if (s == &s->master->keeper)
 		metric_add(&crashes_keeper, 1);
+	else if (is_web(s))
+		metric_add(&crashes_web, 1);
 	else if (is_edge(s))
 		metric_add(&crashes_edge, 1);
 }
@@ -307,6 +334,13 @@ void slot_start(struct slot *s)
 		spec.nfds = listen_fds(m, &m->config, fds, MASTER_SOCKETS_MAX);
 		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "census");
 		fds[spec.nfds++].fd = m->census;
+		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "tickets");
+		fds[spec.nfds++].fd = m->tickets;
+		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "rates");
+		fds[spec.nfds++].fd = m->rates;
+	}
+	if (is_web(s)) {
+		spec.nfds = listen_web_fds(m, &m->config, fds, MASTER_SOCKETS_MAX);
 		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "tickets");
 		fds[spec.nfds++].fd = m->tickets;
 		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "rates");
@@ -404,4 +438,6 @@ void master_status(struct master *m, struct buf *out)
 	print_slot(&m->keeper, out);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		print_slot(&m->edges[i], out);
+	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++)
+		print_slot(&m->webs[i], out);
 }

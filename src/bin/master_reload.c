@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
+#include "bin/web.h"
 #include "run/log.h"
 #include <signal.h>
 #include <unistd.h>
@@ -61,7 +62,7 @@ static void kill_all(struct slot *const *v, size_t n)
 	}
 }
 
-enum { FRESH_MAX = 1 + SCAN_PROCESSES_MAX + MASTER_EDGES_MAX };
+enum { FRESH_MAX = 2 + SCAN_PROCESSES_MAX + MASTER_EDGES_MAX };
 
 /* A place for the new engine process, if there is to be one; those of the new edges ask it. */
 static struct slot *engine_slot_free(struct master *m)
@@ -78,8 +79,11 @@ static int start_all_fresh(struct master *m, struct slot **v, size_t *ret_n, str
 {
 	size_t engines = engines_configured(m->config.conf) ? 1 : 0;
 	size_t scans = scans_wanted(&m->config), n = engines + scans + m->config.edges;
+	size_t web = n;
+	n += web_wanted(&m->config);
 	for (size_t i = 0; i < n; i++) {
-		v[i] = i < engines           ? engine_slot_free(m)
+		v[i] = i == web              ? web_slot_free(m)
+		       : i < engines         ? engine_slot_free(m)
 		       : i < engines + scans ? scan_slot_free(m)
 					     : edge_slot_free(m);
 		if (!v[i]) {
@@ -127,6 +131,8 @@ static void retire_former(struct master *m, struct slot *const *fresh, size_t n)
 		retire(m, &m->edges[i], fresh, n);
 	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		retire(m, &m->scans[i], fresh, n);
+	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++)
+		retire(m, &m->webs[i], fresh, n);
 	engine_connect_all(m);
 	for (unsigned i = 0; i < 2; i++)
 		retire(m, &m->engines[i], fresh, n);
@@ -178,7 +184,8 @@ int master_renew_scans(struct master *m, struct err *e)
 		fresh[i] = scan_slot_free(m);
 		if (!fresh[i]) {
 			kill_all(fresh, i);
-			return err_set(e, ERR_TEMP, "too many processes of earlier changes still run");
+			return err_set(
+				e, ERR_TEMP, "too many processes of earlier changes still run");
 		}
 		slot_start(fresh[i]);
 	}

@@ -264,7 +264,7 @@ static int queue_open(struct role_env *env, struct err *e)
 static void queue_link(void *arg, const char *role, unsigned instance, int fd)
 {
 	struct queue *q = ((struct role_env *)arg)->self;
-	if (strcmp(role, "edge") == 0 && !q->stopping)
+	if ((strcmp(role, "edge") == 0 || strcmp(role, "web") == 0) && !q->stopping)
 		queue_feed_link(q, instance, fd);
 	else if (strcmp(role, "keys") == 0)
 		link_attach(q->keys_link, fd);

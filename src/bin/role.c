@@ -32,8 +32,10 @@ enum role_path {
 	MAY_MIRROR = 512, /* write it */
 	MAY_LEARN = 1024, /* write DATA/learn */
 	MAY_LEARNED = 2048, /* read DATA/learn/users */
-	MAY_FEATURES = 131072, /* write DATA/features; read where packs come from; clamd's directory */
+	MAY_FEATURES =
+		131072, /* write DATA/features; read where packs come from; clamd's directory */
 	MAY_ZONES = 65536, /* read the system's time zones */
+	MAY_READ_BLOBS = 262144,
 };
 
 static const struct role_limits {
@@ -57,6 +59,8 @@ static const struct role_limits {
 	{&engine_role, 0, SANDBOX_MAY_CONNECT | SANDBOX_MAY_MEMORY_FILE, 3, 1 << 13},
 	{&features_role, MAY_FEATURES | MAY_DB | MAY_KV | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE, 3, 1 << 10},
+	{&web_role, MAY_READ_BLOBS | MAY_DB | MAY_ZONES, SANDBOX_NO_DUMP | SANDBOX_MAY_MEMORY_FILE,
+		6, 1 << 14},
 	{&keeper_role, MAY_BLOBS | MAY_DB, 0, 2, 1 << 12},
 	{&prepare_role, MAY_DATA, SANDBOX_MAY_FORK, 2, 1 << 10},
 };
@@ -104,6 +108,8 @@ static void add_paths(
 		add_path(s, arena_printf(a, "%.*s/mirror", SFMT(data)), l->paths & MAY_MIRROR);
 	if (l->paths & MAY_BLOBS)
 		add_path(s, arena_printf(a, "%.*s/blob", SFMT(data)), true);
+	if (l->paths & MAY_READ_BLOBS)
+		add_path(s, arena_printf(a, "%.*s/blob", SFMT(data)), false);
 	if (l->paths & MAY_DB)
 		add_path(s, arena_printf(a, "%.*s/db", SFMT(data)), true);
 	if (l->paths & MAY_CREDENTIALS)
@@ -212,8 +218,10 @@ static int open_metrics(const struct role_env *env, struct err *e)
 /* Processes that make message ids never make the same: the last number is the queue's. */
 static void number_writer(const struct role_env *env)
 {
-	bool queue = strcmp(env->start.role, "queue") == 0;
-	msg_id_set_writer(queue ? MSG_ID_WRITERS - 1 : env->start.instance % (MSG_ID_WRITERS - 1));
+	bool queue = strcmp(env->start.role, "queue") == 0,
+	     web = strcmp(env->start.role, "web") == 0;
+	unsigned n = env->start.instance % (MSG_ID_WRITERS - 1);
+	msg_id_set_writer(queue ? MSG_ID_WRITERS - 1 : web ? MSG_ID_WRITERS - 2 - n : n);
 }
 
 /* Everything up to the point where the network may be talked to. */

@@ -28,8 +28,8 @@ struct role {
 	void (*close)(struct role_env *env);
 };
 
-extern const struct role edge_role, auth_role, keys_role, queue_role, scan_role,
-	keeper_role, learn_role, features_role, engine_role;
+extern const struct role edge_role, auth_role, keys_role, queue_role, scan_role, keeper_role,
+	learn_role, web_role, features_role, engine_role;
 
 /* Enters the sandbox that the table has for this role. */
 int role_confine(const char *role, const struct config *c, struct err *e);

@@ -94,6 +94,8 @@ bool http1_target_read(slice target, struct arena *a, struct http1_target *ret);
 /* The value of a name in application/x-www-form-urlencoded text (also a query), decoded. False: not there, or no
  * UTF-8. */
 bool http1_form_get(slice form, slice name, struct arena *a, slice *ret);
+/* The same for names that come several times: cuts what was looked at off *form. */
+bool http1_form_next(slice *form, slice name, struct arena *a, slice *ret);
 /* Letters, digits and -._~ as they are, the rest as %XX. */
 void http1_put_encoded(struct buf *out, slice s);
 

@@ -92,10 +92,10 @@ bool http1_target_read(slice target, struct arena *a, struct http1_target *ret)
 	return true;
 }
 
-bool http1_form_get(slice form, slice name, struct arena *a, slice *ret)
+bool http1_form_next(slice *form, slice name, struct arena *a, slice *ret)
 {
 	slice pair;
-	for (int i = 0; i < HTTP1_PAIRS_MAX && slice_cut(&form, '&', &pair); i++) {
+	for (int i = 0; i < HTTP1_PAIRS_MAX && slice_cut(form, '&', &pair); i++) {
 		size_t mark = slice_index(pair, '=');
 		slice key;
 		if (!decode(slice_first(pair, mark), true, a, &key) || !slice_eq(key, name))
@@ -103,6 +103,11 @@ bool http1_form_get(slice form, slice name, struct arena *a, slice *ret)
 		return decode(slice_skip(pair, mark + 1), true, a, ret) && utf8_valid(*ret);
 	}
 	return false;
+}
+
+bool http1_form_get(slice form, slice name, struct arena *a, slice *ret)
+{
+	return http1_form_next(&form, name, a, ret);
 }
 
 void http1_put_encoded(struct buf *out, slice s)

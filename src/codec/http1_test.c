@@ -317,6 +317,10 @@ TEST(http1_forms)
 		if (got)
 			CHECK_STR(v, slice_z(all[i].want));
 	}
+	slice rest = form;
+	CHECK(http1_form_next(&rest, S("a"), &a, &v) && slice_eq(v, S("1")));
+	CHECK(http1_form_next(&rest, S("a"), &a, &v) && slice_eq(v, S("2")));
+	CHECK(!http1_form_next(&rest, S("a"), &a, &v));
 	AUTO(buf) struct buf out = BUF(100);
 	http1_put_encoded(&out, S("a b/\xe4&~"));
 	CHECK_STR(buf_slice(&out), S("a%20b%2F%E4%26~"));
