@@ -14,6 +14,8 @@
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
 #include "bin/keys_client.h"
+#include "bin/policies.h"
+#include "bin/quarantine_conf.h"
 #include "bin/scans.h"
 #include "codec/charset.h"
 #include "mail/report_conf.h"
@@ -281,9 +283,12 @@ static int edge_prepare(struct role_env *env, struct err *err)
 	env->self = e;
 	e->env = env;
 	e->config = &env->config;
+	e->quarantine = ARENA_NEW(&e->mem, struct quarantine_conf);
+	quarantine_conf_read(e->config->conf, e->quarantine);
 	group_init(&e->acceptors);
 	group_init(&e->sessions);
 	cond_init(&e->stop_changed);
+	cond_init(&e->edited);
 	smtpd_hub_init(&e->hub);
 	e->queue_link = link_new("queue");
 	e->auth_link = link_new("auth");
@@ -317,6 +322,8 @@ static int open_store(struct edge *e, struct err *err)
 	e->routes.spam = &e->config->reports->spam;
 	e->routes.ham = &e->config->reports->ham;
 	e->users = training_users_open(data);
+	if (policies_open(data, &e->policies, err) < 0)
+		return -1;
 	e->routes.honeypots = &e->config->learning->honeypots;
 	e->srs = keys_client_srs(e->keys, e->config->srs, &e->mem);
 	e->routes.srs = &e->srs;
@@ -453,6 +460,7 @@ static void edge_close(struct role_env *env)
 	link_free(e->learn_link);
 	link_free(e->features_link);
 	training_users_close(e->users);
+	policies_close(e->policies);
 	scans_free(e->scans);
 	engines_free(e->engines);
 	tls_ctx_unref(e->tls);

@@ -1,6 +1,7 @@
 /* edge: what the files of the edge role share: edge.c (the process), edge_session.c (a session's
  * answers to proto/smtpd), edge_rcpt.c, edge_quota.c, edge_auth.c, edge_trace.c, callout.c,
- * edge_verify*.c (who stands behind a message), edge_scan*.c (what is in it). */
+ * edge_verify*.c (who stands behind a message), edge_scan*.c (what is in it), edge_policy*.c (what
+ * happens to it). */
 #pragma once
 #include "base/map.h"
 #include "bin/auth_failures.h"
@@ -26,6 +27,9 @@ struct edge_verify;
 struct edge_door;
 struct door_visit;
 struct edge_scan;
+struct edge_plan;
+struct policies;
+struct quarantine_conf;
 struct edge_outbound;
 struct scans;
 struct engines;
@@ -41,6 +45,8 @@ struct edge {
 	struct tls_ctx *tls;
 	struct tls_ctx *client_tls; /* for callouts */
 	struct census *census;
+	struct policies *policies;
+	struct quarantine_conf *quarantine;
 	struct link *queue_link, *auth_link, *keys_link, *learn_link, *features_link;
 	struct training_users *users; /* their own layers, training/user.h */
 	instant next_sample; /* of mail for the learn process */
@@ -54,6 +60,12 @@ struct edge {
 	struct sql *queue_db, *trace_db;
 	struct commit *queue, *trace;
 	unsigned traces_waiting; /* refusals on their way to the trace */
+	struct { /* facts of letters, likewise (edge_policy_keep.c) */
+		unsigned waiting;
+		instant next;
+	} facts;
+	uint64_t editing; /* bytes of messages that are being changed (edge_policy_rows.c) */
+	struct cond edited;
 	struct directory *directory;
 	struct route_lookup routes;
 	struct dns *dns;
@@ -105,6 +117,7 @@ struct edge_session {
 	struct edge_sign *sign; /* edge_sign.h; NULL: not to be signed */
 	struct edge_verify *verify; /* edge_verify.h; NULL: nothing to verify so far */
 	struct edge_scan *scan; /* edge_scan.h; NULL: nothing was examined so far */
+	struct edge_plan *plan; /* edge_policy.h; NULL: no message so far */
 };
 
 extern const struct smtpd_ops edge_ops; /* arg: struct edge_session */

@@ -4,6 +4,7 @@
  *	edge_policy.c		each recipient's decision (policy/policy.h); recipients with the same one
  *				are a group; what all of them refuse is refused in the session
  *	edge_policy_facts.c	what is known of the message: struct policy_facts
+ *	edge_policy_tell.c	what the timeline says about it
  *	edge_policy_rows.c	groups -> rows: queued messages, quarantined ones, notices; the commit
  *	edge_policy_hold.c	rows of the quarantine, and who is told about them
  *	edge_policy_copy.c	copies, supervision copies, forwards
@@ -24,9 +25,11 @@
 #include "policy/policy.h"
 #include "store/notice.h"
 #include "store/quarantine.h"
+#include "store/trace.h"
 
 enum {
-	EDGE_GROUPS_MAX = 100, /* different decisions for one message: then it has to come again with
+	EDGE_GROUPS_MAX =
+		100, /* different decisions for one message: then it has to come again with
 				  fewer recipients */
 	EDGE_POLICY_YIELD = 64, /* recipients decided on before others have their turn */
 };
@@ -49,21 +52,20 @@ struct edge_plan {
 	struct policy_facts facts;
 	const struct policy_set *set; /* held */
 	int64_t version; /* of the policies; 0: there are none */
-	struct edge_group *groups; /* by the first of their recipients; empty: nothing was decided */
-	size_t n;
+	struct edge_group
+		*groups; /* by the first of their recipients; empty: nothing was decided */
+	size_t n, room;
 	struct signals *signals; /* all of the message, maybe empty */
 };
 
 /* The header comes: begins a plan, forgets the one before. */
 void edge_policy_header(struct edge_session *s, const struct smtpd_header *h);
 /* Decides. -1: refused by all, or to be tried later. */
-int edge_policy_verdict(
-	struct edge_session *s, struct smtpd_verdict *v, struct smtpd_refusal *no);
+int edge_policy_verdict(struct edge_session *s, struct smtpd_verdict *v, struct smtpd_refusal *no);
 /* The message, whole but for what accept() sets (its blob is there): everything that was decided becomes
  * durable, the queue process is told. -1: nothing of it is. */
 int edge_policy_accept(struct edge_session *s, struct queue_msg *m, struct smtpd_refusal *no);
 void edge_policy_end(struct edge_session *s); /* of the session */
-
 /* Whether what was refused was refused for being unwanted mail (and not by a rule of the organisation that
  * has nothing to do with that). */
 bool edge_policy_refused_bad(const struct edge_session *s);
@@ -72,6 +74,11 @@ bool edge_policy_refused_bad(const struct edge_session *s);
 void edge_policy_gather(struct edge_session *s, struct edge_plan *p, const struct smtpd_verdict *v);
 enum policy_direction edge_policy_direction(
 	const struct edge_session *s, const struct queue_msg *m, slice rcpt);
+
+/* ---- edge_policy_tell.c ---- */
+/* The event `policy` of a group. */
+void edge_policy_event(const struct edge_plan *p, const struct edge_group *g,
+	const struct queue_msg *m, struct buf *log);
 
 /* ---- edge_policy_rows.c ---- */
 struct edge_rows { /* of one commit; everything in *mem */
@@ -91,6 +98,7 @@ struct queue_msg *edge_rows_queue(struct edge_rows *r, const struct queue_msg *m
 struct quarantine_msg *edge_rows_keep(struct edge_rows *r);
 void edge_rows_notice(struct edge_rows *r, const struct notice *n);
 void edge_rows_ended(struct edge_rows *r, const struct trace_row *t);
+void edge_rows_fresh(struct edge_rows *r, blob_id id);
 int edge_rows_commit(struct edge_session *s, struct edge_rows *r, struct err *e);
 
 /* What of a message all rows of a group have in common. */
@@ -102,6 +110,9 @@ struct edge_part {
 	const struct queue_msg *m; /* as it came */
 	struct queue_msg own; /* of the group: its id, recipients, timeline; prefix with marks */
 };
+/* Group k: its id is that of *m for the first, else a new one. */
+void edge_part_begin(struct edge_part *p, struct edge_session *s, struct edge_rows *rows,
+	const struct queue_msg *m, size_t k);
 
 /* ---- edge_policy_hold.c ---- */
 void edge_policy_hold(struct edge_part *p, enum quarantine_kind kind, slice virus);
@@ -111,7 +122,7 @@ int edge_policy_keep_refused(struct edge_session *s, const struct smtpd_verdict 
 /* ---- edge_policy_copy.c ---- */
 /* -1: try again. In a coroutine. */
 int edge_policy_copies(struct edge_part *p, struct err *e);
-int edge_policy_forward(struct edge_part *p, const struct queue_msg *m, struct err *e);
+int edge_policy_forward(struct edge_part *p, struct err *e);
 /* It has been forwarded from this recipient before. */
 bool edge_policy_came_back(const struct edge_plan *p, slice rcpt);
 

@@ -1,5 +1,5 @@
 /*
- * Examining the content of a message and deciding by it (edge_scan.h). Called by edge_session.c for
+ * Examining the content of a message (edge_scan.h). Called by edge_session.c for
  * each step of a session. Waits for a scan process at most [filter] wait.
  */
 #include "bin/edge_scan.h"
@@ -24,6 +24,10 @@ METRIC_COUNTER(marked, "posthouse_filter_messages_total", "verdict=\"mark\"",
 METRIC_COUNTER(rejected, "posthouse_filter_messages_total", "verdict=\"reject\"",
 	"Messages by what their content led to.");
 METRIC_COUNTER(held, "posthouse_filter_messages_total", "verdict=\"hold\"",
+	"Messages by what their content led to.");
+METRIC_COUNTER(mixed, "posthouse_filter_messages_total", "verdict=\"mixed\"",
+	"Messages by what their content led to.");
+METRIC_COUNTER(other, "posthouse_filter_messages_total", "verdict=\"other\"",
 	"Messages by what their content led to.");
 METRIC_COUNTER(deferred, "posthouse_filter_messages_total", "verdict=\"defer\"",
 	"Messages by what their content led to.");
@@ -55,8 +59,7 @@ static void forget(struct edge_scan *x)
 	x->engines = (struct engines_answer){.none = true};
 	x->why = x->layer = S("");
 	x->probability = x->alone = 0;
-	x->verdict = EDGE_SCAN_ACCEPT;
-	x->active = x->headless = false;
+	x->active = x->headless = x->spam = x->unavailable = false;
 	if (x->mem.total > MEMORY_KEPT)
 		arena_done(&x->mem);
 	else
@@ -192,10 +195,14 @@ struct signals *edge_scan_signals(const struct edge_session *s)
 	return s->scan && s->scan->active ? s->scan->signals : NULL;
 }
 
-/* ---- the decision ---- */
+const struct edge_scan *edge_scan_found(const struct edge_session *s)
+{
+	return s->scan && s->scan->active ? s->scan : NULL;
+}
 
-/* Complaints about a refusal must reach us. */
-static bool only_complaints(const struct queue_msg *m)
+/* ---- what it is ---- */
+
+bool edge_scan_only_complaints(const struct queue_msg *m)
 {
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		slice address = m->rcpts[i].address;
@@ -208,7 +215,7 @@ static bool only_complaints(const struct queue_msg *m)
 
 static bool is_spared(const struct edge_session *s, const struct queue_msg *m)
 {
-	return (s->visit && door_friends(s->visit).allowed) || only_complaints(m) ||
+	return (s->visit && door_friends(s->visit).allowed) || edge_scan_only_complaints(m) ||
 	       edge_learn_only_traps(m);
 }
 
@@ -222,29 +229,25 @@ static double by_what_all_share(struct content_report *r)
 	return p;
 }
 
+/* From where on something is done about it. */
+static double lowest(const struct edge_scan *x)
+{
+	struct policy_thresholds t = filter_thresholds(x->conf);
+	if (x->context.direction != CONTENT_INBOUND)
+		return fmin(fmin(t.own_mark, t.own_junk), fmin(t.own_quarantine, t.own_reject));
+	return fmin(fmin(t.mark, t.junk), fmin(t.quarantine, t.reject));
+}
+
 static void judge(struct edge_session *s, struct edge_scan *x, const struct queue_msg *m)
 {
-	const struct filter_conf *c = x->conf;
-	bool own = x->context.direction != CONTENT_INBOUND;
-	double mark = filter_probability(own ? c->own_mark : c->mark);
-	double reject = filter_probability(own ? c->own_reject : c->reject);
 	x->probability = content_probability(x->report, signals_score(x->signals));
 	x->alone = by_what_all_share(x->report);
-	if (is_spared(s, m))
-		x->verdict = EDGE_SCAN_ACCEPT;
-	else if (x->probability >= reject)
-		x->verdict = EDGE_SCAN_REJECT;
-	else if (x->probability >= mark)
-		x->verdict = EDGE_SCAN_MARK;
+	x->spam = !is_spared(s, m) && x->probability >= lowest(x);
 }
 
 bool edge_scan_is_spam(const struct edge_scan *x)
 {
-	bool own = x->context.direction != CONTENT_INBOUND;
-	double mark = filter_probability(own ? x->conf->own_mark : x->conf->mark);
-	double reject = filter_probability(own ? x->conf->own_reject : x->conf->reject);
-	return (x->verdict == EDGE_SCAN_REJECT || x->verdict == EDGE_SCAN_MARK) &&
-	       x->alone >= fmin(mark, reject);
+	return x->spam && x->alone >= lowest(x);
 }
 
 /* What is learnt about the caller and the sender. */
@@ -267,12 +270,6 @@ static void take_signals(struct edge_scan *x)
 		signals_add_def(x->signals, found->v[i].def, found->v[i].score, found->v[i].detail);
 }
 
-static void hold(struct edge_scan *x, slice why)
-{
-	x->verdict = EDGE_SCAN_HOLD;
-	x->why = why;
-}
-
 static void on_examined(struct edge_session *s, struct edge_scan *x, const struct queue_msg *m)
 {
 	take_signals(x);
@@ -284,18 +281,16 @@ static void on_examined(struct edge_session *s, struct edge_scan *x, const struc
 	edge_learn_layers(s, x);
 	judge(s, x, m);
 	edge_scan_prints_note(s, x, m);
-	if (x->verdict != EDGE_SCAN_REJECT && scan_letter_cut(&x->letter) &&
-		x->conf->too_large == FILTER_LARGE_HOLD)
-		hold(x, S("too large to be examined whole"));
+	if (scan_letter_cut(&x->letter) && x->conf->too_large == FILTER_LARGE_HOLD)
+		x->why = S("too large to be examined whole");
 }
 
 static void on_unavailable(struct edge_scan *x, const struct err *e)
 {
 	x->why = arena_dup(&x->mem, slice_z(e->text));
-	if (x->conf->unavailable == FILTER_DEFER) {
-		x->verdict = EDGE_SCAN_DEFER;
+	x->unavailable = true;
+	if (x->conf->unavailable == FILTER_DEFER)
 		return;
-	}
 	metric_add(&unexamined, 1);
 	signals_add(x->signals, SIGNAL_NOT_EXAMINED, 1, x->why);
 }
@@ -307,7 +302,7 @@ static slice source_of(const struct edge_session *s, struct edge_scan *x)
 				  : name_network(&s->client->peer, 24, 48, &x->mem);
 }
 
-static void ask(struct edge_session *s, struct edge_scan *x, struct smtpd_verdict *v)
+static void ask(struct edge_session *s, struct edge_scan *x, const struct smtpd_verdict *v)
 {
 	struct err e;
 	AUTO(buf) struct buf lead = BUF(SCAN_LEAD_MAX - 8);
@@ -332,7 +327,7 @@ static void ask(struct edge_session *s, struct edge_scan *x, struct smtpd_verdic
 		edge_trial_go(take(&trial), x, v->msg->id, took);
 		break;
 	case SCANS_CANNOT:
-		hold(x, S("could not be examined"));
+		x->why = S("could not be examined");
 		break;
 	case SCANS_UNAVAILABLE:
 		on_unavailable(x, &e);
@@ -340,61 +335,41 @@ static void ask(struct edge_session *s, struct edge_scan *x, struct smtpd_verdic
 	edge_trial_drop(trial);
 }
 
-static void count(const struct edge_scan *x, int64_t took)
+void edge_scan_verdict(struct edge_session *s, const struct smtpd_verdict *v)
+{
+	struct edge_scan *x = s->scan;
+	instant began = instant_now();
+	if (!x || !x->active)
+		return;
+	x->signals = signals_of(s, x);
+	fill_context(s, x, v->msg);
+	ask(s, x, v);
+	if (s->visit)
+		door_content(s->visit, what_it_was(s, x, v->msg));
+	scan_letter_done(&x->letter);
+	x->took = instant_now() - began;
+	edge_learn_sample(s, x);
+}
+
+static void count(const struct edge_scan *x, enum edge_scan_verdict what)
 {
 	static struct metric *const by_verdict[] = {[EDGE_SCAN_ACCEPT] = &accepted,
 		[EDGE_SCAN_MARK] = &marked,
 		[EDGE_SCAN_REJECT] = &rejected,
 		[EDGE_SCAN_HOLD] = &held,
-		[EDGE_SCAN_DEFER] = &deferred};
-	metric_add(by_verdict[x->verdict], 1);
-	metric_observe(&seconds, (uint64_t)took);
+		[EDGE_SCAN_DEFER] = &deferred,
+		[EDGE_SCAN_MIXED] = &mixed,
+		[EDGE_SCAN_OTHER] = &other};
+	metric_add(by_verdict[what], 1);
+	metric_observe(&seconds, (uint64_t)x->took);
 }
 
-static int obey(const struct edge_scan *x, const struct smtpd_verdict *v, struct smtpd_refusal *no)
+void edge_scan_decided(struct edge_session *s, enum edge_scan_verdict what, struct buf *log)
 {
-	char id[MSG_ID_TEXT];
-	msg_id_print(v->msg->id, id);
-	if (x->verdict == EDGE_SCAN_DEFER) {
-		smtpd_refuse(no, 451, "4.3.0", "The message cannot be examined now, try later");
-		return err_set(&no->err, ERR_TEMP, "not examined: %.*s", SFMT(x->why));
-	}
-	if (x->verdict != EDGE_SCAN_REJECT)
-		return 0;
-	smtpd_refuse(no, 550, "5.7.1", "Message %s is not accepted for its content [content]", id);
-	return err_set(&no->err, ERR_DENIED, "content: probability %.3f", x->probability);
-}
-
-int edge_scan_verdict(struct edge_session *s, struct smtpd_verdict *v, struct smtpd_refusal *no)
-{
-	struct edge_scan *x = s->scan;
-	instant began = instant_now();
-	bool by_door = s->visit && s->message.marked;
-	if (x && x->active) {
-		x->signals = signals_of(s, x);
-		fill_context(s, x, v->msg);
-		ask(s, x, v);
-		if (s->visit)
-			door_content(s->visit, what_it_was(s, x, v->msg));
-		scan_letter_done(&x->letter);
-		count(x, instant_now() - began);
-		edge_learn_sample(s, x);
-		edge_scan_tell(x, v->log);
-		edge_engines_tell(x, v->log);
-	}
-	bool mark = by_door || (x && x->active && x->verdict == EDGE_SCAN_MARK);
-	edge_scan_fields(s, x && x->active ? x : NULL, mark, v->top);
-	return x && x->active ? obey(x, v, no) : 0;
-}
-
-bool edge_scan_hold(struct edge_session *s, struct queue_msg *m)
-{
-	const struct edge_scan *x = s->scan;
-	if (!x || !x->active || x->verdict != EDGE_SCAN_HOLD)
-		return false;
-	for (size_t i = 0; i < m->nrcpts; i++) {
-		m->rcpts[i].state = RCPT_HELD;
-		m->rcpts[i].reason = x->why;
-	}
-	return true;
+	const struct edge_scan *x = edge_scan_found(s);
+	if (!x)
+		return;
+	count(x, what);
+	edge_scan_tell(x, what, log);
+	edge_engines_tell(x, log);
 }

@@ -3,16 +3,15 @@
  *
  *	body	the message is copied into memory that a scan process can see, as it streams by
  *	verdict	after verification and the door: a scan process examines it (scans.h); what needs
- *		lookups is added; signals and models together give a probability ([filter]); mail
- *		is marked, refused, held for the administrator, or put off
+ *		lookups is added; signals and models together give a probability. What follows
+ *		from it is decided elsewhere (edge_policy.h); what is learnt from it, here
  *
- *	edge_scan.c		the above in order, and the decision
+ *	edge_scan.c		the above in order
  *	edge_scan_look.c	what needs lookups: lists of bad links
  *	edge_scan_prints.c	what is remembered of mail like it
  *	edge_scan_tell.c	fields of the message, events of the trace
  *
- * Where a caller's rules turn `content` off nothing is examined. Nothing that policy wants examined
- * is delivered unexamined, unless [filter] says so or the administrator releases it.
+ * Where a caller's rules turn `content` off nothing is examined.
  */
 #pragma once
 #include "bin/edge.h"
@@ -23,12 +22,14 @@
 
 struct dnsbls;
 
-enum edge_scan_verdict {
+enum edge_scan_verdict { /* what was made of it: for the trace and for counting */
 	EDGE_SCAN_ACCEPT,
 	EDGE_SCAN_MARK,
 	EDGE_SCAN_REJECT,
 	EDGE_SCAN_HOLD,
-	EDGE_SCAN_DEFER
+	EDGE_SCAN_DEFER,
+	EDGE_SCAN_MIXED, /* it differs by recipient */
+	EDGE_SCAN_OTHER, /* junk folder, forwarded, discarded ... */
 };
 
 /* Of one session; made with the first message that is examined. */
@@ -45,8 +46,10 @@ struct edge_scan {
 	double probability;
 	double alone; /* by the content and what all share: without what is known of caller,
 			 sender and mail alike, without the recipient's own layer */
-	enum edge_scan_verdict verdict;
-	slice why; /* it was not examined; it is held */
+	bool spam; /* by the limits for marking and above, if they apply to it */
+	slice why; /* it was not examined, or not whole and that does not do */
+	bool unavailable; /* nobody had time to examine it */
+	int64_t took;
 	struct engines_answer engines; /* what virus engines said */
 	slice layer; /* whose own layer judges along; empty: nobody's */
 };
@@ -56,14 +59,18 @@ void edge_scan_begin(struct edge_session *s);
 /* Fields that strangers may not write are added to h->left_out. */
 void edge_scan_header(struct edge_session *s, struct smtpd_header *h, struct arena *a);
 void edge_scan_body(struct edge_session *s, slice bytes);
-/* -1: refused, or to be tried later. */
-int edge_scan_verdict(struct edge_session *s, struct smtpd_verdict *v, struct smtpd_refusal *no);
+void edge_scan_verdict(struct edge_session *s, const struct smtpd_verdict *v);
+/* It was decided what happens to it. */
+void edge_scan_decided(struct edge_session *s, enum edge_scan_verdict what, struct buf *log);
+/* What was found, if it was looked for. */
+const struct edge_scan *edge_scan_found(const struct edge_session *s);
 /* All signals of the message at hand, or NULL. */
 struct signals *edge_scan_signals(const struct edge_session *s);
-/* Before it is stored: what is to be held is held. True: nothing of it is to be delivered now. */
-bool edge_scan_hold(struct edge_session *s, struct queue_msg *m);
-/* What counts against its sender and mail like it: marked or refused, and its content alone would
- * have done. Else what is held against them would confirm itself. */
+/* Complaints about a refusal must reach us. */
+bool edge_scan_only_complaints(const struct queue_msg *m);
+/* What counts against its sender and mail like it: likely enough to be marked or refused, and its content
+ * alone would have done. Else what is held against them would confirm itself. What policies of the
+ * organisation make of a message says nothing about this. */
 bool edge_scan_is_spam(const struct edge_scan *x);
 void edge_scan_cancel(struct edge_session *s); /* the message is not stored */
 void edge_scan_end(struct edge_session *s); /* of the session */
@@ -81,8 +88,8 @@ void edge_engines_look_inside(struct edge_session *s, struct edge_scan *x);
 void edge_engines_tell(const struct edge_scan *x, struct buf *log);
 
 /* ---- edge_scan_tell.c ---- */
-void edge_scan_fields(
-	const struct edge_session *s, const struct edge_scan *x, bool marked, struct buf *top);
-void edge_scan_tell(const struct edge_scan *x, struct buf *log);
-/* Names of X-Spam fields that are in the block, for h->left_out. */
+/* Of recipients for whom it is marked, or not. */
+void edge_scan_fields(const struct edge_session *s, bool marked, struct buf *top);
+void edge_scan_tell(const struct edge_scan *x, enum edge_scan_verdict what, struct buf *log);
+/* Names of X-Spam and X-Posthouse fields that are in the block, for h->left_out. */
 void edge_scan_strip(struct smtpd_header *h, struct arena *a);

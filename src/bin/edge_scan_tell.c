@@ -1,6 +1,6 @@
 /*
  * What is said about the content of a message: X-Spam fields on top of it, an event in the trace
- * (doc/en/trace.md); and the removal of X-Spam fields that strangers wrote.
+ * (doc/en/trace.md); and the removal of such fields, and of X-Posthouse fields, that strangers wrote.
  */
 #include "bin/edge_scan.h"
 
@@ -23,9 +23,9 @@ static void put_signals(struct buf *top, const struct signals *all)
 	}
 }
 
-void edge_scan_fields(
-	const struct edge_session *s, const struct edge_scan *x, bool marked, struct buf *top)
+void edge_scan_fields(const struct edge_session *s, bool marked, struct buf *top)
 {
+	const struct edge_scan *x = edge_scan_found(s);
 	int when = s->edge->config->filter->fields;
 	const struct signals *all = x ? x->signals : s->visit ? door_signals(s->visit) : NULL;
 	if (marked)
@@ -48,7 +48,7 @@ void edge_scan_fields(
 
 static bool is_ours(slice name)
 {
-	return slice_istarts(name, S("X-Spam-"));
+	return slice_istarts(name, S("X-Spam-")) || slice_istarts(name, S("X-Posthouse-"));
 }
 
 void edge_scan_strip(struct smtpd_header *h, struct arena *a)
@@ -86,15 +86,16 @@ static slice models(const struct content_report *r, struct arena *a)
 
 static slice verdict_name(enum edge_scan_verdict v)
 {
-	static const char *const names[] = {"accept", "mark", "reject", "hold", "defer"};
+	static const char *const names[] = {
+		"accept", "mark", "reject", "hold", "defer", "mixed", "other"};
 	return slice_z(names[v]);
 }
 
-void edge_scan_tell(const struct edge_scan *x, struct buf *log)
+void edge_scan_tell(const struct edge_scan *x, enum edge_scan_verdict what, struct buf *log)
 {
 	AUTO(arena) struct arena a = {0};
 	const struct content_report *r = x->report;
-	trace_event(log, wall_now(), "content", "verdict", verdict_name(x->verdict), "probability",
+	trace_event(log, wall_now(), "content", "verdict", verdict_name(what), "probability",
 		r ? arena_printf(&a, "%.3f", x->probability) : S(""), "class",
 		r && r->class == CONTENT_BULK ? S("bulk") : S(""), "models",
 		r ? models(r, &a) : S(""), "limited", r && r->limited ? S("yes") : S(""), "why",

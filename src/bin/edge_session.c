@@ -12,6 +12,7 @@
 #include "bin/edge_door.h"
 #include "bin/edge_learn.h"
 #include "bin/edge_outbound.h"
+#include "bin/edge_policy.h"
 #include "bin/edge_report.h"
 #include "bin/edge_scan.h"
 #include "bin/edge_sign.h"
@@ -83,6 +84,7 @@ static int op_helo(void *arg, struct smtpd_refusal *no)
 static void op_end(void *arg, const struct smtpd_client *c, const struct smtpd_summary *sum)
 {
 	struct edge_session *s = arg;
+	edge_policy_end(s);
 	edge_scan_end(s);
 	edge_verify_end(s);
 	edge_door_end(s, sum);
@@ -157,6 +159,7 @@ static int op_header(void *arg, struct smtpd_header *h, struct arena *a, struct 
 	if (edge_verify_header(arg, h, a, no) < 0)
 		return -1;
 	edge_scan_header(arg, h, a);
+	edge_policy_header(arg, h);
 	return edge_sign_header(arg, h, a, no);
 }
 
@@ -198,22 +201,20 @@ static int op_verdict(void *arg, struct smtpd_verdict *v, struct smtpd_refusal *
 	int r = edge_verify_verdict(s, v, no);
 	if (r == 0)
 		r = edge_door_verdict(s, v, no);
-	if (r == 0)
-		r = edge_scan_verdict(s, v, no);
+	if (r == 0) {
+		edge_scan_verdict(s, v);
+		r = edge_policy_verdict(s, v, no);
+	}
 	tell_signals(s, v->log);
 	if (edge_outbound_verdict(s, no) < 0)
 		r = -1;
 	if (r == 0)
 		r = edge_sign_verdict(s, v, no);
 	edge_report(s, v->msg, r < 0 ? no : NULL);
+	bool bad = no->code >= 500 && edge_policy_refused_bad(s);
 	if (r < 0)
-		edge_door_message_was(s, no->code >= 500 ? DOOR_REFUSED_BAD : DOOR_NOT_STORED);
+		edge_door_message_was(s, bad ? DOOR_REFUSED_BAD : DOOR_NOT_STORED);
 	return r;
-}
-
-static int add_message(struct sql *db, void *arg, struct err *e)
-{
-	return queue_add_tx(db, arg, e);
 }
 
 /* Losing this word is harmless: the queue process also looks into its database. */
@@ -236,13 +237,10 @@ static int store_message(struct edge_session *s, struct queue_msg *m, struct smt
 	m->expires_at = m->arrived_at + e->config->queue->lifetime;
 	m->priority = QUEUE_NORMAL;
 	edge_learn_mark(s, m);
-	bool held = edge_scan_hold(s, m);
-	if (commit_run_blob(e->queue, m->blob, add_message, m, &no->err) < 0) {
+	if (edge_policy_accept(s, m, no) < 0) {
 		log_error(&s->log, "smtp.store", F("error", &no->err));
 		return -1;
 	}
-	if (!held)
-		edge_hand_off(e, m);
 	edge_door_sent(s, m);
 	edge_outbound_sent(s);
 	edge_door_message_was(s, DOOR_STORED);
@@ -251,7 +249,7 @@ static int store_message(struct edge_session *s, struct queue_msg *m, struct smt
 	char id[MSG_ID_TEXT];
 	msg_id_print(m->id, id);
 	log_info(&s->log, "smtp.accepted", F("id", (const char *)id), F("from", m->sender),
-		F("rcpts", m->nrcpts), F("bytes", m->size), F("login", m->auth), F("held", held));
+		F("rcpts", m->nrcpts), F("bytes", m->size), F("login", m->auth));
 	return 0;
 }
 
