@@ -110,7 +110,7 @@ class CIcap(Engine):
                     f'TemplateDir {directory}\nLoadMagicFile {magic}\nModule common {by_name["clamd_mod.so"]}\n'
                     f'clamd_mod.ClamdHost 127.0.0.1\nclamd_mod.ClamdPort {clamd.port}\nService virus_scan {by_name["virus_scan.so"]}\n'
                     'virus_scan.DefaultEngine clamd\nvirus_scan.ScanFileTypes TEXT DATA EXECUTABLE ARCHIVE DOCUMENT\n'
-                    'virus_scan.SendPercentData 0\nvirus_scan.MaxObjectSize 100M\nvirus_scan.PassOnError off\n')
+                    'virus_scan.SendPercentData 0\nvirus_scan.StartSendPercentDataAfter 200M\nvirus_scan.MaxObjectSize 100M\nvirus_scan.PassOnError off\n')
 
     def start(self):
         self.launch([self.program, '-N', '-D', '-d', '1', '-f', os.path.join(self.dir, 'c-icap.conf')], self.env)

@@ -10,6 +10,7 @@
 
 enum {
 	CHUNK = 64 * 1024,
+	EARLY_MAX = 512 * 1024, /* of an answer that begins before the end of the question */
 	OK = 200,
 	CONTINUE = 100,
 	NO_CONTENT = 204,
@@ -100,16 +101,29 @@ static int send_head(
 	return io_write(io, buf_slice(&head), e) < 0 ? -1 : io_write(io, buf_slice(&http), e);
 }
 
-/* Stops when the server says something before it has all: *ret_all. */
+/* A server may begin its answer while it is still being sent to, and goes on only when somebody reads; that
+ * it begins says nothing yet, unless it is an error. False: enough is known. */
+static int listen_meanwhile(struct io *io, bool *ret_go_on, struct err *e)
+{
+	*ret_go_on = true;
+	if (!io_ready(io) || io_peek(io).n >= EARLY_MAX)
+		return 0;
+	if (io_fill(io, EARLY_MAX, e) < 0)
+		return -1;
+	slice said = io_peek(io);
+	*ret_go_on = said.n < 10 || !slice_starts(said, S("ICAP/1.0 ")) || said.p[9] < '4';
+	return 0;
+}
+
 static int send_bytes(struct io *io, slice bytes, bool *ret_all, struct err *e)
 {
-	while (bytes.n) {
+	bool go_on = true;
+	while (bytes.n && go_on) {
 		slice piece = slice_first(bytes, CHUNK);
-		if (icap_send_chunk(io, piece, e) < 0 || io_flush(io, e) < 0)
+		if (icap_send_chunk(io, piece, e) < 0 || io_flush(io, e) < 0 ||
+			listen_meanwhile(io, &go_on, e) < 0)
 			return -1;
 		bytes = slice_skip(bytes, piece.n);
-		if (bytes.n && io_ready(io))
-			break;
 	}
 	*ret_all = bytes.n == 0;
 	return 0;
