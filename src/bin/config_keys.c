@@ -352,7 +352,7 @@ const struct conf_section log_section = {.name = "log",
 
 const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
-	&dns_section, &source_section, &scores_section, &caps_section, &outbound_section, &outbound_section,
+	&dns_section, &source_section, &scores_section, &caps_section, &outbound_section,
 	&dnsbl_section, &mirror_section, &verify_section, &signing_section, &srs_section,
 	&reports_section, &store_section, &log_section, &scan_section, &filter_section,
 	&person_section, &policy_conf_section, &learning_section, &kv_section, &reputation_section,
