@@ -24,7 +24,7 @@ subject = *发票* *invoice*
 do = junk
 subject_tag = "[invoice]"
 '''
-SECOND = FIRST.replace('do = junk', 'do = quarantine')
+SECOND = FIRST.replace('do = junk\nsubject_tag = "[invoice]"', 'do = quarantine')
 BROKEN = FIRST.replace('group:finance', 'group:finanse') + '[policy "x"]\ndo = destroy\n'
 LETTER = '''From: Shop <shop@shop.test>
 To: clerk-1@post.test
@@ -75,7 +75,7 @@ def checking(p):
     check('a document without mistakes', code == 0 and 'Policies: 2' in out and not errors, out + errors)
     code, out, errors = p.run('check', p.write('broken.conf', BROKEN))
     check('all mistakes are told with their lines', code == 2 and 'broken.conf:10: to: there is no [group "finanse"]' in errors and
-          "broken.conf:14: do: 'destroy' is none of" in errors, errors)
+          "broken.conf:15: do: 'destroy' is none of" in errors, errors)
     code, out, errors = p.run('check', p.write('broken.conf', BROKEN), lang='zh')
     check('in Chinese', code == 2 and 'to：没有 [group "finanse"]' in errors, errors)
     code, out, errors = p.run('check', '-', stdin='[policy "all"]\ndo = discard\n')
@@ -104,9 +104,9 @@ def versions(p):
     code, out, _ = p.run('show', '1')
     check('an older one, too', code == 0 and out == FIRST, out)
     code, out, _ = p.run('diff')
-    check('what changed last', code == 0 and '- do = junk\n+ do = quarantine\n' in out and 'programs' not in out, out)
+    check('what changed last', code == 0 and '- do = junk\n- subject_tag = "[invoice]"\n+ do = quarantine\n' in out and 'programs' not in out, out)
     code, out, _ = p.run('diff', '2', '1')
-    check('and the other way', code == 0 and '- do = quarantine\n+ do = junk\n' in out, out)
+    check('and the other way', code == 0 and '- do = quarantine\n+ do = junk\n+ subject_tag' in out, out)
     code, out, errors = p.run('rollback', '1')
     check('taken back', code == 0 and 'Version 3' in out and p.run('show')[1] == FIRST, out + errors)
     history = p.json('history')['versions']
@@ -178,7 +178,7 @@ def dry(p):
     r = p.json('dry-run', p.write('second.conf', SECOND))
     check('ten would have been held', r.get('letters_changed') == 10 and len(r['changed']) == 10, r)
     one = r['changed'][0]
-    check('which, and how', one['before'] == 'junk mark subject' and one['after'] == 'quarantine class=policy subject' and
+    check('which, and how', one['before'] == 'junk mark subject' and one['after'] == 'quarantine class=policy' and
           one['recipient'] == 'clerk-1@post.test' and one['policy'] == 'invoices', one)
     r = p.json('dry-run', p.write('second.conf', SECOND), '--since', '60d')
     check('from further back', r.get('letters') == 42 and r['letters_changed'] == 11, r)
@@ -190,7 +190,7 @@ def dry(p):
 
 
 def main():
-    with Instance(['[filter]', 'rules =']) as instance:
+    with Instance() as instance:
         instance.prepare()
         p = Place(instance)
         checking(p)

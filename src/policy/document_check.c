@@ -145,7 +145,7 @@ void policy_check_actions(struct policy_reading *rd)
 	check_needs(rd, end);
 	check_words(rd, end);
 	check_missing(rd);
-	if (does_nothing(&rd->p->does))
+	if (rd->c->does.n == 0 && does_nothing(&rd->p->does))
 		policy_wrong(rd, NULL, "[policy \"%.*s\"] does nothing: write `do = ...`",
 			"[policy \"%.*s\"] 没有任何处置：请写 do = ...", SFMT(rd->p->name));
 	warn_broad(rd);

@@ -154,7 +154,7 @@ TEST(mistakes_are_told)
 TEST(no_key_is_without_a_test)
 {
 	for (const struct conf_key *k = policy_section.keys; k->key; k++) {
-		bool found = strcmp(k->key, "banner_zh") == 0;
+		bool found = false;
 		for (size_t i = 0; !found && i < sizeof mistakes / sizeof *mistakes; i++) {
 			slice text = slice_z(mistakes[i].text), line;
 			while (slice_cut(&text, '\n', &line))
@@ -176,7 +176,7 @@ TEST(all_mistakes_are_told_at_once)
 			     "group:y\nsize = 1\ndo = reject mark\n"),
 		      S("p"), CONF_EN, &a, &s, &errors, &e) < 0);
 	CHECK_INT(e.kind, ERR_PERM);
-	CHECK_INT(errors.n, 7);
+	CHECK_INT(errors.n, 6);
 	CHECK(s == NULL);
 }
 
