@@ -49,13 +49,16 @@ def signed(where):
         code, out = new.init('--resolver', resolver, '--trust-anchor', dns.anchor)
         check('signatures come through: told, and the trust anchor is set', code == 0 and 'hands on DNSSEC signatures' in out and
               f'servers = {resolver}\ntrust_anchor = "{dns.anchor}"' in new.text(), out + new.text())
+        code, out = new.run('policy', 'show')
+        check('there are policies', code == 0 and '[policy "virus"]' in out and 'high-phishing' in out, out)
         code, out = new.run('check-config')
         check('and DANE is on', code == 0 and 'DANE' not in out, out)
         code, out = new.run('lookup', 'dnssec')
         check('lookup dnssec agrees', code == 0 and 'hands on' in out, out)
         before = new.text()
         code, out = new.run('init', '--domain', 'home.test', '--admin', 'admin@home.test')
-        check('a second init changes nothing', code == 0 and 'stays as it is' in out and new.text() == before, out)
+        history = new.run('policy', 'history')[1]
+        check('a second init changes nothing', code == 0 and 'stays as it is' in out and new.text() == before and '2' not in history.split(), out + history)
         dns.zone('org.', ['org. 5 IN MX 10 mx.org.'], signed=True, damage=[('org.', 'NS')])
         dns.reload()
         code, out = new.run('lookup', 'dnssec')

@@ -9,13 +9,16 @@
 #include "bin/cli_tty.h"
 #include "bin/cli_verbs.h"
 #include "bin/prepare.h"
+#include "bin/shipped.h"
 
 #include "base/base32.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/time.h"
 #include "codec/address.h"
 #include "run/sandbox.h"
 #include "store/directory.h"
+#include "store/policies.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -266,6 +269,28 @@ static int add_first(struct cli_call *c, struct cli_env *env, struct answers *w,
 	return 0;
 }
 
+/* What happens to mail, unless somebody has said so already. */
+static int add_policies(struct cli_env *env, struct err *e)
+{
+	struct sql *db = cli_env_db(env, DB_DIRECTORY, e);
+	const struct policies_version v = {.at = wall_now(),
+		.by = cli_env_who(&env->mem),
+		.note = S("init"),
+		.text = shipped_policies()};
+	int64_t version;
+	if (!db || policies_current_version(db, &version, e) < 0)
+		return -1;
+	if (version)
+		return 0;
+	if (policies_put(db, &v, 0, &version, e) < 0)
+		return -1;
+	puts(T("Policies for phishing, spam, viruses and dangerous attachments are in force: "
+	       "posthouse "
+	       "policy show",
+		"针对钓鱼、垃圾邮件、病毒和危险附件的策略已生效：posthouse policy show"));
+	return 0;
+}
+
 static int install(struct cli_call *c, struct answers *w)
 {
 	AUTO(cli_env) struct cli_env env = {0};
@@ -277,7 +302,7 @@ static int install(struct cli_call *c, struct answers *w)
 		return out_fail(&e);
 	printf(T("Store in %.*s, certificate in %.*s.\n", "数据在 %.*s，证书在 %.*s。\n"),
 		SFMT(env.config.server->data), SFMT(env.config.certificate));
-	if (add_first(c, &env, w, &e) < 0)
+	if (add_first(c, &env, w, &e) < 0 || add_policies(&env, &e) < 0)
 		return out_fail(&e);
 	advice_print(&env.config, w->domain);
 	return CLI_OK;
@@ -335,7 +360,8 @@ const struct cli_verb init_verbs[] = {
 		"初始化新安装，并说明后续步骤。",
 		"Writes the configuration, makes the directories, databases and a self-signed "
 		"certificate, the\n"
-		"first domain and account; prints the ports to open and the DNS records to make. "
+		"first domain and account, the first policies (posthouse policy show); prints the "
+		"ports to open and the DNS records to make. "
 		"On a terminal\n"
 		"it asks what is not given. Answers of the DNS will be validated (DNSSEC, DANE) if "
 		"the resolver\n"
@@ -343,7 +369,7 @@ const struct cli_verb init_verbs[] = {
 		"  posthouse init --domain example.org\n"
 		"  posthouse init --domain example.org --hostname mx1.example.org --admin "
 		"alice@example.org --stdin < password",
-		"写配置文件，创建目录、数据库和自签名证书，以及第一个域和帐号；"
+		"写配置文件，创建目录、数据库和自签名证书，以及第一个域和帐号、最初的策略；"
 		"并列出需要开放的端口和需要添加的\n"
 		"DNS 记录。在终端上运行时会询问未给出的内容。会试探解析服务器是否传递签名，\n"
 		"是则验证 DNS 应答（DNSSEC、DANE）。不会覆盖任何已有内容。\n\n"
