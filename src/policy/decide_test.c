@@ -1,6 +1,8 @@
 /* What follows: each action, their order, what protects, thresholds, what is left out. */
 #include "policy/policy_testing.h"
 
+#include <time.h>
+
 #define VIRUS_NAME "clamav: Eicar"
 enum {
 	PLAIN,
@@ -340,13 +342,13 @@ TEST(deciding_is_cheap)
 	enum { ROUNDS = 2000 };
 	AUTO(arena) struct arena a = {0};
 	struct policy_decision d;
-	instant began = instant_now();
+	clock_t began = clock();
 	for (int i = 0; i < ROUNDS; i++) {
 		policy_decide(s, &usual, &l.f, S("rcpt@example.com"), &a, &d);
 		CHECK_INT(d.nwhy, 0);
 		arena_reset(&a);
 	}
-	double each = (double)(instant_now() - began) / ROUNDS;
+	double each = (double)(clock() - began) * 1e6 / CLOCKS_PER_SEC / ROUNDS;
 	fprintf(stderr, "100 policies: %.1f us a recipient\n", each);
 	letter_done(&l);
 	CHECK(each < 1000); /* with sanitizers, on a busy machine */
