@@ -237,7 +237,7 @@ static bool may(const struct making *k, const struct quarantine_row *r, enum qua
 	return quarantine_may(k->set->config.quarantine, &who, verb, &m, &rcpt, &en, &zh);
 }
 
-/* Classes with which a recipient may do nothing at all are hidden where [digest] protected says so. */
+/* Classes that a recipient may neither have nor see are hidden where [digest] protected says so. */
 static unsigned visible_classes(const struct making *k)
 {
 	unsigned bits = 0;
@@ -248,7 +248,7 @@ static unsigned visible_classes(const struct making *k)
 			.rcpt = k->patterns[0],
 			.expires_at = INT64_MAX};
 		if (may(k, &r, QUARANTINE_RELEASE) || may(k, &r, QUARANTINE_ASK) ||
-			may(k, &r, QUARANTINE_DELETE) || may(k, &r, QUARANTINE_PREVIEW))
+			may(k, &r, QUARANTINE_PREVIEW))
 			bits |= 1u << c;
 	}
 	return bits;

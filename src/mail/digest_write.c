@@ -98,15 +98,15 @@ static void put_verbs(struct notice_page *p, const struct digest_row *r)
 		{r->block_url, "Block sender", "拒收发件人", NOTICE_BAD},
 		{r->delete_url, "Delete", "删除", NOTICE_BAD},
 	};
-	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		notice_page_button(
-			p, notice_word(p, verbs[i].en, verbs[i].zh), verbs[i].url, verbs[i].look);
 	if (r->protected) {
 		slice note = notice_word(p, "Only the administrator can release this message.",
 			"此邮件只能由管理员放行。");
 		buf_printf(&p->text, "    %.*s\n", SFMT(note));
 		put_cell(p, "font-size:13px;color:#a32020", note);
 	}
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+		notice_page_button(
+			p, notice_word(p, verbs[i].en, verbs[i].zh), verbs[i].url, verbs[i].look);
 }
 
 static void put_row(struct notice_page *p, const struct digest_facts *f, size_t i)
