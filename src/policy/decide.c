@@ -185,7 +185,7 @@ static void by_itself(struct making *m, enum policy_end e, slice reason)
 {
 	m->decided = true;
 	m->d->end = e;
-	m->d->policy = S("");
+	m->d->policy = m->d->reply = S("");
 	m->d->class = m->j->class;
 	m->d->reason = reason;
 	m->forwards = m->approvers = (struct policy_slices){0};
@@ -284,10 +284,14 @@ static void finish(struct making *m)
 	d->approvers = m->approvers.v, d->napprovers = m->approvers.n;
 	d->probability = m->j->probability;
 	d->score = m->j->score;
-	if (d->end != POLICY_REJECT && d->end != POLICY_DEFER) {
+	bool answers = d->end == POLICY_REJECT || d->end == POLICY_DEFER || d->end == POLICY_BOUNCE;
+	bool waits = d->end == POLICY_QUARANTINE || d->end == POLICY_APPROVE;
+	if (!answers) {
 		d->code = 0;
-		d->status = d->reply = S("");
+		d->status = S("");
 	}
+	if (!answers && !waits) /* who is told that it waits reads it, too */
+		d->reply = S("");
 	if (d->end == POLICY_JUNK)
 		d->mark = true; /* what stands behind us files it by that */
 }
