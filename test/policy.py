@@ -4,9 +4,9 @@ remembered of recent ones. What each of them does to mail is in test/policy/.
 
     test/policy.py
 """
-import json, os, sqlite3, subprocess, sys, time
+import json, os, smtplib, sqlite3, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
-from posthouse import PROGRAM, Instance
+from posthouse import PROGRAM, Instance, wait_until
 from tally import check, result
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -189,6 +189,51 @@ def dry(p):
     check('nothing was put into force', p.run('show')[1] == FIRST, '')
 
 
+def send(instance, subject):
+    """The server's last word."""
+    message = f'From: a@far.test\r\nTo: ann@post.test\r\nSubject: {subject}\r\nDate: Sun, 22 Nov 2026 10:00:00 +0800\r\nMessage-ID: <{time.time()}@far.test>\r\n\r\nHello Ann\r\n'
+    with smtplib.SMTP('127.0.0.1', instance.ports['mx'], 'mx.far.test', timeout=30) as s:
+        try:
+            s.sendmail('a@far.test', ['ann@post.test'], message)
+            return 250, ''
+        except smtplib.SMTPDataError as e:
+            return e.smtp_code, e.smtp_error.decode()
+
+
+def serving(p):
+    instance = p.instance
+    instance.setup_command('domain add post.test')
+    instance.setup_command('account add ann@post.test')
+    p.run('set', p.write('none.conf', '# nothing\n'))
+    instance.start()
+    check('no policy: accepted', send(instance, 'secret plans')[0] == 250, '')
+    p.run('set', p.write('live.conf', '[policy "secrets"]\nsubject = secret*\ndo = reject\ncode = 554\nstatus = 5.6.0\ntext = "No secrets here"\n'))
+    time.sleep(2)
+    code, text = send(instance, 'secret plans')
+    check('a running server takes a new version within two seconds', code == 554 and text.startswith('5.6.0') and 'No secrets here' in text, (code, text))
+    check('and only for what it is about', send(instance, 'open plans')[0] == 250, '')
+    db = p.database('directory')
+    with db:
+        db.execute("INSERT INTO policies SELECT MAX(version) + 1, 0, 'disk', '', '[policy \"x\"]\ndo = gibberish' FROM policies")
+    db.close()
+    time.sleep(2)
+    check('one that cannot be read changes nothing', send(instance, 'secret plans')[0] == 554, '')
+    check('it is told loudly', 'policies.broken' in instance.log_tail(100000), instance.log_tail())
+    instance.stop()
+    instance.start()
+    check('also after a start', send(instance, 'secret plans')[0] == 554, '')
+    code, out, errors = p.run('rollback', '1')
+    check('an older version ends that', code == 0, errors)
+    instance.wait_mail('ann@post.test', 2)
+
+    def kept():
+        return p.json('dry-run', p.write('live.conf', '[policy "l"]\nsubject = open*\ndo = quarantine\n')).get('letters', 0) >= 2 + 41
+    wait_until('facts of what came are kept', 10, kept)
+    r = p.json('dry-run', p.write('live.conf', '[policy "l"]\nsubject = open*\ndo = quarantine\n'))
+    mine = [c for c in r['changed'] if c['recipient'] == 'ann@post.test' and c['subject'] == 'open plans']
+    check('a dry run over what came', len(mine) == 1 and mine[0]['before'].startswith('deliver') and mine[0]['after'].startswith('quarantine'), r)
+
+
 def main():
     with Instance() as instance:
         instance.prepare()
@@ -198,6 +243,7 @@ def main():
         editing(p)
         trying(p)
         dry(p)
+        serving(p)
     return result()
 
 
