@@ -183,7 +183,7 @@ static bool above(const struct outbound *o, struct window w, slice who, unsigned
 	return most && more && get(o, w, who) + more > most;
 }
 
-void outbound_ask(const struct outbound *o, slice who, const struct outbound_count *m,
+static void ask(const struct outbound *o, slice who, const struct outbound_count *m,
 	struct outbound_cap *ret)
 {
 	const struct outbound_conf *c = o->conf;
@@ -206,9 +206,6 @@ void outbound_ask(const struct outbound *o, slice who, const struct outbound_cou
 		{outside_day, who, m->outside, is_new(o, who) ? c->new_outside_day : 0,
 			{.outside = true, .day = true, .fresh = true}},
 	};
-	*ret = (struct outbound_cap){0};
-	if (!c->enabled || !o->kv || outbound_is_excepted(c, who))
-		return;
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		if (above(o, all[i].w, all[i].who, all[i].more, all[i].most)) {
 			*ret = all[i].cap;
@@ -216,6 +213,14 @@ void outbound_ask(const struct outbound *o, slice who, const struct outbound_cou
 			ret->most = (unsigned)all[i].most;
 			return;
 		}
+}
+
+void outbound_ask(const struct outbound *o, slice who, const struct outbound_count *m,
+	struct outbound_cap *ret)
+{
+	*ret = (struct outbound_cap){0};
+	if (o->conf->enabled && o->kv && !outbound_is_excepted(o->conf, who))
+		ask(o, who, m, ret);
 }
 
 void outbound_sent(const struct outbound *o, slice who, const struct outbound_count *m)
