@@ -255,6 +255,12 @@ static const struct conf_key engines_keys[] = {
 	CONF_KEY_DURATION(T, poll, "2m", SECOND, DAY,
 		"How often engines are asked for the version of their signatures.",
 		"多久询问一次引擎的病毒库版本。"),
+	CONF_KEY_DURATION(T, again, "2d", 0, 60 * DAY,
+		"When signatures have changed, held mail and what came into mailboxes here in this "
+		"time "
+		"is looked at again. 0: held mail only.",
+		"病毒库更新后，重新检查已隔离的邮件以及在此时间内投递到本系统邮箱的邮件。"
+		"0：只检查已隔离的邮件。"),
 	CONF_END};
 #undef T
 const struct conf_section engines_section = {.name = "engines",

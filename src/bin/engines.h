@@ -93,8 +93,7 @@ struct engine_conf {
 struct engines_conf {
 	int64_t kept, kept_for; /* answers */
 	int64_t poll; /* how often versions are asked for */
-	int64_t again; /* mail so young is looked at again; 0: none */
-	int64_t keep; /* copies of mail delivered to backends; 0: none */
+	int64_t again; /* mail in mailboxes so young is looked at again; 0: none */
 };
 extern const struct conf_section engine_section, engines_section;
 

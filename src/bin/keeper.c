@@ -2,12 +2,14 @@
  * The keeper role: keeps house in the store. Every few seconds packs without live messages are
  * deleted (a busy relay fills them fast); once a day ([store] gc_every) old traces are removed and
  * packs that are mostly dead rewritten. Every minute what has been in quarantine long enough, or is
- * too much there, leaves it. A process of its own, so that neither mail nor memory of
+ * too much there, leaves it. When virus engines know more than before, mail is looked at again
+ * (keeper_again.h). A process of its own, so that neither mail nor memory of
  * the others suffers; killing it at any point is safe.
  */
 #include "bin/role.h"
 
 #include "base/mem.h"
+#include "bin/keeper_again.h"
 #include "bin/policy_conf.h"
 #include "bin/quarantine_conf.h"
 #include "run/co.h"
@@ -52,6 +54,8 @@ struct keeper {
 	struct sql *trace, *queue;
 	struct quarantine_conf held; /* [quarantine] */
 	struct quarantine_totals totals;
+	struct engines *links; /* to the engine process */
+	struct again *again;
 	bool working; /* at something long */
 	const char *failing; /* step that failed last: told once */
 	/* A step in the pool: what came of it. */
@@ -304,9 +308,15 @@ static int keeper_prepare(struct role_env *env, struct err *e)
 	env->self = k;
 	k->dir = env->config.server->data;
 	take_config(k, &env->config);
+	k->links = engines_new(env->config.conf);
 	if (setpriority(PRIO_PROCESS, 0, 10) < 0)
 		log_debug(NULL, "keeper.nice", F("errno", errno));
 	return 0;
+}
+
+static void look_again(void *arg)
+{
+	again_run(((struct keeper *)arg)->again);
 }
 
 static int keeper_open(struct role_env *env, struct err *e)
@@ -316,7 +326,10 @@ static int keeper_open(struct role_env *env, struct err *e)
 		sql_open(k->dir, "queue", &k->queue, e) < 0 ||
 		store_gc_open(k->dir, &k->quick, e) < 0)
 		return -1;
+	if (again_open(&env->config, k->links, &k->again, e) < 0)
+		return -1;
 	co_go("keeper", keep, k);
+	co_go("keeper.again", look_again, k);
 	return 0;
 }
 
@@ -339,19 +352,35 @@ static void keeper_reload(void *arg, slice path, slice text)
 		return;
 	}
 	take_config(k, &fresh);
+	if (k->again)
+		again_configure(k->again, &fresh);
 	log_set_level((enum log_level)fresh.log->level);
 	config_done(&fresh);
 }
 
 static void keeper_link(void *arg, const char *role, unsigned instance, int fd)
 {
-	(void)arg, (void)role, (void)instance;
-	close(fd); /* it talks to nobody */
+	const struct keeper *k = ((struct role_env *)arg)->self;
+	(void)instance;
+	if (strcmp(role, "engine") == 0)
+		engines_link(k->links, fd);
+	else
+		close(fd); /* it talks to nobody else */
+}
+
+/* The command line wants mail looked at again. */
+static void keeper_wake(void *arg)
+{
+	const struct keeper *k = ((struct role_env *)arg)->self;
+	if (k->again)
+		again_wake(k->again);
 }
 
 static void keeper_close(struct role_env *env)
 {
 	struct keeper *k = env->self;
+	again_close(k->again);
+	engines_free(k->links);
 	if (k->quick)
 		store_gc_close(k->quick);
 	sql_close(k->trace);
@@ -363,6 +392,6 @@ const struct role keeper_role = {
 	.name = "keeper",
 	.prepare = keeper_prepare,
 	.open = keeper_open,
-	.orders = {.stop = keeper_stop, .link = keeper_link, .reload = keeper_reload},
+	.orders = {.stop = keeper_stop, .link = keeper_link, .reload = keeper_reload, .wake = keeper_wake},
 	.close = keeper_close,
 };

@@ -124,6 +124,11 @@ static int command(void *arg, slice line, struct buf *reply, struct err *e)
 			return err_set(e, ERR_TEMP, "the learn process is not running");
 		return 0;
 	}
+	if (slice_eq(line, S("wake-keeper"))) {
+		if (!m->keeper.proc || !proc_order_wake(m->keeper.proc))
+			return err_set(e, ERR_TEMP, "the keeper process is not running");
+		return 0;
+	}
 	if (slice_eq(line, S("wake-features"))) {
 		if (!m->feature.proc || !proc_order_wake(m->feature.proc))
 			return err_set(e, ERR_TEMP, "the features process is not running");

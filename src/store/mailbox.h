@@ -61,6 +61,28 @@ int mailbox_get(struct sql *db, int64_t account_id, slice folder, uint32_t uid, 
 /* One that came as that message of the queue; ERR_NOTFOUND. Its folder is not told. */
 int mailbox_find(struct sql *db, int64_t account_id, msg_id queue_id, struct arena *a,
 	struct mailbox_message *ret, struct err *e);
+/* Mail that came lately (mailbox_recent.c), in all folders, by account and arrival. */
+struct mailbox_mark {
+	int64_t account_id;
+	msg_id queue_id;
+	int32_t rcpt_idx;
+};
+struct mailbox_recent {
+	struct mailbox_mark mark;
+	uint32_t uid;
+	int64_t folder_id;
+	blob_id blob;
+	uint64_t size; /* prefix and blob */
+	slice prefix;
+	int64_t received_at;
+};
+/* The next one behind *mark (zeros at first), which moves on, among those that came as messages of the queue not
+ * older than `oldest` (msg_id_floor): 1, 0 no more, -1. */
+int mailbox_next_recent(struct sql *db, msg_id oldest, struct mailbox_mark *mark, struct arena *a,
+	struct mailbox_recent *ret, struct err *e);
+/* Takes it out. ERR_NOTFOUND: its owner did. */
+int mailbox_take_tx(struct sql *db, const struct mailbox_recent *m, struct err *e);
+
 /* Bytes and messages of an account. */
 int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages,
 	struct err *e);
