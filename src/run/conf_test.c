@@ -344,6 +344,46 @@ TEST(conf_without_name_includes_nothing)
 	arena_done(&a);
 }
 
+/* ---- documents ---- */
+
+static void review_rooms(void *arg, struct conf_review *r)
+{
+	size_t n = conf_count(r->conf, &room_section);
+	CHECK_INT(n, 3);
+	CHECK(conf_written(r->conf, &room_section, 0, "beds"));
+	CHECK(!conf_written(r->conf, &room_section, 1, "beds"));
+	CHECK(conf_sound(r->conf, &room_section, 0) && !conf_sound(r->conf, &room_section, 2));
+	conf_review_warning(r, &room_section, 0, "beds", "%d is many", "%d 太多", 9);
+	conf_review_warning(r, &room_section, 1, "beds", "how many?", "多少？");
+	if (*(bool *)arg)
+		conf_review_mistake(r, &room_section, 1, NULL, "no %s", "没有%s", "view");
+}
+
+static const char rooms[] = "[room \"a\"]\nbeds = 9\n[room \"b\"]\n[room \"c\"]\nbeds = x\n"
+			    "include /etc/hostname\n";
+
+TEST(conf_documents_are_looked_through_as_a_whole)
+{
+	bool complain = true;
+	struct conf_reviewer reviewer = {.review = review_rooms, .arg = &complain};
+	struct conf *c;
+	struct conf_errors errors;
+	struct err e;
+	CHECK(conf_parse_document(slice_z(rooms), S("d"), sections, CONF_EN, &reviewer, &a, &c,
+		      &errors, &e) == -1);
+	CHECK_INT(errors.n, 3);
+	CHECK_STR(errors.v[0], S("d:6: include is not allowed here"));
+	CHECK(slice_starts(errors.v[1], S("d:5: beds: 'x'")));
+	CHECK_STR(errors.v[2], S("d:3: no view"));
+	CHECK_INT(reviewer.warnings.n, 2);
+	CHECK_STR(reviewer.warnings.v[0], S("d:2: 9 is many"));
+	CHECK_STR(reviewer.warnings.v[1], S("d:3: how many?"));
+	CHECK(conf_parse_document(slice_z(rooms), S("d"), sections, CONF_ZH, &reviewer, &a, &c,
+		      &errors, &e) == -1);
+	CHECK_STR(errors.v[2], S("d:3: 没有view"));
+	arena_done(&a);
+}
+
 TEST(conf_errors_are_limited)
 {
 	AUTO(buf) struct buf b = BUF(1 << 20);
