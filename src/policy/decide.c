@@ -3,6 +3,7 @@
  * protects when none of them has spoken of it (viruses, what could not be examined), then the
  * thresholds. Called for each recipient by the edge, by `posthouse policy test` and by the dry run.
  */
+#include "base/mem.h"
 #include "policy/policy_impl.h"
 
 #include <math.h>
@@ -304,18 +305,19 @@ static void judge(struct policy_judging *j, const struct policy_facts *f, slice 
 	j->class = policy_class_of(j);
 	if (!j->set)
 		return;
-	j->rcpt = policy_address_of(rcpt, j->a);
-	j->sender = policy_address_of(f->sender.p ? f->sender : S(""), j->a);
+	j->rcpt = policy_address_of(rcpt, j->scratch);
+	j->sender = policy_address_of(f->sender.p ? f->sender : S(""), j->scratch);
 	if (f->from.n)
-		j->from = policy_address_of(f->from, j->a);
+		j->from = policy_address_of(f->from, j->scratch);
 	if (f->login.n)
-		j->login = policy_address_of(f->login, j->a);
+		j->login = policy_address_of(f->login, j->scratch);
 }
 
 void policy_decide(const struct policy_set *s, const struct policy_thresholds *t,
 	const struct policy_facts *f, slice rcpt, struct arena *a, struct policy_decision *ret)
 {
-	struct policy_judging j = {.set = s, .f = f, .a = a, .t = *t};
+	AUTO(arena) struct arena scratch = {0};
+	struct policy_judging j = {.set = s, .f = f, .a = a, .scratch = &scratch, .t = *t};
 	struct making m = {.j = &j, .d = ret};
 	*ret = (struct policy_decision){.end = POLICY_DELIVER, .nfiles = f->nfiles};
 	judge(&j, f, rcpt);

@@ -86,7 +86,7 @@ void policy_leave_out(struct policy_judging *j, const struct policy_words *witho
 	const struct signals *all = j->f->signals;
 	double gone = 0;
 	if (!j->left_out)
-		j->left_out = ARENA_ARRAY(j->a, bool, all->n + 1);
+		j->left_out = ARENA_ARRAY(j->scratch, bool, all->n + 1);
 	for (unsigned i = 0; i < all->n; i++)
 		if (!j->left_out[i] && is_left_out(without, all->v[i].def)) {
 			j->left_out[i] = true;

@@ -221,7 +221,7 @@ static void look_for_signals(struct policy_judging *j)
 {
 	const struct policy_set *set = j->set;
 	const struct signals *all = j->f->signals;
-	j->found = ARENA_ARRAY(j->a, double, set->nsignals + 1);
+	j->found = ARENA_ARRAY(j->scratch, double, set->nsignals + 1);
 	for (size_t i = 0; i < set->nsignals; i++)
 		j->found[i] = -INFINITY;
 	for (unsigned i = 0; i < all->n; i++)
@@ -370,7 +370,7 @@ static void read_header(struct policy_judging *j)
 	j->header_read = true;
 	while (n < LINES_MAX && header_next(&rest, &field))
 		n++;
-	j->lines = ARENA_ARRAY(j->a, struct policy_line, n + 1);
+	j->lines = ARENA_ARRAY(j->scratch, struct policy_line, n + 1);
 	rest = j->f->header;
 	while (j->nlines < n && header_next(&rest, &field))
 		j->lines[j->nlines++] =
@@ -380,7 +380,7 @@ static void read_header(struct policy_judging *j)
 static slice line_text(struct policy_judging *j, struct policy_line *l)
 {
 	if (!l->decoded)
-		l->text = header_text(l->value, j->a);
+		l->text = header_text(l->value, j->scratch);
 	l->decoded = true;
 	return l->text;
 }

@@ -57,7 +57,7 @@ bool policy_holds_attachment(struct policy_judging *j, const struct policy_test 
 {
 	bool hit = false;
 	if (j->policy->wants_files && !j->matched)
-		j->matched = ARENA_ARRAY(j->a, bool, j->f->nfiles + 1);
+		j->matched = ARENA_ARRAY(j->scratch, bool, j->f->nfiles + 1);
 	for (size_t i = 0; i < t->words.n; i++) {
 		if (hit && !t->words.v[i].not &&!j->policy->wants_files)
 			continue;

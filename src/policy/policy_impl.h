@@ -131,7 +131,8 @@ struct policy_judging {
 	const struct policy_set *set;
 	const struct policy *policy; /* the one at hand */
 	const struct policy_facts *f;
-	struct arena *a;
+	struct arena *a; /* of what is handed out */
+	struct arena *scratch; /* of this judgement */
 	struct policy_thresholds t; /* as changed on the way; for the direction in `line` */
 	double mark, junk, quarantine, reject;
 	struct policy_address rcpt, sender, from, login;
