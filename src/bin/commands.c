@@ -47,6 +47,8 @@ const struct command commands[] = {
 		"邮件内容规则：查看、检查、试用", rule_verbs, NULL, NULL},
 	{"policy", NULL, "what happens to mail: policies, their versions, trials",
 		"邮件处置策略：版本、测试、试运行", policy_verbs, NULL, NULL},
+	{"engine", NULL, "virus engines: how they are, what they say of a file",
+		"病毒引擎：状态、检查文件", engine_verbs, NULL, NULL},
 	{"features", NULL, "packs of rules, lists and models: install, try, roll back, make",
 		"特征包：安装、试用、回退、制作", features_verbs, NULL, NULL},
 	{"reputation", NULL, "what is remembered of senders", "发件方的信誉", reputation_verbs,
