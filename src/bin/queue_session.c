@@ -131,7 +131,7 @@ static struct queue_token *token_new(struct queue_session *s, struct flow_item *
 static void settle(struct queue_session *s, struct flow_item *it, size_t n)
 {
 	flow_settling(s->q->flow, it);
-	if (s->kind == ROUTE_SMTP)
+	if (s->kind == ROUTE_SMTP || s->kind == ROUTE_BACKEND)
 		queue_outbound_note(s->q, &s->letter->m, s->v, n);
 	settle_group(s->q->settle, s->letter, s->v, n, &s->attempt, NULL, token_new(s, it));
 }

@@ -42,12 +42,13 @@ static const struct conf_key keys[] = {
 		"一个域的所有帐号一天内的邮件数。"),
 	CONF_KEY_INT(
 		T, org_rcpts_day, "0", 0, 1000000000, "Recipients, likewise.", "同上，收件人数。"),
-	CONF_KEY_INT(T, surge_factor, "10", 0, 1000000,
+	CONF_KEY_INT(T, surge_factor, "0", 0, 1000000,
 		"A login that sends to so many times more recipients in 15 minutes than ever in "
 		"the "
-		"last 30 days is put off, and the log says so; 0: never.",
+		"last 30 days is put off, and the log says so; 0: never ([outbound] looks at what "
+		"goes outside).",
 		"15 分钟内的收件人数达到该帐号最近 30 "
-		"天最高值的这么多倍时，暂缓发送并写入日志；0：不检查。"),
+		"天最高值的这么多倍时，暂缓发送并写入日志；0：不检查（外发由 [outbound] 检查）。"),
 	CONF_KEY_INT(T, surge_minimum, "200", 1, 1000000000,
 		"Fewer recipients in 15 minutes are never a surge.",
 		"15 分钟内少于此数的收件人从不算突增。"),
