@@ -92,6 +92,10 @@ class Server(Instance):
                 total += float(line.rsplit(' ', 1)[1])
         return total
 
+    def json_list(self, *args):
+        import json
+        return json.loads(self.cli(*args, '--json', check=False))['engines']
+
     def roles(self, role):
         return [pid for pid, r in self.processes().items() if r == role]
 
@@ -414,7 +418,7 @@ def a_reload_brings_other_engines():
         text = open(p.conf).read()
         with open(p.conf, 'w') as f:
             f.write(text + '\n'.join(c.config()) + '\n')
-        p.cli('server', 'reload') if 'reload' in p.cli('help', check=False) else p.master.send_signal(signal.SIGHUP)
+        p.cli('reload')
         wait_until('the engine', 30, lambda: 'result' in p.event(letter(files=[('eicar.com', EICAR)])), every=0.5)
         expect('found now', names(p.event(letter(files=[('eicar.com', EICAR)]))), {'clamav': NAME + '.UNOFFICIAL'})
         first = p.roles('engine')
@@ -438,6 +442,91 @@ def own_users_mail_is_looked_at_by_direction():
         expect('in', sorted(names(p.event(letter(files=files)))), ['all', 'only-in'])
         expect('internal', sorted(names(p.event(letter(files=files, sender=ME), login=ME))), ['all', 'only-inside'])
         expect('out', sorted(names(p.event(letter(files=files, sender=ME), login=ME, rcpts=('x@elsewhere.test',)))), ['all', 'only-out'])
+
+
+class Scripted:
+    """A clamd that a test decides about: its version, and which words are viruses."""
+
+    def __init__(self):
+        self.socket = socket.create_server(('127.0.0.1', 0))
+        self.port, self.version, self.words, self.scans = self.socket.getsockname()[1], 1, [], 0
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                s = self.socket.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.talk, args=(s,), daemon=True).start()
+
+    def talk(self, s):
+        with s, s.makefile('rb') as f:
+            command = b''
+            while not command.endswith(b'\0'):
+                command += f.read(1) or b'\0'
+            if command == b'zVERSION\0':
+                s.sendall(b'ClamAV 1/%d/today\0' % self.version)
+                return
+            content = b''
+            while n := int.from_bytes(f.read(4), 'big'):
+                content += f.read(n)
+            self.scans += 1
+            found = [w for w in self.words if w in content]
+            s.sendall(b'stream: ' + (b'Word.' + found[0] + b' FOUND' if found else b'OK') + b'\0')
+
+    def config(self, **keys):
+        return ['[engine "scripted"]', 'type = clamd', f'address = 127.0.0.1:{self.port}'] + [f'{k} = {v}' for k, v in keys.items()]
+
+
+@case
+def with_new_signatures_recent_mail_is_looked_at_again():
+    """Delivered mail in which a virus is found now moves into the quarantine, once; held spam becomes held virus; the administrator is told;
+    what is harmless stays where it is."""
+    c = Scripted()
+    other = 'v@local.test'
+    with Server(c.config() + ['[engines]', 'poll = 1s', '[filter]', 'quarantine = 0.9999', 'rules = ' + work]) as p:
+        with open(os.path.join(work, 'own.rules'), 'w') as f:
+            f.write('rule hold-me 40\n\ten held\n\ttext has holdmeplease\n')
+        p.setup_command(f'account add {other}')
+        p.setup_command('alias add postmaster@local.test ' + other)
+        p.start()
+        expect('taken', p.event(letter('xyzzy is harmless today', subject='soon bad'), rcpts=(ME, other))['result'], 'clean')
+        expect('taken', p.event(letter('nothing at all', subject='good'))['result'], 'clean')
+        held = send(p, letter('holdmeplease plugh', subject='held'))
+        p.wait_mail(ME, 2)
+        p.wait_mail(other, 1)
+        was = p.json('quarantine', 'list')
+        expect('one is held', len(was['messages'] if 'messages' in was else list(was.values())[0]), 1)
+        wait_until('the first look', 20, lambda: 'event=again.done' in p.log_tail(1 << 20))
+        c.words, c.version = [b'xyzzy', b'plugh'], 2
+        wait_until('the second look', 30, lambda: p.log_tail(1 << 20).count('event=again.done') == 2)
+        expect('his mailbox', [m.get('subject', '') for m in p.mail(ME)] and len(p.mail(ME)), 1)
+        rows = list(p.json('quarantine', 'list').values())[0]
+        viruses = sorted((r.get('rcpt') or r.get('to'), r['class']) for r in rows)
+        expect('in quarantine', viruses, [(ME, 'virus'), (ME, 'virus'), (other, 'virus')])
+        wait_until('the administrator is told', 20, lambda: len(p.mail(other)) >= 1)
+        told = p.cli('mailbox', 'cat', other, str(max(m['uid'] for m in p.mail(other))))
+        expect('told', 'virus' in told.lower() or '\u75c5\u6bd2' in told or 'base64' in told, True)
+        # Released, it is what came, byte for byte, and is not moved out again.
+        looks = p.log_tail(1 << 20).count('event=again.done')
+        p.cli('engine', 'rescan')
+        wait_until('the third look', 30, lambda: p.log_tail(1 << 20).count('event=again.done') > looks)
+        expect('nothing more is held', len(list(p.json('quarantine', 'list').values())[0]), 3)
+
+
+@case
+def the_command_line_asks_engines():
+    c = clamd()
+    with Server(c.config() + PROGRAM + ['[engine "gone"]', 'type = clamd', f'address = 127.0.0.1:{free_port()}']) as p:
+        listed = {e['name']: e for e in p.json_list('engine', 'list')}
+        expect('up', {n: e['up'] for n, e in listed.items()}, {'clamav': True, 'program': True, 'gone': False})
+        expect('version', listed['clamav']['version'].startswith('ClamAV '), True)
+        path = os.path.join(work, 'eicar.com')
+        with open(path, 'wb') as f:
+            f.write(EICAR)
+        tested = {e['name']: (e['infected'], e['virus']) for e in p.json_list('engine', 'test', path)}
+        expect('tested', tested, {'clamav': (True, NAME + '.UNOFFICIAL'), 'program': (True, 'ANTIVIRUS-TEST'), 'gone': (False, '')})
 
 
 if __name__ == '__main__':

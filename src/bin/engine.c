@@ -229,7 +229,7 @@ static int fresh(struct engine *g, const struct engine_look *q, struct arena *a,
 int engine_ask(struct engine *g, struct engine_kept *kept, const struct engine_look *q,
 	struct arena *a, struct engine_found *ret, struct err *e)
 {
-	if (engine_kept_get(kept, g, q->digest, a, ret)) {
+	if (!q->again && engine_kept_get(kept, g, q->digest, a, ret)) {
 		metric_add(&given_again, 1);
 		return 0;
 	}

@@ -41,6 +41,7 @@ struct engine_look {
 	slice name;
 	uint8_t digest[ENGINE_DIGEST];
 	instant deadline;
+	bool again; /* what is kept does not do */
 };
 struct engine_found {
 	bool infected;

@@ -135,7 +135,9 @@ static int scan(struct engine_self *r, const struct engine_request *q, int fd, s
 		return -1;
 	struct engine_look look = {.bytes = slice_skip(map, (size_t)q->from),
 		.name = q->name,
-		.deadline = instant_in(q->within)};
+		.deadline = instant_in(q->within),
+		/* Signatures that a site adds by itself change no version. */
+		.again = q->purpose == ENGINE_AGAIN};
 	if (look.bytes.n > IN_POOL)
 		pool_call(digest, &look);
 	else
