@@ -32,8 +32,8 @@ enum {
 	EXPIRE_AT_ONCE = 500,
 	EXPIRE_PAUSE_MS = 20,
 	HELD_SECONDS = 60,
-	HELD_AT_ONCE = 50, /* messages a transaction: mail that comes in waits for it */
-	HELD_PAUSE_MS = 25,
+	HELD_AT_ONCE = 10, /* messages a transaction: mail that comes in waits for it */
+	HELD_PAUSE_MS = 10,
 };
 
 METRIC_COUNTER(freed, "posthouse_keeper_bytes_freed_total", "", "Bytes of packs given back.");
