@@ -4,7 +4,7 @@ remembered of recent ones. What each of them does to mail is in test/policy/.
 
     test/policy.py
 """
-import json, os, smtplib, sqlite3, subprocess, sys, time
+import json, os, smtplib, sqlite3, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import PROGRAM, Instance, wait_until
 from tally import check, result
@@ -147,11 +147,15 @@ def trying(p):
     check('a document that is not in force, direction by the login', r['recipients'][0]['decision'] == 'approve class=approval approvers=boss@post.test', r)
     r = p.json('test', letter, '--to', 'clerk-1@post.test', '--policies', '2')
     check('an older version', r['recipients'][0]['end'] == 'quarantine', r)
+    r = p.json('test', letter, '--to', 'postmaster@post.test', '--policies', p.write('no.conf', '[policy "no"]\nsubject = *\ndo = reject\n'))
+    check('complaints are never refused', r['recipients'][0]['decision'] == 'quarantine class=policy', r)
     early = p.write('hours.conf', '[policy "h"]\nhours = 02:00-03:00\nzone = UTC\ndo = defer\n')
     r = p.json('test', letter, '--to', 'x@post.test', '--policies', early, '--at', '2026-11-22T02:30:00Z')
     check('at another time', r['recipients'][0]['decision'] == 'defer code=451', r)
     r = p.json('test', letter, '--to', 'x@post.test', '--policies', early, '--at', '2026-11-22T03:30:00Z')
     check('and an hour later', r['recipients'][0]['end'] == 'deliver', r)
+    r = p.json('test', letter, '--to', 'x@post.test', '--policies', p.write('words.conf', '[policy "w"]\nsignal = class:confidential\ndo = approve\napprovers = boss@post.test\n'))
+    check('words of a rule of our own', r['recipients'][0]['end'] == 'approve', r)
     code, out, errors = p.run('test', letter, '--to', 'clerk-1@post.test')
     check('for people', code == 0 and 'Probability' in out and 'invoices' in out and 'junk mark subject' in out, out + errors)
     check('no recipients', p.run('test', letter)[0] == 2, '')
@@ -235,7 +239,15 @@ def serving(p):
 
 
 def main():
-    with Instance() as instance:
+    with tempfile.TemporaryDirectory() as rules:
+        os.chmod(rules, 0o755)
+        return everything(rules)
+
+
+def everything(rules):
+    with Instance(['[filter]', f'rules = {rules}']) as instance, open(rules + '/ours.rules', 'w') as f:
+        f.write('rule ours-words 0 confidential\n\tanywhere has "find it attached"\n')
+        f.flush()
         instance.prepare()
         p = Place(instance)
         checking(p)

@@ -182,6 +182,19 @@ static void take_files(struct trial *t)
 	t->facts.nfiles = r->nfiles;
 }
 
+/* As the edge has it: nobody may lose a complaint. */
+static bool only_complaints(const struct trial *t)
+{
+	slice local, domain;
+	for (size_t i = 0; i < t->nrcpts; i++) {
+		if (!address_split(t->rcpts[i], &local, &domain))
+			local = t->rcpts[i];
+		if (!slice_ieq(local, S("postmaster")) && !slice_ieq(local, S("abuse")))
+			return false;
+	}
+	return true;
+}
+
 static void take_facts(struct trial *t)
 {
 	struct policy_facts *f = &t->facts;
@@ -202,6 +215,7 @@ static void take_facts(struct trial *t)
 	f->examined = true;
 	f->limited = t->report.limited;
 	f->allowed = cli_flag(t->c, "allowed");
+	f->spared = only_complaints(t);
 	f->virus = cli_option_text(t->c, "virus");
 	f->probability_of = probability_of;
 	f->arg = &t->report;

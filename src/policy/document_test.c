@@ -107,6 +107,8 @@ static const struct row {
 	/* The engine's. */
 	{"include /etc/hostname", "policies:2: include is not allowed here"},
 	{"do = mark\n[rules]\nx = y", "policies:3: unknown section [rules]"},
+	{"do = mark\n[policy \"q\"]\ndo = mark\n[policy \"p\"]\nsubject_tag = x",
+		"policies:5: [policy \"p\"] is there already, in line 1"},
 	{"do = mark\n[policy]\ndo = mark", "policies:3: [policy] needs a name"},
 	{"do = mark\n[group \"g\"]\nmembers = x y@z.example", "policies:4: members: 'x': a domain"},
 	{"do = mark\n[group \"g\"]\nmembers = !a@b.example", "policies:4: members: '!a@b.example': "

@@ -191,6 +191,7 @@ struct filling {
 	struct conf_table *table;
 	struct conf_instance *instance;
 	bool seen_section;
+	bool once; /* each named section stands there once: their order means something */
 };
 
 static void unknown_section(struct filling *f, const struct conf_item *item)
@@ -222,6 +223,16 @@ static bool section_fits(struct filling *f, const struct conf_item *item)
 	return false;
 }
 
+static bool is_again(struct filling *f, const struct conf_item *item)
+{
+	if (!f->once || !f->instance || !f->table->section->named)
+		return false;
+	conf_mistake(f->r, item->at, "[%s \"%.*s\"] is there already, in line %u",
+		"[%s \"%.*s\"] 已在第 %u 行出现", f->table->section->name, SFMT(item->instance),
+		f->instance->at.line);
+	return true;
+}
+
 static void enter_section(struct filling *f, const struct conf_item *item)
 {
 	f->seen_section = true;
@@ -235,7 +246,7 @@ static void enter_section(struct filling *f, const struct conf_item *item)
 		unknown_section(f, item);
 		return;
 	}
-	if (!section_fits(f, item)) {
+	if (!section_fits(f, item) || is_again(f, item)) {
 		f->instance = NULL;
 		return;
 	}
@@ -297,9 +308,9 @@ static void set_key(struct filling *f, const struct conf_item *item)
 	}
 }
 
-static void fill(struct conf *c, struct conf_report *r, const struct conf_items *items)
+static void fill(struct conf *c, struct conf_report *r, const struct conf_items *items, bool once)
 {
-	struct filling f = {.c = c, .r = r};
+	struct filling f = {.c = c, .r = r, .once = once};
 	for (size_t i = 0; i < items->n; i++) {
 		const struct conf_item *item = &items->v[i];
 		if (item->is_section)
@@ -354,7 +365,7 @@ static int hand_out(struct conf *c, struct conf_report *r, struct conf **ret,
 static int finish(struct conf *c, struct conf_report *r, const struct conf_items *items,
 	struct conf **ret, struct conf_errors *ret_errors, struct err *e)
 {
-	fill(c, r, items);
+	fill(c, r, items, false);
 	check_all(c, r);
 	return hand_out(c, r, ret, ret_errors, e);
 }
@@ -394,7 +405,7 @@ int conf_parse_document(slice text, slice name, const struct conf_section *const
 	struct conf_items items = {0};
 	struct conf *c = conf_new(sections);
 	conf_read_text(text, name, false, &c->a, &r, &items);
-	fill(c, &r, &items);
+	fill(c, &r, &items, true);
 	check_all(c, &r);
 	struct conf_review review = {c, lang, &r, &warnings};
 	reviewer->review(reviewer->arg, &review);

@@ -123,7 +123,7 @@ struct conf_reviewer {
 	void *arg;
 	struct conf_errors warnings; /* filled in; in the arena given */
 };
-/* Like conf_parse, never with includes. */
+/* Like conf_parse, never with includes, each named section once. */
 int conf_parse_document(slice text, slice name, const struct conf_section *const *sections,
 	enum conf_lang lang, struct conf_reviewer *reviewer, struct arena *a, struct conf **ret,
 	struct conf_errors *ret_errors, struct err *e);
