@@ -199,21 +199,21 @@ def a_hundred_rows_then_a_link():
 
 def only_what_is_new_and_nothing_without_it():
     with Case() as c:
-        c.hold('ann@home.test', 'first')
+        c.hold('ann@home.test', 'alpha')
         c.start()
-        assert 'first' in c.letter('ann@home.test').text
+        assert 'alpha' in c.letter('ann@home.test').text
         c.clock(3 * HOUR)
         c.look()
         time.sleep(2)
         assert len(c.p.mail('ann@home.test')) == 1, 'nothing is new'
-        c.hold_later('ann@home.test', 'second')
+        c.hold_later('ann@home.test', 'beta')
         l = c.letter('ann@home.test', 2)
-        assert 'second' in l.text and 'first' not in l.text
+        assert 'beta' in l.text and 'alpha' not in l.text
         assert '2 messages wait in all; 1 are listed here' in l.text
         c.p.cli('digest', 'set', 'ann@home.test', '--all')
-        c.hold_later('ann@home.test', 'third')
+        c.hold_later('ann@home.test', 'gamma')
         l = c.letter('ann@home.test', 3)
-        assert all(x in l.text for x in ('first', 'second', 'third'))
+        assert all(x in l.text for x in ('alpha', 'beta', 'gamma'))
 
 
 def times_follow_the_settings():

@@ -319,7 +319,7 @@ static int write_letter(struct making *k, struct notice_letter *ret, struct err 
 		.rows = rows,
 		.nrows = k->n,
 		.total = k->total,
-		.only_new = k->plan.only_new && k->due->since != DIGEST_ASKED,
+		.only_new = k->plan.only_new && k->last.sent_at && k->due->since != DIGEST_ASKED,
 		.all_url = e->kind || k->group
 				   ? (slice){0}
 				   : queue_letters_link(k->d->letters, k->set, &all, k->a, e),
