@@ -496,15 +496,14 @@ def with_new_signatures_recent_mail_is_looked_at_again():
         held = send(p, letter('holdmeplease plugh', subject='held'))
         p.wait_mail(ME, 2)
         p.wait_mail(other, 1)
-        was = p.json('quarantine', 'list')
-        expect('one is held', len(was['messages'] if 'messages' in was else list(was.values())[0]), 1)
+        expect('one is held', [r['subject'] for r in p.json('quarantine', 'list')['recipients']], ['held'])
         wait_until('the first look', 20, lambda: 'event=again.done' in p.log_tail(1 << 20))
         c.words, c.version = [b'xyzzy', b'plugh'], 2
         wait_until('the second look', 30, lambda: p.log_tail(1 << 20).count('event=again.done') == 2)
         expect('his mailbox', [m.get('subject', '') for m in p.mail(ME)] and len(p.mail(ME)), 1)
-        rows = list(p.json('quarantine', 'list').values())[0]
-        viruses = sorted((r.get('rcpt') or r.get('to'), r['class']) for r in rows)
-        expect('in quarantine', viruses, [(ME, 'virus'), (ME, 'virus'), (other, 'virus')])
+        rows = p.json('quarantine', 'list')['recipients']
+        expect('in quarantine', sorted((r['to'], r['class'], r['subject'], r['sender']) for r in rows),
+               [(ME, 'virus', 'held', 'ann@far.test'), (ME, 'virus', 'soon bad', 'ann@far.test'), (other, 'virus', 'soon bad', 'ann@far.test')])
         wait_until('the administrator is told', 20, lambda: len(p.mail(other)) >= 1)
         told = p.cli('mailbox', 'cat', other, str(max(m['uid'] for m in p.mail(other))))
         expect('told', 'virus' in told.lower() or '\u75c5\u6bd2' in told or 'base64' in told, True)
@@ -512,7 +511,7 @@ def with_new_signatures_recent_mail_is_looked_at_again():
         looks = p.log_tail(1 << 20).count('event=again.done')
         p.cli('engine', 'rescan')
         wait_until('the third look', 30, lambda: p.log_tail(1 << 20).count('event=again.done') > looks)
-        expect('nothing more is held', len(list(p.json('quarantine', 'list').values())[0]), 3)
+        expect('nothing more is held', len(p.json('quarantine', 'list')['recipients']), 3)
 
 
 @case

@@ -83,7 +83,10 @@ static int ask(struct asked *x, const struct engine_look *look, struct err *e)
 		x->v[i].engine.hand = x->hand;
 	x->look = look;
 	x->kept = engine_kept_new(conf_get(c, &engines_section));
+	loop_init();
 	loop_main(ask_all, x);
+	engine_hand_free(x->hand);
+	loop_done();
 	return 0;
 }
 
