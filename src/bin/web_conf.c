@@ -8,7 +8,7 @@ _Static_assert(WEB_TLS_YES == 0 && WEB_TLS_NO == 1, "tls_words");
 static const struct conf_key keys[] = {
 	CONF_KEY_ADDRS(T, listen, "", 443,
 		"Addresses of the web pages behind the links of digests and notices. Empty: none.",
-		"隔离提醒和通知中链接所指网页的监听地址。空：不提供。"),
+		"隔离邮件清单和通知中链接所指网页的监听地址。空：不提供。"),
 	CONF_KEY_ENUM(T, tls, "implicit", tls_words,
 		"implicit: HTTPS, with the certificate of [tls]; none: plain HTTP, behind a proxy "
 		"of "
@@ -51,7 +51,7 @@ const struct conf_section web_section = {.name = "web",
 	.keys = keys,
 	.size = sizeof(struct web_conf),
 	.doc_en = "Web pages: held mail, by the links of digests and notices.",
-	.doc_zh = "网页：通过隔离提醒和通知中的链接处理被隔离的邮件。"};
+	.doc_zh = "网页：通过隔离邮件清单和通知中的链接处理被隔离的邮件。"};
 
 bool web_wanted(const struct config *c)
 {

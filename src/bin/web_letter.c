@@ -356,8 +356,8 @@ void web_digest_post(struct http *h)
 		web_failed(h, &e);
 		return;
 	}
-	web_message(h, 200, web_word(h, "A digest is on its way", "隔离提醒即将发出"),
+	web_message(h, 200, web_word(h, "A digest is on its way", "隔离邮件清单即将发出"),
 		web_word(h, "You will get a new digest in a moment, if mail of yours is held.",
-			"如有您的邮件被隔离，稍后您将收到一封新的隔离提醒。"),
+			"如有您的邮件被隔离，稍后您将收到一封新的隔离邮件清单。"),
 		NULL);
 }

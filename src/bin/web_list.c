@@ -98,7 +98,7 @@ static void put_digest_form(struct http *h, const struct web_item *i)
 	if (web_form_begin(h, i->text, "/digest") < 0)
 		return;
 	buf_printf(&h->out, "<p><button>%s</button></p></form>\n",
-		web_word(h, "Send me a new digest", "给我发送新的隔离提醒"));
+		web_word(h, "Send me a new digest", "给我发送新的隔离邮件清单"));
 }
 
 void web_list_page(struct http *h, const struct web_item *i)

@@ -185,8 +185,7 @@ static unsigned status_of(enum err_kind kind)
 	switch (kind) {
 	case ERR_NOTFOUND:
 		return 404;
-	case ERR_DENIED:
-		return 403;
+	case ERR_DENIED: /* of files and the like: what people may not is told where it is known */
 	case ERR_TEMP:
 	case ERR_TIMEOUT:
 	case ERR_CLOSED:

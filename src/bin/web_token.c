@@ -35,14 +35,15 @@ static void say_over(struct http *h, const struct token *t, slice text)
 			web_word(h,
 				"You can have a new digest sent, with links that work, if mail of "
 				"yours is still held.",
-				"如果仍有您的邮件被隔离，可以请求发送一封新的隔离提醒，其中的链接有"
+				"如果仍有您的邮件被隔离，可以请求发送一封新的隔离邮件清单，其中的链"
+				"接有"
 				"效。"));
 		if (web_form_begin(h, text, "/digest") < 0)
 			return;
 		buf_printf(&h->out,
 			"<div class=\"buttons\"><button "
 			"class=\"main\">%s</button></div></form>\n",
-			web_word(h, "Send me a new digest", "给我发送新的隔离提醒"));
+			web_word(h, "Send me a new digest", "给我发送新的隔离邮件清单"));
 	} else {
 		web_text(h, "soft", web_word(h, "Please ask the administrator.", "请联系管理员。"));
 	}
