@@ -88,7 +88,7 @@ static const struct row {
 	{"do = reject", PLAIN, "reject code=550"},
 	{"do = reject keep_copy\ncode = 554\nstatus = 5.6.0\ntext = \"No\"", PLAIN,
 		"reject code=554 keep_copy"},
-	{"do = bounce", PLAIN, "bounce"},
+	{"do = bounce", PLAIN, "bounce code=550"},
 	{"do = discard", PLAIN, "discard"},
 	{"do = forward\nforward_to = c@d.example e@f.example", PLAIN,
 		"forward to=c@d.example,e@f.example"},
