@@ -485,11 +485,10 @@ def with_new_signatures_recent_mail_is_looked_at_again():
     what is harmless stays where it is."""
     c = Scripted()
     other = 'v@local.test'
-    with Server(c.config() + ['[engines]', 'poll = 1s', '[filter]', 'quarantine = 0.9999', 'rules = ' + work]) as p:
+    with Server(c.config() + ['[engines]', 'poll = 1s', '[alarm]', f'to = {other}', '[filter]', 'quarantine = 0.9999', 'rules = ' + work]) as p:
         with open(os.path.join(work, 'own.rules'), 'w') as f:
             f.write('rule hold-me 40\n\ten held\n\ttext has holdmeplease\n')
         p.setup_command(f'account add {other}')
-        p.setup_command('alias add postmaster@local.test ' + other)
         p.start()
         expect('taken', p.event(letter('xyzzy is harmless today', subject='soon bad'), rcpts=(ME, other))['result'], 'clean')
         expect('taken', p.event(letter('nothing at all', subject='good'))['result'], 'clean')
