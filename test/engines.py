@@ -473,7 +473,7 @@ class Scripted:
                 content += f.read(n)
             self.scans += 1
             found = [w for w in self.words if w in content]
-            s.sendall(b'stream: ' + (b'Word.' + found[0] + b' FOUND' if found else b'OK') + b'\0')
+            s.sendall(b'stream: ' + (b'Word.%d FOUND' % self.words.index(found[0]) if found else b'OK') + b'\0')
 
     def config(self, **keys):
         return ['[engine "scripted"]', 'type = clamd', f'address = 127.0.0.1:{self.port}'] + [f'{k} = {v}' for k, v in keys.items()]

@@ -77,7 +77,7 @@ static int send_all(struct io *io, slice bytes, bool *ret_all, struct err *e)
 		if (send_chunk(io, piece, e) < 0 || io_flush(io, e) < 0)
 			return -1;
 		bytes = slice_skip(bytes, piece.n);
-		if (io_ready(io)) {
+		if (bytes.n && io_ready(io)) {
 			*ret_all = false;
 			return 0;
 		}

@@ -110,7 +110,7 @@ TEST(icap_request_has_all_parts)
 	CHECK_STR(buf_slice(&t.out),
 		S("RESPMOD icap://192.0.2.5:1344/scan ICAP/1.0\r\nHost: 192.0.2.5:1344\r\n"
 		  "User-Agent: Posthouse\r\nAllow: 204\r\n"
-		  "Encapsulated: req-hdr=0, res-hdr=68, res-body=147\r\n\r\n"
+		  "Encapsulated: req-hdr=0, res-hdr=66, res-body=144\r\n\r\n"
 		  "GET http://mail.invalid/a%20b.eml HTTP/1.1\r\nHost: mail.invalid\r\n\r\n"
 		  "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
 		  "Content-Length: 5\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
