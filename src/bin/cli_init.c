@@ -194,8 +194,10 @@ static void compose(const struct answers *w, struct buf *out)
 		buf_printf(out, "trust_anchor = \"%.*s\"\n", SFMT(w->anchor));
 	buf_printf(out,
 		"\n[digest]\nenabled = yes\nlanguage = %s\nfrom = postmaster@%.*s\n"
+		"url = https://%.*s:8443\n"
+		"\n[web]\nlisten = *:8443\n"
 		"\n[alarm]\nto = %.*s\nlanguage = %s\n",
-		T("en", "zh"), SFMT(w->domain), SFMT(w->admin), T("en", "zh"));
+		T("en", "zh"), SFMT(w->domain), SFMT(w->hostname), SFMT(w->admin), T("en", "zh"));
 	buf_put(out, slice_z(T("\n# A certificate of your own; without these lines a self-signed "
 			       "one is used.\n"
 			       "#[tls]\n#certificate = /etc/letsencrypt/live/NAME/fullchain.pem\n"
