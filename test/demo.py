@@ -12,7 +12,7 @@ from tally import check, result
 
 START_SECONDS = 15
 # Words in a printed command, and what its output must have.
-SHOWN = [('mailbox cat alice', 'dkim=pass'), ('trace --subject pay', 'DMARC'), ('trace --from service', 'verdict=mark'), ('trace --to manager', 'delivered'),
+SHOWN = [('mailbox cat alice', 'dkim=pass'), ('trace --subject pay', 'DMARC'), ('trace --from service', 'disposition=quarantine'), ('quarantine list', 'phishing, certain'), ('policy show', '[policy "phishing"]'), ('trace --to manager', 'delivered'),
          ('domain dns', 'v=DKIM1; k=rsa'), ('domain check', '0 to mend'), ('lookup dmarc', 'policy: reject'), ('reputation show', 'elsewhere.example'),
          ('report list', 'elsewhere.example'), ('report received', 'elsewhere.example'), ('list add', ''), ('curl', '')]
 
