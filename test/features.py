@@ -85,7 +85,7 @@ class Server(Instance):
     def history(self):
         return self.json('features', 'history', '--all')['history']
 
-    def wait_in_force(self, name, number, seconds=30):
+    def wait_in_force(self, name, number, seconds=90):
         wait_until(f'version {number}', seconds, lambda: self.in_force().get(name) == number, 0.1)
 
     def refused(self, pack, words, *more):
@@ -177,7 +177,7 @@ def rules_in_a_directory(p, text):
 
 
 def bad_rules(p):
-    return rules_in_a_directory(p, 'rule broken 5\n\ten x\n\ttext has (((\n')
+    return rules_in_a_directory(p, 'rule broken 5\n\ten x\n\ttext frobs x\n')
 
 
 def good_rules(p):
@@ -359,6 +359,7 @@ def lists_come_and_go():
 @case
 def signatures_for_clamd():
     directory = tempfile.mkdtemp(prefix='posthouse-clamav-')
+    os.chmod(directory, 0o777)  # as root the server is another user
     with Server(features=[f'clamav = {directory}']) as p:
         open(f'{directory}/own.ndb', 'w').write('x')
         p.start()
@@ -420,7 +421,7 @@ def nobody_waits_for_a_switch():
             t.join()
         expect('all were taken', {a[0] for a in answers}, {250})
         expect('there were some', len(answers) > 20, True)
-        for answer in answers:
+        for answer in random.sample(answers, min(30, len(answers))):
             where = re.search(r'\b[0-9A-V]{13}\b', answer[1])[0]
             text = wait_until('the trace', 20, lambda: (lambda t: 'content' in t and t)(p.cli('trace', where, check=False)))
             signals = set(re.findall(r'^ +[-+][\d.]+  ([\w-]+)', text, re.M))

@@ -1,6 +1,6 @@
 /*
  * Whether what a pack holds can be used (features.h): rules are read together with the shipped ones, the model is one
- * for this program, each line of a list is an entry. Called where there is nothing to steal: by a scan process and by
+ * for this program, each line of a list is an entry, YARA compiles its sources. Signatures for ClamAV are judged by clamd. Called where there is nothing to steal: by a scan process and by
  * the confined child of the command line; and, for lists and fingerprints, by whoever puts them into effect.
  */
 #include "bin/features.h"
@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "bin/rule_files.h"
+#include "content/yara.h"
 #include "defence/fingerprint.h"
 #include "learn/model.h"
 #include "store/list.h"
@@ -118,6 +119,30 @@ int features_prints(
 	return 0;
 }
 
+/* ---- YARA ---- */
+
+/* What a source is broken by, the first of it. */
+static void on_broken(void *arg, slice about)
+{
+	struct err *e = arg;
+	if (e->kind == ERR_NONE)
+		err_set(e, ERR_PROTO, "%.*s", SFMT(slice_first(about, 200)));
+}
+
+static int check_yara(slice bytes, slice name, struct err *e)
+{
+	const struct yara_source source = {name, bytes};
+	struct yara_rules *r = NULL;
+	struct err broken = {0};
+	int got = yara_compile(&source, 1, on_broken, &broken, &r, e);
+	yara_free(r);
+	if (got == 0 && broken.kind) {
+		*e = broken;
+		return -1;
+	}
+	return got;
+}
+
 /* ---- the whole ---- */
 
 static int check_rules(const struct feature_pack *p, bool compile, struct err *e)
@@ -137,19 +162,21 @@ static int check_rules(const struct feature_pack *p, bool compile, struct err *e
 	return compile ? rules_compile(v, all, &r, e) : rules_parse(v, all, &r, e);
 }
 
-static int check_file(
-	const struct feature_manifest *m, enum feature_kind kind, slice bytes, struct err *e)
+static int check_file(const struct feature_manifest *m, const struct feature_file *file,
+	slice bytes, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	AUTO(learn_model) struct learn_model model = {0};
 	struct lists_entry *entries;
 	struct features_print *prints;
 	size_t n;
-	switch (kind) {
+	switch (file->kind) {
 	case FEATURE_MODEL:
 		return learn_model_read(bytes, &model, e);
 	case FEATURE_LISTS:
 		return features_entries(m->name, bytes, &a, &entries, &n, e);
+	case FEATURE_YARA:
+		return check_yara(bytes, file->name, e);
 	case FEATURE_PRINTS:
 		return features_prints(bytes, &a, &prints, &n, e);
 	default:
@@ -163,7 +190,7 @@ int features_check(const struct feature_pack *p, bool compile, struct err *e)
 		return err_set(e, ERR_PROTO, "it needs version %.*s of the program; this is %s",
 			SFMT(p->m.needs), VERSION);
 	for (size_t i = 0; i < p->m.nfiles; i++)
-		if (check_file(&p->m, p->m.files[i].kind, p->bytes[i], e) < 0)
+		if (check_file(&p->m, &p->m.files[i], p->bytes[i], e) < 0)
 			return err_wrap(e, "%.*s", SFMT(p->m.files[i].name));
 	return check_rules(p, compile, e);
 }
