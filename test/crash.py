@@ -151,13 +151,13 @@ def bring_back(p):
 
 
 def release_what_was_not_examined(p):
-    """A letter over which scan processes were killed twice is held: an administrator lets it go on."""
-    held = json.loads(p.cli('queue', 'list', '--state', 'held', '--json', check=False))['recipients']
-    reasons = {r['reason'] for r in held}
-    print('held:', len(held), *reasons, flush=True)
+    """A letter over which scan processes were killed twice is in the quarantine: an administrator lets it go on."""
+    held = json.loads(p.cli('quarantine', 'list', '--json', '--limit', '0', check=False))['recipients']
+    classes = {r['class'] for r in held}
+    print('held:', len(held), *classes, flush=True)
     if held:
-        p.cli('queue', 'release', '--state', 'held', '--yes')
-    return reasons <= {'could not be examined'}
+        p.cli('quarantine', 'release', '--class', 'unexamined', '--yes')
+    return classes <= {'unexamined'}
 
 
 def kill_again_and_again(p, args, rng):

@@ -103,7 +103,11 @@ class Server(Instance):
         return set(re.findall(r'^ +[-+][\d.]+  ([\w-]+)', self.trace(answer), re.M))
 
     def held(self):
-        return json.loads(self.cli('queue', 'list', '--state', 'held', '--json', check=False))['recipients']
+        """What is in the quarantine, a row for each recipient."""
+        return json.loads(self.cli('quarantine', 'list', '--json', '--limit', '0', check=False))['recipients']
+
+    def why(self, answer):
+        return re.search(r' policy +(.*)', self.cli('trace', id_of(answer)))[1]
 
 
 @case
@@ -154,12 +158,13 @@ def crashes_twice_and_is_held():
         answer = send(p, letter('this-one-crashes'))
         expect('taken', answer[0], 250)
         held = p.held()
-        expect('held', [(r['to'], r['reason']) for r in held], [(ME, 'could not be examined')])
+        expect('held', [(r['to'], r['class'], r['id']) for r in held], [(ME, 'unexamined', id_of(answer))])
+        expect('why', 'could not be examined' in p.why(answer), True)
         expect('the event', 'verdict=hold' in p.event(answer), True)
         expect('others are examined', send(p, letter())[0], 250)
         expect('delivered is the other', 'X-Spam-Status: No' in p.wait_mail(ME, 1), True)
         expect('nothing else is held', len(p.held()), 1)
-        p.cli('queue', 'release', id_of(answer), '--yes')
+        p.cli('quarantine', 'release', id_of(answer), '--yes')
         expect('released', 'this-one-crashes' in p.wait_mail(ME, 2), True)
         p.wait_queue(0)
         crashes = [line for line in p.cli('metrics').splitlines() if 'crashes' in line and 'scan' in line]
@@ -174,7 +179,7 @@ def hangs_twice_and_is_held():
         answer = send(p, letter('this-one-hangs'))
         expect('taken', answer[0], 250)
         expect('soon', time.monotonic() - began < 15, True)
-        expect('held', [r['reason'] for r in p.held()], ['could not be examined'])
+        expect('held', [r['class'] for r in p.held()], ['unexamined'])
         expect('others', send(p, letter())[0], 250)
 
 
@@ -260,8 +265,10 @@ def large_ones():
         expect('a smaller one', 'not-examined-size' in p.signals(answer), False)
         p.rewrite(open(p.conf).read().replace('[filter]\n', '[filter]\ntoo_large = hold\n'))
         p.reload()
-        expect('accepted', send(p, letter(filler))[0], 250)
-        expect('held', [r['reason'] for r in p.held()], ['too large to be examined whole'])
+        answer = send(p, letter(filler))
+        expect('accepted', answer[0], 250)
+        expect('held', [r['class'] for r in p.held()], ['unexamined'])
+        expect('why', 'too large to be examined whole' in p.why(answer), True)
 
 
 @case

@@ -53,6 +53,11 @@ static const struct word {
 	{"viewed", "查看"},
 	{"downloaded", "下载"},
 	{"told", "已告知"},
+	{"policy", "策略"},
+	{"split", "分拆"},
+	{"copied", "副本"},
+	{"changed", "改动"},
+	{"unchanged", "无法修改"},
 };
 
 static slice event_name(slice event)

@@ -61,26 +61,6 @@ static struct quarantine_rcpt *rcpts_of(const struct edge_part *p, enum quaranti
 	return v;
 }
 
-static slice held_log(const struct edge_part *p, enum quarantine_kind kind,
-	enum quarantine_class class, slice virus)
-{
-	static const char *const events[] = {[QUARANTINE_HELD] = "held",
-		[QUARANTINE_REJECTED] = "kept",
-		[QUARANTINE_ORIGINAL] = "kept",
-		[QUARANTINE_RECENT] = "kept"};
-	static const char *const as[] = {[QUARANTINE_HELD] = "",
-		[QUARANTINE_REJECTED] = "rejected",
-		[QUARANTINE_ORIGINAL] = "original",
-		[QUARANTINE_RECENT] = "recent"};
-	bool discarded = kind == QUARANTINE_HELD && p->g->d.end == POLICY_DISCARD;
-	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
-	buf_put(&log, p->own.log);
-	trace_event(&log, wall_now(), discarded ? "discarded" : events[kind], "as",
-		slice_z(as[kind]), "class", class ? slice_z(quarantine_class_name(class)) : S(""),
-		"policy", p->g->d.policy, "virus", virus, NULL);
-	return arena_dup(p->rows->mem, buf_slice(&log));
-}
-
 static struct queue_msg as_it_came(const struct edge_part *p, msg_id id)
 {
 	struct queue_msg m = *p->m;
@@ -117,7 +97,6 @@ static struct quarantine_msg *add(struct edge_part *p, enum quarantine_kind kind
 		.nrcpts = p->own.nrcpts,
 	};
 	q->expires_at = quarantine_expires_at(p->s->edge->quarantine, kind, q->class, now);
-	q->msg.log = held_log(p, kind, q->class, q->virus);
 	return q;
 }
 
@@ -176,17 +155,51 @@ static void tell_approvers(struct edge_part *p)
 		tell(p, NOTICE_APPROVE, d->approvers[i], -1);
 }
 
-void edge_policy_hold(struct edge_part *p, enum quarantine_kind kind, slice virus)
+struct told { /* who is */
+	bool approvers, sender, rcpts;
+};
+
+static struct told who_is_told(const struct edge_part *p, enum quarantine_kind kind)
 {
 	const struct policy_decision *d = &p->g->d;
-	add(p, kind, virus);
 	if (kind != QUARANTINE_HELD || d->end == POLICY_DISCARD)
-		return;
-	if (d->end == POLICY_APPROVE)
+		return (struct told){0};
+	return (struct told){
+		d->end == POLICY_APPROVE, d->tell_sender && may_tell_sender(p), d->tell_rcpt};
+}
+
+static slice held_log(const struct edge_part *p, const struct quarantine_msg *q, struct told t)
+{
+	static const char *const kinds[] = {[QUARANTINE_HELD] = "held",
+		[QUARANTINE_REJECTED] = "rejected",
+		[QUARANTINE_ORIGINAL] = "original",
+		[QUARANTINE_RECENT] = "recent"};
+	bool discarded = q->kind == QUARANTINE_HELD && p->g->d.end == POLICY_DISCARD;
+	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
+	struct arena *a = p->rows->mem;
+	buf_put(&log, p->own.log);
+	trace_event(&log, wall_now(), "quarantined", "class",
+		q->class ? slice_z(quarantine_class_name(q->class)) : S(""), "policy", q->policy,
+		"kind", discarded ? S("discarded") : slice_z(kinds[q->kind]), "virus", q->virus,
+		NULL);
+	if (t.approvers || t.sender || t.rcpts)
+		trace_event(&log, wall_now(), "told", "approvers",
+			t.approvers ? arena_printf(a, "%zu", p->g->d.napprovers) : S(""), "sender",
+			t.sender ? p->m->sender : S(""), "rcpt",
+			t.rcpts ? arena_printf(a, "%zu", p->own.nrcpts) : S(""), NULL);
+	return arena_dup(a, buf_slice(&log));
+}
+
+void edge_policy_hold(struct edge_part *p, enum quarantine_kind kind, slice virus)
+{
+	struct quarantine_msg *q = add(p, kind, virus);
+	struct told t = who_is_told(p, kind);
+	q->msg.log = held_log(p, q, t);
+	if (t.approvers)
 		tell_approvers(p);
-	if (d->tell_sender && may_tell_sender(p))
+	if (t.sender)
 		tell(p, NOTICE_HELD_SENDER, p->m->sender, -1);
-	for (size_t i = 0; d->tell_rcpt && i < p->own.nrcpts; i++)
+	for (size_t i = 0; t.rcpts && i < p->own.nrcpts; i++)
 		tell(p, NOTICE_HELD_RCPT, p->own.rcpts[i].address, (int32_t)i);
 }
 
