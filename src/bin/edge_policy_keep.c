@@ -1,6 +1,6 @@
 /*
  * Facts of letters that came, kept for a while so that other policies can be tried on true mail
- * (`posthouse policy try`). Best effort, beside the session: what cannot be written now is left out, and
+ * (`posthouse policy dry-run`). Best effort, beside the session: what cannot be written now is left out, and
  * under load only a sample is kept. Called by edge_policy.c once it is decided.
  */
 #include "bin/edge_policy.h"

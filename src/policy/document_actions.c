@@ -192,7 +192,7 @@ static slice limited(struct policy_reading *rd, const char *key, slice text, siz
 
 static void read_texts(struct policy_reading *rd)
 {
-	const struct policy_conf *c = rd->c;
+	const struct policy_entry *c = rd->c;
 	struct policy_does *d = &rd->p->does;
 	d->banner.zh = limited(rd, "banner_zh", c->banner_zh, POLICY_TEXT_MAX);
 	d->banner.en = limited(rd, "banner_en", c->banner_en, POLICY_TEXT_MAX);
@@ -231,7 +231,7 @@ static void read_text(struct policy_reading *rd)
 
 static void read_reply(struct policy_reading *rd)
 {
-	const struct policy_conf *c = rd->c;
+	const struct policy_entry *c = rd->c;
 	struct policy_does *d = &rd->p->does;
 	bool later = d->end == POLICY_DEFER;
 	d->code = policy_says(rd, "code") ? (int)c->code : later ? DEFER_CODE : REJECT_CODE;
@@ -263,7 +263,7 @@ static double read_line(struct policy_reading *rd, const char *key, slice text)
 
 static void read_judgement(struct policy_reading *rd)
 {
-	const struct policy_conf *c = rd->c;
+	const struct policy_entry *c = rd->c;
 	struct policy_does *d = &rd->p->does;
 	d->mark_from = read_line(rd, "mark_from", c->mark_from);
 	d->junk_from = read_line(rd, "junk_from", c->junk_from);
@@ -278,7 +278,7 @@ static void read_judgement(struct policy_reading *rd)
 
 void policy_read_actions(struct policy_reading *rd)
 {
-	const struct policy_conf *c = rd->c;
+	const struct policy_entry *c = rd->c;
 	struct policy_does *d = &rd->p->does;
 	for (size_t i = 0; i < c->does.n; i++)
 		read_do(rd, c->does.v[i]);

@@ -8,12 +8,12 @@
 
 enum kind { PEOPLE, WORDS, RANGE, SIZES, ANSWER };
 
-#define C(field) offsetof(struct policy_conf, field)
+#define C(field) offsetof(struct policy_entry, field)
 /* In the order in which they are tried. */
 static const struct condition {
 	const char *key;
 	enum kind kind;
-	size_t at; /* of the value in struct policy_conf */
+	size_t at; /* of the value in struct policy_entry */
 	policy_holds *holds;
 	policy_word_reader *word;
 	enum policy_who_kind who;

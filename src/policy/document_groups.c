@@ -187,7 +187,7 @@ void policy_read_groups(struct policy_reading *rd)
 		conf_nth(rd->r->conf, &policy_group_section, i, &s->groups[i].name);
 	s->ngroups = n;
 	for (size_t i = 0; i < n; i++) {
-		const struct policy_group_conf *c =
+		const struct policy_group_entry *c =
 			conf_nth(rd->r->conf, &policy_group_section, i, NULL);
 		read_members(rd, i, &c->members);
 	}

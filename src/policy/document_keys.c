@@ -5,7 +5,7 @@
 #include "base/time.h"
 #include "policy/policy_impl.h"
 
-#define T struct policy_group_conf
+#define T struct policy_group_entry
 static const struct conf_key group_keys[] = {
 	CONF_KEY_LIST(T, members, "",
 		"Addresses, @domain, .domain (and all below it), group:NAME, patterns with *.",
@@ -14,14 +14,14 @@ static const struct conf_key group_keys[] = {
 #undef T
 const struct conf_section policy_group_section = {.name = "group",
 	.keys = group_keys,
-	.size = sizeof(struct policy_group_conf),
+	.size = sizeof(struct policy_group_entry),
 	.named = true,
 	.doc_en = "People that policies name together.",
 	.doc_zh = "策略中一并提及的人员。"};
 
 static const char *const answers[] = {"any", "yes", "no", NULL};
 
-#define T struct policy_conf
+#define T struct policy_entry
 #define LIST_AS(name_, field, en, zh)                                                              \
 	{                                                                                          \
 		.key = name_, .type = CONF_LIST, .offset = offsetof(T, field), .def = "",          \
@@ -126,7 +126,7 @@ static const struct conf_key policy_keys[] = {
 #undef T
 const struct conf_section policy_section = {.name = "policy",
 	.keys = policy_keys,
-	.size = sizeof(struct policy_conf),
+	.size = sizeof(struct policy_entry),
 	.named = true,
 	.doc_en = "A policy: what is done with letters that meet all its conditions.",
 	.doc_zh = "一条策略：对符合其全部条件的邮件如何处置。"};

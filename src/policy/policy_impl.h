@@ -177,7 +177,7 @@ policy_holds policy_holds_direction, policy_holds_organisation, policy_holds_fro
 
 /* ---- reading a document ---- */
 
-struct policy_conf {
+struct policy_entry {
 	bool disabled;
 	struct conf_list direction, organisation, from, envelope_from, header_from, to, login, ip,
 		host, hours, weekdays, signal, every_signal, class, header, subject, attachment,
@@ -189,7 +189,7 @@ struct policy_conf {
 	slice status, text, subject_tag, banner_zh, banner_en, disclaimer_zh, disclaimer_en,
 		notice_zh, notice_en, mark_from, junk_from, quarantine_from, reject_from;
 };
-struct policy_group_conf {
+struct policy_group_entry {
 	struct conf_list members;
 };
 extern const struct conf_section policy_section, policy_group_section; /* document_keys.c */
@@ -201,7 +201,7 @@ struct policy_reading {
 	bool crowded; /* that there are too many was told */
 	/* The policy at hand. */
 	size_t i;
-	const struct policy_conf *c;
+	const struct policy_entry *c;
 	struct policy *p;
 };
 #define policy_wrong(rd, key, ...)                                                                 \
