@@ -75,8 +75,11 @@ static slice notice_of(const struct edge_stripping *t, const struct gone *g)
 static void take_out(struct edge_stripping *t, unsigned part, int block, const struct gone *g)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (t->v[i].part == part && t->v[i].block == block)
+		if (t->v[i].part == part && t->v[i].block == block) {
+			if (g->virus.n) /* readers are told the worst */
+				t->v[i].notice = notice_of(t, g);
 			return;
+		}
 	if (t->n == t->room) {
 		size_t room = t->room ? 2 * t->room : 8;
 		struct edit_strip *v = ARENA_ARRAY(t->a, struct edit_strip, room);
