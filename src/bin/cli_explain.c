@@ -47,6 +47,10 @@ static const struct reason {
 		"该用户的发送量已达 [caps] 上限"},
 	{"organisation-rate", "the organisation has sent as much as [caps] allows",
 		"该组织的发送量已达 [caps] 上限"},
+	{"outbound-cap", "the sender has written to as many recipients as [outbound] allows",
+		"该发送方的收件人数已达 [outbound] 上限"},
+	{"suspended", "the sender is suspended: `posthouse outbound list` says why",
+		"该发送方已停用，原因见 posthouse outbound list"},
 	{"surge", "the user sends far more than ever before; [caps] surge_factor",
 		"该用户的发送量远超以往；见 [caps] surge_factor"},
 };
