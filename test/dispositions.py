@@ -544,6 +544,103 @@ def signatures_and_size():
         print(f'large ones took {time.monotonic() - began:.1f} s')
 
 
+CHANGES = '''
+[policy "one without"]
+to = cat@home.test
+do = deliver
+[policy "careful"]
+subject = "*do-banner*"
+banner_en = "Careful: this came from outside."
+banner_zh = "请当心：来自外部。"
+[policy "below"]
+subject = "*do-below*"
+disclaimer_en = "Sent by Home Ltd."
+[policy "no programs"]
+attachment = "name:*.exe"
+do = strip
+notice_en = "A program was here."
+[policy "tag"]
+subject = "*do-tag*"
+subject_tag = "[外部] "
+[policy "copy"]
+subject = "*do-copy*"
+copy_to = audit@home.test
+'''
+
+
+def with_files(subject, sender='ann@far.test'):
+    m = email.message.EmailMessage(policy=email.policy.SMTP)
+    m['From'], m['To'], m['Subject'], m['Message-ID'] = f'Ann <{sender}>', 'bob@home.test', subject, f'<{random.getrandbits(60):x}@far.test>'
+    m['Date'] = 'Sun, 22 Nov 2026 09:00:00 +0000'
+    m.set_content('Hello,\r\nsee the files.\r\n')
+    m.add_alternative('<p>Hello, see the <b>files</b>.</p>', subtype='html')
+    m.add_attachment(b'MZ' + bytes(3000), maintype='application', subtype='octet-stream', filename='tool.exe')
+    m.add_attachment(b'%PDF-1.4\n1 0 obj <</Type /Catalog>> endobj\ntrailer <</Root 1 0 R>>\n', maintype='application', subtype='pdf', filename='paper.pdf')
+    return m.as_bytes()
+
+
+def read(message):
+    return email.message_from_bytes(message, policy=email.policy.default)
+
+
+@case
+def content_is_changed_and_the_original_kept():
+    with House(CHANGES, commands=['domain add signed.test --keys', 'account add sue@signed.test']) as p:
+        sent = {}
+        for way, how in WAYS.items():
+            for word, make in ((f'do-banner do-below {way} text', eightbit), (f'do-banner do-tag {way} gbk', gbk), (f'do-below {way} signed', smime)):
+                m = sent[word] = in_way(way, make(word))
+                expect(word, p.send(m, **how)[0], 250)
+                got = arrived(p, way, word)
+                text = read(got).get_body(preferencelist=('plain',)).get_content() if 'signed' not in word else ''
+                if 'do-banner' in word:
+                    expect(f'{word}: on top', text.lstrip().startswith(('Careful', '请当心')) and '请当心' in text, True)
+                    expect(f'{word}: the text', ('你好' if 'text' in word else '明天十点开会') in text, True)
+                if 'do-below' in word and text:
+                    expect(f'{word}: below', text.rstrip().endswith('Sent by Home Ltd.'), True)
+                if 'do-tag' in word:
+                    expect(f'{word}: subject', read(got)['Subject'], '[外部] ' + word)
+                if 'signed' in word:
+                    inner = next(part for part in email.message_from_bytes(got).walk() if part.get_content_type() == 'multipart/signed')
+                    expect(f'{word}: the signature holds', smime_holds(inner.as_bytes(policy=email.policy.compat32)), True)
+                    expect(f'{word}: below', b'Sent by Home Ltd.' in got, True)
+                (_, origin, kind, _, _, rcpts), = p.held(word)
+                expect(f'{word}: kept', (kind, rcpts), (ORIGINAL, [(how['rcpts'][0], WAITS)]))
+        # Some with, some without, and a copy of how it came.
+        word = 'do-copy two ways'
+        m = with_files(word)
+        expect(word, p.send(m, ['bob@home.test', 'cat@home.test'])[0], 250)
+        got = read(p.in_box('bob', word)[0])
+        names = [part.get_filename() for part in got.walk() if part.get_filename()]
+        expect('no program', ([n for n in names if n.endswith('.exe')], 'paper.pdf' in names), ([], True))
+        expect('a notice', b'A program was here.' in got.as_bytes() or any('A program was here.' in part.get_content() for part in got.walk()
+                                                                          if part.get_content_maintype() == 'text'), True)
+        for n in ('cat', 'audit'):
+            same_below(f'{word} {n}', p.in_box(n, word)[0], m)
+        (i, origin, kind, _, policy, rcpts), *more = p.held(word)
+        expect('original', kind, ORIGINAL)
+        first = p.sql('SELECT id FROM trace WHERE subject LIKE ?', f'%{word}%', name='trace')
+        expect('it names what came', (origin,) in first, True)
+        p.quiet()
+        # What came can be had again, byte for byte, once.
+        p.cli('quarantine', 'release', crockford(i), '--yes')
+        again = p.in_box('bob', word, n=2)
+        same_below('the original', again[1], m)
+        code, text = p.send(with_files('do-tag do-below leaves', 'sue@signed.test'), ['pat@far.test'], login='sue@signed.test')
+        expect('ours', code, 250)
+        _, _, data = Far(p).get('do-tag do-below leaves')[0]
+        expect('below', b'Sent by Home Ltd.' in data, True)
+        if dkim:
+            keys = {k['name'].lower(): k['value'].encode() for k in p.json('dkim', 'list', 'signed.test')['keys']}
+            lookup = lambda n, timeout=5: keys.get((n.decode() if isinstance(n, bytes) else n).rstrip('.').lower())
+            expect('signed anew', dkim.DKIM(data).verify(dnsfunc=lookup), True)
+
+
+def crockford(n):
+    """An id as it is printed: 13 characters, base32 of RFC 4648 "extended hex"."""
+    return ''.join('0123456789ABCDEFGHIJKLMNOPQRSTUV'[n >> 5 * k & 31] for k in range(12, -1, -1))
+
+
 @case
 def thresholds_are_the_last_policies():
     rules = 'rule test-bad 20\n\ten the word of this test\n\ttext has abracadabra\n'
