@@ -178,7 +178,7 @@ static int list_pattern(struct making *k, slice pattern, struct err *e)
 		.classes = k->classes,
 		.state = QUARANTINE_WAITS,
 		.direction = -1,
-		.before = k->seen_at,
+		.before = k->due->since == DIGEST_ASKED ? 0 : k->seen_at,
 	};
 	const struct quarantine_order o = {.likely_mistakes = true};
 	uint64_t n = 0;

@@ -36,11 +36,15 @@ const char *user_report_fate_name(enum user_report_fate f)
 /* "... by mx.example.com (...) with ESMTP id 0123456789ABC ...": the id, when the field is ours. */
 static bool is_ours(slice value, slice hostname, struct arena *a, msg_id *ret_id)
 {
-	slice s = header_unfold(value, a), word;
+	char *text = arena_strz(a, header_unfold(value, a));
+	for (char *p = text; *p; p++)
+		*p = *p == '\t' ? ' ' : *p;
+	slice s = slice_z(text), word;
 	bool by = false, ours = false, id = false;
 	*ret_id = 0;
-	for (; slice_cut(&s, ' ', &word);) {
-		word = slice_trim(word);
+	while (slice_cut(&s, ' ', &word)) {
+		if (word.n == 0)
+			continue;
 		if (slice_ends(word, S(";")))
 			word.n--;
 		if (by && slice_ieq(word, hostname))
