@@ -449,6 +449,36 @@ def away(w, p):
     check('and then it works', w.press(t, proof=proof)[0] == 200)
 
 
+def reloaded(w, p):
+    """A new process takes over, no request is lost meanwhile; then the pages move, and go."""
+    stop, codes = threading.Event(), []
+
+    def ask():
+        while not stop.is_set():
+            codes.append(alive(w))
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for _ in range(2):
+        p.cli('reload')
+    stop.set()
+    asking.join()
+    check('no request is lost by a reload', codes and all(codes), f'{codes.count(False)} of {len(codes)}')
+    moved, nowhere = free_port(), ['[dns]', 'mode = forward', f'servers = 127.0.0.1@{p.nowhere.port}']
+    p.write_config(['[web]', f'listen = 127.0.0.1:{moved}', 'tls = none', 'requests = 100000', *nowhere])
+    p.cli('reload')
+    wait_until('the old port is free', 10, lambda: not alive(w))
+    plain = subprocess.run(['curl', '-sS', f'http://127.0.0.1:{moved}/robots.txt'], capture_output=True, text=True)
+    check('behind a proxy: plain', 'Disallow' in plain.stdout, plain.stderr)
+    refused = subprocess.run(['curl', '-sS', '-u', f'li@post.test:{PASSWORD}', '--data-binary', 'x', f'http://127.0.0.1:{moved}/api/report'],
+                             capture_output=True, text=True)
+    check('no password without TLS', 'only over TLS' in refused.stdout, refused.stdout)
+    p.write_config(nowhere)
+    p.cli('reload')
+    wait_until('no pages', 10, lambda: 'web' not in p.processes().values())
+    p.write_config(['[web]', f'listen = 127.0.0.1:{p.ports["mx"]}', *nowhere])
+    check('not on a port of mail', 'both listen' in p.cli('check-config', check=False))
+
+
 def main():
     subprocess.run(['make', '-s', '-C', ROOT, 'build/release/judge/quarantine'], check=True, stdout=subprocess.DEVNULL)
     port, port2 = free_port(), free_port()
@@ -459,7 +489,7 @@ def main():
         p.start()
         w = Pages(p, port)
         wait_until('the pages', 60, lambda: alive(w))
-        for part in (looks, once, again, permissions, approval, lists, altered, scanners, parallel, killed, protocol, reports, away, slow):
+        for part in (looks, once, again, permissions, approval, lists, altered, scanners, parallel, killed, protocol, reports, away, slow, reloaded):
             try:
                 part(w, p)
             except Exception as e:  # the others shall be heard, too
