@@ -183,8 +183,8 @@ def accident(p, held):
     began = time.time()
     command = [PROGRAM, '--config', p.conf, 'quarantine', 'release', '--signal', 'rule-wrong', '--yes']
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(0.4)
-    first.send_signal(signal.SIGKILL) # the same command goes on
+    wait_until('the first releases', 20, lambda: run(p, 'quarantine', 'list', '--signal', 'rule-wrong', '--state', 'released', '--limit', '1')[0] == 0, 0.01)
+    first.send_signal(signal.SIGKILL)  # the same command goes on
     first.wait()
     r = subprocess.run(command, capture_output=True, text=True, timeout=120)
     took = time.time() - began

@@ -4,7 +4,8 @@
  * packs that are mostly dead rewritten. Every minute what has been in quarantine long enough, or is
  * too much there, leaves it. When virus engines know more than before, mail is looked at again
  * (keeper_again.h). A process of its own, so that neither mail nor memory of
- * the others suffers; killing it at any point is safe.
+ * the others suffers; killing it at any point is safe. It does not run at a low priority: on a busy machine
+ * it would keep the queue's database from those who bring mail for as long as it waits for a processor.
  */
 #include "bin/role.h"
 
@@ -21,8 +22,6 @@
 #include "store/quarantine.h"
 #include "store/store.h"
 #include "store/trace.h"
-#include <errno.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -309,8 +308,6 @@ static int keeper_prepare(struct role_env *env, struct err *e)
 	k->dir = env->config.server->data;
 	take_config(k, &env->config);
 	k->links = engines_new(env->config.conf);
-	if (setpriority(PRIO_PROCESS, 0, 10) < 0)
-		log_debug(NULL, "keeper.nice", F("errno", errno));
 	return 0;
 }
 
@@ -392,6 +389,9 @@ const struct role keeper_role = {
 	.name = "keeper",
 	.prepare = keeper_prepare,
 	.open = keeper_open,
-	.orders = {.stop = keeper_stop, .link = keeper_link, .reload = keeper_reload, .wake = keeper_wake},
+	.orders = {.stop = keeper_stop,
+		.link = keeper_link,
+		.reload = keeper_reload,
+		.wake = keeper_wake},
 	.close = keeper_close,
 };

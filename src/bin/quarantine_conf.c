@@ -60,7 +60,7 @@ static void check_class(const void *value, slice instance, struct conf_check *c)
 	enum quarantine_class class = QUARANTINE_NONE;
 	unsigned bit;
 	if (!quarantine_class_parse(instance, &class) || class == QUARANTINE_NONE)
-		conf_complain(c, NULL,
+		conf_complain(c, "may",
 			"the classes are spam, bulk, suspicious, phishing, high-phishing, virus, "
 			"policy, approval and unexamined",
 			"类别为 spam、bulk、suspicious、phishing、high-phishing、virus、policy、"
