@@ -54,7 +54,7 @@ static bool is_ours(slice value, slice hostname, struct arena *a, msg_id *ret_id
 		by = slice_ieq(word, S("by"));
 		id = slice_ieq(word, S("id"));
 	}
-	return ours;
+	return false;
 }
 
 slice user_report_strip(slice letter, slice hostname, msg_id *ret_id)

@@ -26,7 +26,8 @@ TEST(what_was_added_after_we_received_it_is_left_out)
 		/* a name that only begins so; no id of ours */
 		{"Received: by mx.test.evil id 0CL4VQ2GQ110O; now\nA: b\n\n",
 			"Received: by mx.test.evil id 0CL4VQ2GQ110O; now\nA: b\n\n", NULL},
-		{"Received: by mx.test id hello; now\nA: b\n\n", "A: b\n\n", NULL},
+		{"Received: by mx.test id hello; now\nA: b\n\n",
+			"Received: by mx.test id hello; now\nA: b\n\n", NULL},
 		/* not in the body */
 		{"A: b\n\nReceived: by mx.test id 0CL4VQ2GQ110O; now\nC: d\n",
 			"A: b\n\nReceived: by mx.test id 0CL4VQ2GQ110O; now\nC: d\n", NULL},
