@@ -13,18 +13,29 @@ from tally import case, expect, run_cases
 
 THIEF, COLLEAGUE, BOSS, OTHER = 'victim@local.test', 'colleague@local.test', 'boss@local.test', 'else@other.test'
 TLS = ssl._create_unverified_context()
+RULE = '''rule test-word 20
+	en the word of this test
+	text has abracadabra
+'''
 
 
 class Site(Instance):
     """far.test is a system of others; nobody answers there unless a sink is given."""
 
-    def __init__(self, *config, sink=None):
+    def __init__(self, *config, sink=None, rules=''):
         super().__init__(config=['[alarm]', f'to = {BOSS}', '[caps]', 'login_messages_15m = 0', 'login_rcpts_15m = 0', *config])
         for domain in ('local.test', 'other.test', 'school.test'):
             self.setup_command(f'domain add {domain}')
         for who in (THIEF, COLLEAGUE, BOSS, OTHER):
             self.setup_command(f'account add {who}')
         self.setup_command(f'alias add @school.test {OTHER}')
+        if rules:
+            os.mkdir(self.dir + '/rules.d')
+            with open(self.dir + '/rules.d/own.rules', 'w', encoding='utf-8') as f:
+                f.write(rules)
+            text = open(self.conf, encoding='utf-8').read()
+            with open(self.conf, 'w', encoding='utf-8') as f:
+                f.write(text.replace('[filter]\n', f'[filter]\nrules = {self.dir}/rules.d\n'))
         port = sink.port if sink else free_port()
         self.setup_command(f'route add far --protocol smtp --hosts [127.0.0.1]:{port} --tls none --match far.test')
         self.start()
@@ -140,6 +151,18 @@ def recipients_that_do_not_exist():
         expect('refused', p.send(THIEF, far(900, 1))[0], None)
         expect('a colleague', p.send(COLLEAGUE, ['good@far.test'])[0], 1)
     sink.stop()
+
+
+@case
+def spam_again_and_again():
+    with Site('[outbound]', 'spam_minimum = 5', '[filter]', 'mark = 0.9', rules=RULE) as p:
+        s = p.login(COLLEAGUE)
+        for i in range(8):
+            expect('honest letters', p.send(COLLEAGUE, far(i, 1), session=s), (1, ''))
+        answers = [p.send(THIEF, far(i, 1), body='buy abracadabra now') for i in range(8)]
+        expect('taken until it is sure', [n for n, _ in answers], [1] * 4 + [None] * 4)
+        expect('why', (p.suspended()[THIEF]['why'], 'spam' in answers[4][1]), ('spam', True))
+        expect('the colleague', p.send(COLLEAGUE, far(90, 1), session=s), (1, ''))
 
 
 @case

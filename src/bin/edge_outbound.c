@@ -183,10 +183,11 @@ int edge_outbound_rcpt(struct edge_session *s, bool foreign, struct smtpd_refusa
 	return err_set(&no->err, ERR_LIMIT, "cap of [outbound]");
 }
 
+/* By its content alone. [filter] need not act on own mail for that. */
 static bool is_spam(const struct edge_session *s)
 {
 	const struct edge_scan *x = s->scan;
-	return x && x->active && x->report && edge_scan_is_spam(x);
+	return x && x->active && x->report && x->alone * 100 >= (double)conf_of(s)->spam_from;
 }
 
 static int suspend(struct edge_session *s, slice who, enum outbound_why why, slice detail,

@@ -35,7 +35,7 @@ struct outbound_conf {
 	int64_t new_outside_day, new_for /* usec */;
 	int64_t sudden_minimum, sudden_factor;
 	int64_t failing_minimum, failing_percent;
-	int64_t spam_minimum, spam_percent;
+	int64_t spam_minimum, spam_percent, spam_from /* percent of probability */;
 	int64_t suspend_for; /* usec; 0: until lifted */
 	struct conf_list exceptions;
 };

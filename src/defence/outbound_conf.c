@@ -51,6 +51,10 @@ static const struct conf_key keys[] = {
 	CONF_KEY_INT(T, spam_percent, "50", 0, 100,
 		"and this percentage of what it sends. 0: never.",
 		"且占其全部外发的百分比达到此值。0：不检查。"),
+	CONF_KEY_INT(T, spam_from, "97", 1, 100,
+		"A message counts as spam when its content alone is that probably spam, in "
+		"percent.",
+		"按内容判断为垃圾邮件的概率（百分比）达到此值的邮件计为垃圾邮件。"),
 	CONF_KEY_DURATION(T, suspend_for, "0s", 0, 365 * DAY,
 		"How long a suspension lasts; 0: until an administrator lifts it.",
 		"停用多久；0：直到管理员解除。"),
