@@ -13,6 +13,7 @@
 #include "bin/keeper_again.h"
 #include "bin/policy_conf.h"
 #include "bin/quarantine_conf.h"
+#include "mail/notice.h"
 #include "run/co.h"
 #include "run/log.h"
 #include "run/loop.h"
@@ -123,6 +124,34 @@ static void count_held(void *arg)
 	k->result = quarantine_totals(k->queue, &k->totals, &k->e);
 }
 
+/* In the transaction that makes it true; once an hour. */
+static int alarm_full(struct keeper *k)
+{
+	AUTO(arena) struct arena a = {0};
+	slice facts = arena_printf(&a, "%llu messages, %llu bytes",
+		(unsigned long long)k->totals.messages, (unsigned long long)k->totals.bytes);
+	const struct notice_alarm w = {.what_en = S("The quarantine is full: mail leaves it early"),
+		.what_zh = S("隔离区已满：邮件提前离开"),
+		.why_en = S("It holds more than [quarantine] max_size or max_messages allow."),
+		.why_zh = S("内容超过 [quarantine] 的 max_size 或 max_messages。"),
+		.done_en =
+			S("What is worth least left first, the oldest first. Mail that waits for "
+			  "approval stays."),
+		.done_zh = S("价值最低、最旧的邮件先离开；等待审批的邮件不受影响。"),
+		.todo_en = S("Raise the limits, or let mail of some classes leave sooner (keep)."),
+		.todo_zh = S("请提高上限，或缩短某些类别的保留时间（keep）。"),
+		.lines = &facts,
+		.nlines = 1};
+	const struct notice n = {.kind = NOTICE_ALARM,
+		.idx = -1,
+		.key = S("quarantine-full"),
+		.data = notice_alarm_data(&w, &a),
+		.at = wall_now()};
+	if (notice_add_tx(k->queue, &n, &k->e) < 0)
+		return k->e.kind == ERR_LIMIT ? 0 : -1; /* too many wait: the log tells */
+	return 0;
+}
+
 static void squeeze_batch(void *arg)
 {
 	struct keeper *k = arg;
@@ -130,7 +159,7 @@ static void squeeze_batch(void *arg)
 	if (k->result < 0)
 		return;
 	k->batch = quarantine_squeeze_tx(k->queue, wall_now(), HELD_AT_ONCE, &k->e);
-	if (k->batch >= 0) {
+	if (k->batch == 0 || (k->batch > 0 && alarm_full(k) == 0)) {
 		k->result = sql_commit(k->queue, &k->e);
 		return;
 	}
