@@ -323,6 +323,7 @@ int edge_policy_verdict(struct edge_session *s, struct smtpd_verdict *v, struct 
 		p->set = NULL;
 		return -1;
 	}
+	p->top = v->top->n;
 	edge_policy_gather(s, p, v);
 	return decide_all(s, p, v->msg, no) < 0 ? -1 : obey(s, p, v, no);
 }

@@ -49,6 +49,7 @@ struct edge_group {
 struct edge_plan {
 	struct arena mem;
 	slice header; /* as it came */
+	size_t top; /* bytes of the fields above our Received: that tell what was verified */
 	struct policy_facts facts;
 	const struct policy_set *set; /* held */
 	int64_t version; /* of the policies; 0: there are none */

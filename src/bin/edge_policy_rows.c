@@ -118,6 +118,7 @@ static void put_field(struct buf *out, slice field)
 	buf_put(out, S("\r\n"));
 }
 
+/* Below what was verified, above our signatures. */
 static slice marked_prefix(const struct edge_part *p)
 {
 	const struct policy_decision *d = &p->g->d;
@@ -131,7 +132,11 @@ static slice marked_prefix(const struct edge_part *p)
 	edge_scan_fields(p->s, mark, &b);
 	if (!b.n)
 		return p->m->prefix;
-	buf_put(&b, p->m->prefix);
+	slice marks = arena_dup(p->rows->mem, buf_slice(&b));
+	buf_reset(&b);
+	buf_put(&b, slice_first(p->m->prefix, p->plan->top));
+	buf_put(&b, marks);
+	buf_put(&b, slice_skip(p->m->prefix, p->plan->top));
 	return buf_ok(&b) ? arena_dup(p->rows->mem, buf_slice(&b)) : p->m->prefix;
 }
 
