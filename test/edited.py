@@ -100,6 +100,17 @@ def what_comes_has_its_banner():
 
 
 @case
+def a_letter_without_header_gets_one():
+    with house() as h:
+        h.deliver(b'only text, no header\r\n', 'x@strange.test', 'ann@home.test')
+        got = h.p.wait_mail('ann@home.test', 1)
+        m = email.message_from_string(got)
+        expect('text', text_of(got), [BANNER + '\n\nonly text, no header\n'])
+        expect('subject', str(email.header.make_header(email.header.decode_header(m['subject']))), '[外部]')
+        expect('defects', m.defects, [])
+
+
+@case
 def attachments_give_way_to_notices():
     with house() as h:
         data = EVIL.format('\u4f60\u597d', program()).encode('gbk')
