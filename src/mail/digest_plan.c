@@ -86,7 +86,8 @@ static const struct conf_key digest_keys[] = {
 		"Name shown with it. Empty: \"Mail quarantine\" in the reader's language.",
 		"显示的发件人名称。空：收件人语言的“邮件隔离区”。"),
 	CONF_KEY_STRING(T, url, "",
-		"Where readers reach the pages of links: https://mail.example.com. Empty: letters have no "
+		"Where readers reach the pages of links: https://mail.example.com. Empty: letters "
+		"have no "
 		"links.",
 		"收件人打开链接的网址，如 https://mail.example.com。空：邮件中不带链接。"),
 	CONF_END};
