@@ -169,10 +169,10 @@ static void list_opened(const struct content *c, struct arena *a, struct content
 	ret->opened = ARENA_ARRAY(a, struct content_report_opened, CONTENT_OPENED_MAX);
 	for (size_t i = 0; i < c->nfiles && ret->nopened < CONTENT_OPENED_MAX; i++)
 		if (c->files[i].bytes.n)
-			ret->opened[ret->nopened++] = (struct content_report_opened){
-				.name = c->files[i].name,
-				.bytes = c->files[i].bytes,
-				.size = c->files[i].bytes.n};
+			ret->opened[ret->nopened++] =
+				(struct content_report_opened){.name = c->files[i].name,
+					.bytes = c->files[i].bytes,
+					.size = c->files[i].bytes.n};
 }
 
 /* Files are looked at while they are read; here is the rest of the letter. */

@@ -63,10 +63,10 @@ static json_t *files(const struct content_report *r)
 	json_t *v = json_array();
 	for (size_t i = 0; i < r->nfiles; i++) {
 		const struct content_report_file *f = &r->files[i];
-		json_array_append_new(v,
-			json_pack("[o, s, I, I, i, i]", text(f->name),
-				filetype_name((enum filetype)f->type), (json_int_t)f->size,
-				(json_int_t)f->facts, (int)f->depth, (int)f->part));
+		json_array_append_new(
+			v, json_pack("[o, s, I, I, i, i]", text(f->name),
+				   filetype_name((enum filetype)f->type), (json_int_t)f->size,
+				   (json_int_t)f->facts, (int)f->depth, (int)f->part));
 	}
 	return v;
 }
@@ -76,9 +76,9 @@ static json_t *opened(const struct content_report *r)
 {
 	json_t *v = json_array();
 	for (size_t i = 0; i < r->nopened; i++)
-		json_array_append_new(v,
-			json_pack("[o, I, I]", text(r->opened[i].name),
-				(json_int_t)r->opened[i].from, (json_int_t)r->opened[i].size));
+		json_array_append_new(
+			v, json_pack("[o, I, I]", text(r->opened[i].name),
+				   (json_int_t)r->opened[i].from, (json_int_t)r->opened[i].size));
 	return v;
 }
 

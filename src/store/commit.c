@@ -281,8 +281,8 @@ static void run_here(struct commit *c, struct item *it)
 	tidy(c);
 }
 
-int commit_run_blobs(struct commit *c, const blob_id *fresh, size_t n, commit_fn fn, void *arg,
-	struct err *e)
+int commit_run_blobs(
+	struct commit *c, const blob_id *fresh, size_t n, commit_fn fn, void *arg, struct err *e)
 {
 	must(!n || c->blobs);
 	struct cond wake;

@@ -51,23 +51,23 @@ static slice build_received(struct smtpd_session *s)
 	struct tls_info tls = {0};
 	if (s->tls)
 		tls_get_info(s->io, &tls);
-	received_build(&out,
-		&(struct received_facts){
-			.helo = c->helo,
-			.client_ip = c->peer.ss.ss_family == AF_UNIX ? S("") : slice_z(c->ip),
-			.client_name = c->name,
-			.by = s->service->hostname,
-			.id = slice_z(id),
-			.rcpt = t->ngiven == 1 ? t->given[0] : S(""),
-			.tls_version = slice_z(c->tls_version),
-			.tls_cipher = slice_z(c->tls_cipher),
-			.tls_bits = (unsigned)tls.bits,
-			.esmtp = c->esmtp,
-			.lmtp = s->conf->kind == SMTPD_LMTP,
-			.auth = c->login.n > 0,
-			.utf8 = t->msg.flags & MSG_SMTPUTF8,
-			.wall = t->msg.arrived_at,
-		});
+	received_build(
+		&out, &(struct received_facts){
+			      .helo = c->helo,
+			      .client_ip = c->peer.ss.ss_family == AF_UNIX ? S("") : slice_z(c->ip),
+			      .client_name = c->name,
+			      .by = s->service->hostname,
+			      .id = slice_z(id),
+			      .rcpt = t->ngiven == 1 ? t->given[0] : S(""),
+			      .tls_version = slice_z(c->tls_version),
+			      .tls_cipher = slice_z(c->tls_cipher),
+			      .tls_bits = (unsigned)tls.bits,
+			      .esmtp = c->esmtp,
+			      .lmtp = s->conf->kind == SMTPD_LMTP,
+			      .auth = c->login.n > 0,
+			      .utf8 = t->msg.flags & MSG_SMTPUTF8,
+			      .wall = t->msg.arrived_at,
+		      });
 	return arena_dup(&t->mem, buf_slice(&out));
 }
 
