@@ -50,6 +50,7 @@ static const struct word {
 	{"restored", "取回"},
 	{"recalled", "撤回放行"},
 	{"reclassed", "重新分类"},
+	{"infected", "事后发现病毒"},
 	{"viewed", "查看"},
 	{"downloaded", "下载"},
 	{"told", "已告知"},

@@ -117,6 +117,8 @@ void edge_part_begin(struct edge_part *p, struct edge_session *s, struct edge_ro
 
 /* ---- edge_policy_hold.c ---- */
 void edge_policy_hold(struct edge_part *p, enum quarantine_kind kind, slice virus);
+/* What goes to backends now is kept besides, for engines that may know more tomorrow, if that is wanted. */
+void edge_policy_keep_recent(struct edge_part *p);
 /* Before the refusal: the copy that policy wants of it. -1: it could not be kept. */
 int edge_policy_keep_refused(struct edge_session *s, const struct smtpd_verdict *v, struct err *e);
 

@@ -11,6 +11,7 @@
 #include "bin/edge_verify.h"
 #include "bin/quarantine_conf.h"
 #include "mail/notice.h"
+#include "mail/route.h"
 #include "store/trace.h"
 #include <jansson.h>
 
@@ -56,7 +57,8 @@ static struct quarantine_rcpt *rcpts_of(const struct edge_part *p, enum quaranti
 			.notify = r->notify,
 			.dest = r->dest,
 			.state = discarded ? QUARANTINE_DISCARDED : QUARANTINE_WAITS,
-			.changed_at = p->plan->facts.at};
+			.changed_at = p->plan->facts.at,
+			.released_as = kind == QUARANTINE_RECENT ? p->own.id : 0};
 	}
 	return v;
 }
@@ -76,8 +78,9 @@ static struct quarantine_msg *add(struct edge_part *p, enum quarantine_kind kind
 	const struct policy_decision *d = &p->g->d;
 	struct quarantine_msg *q = edge_rows_keep(p->rows);
 	int64_t now = wall_now();
+	bool beside = kind == QUARANTINE_ORIGINAL || kind == QUARANTINE_RECENT;
 	*q = (struct quarantine_msg){
-		.msg = as_it_came(p, kind == QUARANTINE_ORIGINAL ? msg_id_new() : p->own.id),
+		.msg = as_it_came(p, beside ? msg_id_new() : p->own.id),
 		.origin = p->m->id,
 		.kind = kind,
 		.class = class_of(p, kind),
@@ -201,6 +204,38 @@ void edge_policy_hold(struct edge_part *p, enum quarantine_kind kind, slice viru
 		tell(p, NOTICE_HELD_SENDER, p->m->sender, -1);
 	for (size_t i = 0; t.rcpts && i < p->own.nrcpts; i++)
 		tell(p, NOTICE_HELD_RCPT, p->own.rcpts[i].address, (int32_t)i);
+}
+
+/* ---- what is delivered elsewhere ---- */
+
+/* Those of a group whose mail goes on to a backend: what is in mailboxes here can be looked at there. */
+static size_t only_backends(const struct quarantine_msg *q)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < q->nrcpts; i++) {
+		enum route_kind kind;
+		slice name;
+		if (route_parse(q->rcpts[i].dest, &kind, &name) && kind == ROUTE_BACKEND)
+			q->rcpts[n++] = q->rcpts[i];
+	}
+	return n;
+}
+
+void edge_policy_keep_recent(struct edge_part *p)
+{
+	const struct edge_scan *x = edge_scan_found(p->s);
+	int64_t keep = engines_keep(p->s->edge->engines);
+	if (!keep || p->g->direction == POLICY_OUT || p->plan->facts.virus.n ||
+		(x && x->engines.infected))
+		return;
+	struct quarantine_msg *q = add(p, QUARANTINE_RECENT, S(""));
+	q->nrcpts = only_backends(q);
+	if (q->nrcpts == 0) {
+		p->rows->nkept--;
+		return;
+	}
+	q->expires_at = q->held_at + keep;
+	q->msg.log = held_log(p, q, (struct told){0});
 }
 
 /* ---- what is refused ---- */

@@ -315,6 +315,7 @@ static int deliver(struct edge_part *p, struct err *e)
 	if (p->g->d.end == POLICY_FORWARD)
 		return edge_policy_forward(p, e);
 	edge_rows_queue(p->rows, &p->own);
+	edge_policy_keep_recent(p);
 	return 0;
 }
 

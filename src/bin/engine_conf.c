@@ -261,6 +261,10 @@ static const struct conf_key engines_keys[] = {
 		"is looked at again. 0: held mail only.",
 		"病毒库更新后，重新检查已隔离的邮件以及在此时间内投递到本系统邮箱的邮件。"
 		"0：只检查已隔离的邮件。"),
+	CONF_KEY_DURATION(T, keep, "0", 0, 60 * DAY,
+		"Mail that goes on to backends is also kept here for so long, as it came, so that "
+		"it can be looked at again. 0: it is not kept.",
+		"投递到后端服务器的邮件，其原样副本在本系统保留多久，以便重新检查。0：不保留。"),
 	CONF_END};
 #undef T
 const struct conf_section engines_section = {.name = "engines",

@@ -16,6 +16,7 @@ enum { TRIES = 2 };
 struct engines {
 	struct link *link;
 	unsigned purposes, hold, defer; /* bits: engines that are for it, and what they demand */
+	int64_t keep;
 };
 
 struct engines *engines_new(const struct conf *c)
@@ -37,6 +38,7 @@ void engines_free(struct engines *e)
 void engines_configure(struct engines *e, const struct conf *c)
 {
 	e->purposes = e->hold = e->defer = 0;
+	e->keep = ((const struct engines_conf *)conf_get(c, &engines_section))->keep;
 	unsigned n = 0;
 	for (size_t i = 0; i < conf_count(c, &engine_section) && n < ENGINES_MAX; i++) {
 		slice name;
@@ -57,6 +59,11 @@ void engines_link(struct engines *e, int fd)
 bool engines_any(const struct engines *e, enum engine_purpose purpose)
 {
 	return e && e->purposes & purpose;
+}
+
+int64_t engines_keep(const struct engines *e)
+{
+	return engines_any(e, ENGINE_AGAIN) ? e->keep : 0;
 }
 
 static void fail(const struct engines *e, const struct engines_asked *q, const struct err *why,

@@ -51,6 +51,8 @@ void engines_configure(struct engines *e, const struct conf *c); /* after a relo
 void engines_link(struct engines *e, int fd); /* takes fd over */
 /* Whether an engine is for it. NULL: none. */
 bool engines_any(const struct engines *e, enum engine_purpose purpose);
+/* So long mail that is delivered elsewhere is to be kept for being looked at again; 0: not at all. */
+int64_t engines_keep(const struct engines *e);
 
 /* Looks at a file (a message, or one part of it) of `size` bytes from offset `from` of a memory file; `name`
  * for engines that want one. In a coroutine; borrowed fd. Never fails: an engine process that does
@@ -94,6 +96,7 @@ struct engines_conf {
 	int64_t kept, kept_for; /* answers */
 	int64_t poll; /* how often versions are asked for */
 	int64_t again; /* mail in mailboxes so young is looked at again; 0: none */
+	int64_t keep; /* mail for backends is kept so long for the same; 0: it is not kept */
 };
 extern const struct conf_section engine_section, engines_section;
 

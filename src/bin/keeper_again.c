@@ -1,7 +1,8 @@
 /*
- * Looking at mail again (keeper_again.h). Called by keeper.c. Order of a move out of a mailbox: the quarantine's row
- * first, with the notice, in one transaction; then the mailbox's row goes. Killed between the two, the message is
- * found there again, known by origin and recipient, and only taken out.
+ * Looking at mail again (keeper_again.h). Called by keeper.c. Order of a move out of a mailbox: the event in the
+ * trace of what was delivered; the quarantine's row with the notice, in one transaction; then the mailbox's row
+ * goes. Killed in between, the message is found there again, known by origin and recipient, and only taken out.
+ * Mail of backends: the event, then class and notice in one transaction. Events are not repeated.
  */
 #include "bin/keeper_again.h"
 
@@ -19,6 +20,7 @@
 #include "run/pool.h"
 #include "store/directory.h"
 #include "store/mailbox.h"
+#include "store/trace.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -33,7 +35,7 @@ enum { IDS_AT_ONCE = 20, STATE_MAX = 2048, IDS_TRIES = 10, LETTER_MAX = 1 << 30 
 #define ASK_TIME (2 * MINUTE)
 #define WHO S("engines")
 
-enum phase { PHASE_HELD, PHASE_MAILBOXES, PHASE_DONE };
+enum phase { PHASE_HELD, PHASE_RECENT, PHASE_MAILBOXES, PHASE_DONE };
 
 struct again {
 	slice data;
@@ -43,13 +45,13 @@ struct again {
 	struct engines_conf conf;
 	struct quarantine_conf held;
 	struct blobs *blobs;
-	struct sql *queue, *directory, *shards[MAILBOX_SHARDS];
+	struct sql *queue, *directory, *trace, *shards[MAILBOX_SHARDS];
 	/* State, as kept in the file. */
 	uint64_t version;
 	enum phase phase;
 	int shard;
 	struct mailbox_mark mark;
-	struct buf cursor; /* of held mail */
+	struct buf cursor; /* of held and of recent mail */
 };
 
 /* ---- where it stands ---- */
@@ -179,7 +181,54 @@ static int step(struct again *g, int (*fn)(struct again *g, void *arg, struct er
 	return s.result;
 }
 
-/* ---- held mail ---- */
+/* ---- what is said about it ---- */
+
+static int in_transaction(struct sql *db, int (*fn)(struct sql *db, void *arg, struct err *e),
+	void *arg, struct err *e)
+{
+	if (sql_begin(db, e) < 0)
+		return -1;
+	if (fn(db, arg, e) == 0)
+		return sql_commit(db, e);
+	sql_rollback(db);
+	return -1;
+}
+
+struct saying {
+	msg_id id;
+	int32_t idx;
+	slice log;
+};
+
+static int say_tx(struct sql *db, void *arg, struct err *e)
+{
+	const struct saying *s = arg;
+	return trace_note_tx(db, s->id, s->idx, s->log, e);
+}
+
+/* In the timeline of what was delivered. What has not ended, or long ago, has none. */
+static int say_infected(
+	struct again *g, msg_id id, int32_t idx, slice virus, const char *where, struct err *e)
+{
+	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
+	trace_event(&log, wall_now(), "infected", "virus", virus, "where", slice_z(where), "by",
+		WHO, NULL);
+	struct saying s = {id, idx, buf_slice(&log)};
+	return in_transaction(g->trace, say_tx, &s, e) < 0 && e->kind != ERR_NOTFOUND ? -1 : 0;
+}
+
+static int add_alarm(
+	struct sql *db, const struct notice_alarm *w, msg_id about, struct arena *a, struct err *e)
+{
+	const struct notice n = {.kind = NOTICE_ALARM,
+		.about = about,
+		.idx = 0,
+		.data = notice_alarm_data(w, a),
+		.at = wall_now()};
+	return notice_add_tx(db, &n, e) < 0 && e->kind != ERR_TEMP ? -1 : 0;
+}
+
+/* ---- what the quarantine has: held mail, and that of backends ---- */
 
 struct ids {
 	msg_id v[IDS_AT_ONCE];
@@ -195,10 +244,13 @@ static bool take_id(void *arg, const struct quarantine_row *r)
 	return ids->n < IDS_AT_ONCE;
 }
 
-static int list_held(struct again *g, void *arg, struct err *e)
+static int list_kept(struct again *g, void *arg, struct err *e)
 {
 	const struct quarantine_filter f = {
-		.kind = QUARANTINE_HELD, .class = -1, .state = -1, .direction = -1};
+		.kind = g->phase == PHASE_HELD ? QUARANTINE_HELD : QUARANTINE_RECENT,
+		.class = -1,
+		.state = -1,
+		.direction = -1};
 	const struct quarantine_order o = {.cursor = &g->cursor};
 	return quarantine_list(g->queue, &f, &o, UINT64_MAX, take_id, arg, e);
 }
@@ -216,25 +268,55 @@ static int load_held(struct again *g, void *arg, struct err *e)
 	return quarantine_load(g->queue, h->id, h->a, &h->m, e);
 }
 
-static int in_transaction(struct sql *db, int (*fn)(struct sql *db, void *arg, struct err *e),
-	void *arg, struct err *e)
+/* Who has it, and since when. */
+static int alarm_recent(struct sql *db, const struct held *h, struct err *e)
 {
-	if (sql_begin(db, e) < 0)
-		return -1;
-	if (fn(db, arg, e) == 0)
-		return sql_commit(db, e);
-	sql_rollback(db);
-	return -1;
+	const struct quarantine_msg *m = &h->m;
+	slice lines[NOTICE_ALARM_LINES_MAX];
+	size_t n = 0;
+	char at[TIME_RFC5322_MAX];
+	slice when = slice_of(at, time_rfc5322(m->msg.arrived_at, at));
+	lines[n++] = h->virus;
+	lines[n++] = arena_printf(h->a, "%.*s: %.*s", SFMT(m->from.n ? m->from : m->msg.sender),
+		SFMT(m->msg.subject));
+	for (size_t i = 0; i < m->nrcpts && n < NOTICE_ALARM_LINES_MAX - 1; i++)
+		lines[n++] =
+			arena_printf(h->a, "%.*s, %.*s", SFMT(m->rcpts[i].address), SFMT(when));
+	size_t more = m->nrcpts - (n - 2);
+	if (more)
+		lines[n++] = arena_printf(h->a, "+ %zu", more);
+	const struct notice_alarm w = {
+		.what_en = S("A virus was found in mail that was delivered to another server"),
+		.what_zh = S("在已投递到后端服务器的邮件中发现病毒"),
+		.why_en = S("Virus engines have new signatures and looked at recent mail again."),
+		.why_zh = S("病毒引擎更新了病毒库，重新检查了近期邮件。"),
+		.done_en = S("The copy in the quarantine is of class virus now. The message itself "
+			     "is where it was delivered."),
+		.done_zh = S("隔离区中的副本已归入病毒类。邮件本身仍在后端服务器上。"),
+		.todo_en = S("Remove it from the mailboxes of its recipients, and ask them whether "
+			     "it was opened."),
+		.todo_zh = S("请从收件人邮箱中删除该邮件，并询问收件人是否已打开。"),
+		.lines = lines,
+		.nlines = n};
+	return add_alarm(db, &w, h->id, h->a, e);
 }
 
 static int reclass(struct sql *db, void *arg, struct err *e)
 {
 	const struct held *h = arg;
-	return quarantine_reclass_tx(db, h->id, QUARANTINE_VIRUS, h->virus, WHO, wall_now(), e);
+	if (quarantine_reclass_tx(db, h->id, QUARANTINE_VIRUS, h->virus, WHO, wall_now(), e) < 0)
+		return -1;
+	return h->m.kind == QUARANTINE_RECENT ? alarm_recent(db, h, e) : 0;
 }
 
 static int change_held(struct again *g, void *arg, struct err *e)
 {
+	const struct held *h = arg;
+	for (size_t i = 0; i < h->m.nrcpts && h->m.kind == QUARANTINE_RECENT; i++) {
+		const struct quarantine_rcpt *r = &h->m.rcpts[i];
+		if (say_infected(g, r->released_as, r->idx, h->virus, "backend", e) < 0)
+			return -1;
+	}
 	return in_transaction(g->queue, reclass, arg, e);
 }
 
@@ -252,18 +334,21 @@ static int look_at_held(struct again *g, msg_id id, struct err *e)
 		metric_add(&found, 1);
 		if (step(g, change_held, &h, e) < 0 && e->kind != ERR_NOTFOUND)
 			return -1;
-		log_info(NULL, "again.held", F("virus", h.virus));
+		char id_text[MSG_ID_TEXT];
+		msg_id_print(id, id_text);
+		log_warn(NULL, h.m.kind == QUARANTINE_RECENT ? "again.recent" : "again.held",
+			F("id", (const char *)id_text), F("virus", h.virus));
 	}
 	return rest(began, e);
 }
 
-static int go_through_held(struct again *g, struct err *e)
+static int go_through_kept(struct again *g, struct err *e)
 {
 	for (;;) {
 		struct ids ids = {.n = 0};
 		AUTO(buf) struct buf before = BUF(STATE_MAX);
 		buf_put(&before, buf_slice(&g->cursor));
-		if (step(g, list_held, &ids, e) < 0)
+		if (step(g, list_kept, &ids, e) < 0)
 			return -1;
 		for (size_t i = 0; i < ids.n; i++)
 			if (look_at_held(g, ids.v[i], e) < 0) {
@@ -341,12 +426,7 @@ static int add_notice(struct sql *db, const struct delivered *d, msg_id id, stru
 		.todo_zh = S("请询问收件人是否已打开该邮件。"),
 		.lines = lines,
 		.nlines = 2};
-	const struct notice n = {.kind = NOTICE_ALARM,
-		.about = id,
-		.idx = 0,
-		.data = notice_alarm_data(&w, d->a),
-		.at = wall_now()};
-	return notice_add_tx(db, &n, e) < 0 && e->kind != ERR_TEMP ? -1 : 0;
+	return add_alarm(db, &w, id, d->a, e);
 }
 
 static int add_row(struct again *g, const struct delivered *d, msg_id id, struct err *e)
@@ -388,7 +468,8 @@ static int hold_delivered(struct again *g, void *arg, struct err *e)
 		.class = -1,
 		.state = -1,
 		.direction = -1};
-	if (quarantine_list(g->queue, &f, NULL, UINT64_MAX, is_ours, d, e) < 0)
+	if (say_infected(g, d->m.mark.queue_id, d->m.mark.rcpt_idx, d->virus, "mailbox", e) < 0 ||
+		quarantine_list(g->queue, &f, NULL, UINT64_MAX, is_ours, d, e) < 0)
 		return -1;
 	for (int i = 0; i < IDS_TRIES && !d->there; i++) {
 		msg_id id = msg_id_new();
@@ -485,11 +566,11 @@ static int go_through_mailboxes(struct again *g, struct err *e)
 
 static int go_on(struct again *g, struct err *e)
 {
-	if (g->phase == PHASE_HELD) {
-		if (go_through_held(g, e) < 0)
+	for (; g->phase < PHASE_MAILBOXES; write_state(g)) {
+		if (go_through_kept(g, e) < 0)
 			return -1;
-		g->phase = PHASE_MAILBOXES;
-		write_state(g);
+		g->phase++;
+		buf_reset(&g->cursor);
 	}
 	if (g->phase == PHASE_MAILBOXES) {
 		if (go_through_mailboxes(g, e) < 0)
@@ -540,7 +621,8 @@ void again_wake(struct again *g)
 static int open_dbs(struct again *g, struct err *e)
 {
 	if (blobs_open(g->data, &g->blobs, e) < 0 || sql_open(g->data, "queue", &g->queue, e) < 0 ||
-		sql_open(g->data, "directory", &g->directory, e) < 0)
+		sql_open(g->data, "directory", &g->directory, e) < 0 ||
+		sql_open(g->data, "trace", &g->trace, e) < 0)
 		return -1;
 	for (int i = 0; i < MAILBOX_SHARDS; i++)
 		if (sql_open(g->data, mailbox_db_name(i), &g->shards[i], e) < 0)
@@ -570,6 +652,7 @@ void again_close(struct again *g)
 		return;
 	for (int i = 0; i < MAILBOX_SHARDS; i++)
 		sql_close(g->shards[i]);
+	sql_close(g->trace);
 	sql_close(g->directory);
 	sql_close(g->queue);
 	blobs_close(g->blobs);

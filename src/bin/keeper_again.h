@@ -1,7 +1,8 @@
 /*
  * keeper_again: when signatures of virus engines have changed, mail that is held and mail that was delivered lately
  * to mailboxes here is looked at once more, slowly. Held mail in which a virus is found now belongs to the class
- * virus; delivered mail is moved out of the mailbox into the quarantine, and the administrator is told. Where it
+ * virus; delivered mail is moved out of the mailbox into the quarantine, and the administrator is told; so is he of mail that
+ * went to backends and was kept for this ([engines] keep). Where it
  * stands is kept in DATA/db/engines.again: killed at any point it goes on there.
  */
 #pragma once

@@ -65,7 +65,6 @@ TEST(times_by_kind_and_class)
 	CHECK_INT(quarantine_expires_at(&c, QUARANTINE_HELD, QUARANTINE_SPAM, 5), DAY + 5);
 	CHECK_INT(quarantine_expires_at(&c, QUARANTINE_HELD, QUARANTINE_VIRUS, 5), 3 * DAY + 5);
 	CHECK_INT(quarantine_expires_at(&c, QUARANTINE_REJECTED, QUARANTINE_SPAM, 5), 2 * DAY + 5);
-	CHECK_INT(quarantine_expires_at(&c, QUARANTINE_RECENT, QUARANTINE_NONE, 5), 2 * DAY + 5);
 }
 
 TEST(who_may_do_what)

@@ -94,10 +94,6 @@ static const struct conf_key quarantine_keys[] = {
 	CONF_KEY_DURATION(T, keep_originals, "30d", HOUR, 3650 * DAY,
 		"The same for originals of mail that was delivered in a changed form.",
 		"改动后投递的邮件，其原件保留多久。"),
-	CONF_KEY_DURATION(T, keep_recent, "2d", HOUR, 3650 * DAY,
-		"The same for delivered mail that is kept for being looked at once more with newer "
-		"virus signatures.",
-		"为用新病毒特征复查而保留的已投递邮件保留多久。"),
 	CONF_KEY_DURATION(T, keep_deeds, "30d", HOUR, 3650 * DAY,
 		"So long a numbered operation can be taken back (posthouse quarantine undo).",
 		"带编号的批量操作在此期间可以撤销（posthouse quarantine undo）。"),
@@ -179,7 +175,6 @@ void quarantine_conf_read(const struct conf *c, struct quarantine_conf *ret)
 	*ret = (struct quarantine_conf){
 		.keep_rejected = q->keep_rejected,
 		.keep_originals = q->keep_originals,
-		.keep_recent = q->keep_recent,
 		.keep_deeds = q->keep_deeds,
 		.max_size = q->max_size,
 		.max_messages = q->max_messages,
@@ -207,7 +202,7 @@ int64_t quarantine_expires_at(const struct quarantine_conf *c, enum quarantine_k
 	case QUARANTINE_ORIGINAL:
 		return now + c->keep_originals;
 	case QUARANTINE_RECENT:
-		return now + c->keep_recent;
+		break;
 	}
 	return now + c->keep[QUARANTINE_NONE];
 }

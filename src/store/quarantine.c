@@ -268,11 +268,11 @@ static int add_rcpt(struct sql *db, const struct quarantine_msg *m, const struct
 	int64_t n = sql_run(db, e,
 		"INSERT INTO held_rcpt (msg, idx, state, hour, rcpt_key, address, orcpt, notify,"
 		" dest, changed_at, changed_by, released_as, log)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12)",
-		"iiiitttititt", m->msg.id, (int64_t)r->idx, (int64_t)r->state,
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+		"iiiitttititit", m->msg.id, (int64_t)r->idx, (int64_t)r->state,
 		trace_hour(m->msg.id), trace_key(r->address, a), r->address, r->orcpt,
 		(int64_t)r->notify, r->dest, r->changed_at ? r->changed_at : m->held_at, r->by,
-		r->log);
+		r->released_as, r->log);
 	return n < 0 ? -1 : 0;
 }
 

@@ -57,7 +57,8 @@ struct quarantine_rcpt {
 	enum quarantine_state state;
 	int64_t changed_at;
 	slice by; /* who brought it into this state */
-	msg_id released_as; /* the queued message, in which it has the same idx; 0 none */
+	msg_id released_as; /* the queued message, in which it has the same idx; 0 none. Of
+				QUARANTINE_RECENT: the one that was delivered */
 	slice log; /* timeline of what was done with it (store/trace.h); empty when added */
 };
 

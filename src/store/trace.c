@@ -8,6 +8,7 @@
  * keys put the domain first ("example.com/alice"), so that one index serves addresses and whole
  * domains.
  */
+#include "base/mem.h"
 #include "base/time.h"
 #include "store/trace_rows.h"
 
@@ -111,6 +112,28 @@ int trace_add_tx(struct sql *db, const struct trace_row *r, struct err *e)
 		r->client, r->message_id, r->subject, (int64_t)r->size, (int64_t)r->status, r->log);
 	arena_done(&a);
 	return n < 0 ? -1 : 0;
+}
+
+int trace_note_tx(struct sql *db, msg_id id, int32_t idx, slice more, struct err *e)
+{
+	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
+	struct sql_stmt *s = sql_prepare(db, "SELECT log FROM trace WHERE id = $1 AND idx = $2", e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, id);
+	sql_bind_int(s, 2, idx);
+	int r = sql_step(s, e);
+	if (r < 0)
+		return -1;
+	if (r == 0)
+		return err_set(e, ERR_NOTFOUND, "no such row in the trace");
+	buf_put(&log, sql_text(s, 0));
+	sql_reset(s);
+	trace_append(&log, more);
+	return sql_run(db, e, "UPDATE trace SET log = $3 WHERE id = $1 AND idx = $2", "iit", id,
+		       (int64_t)idx, buf_slice(&log)) < 0
+		       ? -1
+		       : 0;
 }
 
 /* By id, that is oldest arrivals first, so no index on the end is needed: what arrived long ago has

@@ -7,7 +7,7 @@
  *	<wall microseconds> <event> key=value key="value with spaces" ...
  * Events: connect tls auth envelope data queued route attempt delivered deferred failed bounced
  * expired held released retry deleted refused omitted
- * quarantined asked restored recalled reclassed viewed downloaded forwarded. Keys are listed in doc/en/trace.md.
+ * quarantined asked restored recalled reclassed viewed downloaded forwarded infected. Keys are listed in doc/en/trace.md.
  */
 #pragma once
 #include "store/queue.h"
@@ -32,6 +32,8 @@ enum { TRACE_VALUE_MAX = 500, TRACE_LOG_MAX = 16 * 1024 };
 const char *trace_status_name(int status); /* "queued" for 0 */
 bool trace_status_parse(slice s, int *ret);
 void trace_event(struct buf *log, int64_t wall, const char *event, ...);
+/* Appends events of another timeline but for those that are here already, whenever that was. */
+void trace_append(struct buf *log, slice more);
 /* Cuts one event off the front of a timeline; its fields by trace_field. */
 bool trace_next_event(slice *log, int64_t *ret_wall, slice *ret_event, slice *ret_fields);
 bool trace_field(slice *fields, struct arena *a, slice *ret_key, slice *ret_value);
@@ -54,6 +56,9 @@ struct trace_row trace_row_of(const struct queue_msg *m, const struct queue_rcpt
 /* A row with the same id and idx is replaced (a crash between the trace and the queue repeats it).
  */
 int trace_add_tx(struct sql *db, const struct trace_row *r, struct err *e);
+/* What became known of it after its end: appends to the timeline of the row (trace_append), so that it can be
+ * said twice. ERR_NOTFOUND: it has not ended yet, or so long ago that its row has left. */
+int trace_note_tx(struct sql *db, msg_id id, int32_t idx, slice more, struct err *e);
 
 struct trace_filter {
 	msg_id id;

@@ -90,6 +90,15 @@ static void make_room(struct buf *log, size_t need, size_t limit)
 	buf_put(log, buf_slice(&out));
 }
 
+static void put_line(struct buf *log, slice line)
+{
+	size_t limit = log->limit < TRACE_LOG_MAX ? log->limit : TRACE_LOG_MAX;
+	if (log->n + line.n > limit)
+		make_room(log, line.n, limit);
+	if (log->n + line.n <= limit)
+		buf_put(log, line);
+}
+
 void trace_event(struct buf *log, int64_t wall, const char *event, ...)
 {
 	AUTO(buf) struct buf line = BUF(LINE_MAX);
@@ -109,13 +118,8 @@ void trace_event(struct buf *log, int64_t wall, const char *event, ...)
 	}
 	va_end(ap);
 	buf_byte(&line, '\n');
-	if (!buf_ok(&line)) /* more fields than any event has */
-		return;
-	size_t limit = log->limit < TRACE_LOG_MAX ? log->limit : TRACE_LOG_MAX;
-	if (log->n + line.n > limit)
-		make_room(log, line.n, limit);
-	if (log->n + line.n <= limit)
-		buf_put(log, buf_slice(&line));
+	if (buf_ok(&line)) /* else more fields than any event has */
+		put_line(log, buf_slice(&line));
 }
 
 static bool cut_line(slice *log, slice *ret_line)
@@ -142,6 +146,32 @@ bool trace_next_event(slice *log, int64_t *ret_wall, slice *ret_event, slice *re
 		return true;
 	}
 	return false;
+}
+
+static bool has_event(slice log, slice event, slice fields)
+{
+	int64_t wall;
+	slice e, f;
+	while (trace_next_event(&log, &wall, &e, &f))
+		if (slice_eq(e, event) && slice_eq(f, fields))
+			return true;
+	return false;
+}
+
+void trace_append(struct buf *log, slice more)
+{
+	AUTO(buf) struct buf line = BUF(LINE_MAX);
+	int64_t wall;
+	slice event, fields;
+	while (trace_next_event(&more, &wall, &event, &fields)) {
+		if (has_event(buf_slice(log), event, fields))
+			continue;
+		buf_reset(&line);
+		buf_printf(&line, "%lld %.*s%s%.*s\n", (long long)wall, SFMT(event),
+			fields.n ? " " : "", SFMT(fields));
+		if (buf_ok(&line))
+			put_line(log, buf_slice(&line));
+	}
 }
 
 static slice read_quoted(slice *rest, struct arena *a)

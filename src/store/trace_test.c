@@ -212,6 +212,31 @@ TEST(trace_is_searched_with_the_queue)
 	sql_close(queue);
 }
 
+TEST(trace_row_is_told_more_once)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	struct err e;
+	struct sql *db = open_db(&d, "trace", trace_migrations, trace_migrations_n);
+	struct trace_row r = row_at(0, 2, "a@b.example", "c@d.example");
+	AUTO(buf) struct buf more = BUF(1000);
+	r.log = S("5 queued\n9 delivered\n");
+	OK(trace_add_tx(db, &r, &e));
+	trace_event(&more, 20, "infected", "virus", S("x: Eicar Test"), NULL);
+	OK(trace_note_tx(db, r.id, 2, buf_slice(&more), &e));
+	buf_reset(&more);
+	trace_event(&more, 30, "infected", "virus", S("x: Eicar Test"), NULL);
+	trace_event(&more, 30, "infected", "virus", S("x: Other"), NULL);
+	OK(trace_note_tx(db, r.id, 2, buf_slice(&more), &e));
+	CHECK(trace_note_tx(db, r.id, 1, buf_slice(&more), &e) < 0 && e.kind == ERR_NOTFOUND);
+	struct sql_stmt *s = sql_prepare(db, "SELECT log FROM trace", &e);
+	CHECK_INT(sql_step(s, &e), 1);
+	CHECK_STR(sql_text(s, 0), S("5 queued\n9 delivered\n"
+				    "20 infected virus=\"x: Eicar Test\"\n"
+				    "30 infected virus=\"x: Other\"\n"));
+	sql_reset(s);
+	sql_close(db);
+}
+
 static bool count_row(void *arg, const struct trace_row *r)
 {
 	(void)r;
