@@ -97,6 +97,9 @@ static void ask_trace(void *arg)
 static int is_mailbox(struct making *k, struct err *e)
 {
 	struct route_decision d;
+	/* As a pattern of rows it would be other people's mail, too: only groups have such. */
+	if (slice_index(k->due->name, '*') < k->due->name.n)
+		return 0;
 	if (route_decide(&k->d->letters->q->routes, k->due->name, false, k->a, &d, e) < 0)
 		return -1;
 	if (!d.ours || (d.kind != ROUTE_LOCAL && d.kind != ROUTE_BACKEND))

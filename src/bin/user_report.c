@@ -118,6 +118,8 @@ static bool take_held(void *arg, const struct quarantine_row *row)
 	struct finding *f = arg;
 	if (row->state != QUARANTINE_WAITS && row->state != QUARANTINE_ASKED)
 		return true;
+	if (!slice_ieq(row->rcpt, f->r->who)) /* a '*' in a name is no pattern */
+		return true;
 	f->id = row->id;
 	f->idx = row->idx;
 	f->state = row->state;
