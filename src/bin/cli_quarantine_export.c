@@ -94,12 +94,17 @@ struct sink {
 
 /* ---- CSV ---- */
 
+/* Spreadsheets skip blanks of all kinds and, in East Asian settings, take the wide forms for the signs. */
 static bool is_formula(slice v)
 {
-	size_t at = 0;
-	while (at < v.n && v.p[at] == ' ')
-		at++;
-	return at < v.n && strchr("=+-@\t\r|%", v.p[at]) != NULL;
+	uint32_t cp = ' ';
+	while (cp == ' ' || cp == 0xa0 || cp == 0x3000 || cp == 0xfeff ||
+		(cp >= 0x2000 && cp <= 0x200f))
+		if (!utf8_next(&v, &cp))
+			return false;
+	if (cp >= 0xff01 && cp <= 0xff5e)
+		cp -= 0xff01 - '!';
+	return cp < 0x80 && strchr("=+-@|%", (int)cp) != NULL;
 }
 
 static void csv_cell(struct sink *s, slice v)
