@@ -7,7 +7,6 @@
 #include "bin/queue_notice.h"
 
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "bin/queue.h"
 #include "bin/queue_letters.h"
 #include "codec/json_read.h"
@@ -197,19 +196,27 @@ static int drop(struct making *k, const char *why, struct err *e)
 	return r < 0 && e->kind == ERR_NOTFOUND ? 0 : r;
 }
 
+/* Strangers wrote it, and it goes into a header. */
+static bool is_plain_id(slice id)
+{
+	for (size_t i = 0; i < id.n; i++)
+		if (id.p[i] <= ' ' || id.p[i] > '~')
+			return false;
+	return slice_starts(id, S("<")) && slice_index(id, '>') == id.n - 1;
+}
+
 /* Of the message that the letter answers. */
 static slice message_id(const struct making *k)
 {
+	slice id = {0};
 	if (k->n.kind == NOTICE_HELD_SENDER && k->there)
-		return k->m.msg.message_id;
-	if (k->n.kind != NOTICE_REPORT)
-		return (slice){0};
-	json_t *data = json_loadb(k->n.data.p, k->n.data.n, 0, NULL);
-	slice id = arena_dup(k->a, json_read_text(data, "message_id"));
-	json_decref(data);
-	return slice_starts(id, S("<")) && utf8_is_ascii(id) && slice_index(id, '>') == id.n - 1
-		       ? id
-		       : (slice){0};
+		id = k->m.msg.message_id;
+	if (k->n.kind == NOTICE_REPORT) {
+		json_t *data = json_loadb(k->n.data.p, k->n.data.n, 0, NULL);
+		id = arena_dup(k->a, json_read_text(data, "message_id"));
+		json_decref(data);
+	}
+	return is_plain_id(id) ? id : (slice){0};
 }
 
 /* The letter for one reader. */
