@@ -12,6 +12,7 @@
 #include "store/list.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -113,14 +114,18 @@ static void remove_others(const char *dir, const struct feature_part *v, size_t 
 		closedir(d);
 }
 
-/* clamd runs as another user. */
+/* clamd runs as another user, who may own the directory: the rights of our file are changed, not of what
+ * has its name by then. */
 static int put_signatures(slice dir, const struct feature_part *p, struct arena *a, struct err *e)
 {
 	slice name = clamav_name(p, a);
 	const char *path = arena_strz(a, arena_printf(a, "%.*s/%.*s", SFMT(dir), SFMT(name)));
 	if (feature_write(dir, name, p->bytes, e) < 0)
 		return -1;
-	return chmod(path, 0644) < 0 ? err_sys(e, errno, "%s", path) : 0;
+	AUTO(fd) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fchmod(fd, 0644) < 0)
+		return err_sys(e, errno, "%s", path);
+	return 0;
 }
 
 static int apply_clamav(struct features_work *w, struct err *e)
