@@ -9,6 +9,7 @@
 #include "bin/quarantine_conf.h"
 #include "store/notice.h"
 #include "store/trace.h"
+#include <inttypes.h>
 
 #define USUAL_LIFETIME (5 * DAY)
 
@@ -146,10 +147,13 @@ static int tell(const struct quarantine_hands *h, const struct quarantine_reques
 			buf_byte(&data, c);
 	}
 	buf_put(&data, S("\"}"));
+	/* Asked, taken back, asked again: the administrator hears it once an hour. */
+	bool once = kind == NOTICE_RELEASE_ASKED;
 	struct notice n = {.kind = kind,
 		.to = to,
 		.about = r->id,
 		.idx = r->idx,
+		.key = once ? arena_printf(a, "asked %" PRId64 " %d", r->id, r->idx) : S(""),
 		.data = arena_dup(a, buf_slice(&data)),
 		.at = r->now};
 	if (notice_add_tx(h->queue_db, &n, e) == 0)
