@@ -19,6 +19,9 @@ struct edge_stripping {
 	struct edit_strip *v;
 	slice *names; /* of each, for the trace */
 	size_t n, room;
+	unsigned blocks_of; /* the part whose uuencoded files are these, + 1 */
+	slice *blocks; /* their names */
+	size_t nblocks;
 	slice viruses; /* names that engines gave to what is taken out */
 	enum engine_purpose purpose;
 	instant deadline;

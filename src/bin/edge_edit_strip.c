@@ -9,15 +9,15 @@
 #include "bin/edge_edit_impl.h"
 
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "codec/uu.h"
+#include "mail/notice.h"
 #include "policy/policy.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { NAME_SHOWN = 120 };
+enum { NAME_SHOWN = 120, BLOCKS_MAX = 1000 /* uuencoded files in a text that are told apart */ };
 
 void edge_stripping_init(struct edge_stripping *t)
 {
@@ -51,15 +51,16 @@ static slice notice_of(const struct edge_stripping *t, const struct gone *g)
 	const struct policy_text *own = &t->q->decision->strip_notice;
 	AUTO(buf) struct buf size = BUF(40), out = BUF(EDIT_TEXT_MAX / 2);
 	put_size(&size, g->size);
-	slice name = g->name.n ? utf8_first(g->name, NAME_SHOWN) : S("-");
+	slice name = g->name.n ? notice_safe(g->name, NAME_SHOWN, t->a) : S("-");
+	slice type = notice_safe(g->type, NAME_SHOWN, t->a);
 	bool virus = g->virus.n > 0, usual = virus || !(own->zh.n || own->en.n);
-	buf_printf(&out, "[附件已移除：%.*s（%.*s，%.*s）", SFMT(name), SFMT(g->type),
+	buf_printf(&out, "[附件已移除：%.*s（%.*s，%.*s）", SFMT(name), SFMT(type),
 		SFMT(buf_slice(&size)));
 	if (virus)
 		buf_printf(&out, "，其中发现病毒 %.*s", SFMT(g->virus));
 	else if (usual)
 		buf_put(&out, S("，依据本单位的邮件策略"));
-	buf_printf(&out, "]\r\n[Attachment removed: %.*s (%.*s, %.*s)", SFMT(name), SFMT(g->type),
+	buf_printf(&out, "]\r\n[Attachment removed: %.*s (%.*s, %.*s)", SFMT(name), SFMT(type),
 		SFMT(buf_slice(&size)));
 	if (virus)
 		buf_printf(&out, ": it contains the virus %.*s", SFMT(g->virus));
@@ -136,17 +137,28 @@ static struct gone describe(const struct edge_stripping *t, const struct mime_pa
 
 /* ---- what policy says ---- */
 
-/* The uuencoded file of that name; -1. */
-static int block_named(slice text, slice name)
+/* The names of the uuencoded files in a text: read once, not again for each file that policy names. */
+static void read_blocks(struct edge_stripping *t, unsigned part)
 {
-	slice block;
-	for (int i = 0; uu_next(&text, &block); i++) {
-		AUTO(buf) struct buf bytes = BUF(block.n + 16);
-		slice found;
-		uu_read(block, &bytes, &found);
-		if (slice_eq(slice_trim(found), slice_trim(name)))
-			return i;
+	slice block, text = decoded(t, &t->mime.v[part]);
+	t->blocks = ARENA_ARRAY(t->a, slice, BLOCKS_MAX);
+	t->blocks_of = part + 1;
+	for (t->nblocks = 0; t->nblocks < BLOCKS_MAX && uu_next(&text, &block); t->nblocks++) {
+		AUTO(buf) struct buf none = BUF(1);
+		slice name;
+		uu_read(slice_first(block, slice_index(block, '\n') + 1), &none, &name);
+		t->blocks[t->nblocks] = slice_trim(name);
 	}
+}
+
+/* The uuencoded file of that name; -1. */
+static int block_named(struct edge_stripping *t, unsigned part, slice name)
+{
+	if (t->blocks_of != part + 1)
+		read_blocks(t, part);
+	for (size_t i = 0; i < t->nblocks; i++)
+		if (slice_eq(t->blocks[i], slice_trim(name)))
+			return (int)i;
 	return -1;
 }
 
@@ -157,10 +169,28 @@ static void take_file(struct edge_stripping *t, const struct policy_file *f)
 	g.size = f->depth == 0 && f->size ? f->size : g.size;
 	if (f->name.n && f->depth == 0)
 		g.name = f->name;
-	int block = is_body(t, p) ? block_named(decoded(t, p), f->name) : -1;
+	int block = is_body(t, p) ? block_named(t, f->part, f->name) : -1;
 	if (block >= 0)
 		g.type = S("uuencode");
 	take_out(t, f->part, block >= 0 ? block : EDIT_WHOLE_PART, &g);
+}
+
+/* The uuencoded files of a text; the text goes with them where there are too many to be taken out. */
+static void take_blocks(struct edge_stripping *t, unsigned part)
+{
+	slice text = decoded(t, &t->mime.v[part]), block;
+	for (int n = 0; uu_next(&text, &block); n++) {
+		AUTO(buf) struct buf bytes = BUF(block.n + 16);
+		slice name;
+		if (n == EDIT_BLOCKS_MAX) {
+			const struct gone all = describe(t, &t->mime.v[part]);
+			take_out(t, part, EDIT_WHOLE_PART, &all);
+			return;
+		}
+		uu_read(block, &bytes, &name);
+		const struct gone g = {arena_dup(t->a, name), S("uuencode"), S(""), bytes.n};
+		take_out(t, part, n, &g);
+	}
 }
 
 /* All that is no text to be read. */
@@ -170,19 +200,11 @@ static void take_all(struct edge_stripping *t)
 		const struct mime_part *p = &t->mime.v[i];
 		if (!is_leaf(p) || is_signature(p))
 			continue;
-		struct gone g = describe(t, p);
-		if (!is_body(t, p)) {
+		const struct gone g = describe(t, p);
+		if (is_body(t, p))
+			take_blocks(t, (unsigned)i);
+		else
 			take_out(t, (unsigned)i, EDIT_WHOLE_PART, &g);
-			continue;
-		}
-		slice text = decoded(t, p), block;
-		for (int n = 0; uu_next(&text, &block) && n < EDIT_BLOCKS_MAX; n++) {
-			AUTO(buf) struct buf bytes = BUF(block.n + 16);
-			slice name;
-			uu_read(block, &bytes, &name);
-			g = (struct gone){arena_dup(t->a, name), S("uuencode"), S(""), bytes.n};
-			take_out(t, (unsigned)i, n, &g);
-		}
 	}
 }
 
