@@ -5,7 +5,7 @@
 
 In a directory of the test's own. Skips with a word when the demo's ports are taken.
 """
-import os, re, shutil, signal, subprocess, sys, tempfile, threading, time
+import os, re, shutil, signal, subprocess, sys, tempfile, threading, time, urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import ROOT, wait_until
 from tally import check, result
@@ -13,7 +13,7 @@ from tally import check, result
 START_SECONDS = 15
 # Words in a printed command, and what its output must have.
 SHOWN = [('mailbox cat alice', 'dkim=pass'), ('trace --subject pay', 'DMARC'), ('trace --from service', 'disposition=quarantine'), ('quarantine list', 'phishing, certain'), ('policy show', '[policy "phishing"]'), ('trace --to manager', 'delivered'),
-         ('domain dns', 'v=DKIM1; k=rsa'), ('domain check', '0 to mend'), ('lookup dmarc', 'policy: reject'), ('reputation show', 'elsewhere.example'),
+         ('digest preview', 'phishing, certain'), ('domain dns', 'v=DKIM1; k=rsa'), ('domain check', '0 to mend'), ('lookup dmarc', 'policy: reject'), ('reputation show', 'elsewhere.example'),
          ('report list', 'elsewhere.example'), ('report received', 'elsewhere.example'), ('list add', ''), ('curl', '')]
 
 
@@ -43,6 +43,13 @@ def try_all(found):
     check("Alice's letter is signed", 'DKIM-Signature' in shell(last)[1], shell(last)[1])
 
 
+def look_at_page():
+    check('a page of the digest is shown', run.page)
+    if run.page:
+        page = urllib.request.urlopen(urllib.request.Request(run.page.group(0), headers={'Accept-Language': 'en'}), timeout=30).read().decode()
+        check('the page has what is held and what can be done', 'mail-notice.example' in page and '<form' in page, page)
+
+
 def run(where):
     demo = subprocess.Popen([sys.executable, ROOT + '/tools/demo', where], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                             text=True, env={**os.environ, 'LC_ALL': 'C.UTF-8'})
@@ -56,6 +63,7 @@ def run(where):
             print('demo: skipped: ' + ''.join(text).strip())
             return False
         check(f'it runs after {took:.1f} s', demo.poll() is None and took < START_SECONDS, ''.join(text))
+        run.page = re.search(r'http://127\.0\.0\.1:\d+/d/\S+', ''.join(text))
         return commands(''.join(text)) if demo.poll() is None else []
     finally:
         run.stop = lambda: (demo.send_signal(signal.SIGINT), check('Ctrl-C ends it', demo.wait(30) == 0, demo.returncode))
@@ -68,8 +76,9 @@ def main():
         found = run(where + '/demo')
         if found is not False:
             try:
+                look_at_page()
                 try_all(found)
-            except TimeoutError as e:
+            except (TimeoutError, OSError) as e:
                 check(str(e), False)
             run.stop()
     finally:

@@ -20,6 +20,7 @@ DEBS = os.path.join(ROOT, 'build/package')
 PACKAGES = 'systemd,systemd-sysv,dbus,adduser,iproute2'
 ENV = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C.UTF-8', 'HOME': '/root', 'DEBIAN_FRONTEND': 'noninteractive'}
 ADMIN = 'admin@example.org'
+UPGRADED = ('directory', 'queue', 'trace')  # databases whose schema has grown since 0.1.0
 
 # Run by this machine's python inside the other's network namespace. Arguments: number, text.
 SEND = '''
@@ -249,12 +250,14 @@ class Checks:
     def places(self, name):
         """What only the server may read: keys, what is remembered of senders, mail."""
         data = '/var/lib/posthouse/'
-        wanted = {data + sub: 'posthouse:posthouse 700' for sub in ('keys', 'keys/db', 'keys/snapshot', 'kv', 'db', 'blob', 'auth', 'mirror', 'snapshot')}
-        wanted |= {data + file: 'posthouse:posthouse 600' for file in ('keys/db/keyring.sqlite', 'kv/data.mdb', 'db/directory.sqlite', 'db/report.sqlite')}
+        wanted = {data + sub: 'posthouse:posthouse 700' for sub in ('keys', 'keys/db', 'keys/snapshot', 'kv', 'db', 'blob', 'auth', 'mirror', 'learn', 'features', 'snapshot')}
+        wanted |= {data + file: 'posthouse:posthouse 600' for file in ('keys/db/keyring.sqlite', 'kv/data.mdb', 'db/directory.sqlite', 'db/queue.sqlite',
+                                                                       'db/report.sqlite')}
         found = {path: self.owner(path) for path in wanted}
         check(f'{name}: owner and mode of the places in DATA', found == wanted, {p: found[p] for p in wanted if found[p] != wanted[p]})
         roles = set(re.findall(r'^(\w+)', self.m.out('posthouse', 'status'), re.M))
-        check(f'{name}: keys and scan run', {'keys', 'scan'} <= roles, roles)
+        expected = {'edge', 'queue', 'auth', 'keys', 'scan', 'learn', 'features', 'keeper', 'web'}
+        check(f'{name}: every process runs that needs no configuration', expected <= roles, expected - roles)
 
     def pids(self):
         """Of all processes of the unit, under whichever layout of cgroups there is."""
@@ -347,8 +350,8 @@ class Checks:
         """Mail and settings as version 0.1.0 left them: schemas taken back, what came later not there."""
         self.m.run('systemctl', 'stop', 'posthouse')
         data = self.m.root + '/var/lib/posthouse/'
-        for path in (data + 'db/directory.sqlite',):
-            db = sqlite3.connect(path, isolation_level=None)
+        for name in UPGRADED:
+            db = sqlite3.connect(f'{data}db/{name}.sqlite', isolation_level=None)
             for version, down in db.execute('SELECT version, down FROM schema_version WHERE version > 1 ORDER BY version DESC').fetchall():
                 db.executescript(down)
                 db.execute('DELETE FROM schema_version WHERE version = ?', (version,))
@@ -356,8 +359,8 @@ class Checks:
         for name in os.listdir(data + 'db'):
             if name.startswith(('report.', 'tlspolicy.')):
                 os.unlink(data + 'db/' + name)
-        for sub in ('keys', 'kv', 'mirror'):
-            shutil.rmtree(data + sub)
+        for sub in ('keys', 'kv', 'mirror', 'learn', 'features'):
+            shutil.rmtree(data + sub, ignore_errors=True)
 
     def schema_upgrade(self, deb):
         self.older_store()
@@ -365,10 +368,11 @@ class Checks:
         self.works('the start brings it up to date', self.m.run, 'systemctl', 'start', 'posthouse')
         check('active on the older store', self.state() == 'active', self.m.out('journalctl', '-u', 'posthouse', '-n', '20', '--no-pager'))
         snapshots = self.m.out('sh', '-c', 'ls /var/lib/posthouse/snapshot')
-        check('with a snapshot of what was', 'directory-v1-' in snapshots, snapshots)
+        check('with snapshots of what was', all(f'{name}-v1-' in snapshots for name in UPGRADED), snapshots)
         self.places('older store')
         self.send('older store')
         self.works('its domain gets keys', self.m.run, 'posthouse', 'dkim', 'add', 'example.org')
+        check('its quarantine can be used', self.m.run('posthouse', 'quarantine', 'list').returncode in (0, 1), self.m.out('posthouse', 'quarantine', 'list'))
         check('and lists', 'evil.test' in self.works('list add', self.m.run, 'posthouse', 'list', 'add', 'block', 'evil.test') +
               self.m.out('posthouse', 'list', 'show'))
 
