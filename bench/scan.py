@@ -2,19 +2,22 @@
 """What examining a message costs: Posthouse's scan processes beside Rspamd and bogofilter from Debian, and the whole
 gateway (SMTP in, filter, relay on) beside Postfix with Rspamd as its milter. The same messages, one alternating run.
 
-    ./dev bench scan [--part messages,gateway] [--per-set 30] [--reps 2] [--seconds 3] [--corpora DIR]
+    ./dev bench scan [--part messages,gateway,engines] [--per-set 30] [--reps 2] [--seconds 3] [--corpora DIR]
 
 messages   real mail, one after the other: CPU of the examining processes a message (ours: through SMTP, the scan processes
            alone; Rspamd: HTTP, with its Redis; bogofilter -b: one process for all), memory, p50 and p99. Bayes of the peers is
            trained on 300 others of each kind. Lookups are off.
 gateway    one message a connection: messages a second, CPU of all server processes a message; 4 KiB and 1 MiB
+engines    the same with a virus engine on both sides: one clamd (a signature file of its own, nothing is downloaded) that our engine
+           process and Rspamd's antivirus module ask by stream over TCP, each for the whole message; nobody keeps answers. CPU has
+           clamd's share, which is shown by itself, too. First a message with EICAR must be noticed by both.
 
 Needs root (peers run in overlays).
 """
 import argparse, collections, os, re, smtplib, statistics, sys, tempfile, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '../test/lib'), os.path.join(HERE, '../tools'), HERE]
-import corpus, filters, peers, smtp
+import corpus, engines, filters, peers, smtp
 from posthouse import Instance, free_port
 
 M = 1024 * 1024
@@ -154,14 +157,26 @@ def messages(args, folder):
 
 
 class Milter(filters.Rspamd):
-    """Rspamd as a milter: its proxy worker examines by itself."""
+    """Rspamd as a milter: its proxy worker examines by itself; with `clamd` it asks that, too, and keeps no answers."""
+
+    def __init__(self, folder, root, clamd=None):
+        self.clamd = clamd
+        super().__init__(folder, root)
 
     def serve(self, port, *command):
         if command[0] == 'rspamd':
             self.milter = free_port()
-            self.root.write('/etc/rspamd/override.d/worker-proxy.inc', f'bind_socket = "127.0.0.1:{self.milter}";\nmilter = yes;\ncount = 2;\n'
+            override = '/etc/rspamd/override.d/'
+            self.root.write(override + 'worker-proxy.inc', f'bind_socket = "127.0.0.1:{self.milter}";\nmilter = yes;\ncount = 2;\n'
                             'upstream "local" {\n default = yes;\n self_scan = yes;\n}\n')
+            if self.clamd:
+                self.root.write(override + 'antivirus.conf', 'enabled = true;\nclamav {\n type = "clamav";\n symbol = "CLAM_VIRUS";\n action = "reject";\n'
+                                f' servers = "127.0.0.1:{self.clamd.port}";\n scan_mime_parts = false;\n no_cache = true;\n timeout = 30.0;\n}}\n')
         super().serve(port, *command)
+
+    def stop(self):
+        super().stop()
+        self.root.write('/etc/rspamd/override.d/antivirus.conf', 'enabled = false;\n')
 
 
 class Filtering(smtp.Posthouse):
@@ -177,31 +192,74 @@ class PostfixRspamd(smtp.Postfix):
         super().__init__(directory, cert, key, self.more)
 
 
-def gateway(args, folder):
-    print('## SMTP in, filter, relay on; one message a connection', flush=True)
+def measure_with(server, cell, seconds, beside, clamd):
+    """smtp.measure, with the CPU of the processes that are not below the server's own."""
+    def spent():
+        return sum(map(smtp.cpu_seconds, beside)), smtp.cpu_seconds(clamd.proc.pid) if clamd else 0
+    before = spent()
+    r = smtp.measure(server, cell, seconds)
+    more, engine = (1e3 * (b - a) / max(1, r['messages']) for a, b in zip(before, spent()))
+    r['cpu'] += more + engine
+    if clamd:
+        r['clamd'] = engine
+    return r
+
+
+def is_delivered(server, data):
+    """Whether the next server gets the message."""
+    before = server.sink.read()[0]
+    with smtplib.SMTP('127.0.0.1', server.port, timeout=60) as s:
+        s.ehlo('client.test')
+        s.mail('bench@far.test')
+        s.rcpt('user1@bench.test')
+        s.data(data)
+    for _ in range(30):
+        if server.sink.read()[0] > before:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def must_notice(servers):
+    head = b'From: Ann <ann@far.test>\r\nTo: user1@bench.test\r\nSubject: hello\r\nMessage-ID: <1@far.test>\r\n\r\n'
+    for server in servers:
+        if not is_delivered(server, head + b'Nothing.\r\n') or is_delivered(server, head + engines.EICAR + b'\r\n'):
+            sys.exit(f'{server.name}: its engine is not asked')
+
+
+def gateway(args, folder, clamd=None):
+    print(f'## SMTP in, filter{", ClamAV" if clamd else ""}, relay on; one message a connection', flush=True)
     root, close = filters.open_root(folder)
-    rspamd = Milter(folder, root)
-    ours = Filtering(folder)
+    rspamd = Milter(folder, root, clamd)
+    ours = Filtering(folder, clamd.config() + ['[engines]', 'kept = 0'] if clamd else ())
     time.sleep(5)
     theirs = PostfixRspamd(folder, ours.p.cert_file, ours.p.key_file, rspamd)
-    pids = [theirs.pid] + [proc.pid for proc in rspamd.servers]
+    beside = {ours.name: [], theirs.name: [proc.pid for proc in rspamd.servers]}
     try:
+        if clamd:
+            must_notice((ours, theirs))
         for cell in (('relay', 4 * smtp.K, 10, 0, 1), ('relay', M, 4, 0, 1)):
             found = {ours.name: [], theirs.name: []}
             for rep in range(args.reps):
                 for server in (ours, theirs)[::1 if rep % 2 == 0 else -1]:
-                    before = sum(map(smtp.cpu_seconds, pids[1:])) if server is theirs else 0
-                    r = smtp.measure(server, cell, args.seconds)
-                    if server is theirs:  # the milter's share
-                        r['cpu'] += 1e3 * (sum(map(smtp.cpu_seconds, pids[1:])) - before) / max(1, r['accepted'] * args.seconds)
-                    found[server.name].append(r)
+                    found[server.name].append(measure_with(server, cell, args.seconds, beside[server.name], clamd))
             print(f'{cell[1] // smtp.K} KiB')
             show(found)
+            a, b = (statistics.median(x['accepted'] for x in v) for v in found.values())
+            print(f'             accepted x{a / b:.1f}', flush=True)
     finally:
         theirs.stop()
         ours.stop()
         rspamd.stop()
         close()
+
+
+def with_engines(args, folder):
+    clamd = engines.Clamd(folder + '/clamd').start()
+    try:
+        gateway(args, folder, clamd)
+    finally:
+        clamd.kill()
 
 
 def main():
@@ -215,7 +273,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='posthouse-bench-') as folder:
         os.chmod(folder, 0o755)
         for part in args.part.split(','):
-            {'messages': messages, 'gateway': gateway}[part](args, folder)
+            {'messages': messages, 'gateway': gateway, 'engines': with_engines}[part](args, folder)
 
 
 if __name__ == '__main__':

@@ -83,9 +83,9 @@ class Peak(threading.Thread):
 class Posthouse:
     name, filter = 'posthouse', 'no'
 
-    def __init__(self, directory):
+    def __init__(self, directory, more=()):
         self.p = Instance(config=['[smtp "mx"]', 'max_size = 128m', 'verify = no', '[connections]', 'max_per_ip = 1000', '[filter]',
-                                  f'enabled = {self.filter}'], listeners=('mx',))
+                                  f'enabled = {self.filter}', *more], listeners=('mx',))
         self.sink = Sink(directory, 'posthouse')
         self.p.setup_command('domain add local.test')
         for i in range(USERS):
@@ -160,7 +160,7 @@ def measure(server, cell, seconds):
     spent = cpu_seconds(server.pid) - cpu
     if r['failed'] or delivered < r['accepted']:
         print(f"  note: {server.name} {cell}: {r['failed']} failed ({r['error']}), {delivered} of {r['accepted']} delivered", flush=True)
-    return {'accepted': r['rate'], 'delivered': delivered / max(1e-3, last - started), 'cpu': 1e3 * spent / max(1, r['accepted']),
+    return {'messages': r['accepted'], 'accepted': r['rate'], 'delivered': delivered / max(1e-3, last - started), 'cpu': 1e3 * spent / max(1, r['accepted']),
             'peak': peak.end() / M, 'p50': r['p50_ms'], 'p99': r['p99_ms']}
 
 
