@@ -5,12 +5,13 @@
  *
  * Not here: which parts are to be taken out, and what is said instead; signatures of ours.
  */
-#include "base/hash.h"
+#include "base/hex.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "codec/edit_impl.h"
 
-enum { BOUNDARY_TRIES = 1000 };
+#define BOUNDARY "=_posthouse_"
+enum { BOUNDARY_DIGITS = 8, DASHES_MAX = 1000 };
 
 void edit_splice_ranked(
 	struct editing *x, const char *at, size_t remove, slice with, enum edit_rank rank)
@@ -40,25 +41,45 @@ void edit_splice(struct editing *x, const char *at, size_t remove, slice with)
 
 /* ---- boundaries ---- */
 
-/* By the message's digest, so that the same message gives the same result; whoever foresees it gains
- * nothing, as it is looked for. */
+/* The next number that follows the beginning of our boundaries. */
+static bool next_taken(slice *in, uint64_t *ret)
+{
+	size_t at = slice_find(*in, S(BOUNDARY));
+	if (at == in->n)
+		return false;
+	*in = slice_skip(*in, at + strlen(BOUNDARY));
+	if (in->n < BOUNDARY_DIGITS || !hex_u64(slice_first(*in, BOUNDARY_DIGITS), ret))
+		*ret = UINT64_MAX;
+	return true;
+}
+
+/* The least number that the message has not: whoever foresees it and writes it into his message gets
+ * another, and no message is so full of them that it takes more than two looks. */
+static uint64_t free_number(slice message)
+{
+	size_t n = 0, least = 0;
+	uint64_t number;
+	for (slice in = message; next_taken(&in, &number);)
+		n++;
+	AUTO(free) bool *taken = mem_alloc(n + 1);
+	for (slice in = message; next_taken(&in, &number);)
+		if (number < n)
+			taken[number] = true;
+	while (taken[least])
+		least++;
+	return least;
+}
+
 slice edit_boundary(struct editing *x)
 {
-	uint32_t seed = crc32c(0, slice_first(x->message, 64 * 1024));
-	for (unsigned i = 0; !x->boundary.n; i++) {
-		must(i < BOUNDARY_TRIES); /* each try needs 20 bytes of the message */
-		slice b = arena_printf(x->a, "=_%08x_%zu_%u", seed, x->message.n, i);
-		if (i == BOUNDARY_TRIES - 1 || slice_find(x->message, b) == x->message.n)
-			x->boundary = b;
-		seed = seed * 2654435761u + 12345;
-	}
+	if (!x->boundary.n)
+		x->boundary = arena_printf(x->a, BOUNDARY "%0*llx", BOUNDARY_DIGITS,
+			(unsigned long long)free_number(x->message));
 	return x->boundary;
 }
 
 static bool line_delimits(const struct editing *x, slice line)
 {
-	if (!slice_starts(line, S("--")))
-		return false;
 	for (size_t i = 0; i < x->mime.n; i++) {
 		slice b = mime_param(&x->mime.v[i].type, S("boundary"));
 		if (x->mime.v[i].multipart && b.n && slice_starts(slice_skip(line, 2), b))
@@ -67,10 +88,14 @@ static bool line_delimits(const struct editing *x, slice line)
 	return false;
 }
 
+/* A text of many such lines may be delimited, for all that is known: to compare them all with all multiparts
+ * would cost too much. */
 bool edit_delimits(const struct editing *x, slice text)
 {
+	unsigned dashes = 0;
 	for (slice line; slice_cut(&text, '\n', &line);)
-		if (line_delimits(x, line))
+		if (slice_starts(line, S("--")) &&
+			(++dashes > DASHES_MAX || line_delimits(x, line)))
 			return true;
 	return false;
 }

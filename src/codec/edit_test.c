@@ -1,6 +1,7 @@
 /* Edits of messages: what stands where afterwards. Others' readers judge the same in test/edit.py. */
 #include "base/mem.h"
 #include "base/test.h"
+#include "base/time.h"
 #include "codec/charset.h"
 #include "codec/edit.h"
 
@@ -90,6 +91,42 @@ TEST(edit_charsets)
 	CHECK(notes & EDIT_RECODED);
 	CHECK(slice_find(out, S("charset=utf-8")) < out.n);
 	CHECK(slice_find(out, S("MIME-Version: 1.0")) < out.n);
+}
+
+/* Whoever writes the boundaries that are to come into his message must not choose where parts end. */
+TEST(edit_boundaries_cannot_be_used_up)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf in = BUF(1 << 20);
+	const struct edit e = {.banner = {.text = S("Top")}};
+	buf_put(&in, S(HEAD "Content-Type: application/x-y\r\n\r\n"));
+	for (unsigned i = 0; i < 3000; i++)
+		buf_printf(&in, "--=_posthouse_%08x\r\n", i == 2000 ? 1 : i);
+	slice out = edited(buf_slice(&in), &e, &a, NULL);
+	CHECK(slice_find(out, S("boundary=\"=_posthouse_000007d0\"")) < out.n); /* 2000 */
+}
+
+/* A text of nothing but what might be delimiters is encoded, not compared with a thousand of them. */
+TEST(edit_many_dashes_cost_little)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf in = BUF(16 << 20);
+	const struct edit e = {.banner = {.text = S("外部")}};
+	buf_put(&in,
+		S("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+		  "Content-Type: text/plain; charset=iso-8859-1\r\n\r\n"));
+	for (unsigned i = 0; i < 300000; i++)
+		buf_put(&in, S("--\n"));
+	buf_put(&in, S("\xfc\r\n"));
+	for (unsigned i = 0; i < 500; i++)
+		buf_printf(&in,
+			"--b\r\nContent-Type: multipart/mixed; boundary=c%u\r\n\r\n--c%u--\r\n", i,
+			i);
+	buf_put(&in, S("--b--\r\n"));
+	int64_t began = instant_now();
+	slice out = edited(buf_slice(&in), &e, &a, NULL);
+	CHECK(instant_now() - began < 10 * SECOND);
+	CHECK(slice_find(out, S("Content-Transfer-Encoding: base64")) < out.n);
 }
 
 TEST(edit_signed_parts_are_wrapped)
