@@ -1,7 +1,8 @@
 /*
  * `posthouse rule`: the rules in force, what one says, mistakes in files of rules, and what rules
- * find in letters. Needs no server.
+ * find in letters. Needs no server. What they found lately: cli_rule_stats.c.
  */
+#include "bin/cli_rule.h"
 #include "bin/cli_verbs.h"
 
 #include "base/mem.h"
@@ -326,5 +327,16 @@ const struct cli_verb rule_verbs[] = {
 		"随附的规则和内置检查同时运行，供规则引用其信号；不作任何查询，也不知道信封信息。LE"
 		"TTER 为 "
 		"- 时\n读标准输入。\n"},
+	{"stats", rule_stats, "[NAME...]", 0, -1, true, rule_stats_options,
+		"how often rules and other signals spoke, what became of that mail, and what "
+		"people released",
+		"规则和其他信号的命中次数、相应邮件的处置以及人工放行的数量",
+		"A letter counts once for a signal, for what became of it at that recipient who "
+		"got the least. Counted\nare letters whose facts are kept ([policy] facts_keep; "
+		"under load a sample), and all that people released\nfrom the quarantine. A rule "
+		"whose mail is often released is wrong or weighs too much.\n",
+		"每封邮件对每个信号只计一次，按处置最重的收件人归类。统计范围为保留了记录的邮件（[policy] "
+		"facts_keep，\n负载高时为抽样）和人工从隔离区放行的全部邮件。经常被放行的规则，要么有误，要么分"
+		"值过高。\n"},
 	CLI_VERBS_END,
 };

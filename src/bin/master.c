@@ -216,6 +216,18 @@ static void kill_rest(struct slot *s)
 	slot_wait_ended(s, instant_in(5 * SECOND));
 }
 
+/* One that is still loading what it judges by hears no order before it has done so, and nobody has asked it
+ * anything yet. */
+static void retire_scan(struct slot *s, int64_t within)
+{
+	if (!s->proc || slot_ready(s)) {
+		slot_retire(s, PROC_STOP_SOON, within);
+		return;
+	}
+	s->wanted = false;
+	proc_kill(s->proc, SIGKILL);
+}
+
 /* Edges first, so that what they still accept reaches a queue that runs. */
 static void stop_all(struct master *m)
 {
@@ -251,9 +263,10 @@ static void stop_all(struct master *m)
 	slot_wait_ended(&m->keys, instant_in(2 * SECOND));
 	kill_rest(&m->keys);
 	for (unsigned i = 0; i < SCAN_PLACES; i++)
-		slot_retire(&m->scans[i], PROC_STOP_SOON, within);
+		retire_scan(&m->scans[i], 2 * SECOND); /* those who asked have ended */
+	deadline = instant_in(4 * SECOND);
 	for (unsigned i = 0; i < SCAN_PLACES; i++) {
-		slot_wait_ended(&m->scans[i], instant_in(SECOND));
+		slot_wait_ended(&m->scans[i], deadline);
 		kill_rest(&m->scans[i]);
 	}
 	for (unsigned i = 0; i < 2; i++)

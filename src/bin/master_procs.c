@@ -275,7 +275,8 @@ static void on_ended(void *arg, struct proc *p, int status)
 	struct slot *s = arg;
 	char text[64];
 	proc_status_print(status, text);
-	bool expected = (s->once || !s->wanted) && status == 0;
+	bool dropped = !s->once && !s->wanted && !proc_is_ready(p) && WIFSIGNALED(status);
+	bool expected = dropped || ((s->once || !s->wanted) && status == 0);
 	s->failed = status != 0 || (!s->once && !proc_is_ready(p));
 	s->status = status;
 	s->proc = NULL;
