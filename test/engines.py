@@ -6,12 +6,13 @@ and nothing that should have been looked at is delivered unlooked against what `
 
     test/engines.py [WORD ...]     the cases whose names contain one of the words
 """
-import base64, io, os, random, re, signal, smtplib, socket, subprocess, sys, tarfile, threading, time
+import base64, email, email.policy, io, os, random, re, signal, smtplib, socket, sqlite3, subprocess, sys, tarfile, threading, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 import atexit, shutil, tempfile
 from engines import CIcap, Clamd, EICAR, NAME
 from peers import Unavailable
 from posthouse import PASSWORD, Instance, ROOT, free_port, wait_until
+from sink import Sink
 from tally import case, check, expect, run_cases
 
 ME = 'u@local.test'
@@ -511,6 +512,56 @@ def with_new_signatures_recent_mail_is_looked_at_again():
         p.cli('engine', 'rescan')
         wait_until('the third look', 30, lambda: p.log_tail(1 << 20).count('event=again.done') > looks)
         expect('nothing more is held', len(p.json('quarantine', 'list')['recipients']), 3)
+
+
+@case
+def mail_of_backends_is_kept_and_looked_at_again():
+    """[engines] keep: off, nothing is kept. On: a copy that only --kind recent shows; with new signatures it becomes a virus once, the
+    administrator reads who has it, and the trace of the delivery says so. It leaves when its time is up."""
+    c, sink = Scripted(), Sink()
+    other, there, also = 'v@local.test', 'w@backend.test', 'x@backend.test'
+    with Server(c.config() + ['[engines]', 'poll = 1s', '[alarm]', f'to = {other}', '[filter]', 'quarantine = 0']) as p:
+        p.setup_command(f'account add {other}')
+        p.setup_command(f'route add back --protocol smtp --hosts [127.0.0.1]:{sink.port} --tls none')
+        p.setup_command('domain add backend.test --backend back')
+        p.start()
+
+        def recent():
+            return p.json('quarantine', 'list', '--kind', 'recent')['recipients']
+        send(p, letter('xyzzy is not kept'), rcpts=(there,))
+        wait_until('delivered', 20, lambda: len(sink.got) == 1)
+        expect('off: nothing is kept', recent(), [])
+        text = open(p.conf).read()
+        with open(p.conf, 'w') as f:
+            f.write(text.replace('poll = 1s', 'poll = 1s\nkeep = 1d'))
+        p.cli('reload')
+        time.sleep(1)
+        c.words = [b'plugh']
+        answer = send(p, letter('xyzzy is harmless today', subject='soon bad'), rcpts=(ME, there, also))
+        send(p, letter('plugh', subject='bad today'), rcpts=(there,))
+        send(p, letter('nothing at all', subject='good'), rcpts=(there,))
+        wait_until('delivered', 20, lambda: len(sink.got) >= 3)
+        expect('kept: what goes to backends, not what was found', sorted((r['to'], r['subject'], r['class']) for r in recent()),
+               [(there, 'good', 'none'), (there, 'soon bad', 'none'), (also, 'soon bad', 'none')])
+        expect('the list is of held mail', [r['subject'] for r in p.json('quarantine', 'list')['recipients']], ['bad today'])
+        c.words, c.version = [b'plugh', b'xyzzy'], 2
+        wait_until('the copy is of class virus', 30, lambda: sum(r['class'] == 'virus' for r in recent()) == 2)
+        expect('the other one is not', [r['subject'] for r in recent() if r['class'] != 'virus'], ['good'])
+        wait_until('the administrator is told', 30, lambda: len(p.mail(other)) == 2)  # of the mailbox, and of the backend
+        told = ''.join(email.message_from_string(p.cli('mailbox', 'cat', other, str(m['uid'])), policy=email.policy.default).get_body(('plain',)).get_content()
+                       for m in p.mail(other))
+        for what in (there, also, 'soon bad', 'scripted: Word.1', time.strftime('%b %Y', time.gmtime())):
+            expect(f'he reads {what}', what in told, True)
+        found = sorted(re.findall(r'infected .*?where=(\w+)', p.cli('trace', id_of(answer))))
+        expect('in the trace of what was delivered', found, ['backend', 'backend', 'mailbox'])
+        looks = p.log_tail(1 << 20).count('event=again.done')
+        p.cli('engine', 'rescan')
+        wait_until('another look', 30, lambda: p.log_tail(1 << 20).count('event=again.done') > looks)
+        expect('told once', (len(p.mail(other)), p.cli('trace', id_of(answer)).count('infected ')), (2, 3))
+        with sqlite3.connect(f'{p.dir}/data/db/queue.sqlite', timeout=20) as db:
+            days = [round((a - b) / 86400e6, 3) for a, b in db.execute('SELECT expires_at, held_at FROM held WHERE kind = 4')]
+        expect('for a day', set(days), {1.0})
+    sink.stop()
 
 
 @case
