@@ -119,6 +119,9 @@ void edge_part_begin(struct edge_part *p, struct edge_session *s, struct edge_ro
 void edge_policy_hold(struct edge_part *p, enum quarantine_kind kind, slice virus);
 /* What goes to backends now is kept besides, for engines that may know more tomorrow, if that is wanted. */
 void edge_policy_keep_recent(struct edge_part *p);
+/* A copy that must not go out: held for whom it is. */
+void edge_policy_hold_copy(
+	struct edge_part *p, const struct queue_msg *c, enum quarantine_class class);
 /* Before the refusal: the copy that policy wants of it. -1: it could not be kept. */
 int edge_policy_keep_refused(struct edge_session *s, const struct smtpd_verdict *v, struct err *e);
 

@@ -2,7 +2,8 @@
  * Copies, supervision copies and forwards (edge_policy.h). Called by edge_policy_rows.c.
  *
  * Copies are messages of their own: as the mail came, with the null sender, so that nothing about them ever
- * reaches its author. Supervision copies say on top whose mail it is. Each copy carries a field with
+ * reaches its author. A copy of what has a virus, or was not examined, is held as the mail itself is: unless
+ * policy lets that pass as it came. Supervision copies say on top whose mail it is. Each copy carries a field with
  * an HMAC of its own address: mail that comes back with it is not copied there again. Nobody
  * can write that field who has not seen a copy, so it is no way around supervision.
  *
@@ -14,6 +15,7 @@
 #include "base/b64.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "bin/filter_conf.h"
 #include "bin/keys_client.h"
 #include "bin/token.h"
 #include "codec/words.h"
@@ -157,6 +159,18 @@ static slice copy_log(const struct edge_part *p, bool supervision, slice to)
 	return arena_dup(p->rows->mem, buf_slice(&log));
 }
 
+/* Of what nobody may get as it came; else QUARANTINE_NONE. */
+static enum quarantine_class held_as(const struct edge_part *p)
+{
+	const struct policy_decision *d = &p->g->d;
+	struct policy_thresholds t = filter_thresholds(p->s->edge->config->filter);
+	enum quarantine_class c = policy_classify(&p->plan->facts, &t);
+	bool passes = d->end == POLICY_DELIVER || d->end == POLICY_JUNK || d->end == POLICY_FORWARD;
+	if (c == QUARANTINE_VIRUS ? passes && !d->clean : passes || c != QUARANTINE_UNEXAMINED)
+		return QUARANTINE_NONE;
+	return c;
+}
+
 static int copy_to(struct edge_part *p, slice address, bool supervision, struct err *e)
 {
 	struct arena *a = p->rows->mem;
@@ -190,7 +204,11 @@ static int copy_to(struct edge_part *p, slice address, bool supervision, struct 
 	c.log = copy_log(p, supervision, address);
 	c.rcpts = r;
 	c.nrcpts = 1;
-	edge_rows_queue(p->rows, &c);
+	enum quarantine_class held = held_as(p);
+	if (held)
+		edge_policy_hold_copy(p, &c, held);
+	else
+		edge_rows_queue(p->rows, &c);
 	return 0;
 }
 
@@ -222,6 +240,23 @@ static bool has_rcpt(const struct queue_rcpt *v, size_t n, slice address)
 	return false;
 }
 
+/* One message for all of them: what is to be told about one of them is told. */
+static unsigned notify_of(const struct edge_part *p)
+{
+	unsigned all = 0;
+	bool never = true;
+	for (size_t i = 0; i < p->own.nrcpts; i++) {
+		unsigned one = p->own.rcpts[i].notify;
+		if (one & NOTIFY_NEVER)
+			continue;
+		never = false;
+		all |= one ? one : NOTIFY_FAILURE | NOTIFY_DELAY;
+	}
+	if (never)
+		return NOTIFY_NEVER;
+	return p->own.nrcpts > 1 ? all : p->own.rcpts[0].notify;
+}
+
 static int find_targets(struct edge_part *p, struct forwarding *x, struct err *e)
 {
 	const struct policy_decision *d = &p->g->d;
@@ -239,7 +274,7 @@ static int find_targets(struct edge_part *p, struct forwarding *x, struct err *e
 		r.idx = (int32_t)x->n[w];
 		r.next_at = from->next_at;
 		r.reason = from->reason;
-		r.notify = from->notify;
+		r.notify = notify_of(p);
 		r.orcpt = p->own.nrcpts > 1 ? S("")
 			  : from->orcpt.n
 				  ? from->orcpt

@@ -177,7 +177,7 @@ static slice held_log(const struct edge_part *p, const struct quarantine_msg *q,
 		[QUARANTINE_REJECTED] = "rejected",
 		[QUARANTINE_ORIGINAL] = "original",
 		[QUARANTINE_RECENT] = "recent"};
-	bool discarded = q->kind == QUARANTINE_HELD && p->g->d.end == POLICY_DISCARD;
+	bool discarded = q->nrcpts && q->rcpts[0].state == QUARANTINE_DISCARDED;
 	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
 	struct arena *a = p->rows->mem;
 	buf_put(&log, p->own.log);
@@ -236,6 +236,22 @@ void edge_policy_keep_recent(struct edge_part *p)
 	}
 	q->expires_at = q->held_at + keep;
 	q->msg.log = held_log(p, q, (struct told){0});
+}
+
+void edge_policy_hold_copy(
+	struct edge_part *p, const struct queue_msg *c, enum quarantine_class class)
+{
+	struct edge_part copy = *p;
+	copy.m = c;
+	copy.own = *c;
+	struct quarantine_msg *q = add(&copy, QUARANTINE_HELD, S(""));
+	q->origin = p->m->id;
+	q->class = class;
+	q->napprovers = 0;
+	q->rcpts[0].state = QUARANTINE_WAITS;
+	q->expires_at =
+		quarantine_expires_at(p->s->edge->quarantine, QUARANTINE_HELD, class, q->held_at);
+	q->msg.log = held_log(&copy, q, (struct told){0});
 }
 
 /* ---- what is refused ---- */
