@@ -5,7 +5,8 @@
  * reaches its author. A copy of what has a virus, or was not examined, is held as the mail itself is: unless
  * policy lets that pass as it came. Supervision copies say on top whose mail it is. Each copy carries a field with
  * an HMAC of its own address: mail that comes back with it is not copied there again. Nobody
- * can write that field who has not seen a copy, so it is no way around supervision.
+ * can write that field who has not seen a copy, and from a login it counts for nothing, so it is no way
+ * around supervision.
  *
  * A forward replaces the recipient, as an alias does (mail/local.h): what leaves our systems gets a sender of
  * ours (SRS) and an ARC seal, and Delivered-To: names the recipient, which stops loops.
@@ -182,7 +183,7 @@ static int copy_to(struct edge_part *p, slice address, bool supervision, struct 
 	slice mark, why;
 	if (mark_of(p, address, &mark, e) < 0)
 		return -1;
-	if (has_field(p->plan->header, S(MARK_FIELD), mark))
+	if (!p->s->client->login.n && has_field(p->plan->header, S(MARK_FIELD), mark))
 		return 0;
 	if (route(p, address, r, &leaves, e) < 0)
 		return -1;
