@@ -328,13 +328,19 @@ static void fill(struct conf *c, struct conf_report *r, const struct conf_items 
 void conf_complain(struct conf_check *c, const char *key, const char *en, const char *zh)
 {
 	const struct conf_key *keys = c->section->keys;
+	struct conf_place at = c->instance->at;
+	const char *text = c->report->lang == CONF_ZH ? zh : en;
 	size_t k = 0;
+	if (!key) { /* about all of it */
+		conf_mistake(c->report, at, "[%s]: %s", "[%s]：%s", c->section->name, text);
+		return;
+	}
 	while (keys[k].key && strcmp(keys[k].key, key) != 0)
 		k++;
 	must(keys[k].key != NULL);
-	struct conf_place at = c->instance->where[k].line ? c->instance->where[k] : c->instance->at;
-	conf_mistake(c->report, at, "[%s] %s: %s", "[%s] %s：%s", c->section->name, key,
-		c->report->lang == CONF_ZH ? zh : en);
+	if (c->instance->where[k].line)
+		at = c->instance->where[k];
+	conf_mistake(c->report, at, "[%s] %s: %s", "[%s] %s：%s", c->section->name, key, text);
 }
 
 static void check_all(struct conf *c, struct conf_report *r)

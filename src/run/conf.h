@@ -79,7 +79,8 @@ struct conf_section {
 	/* Rules between keys, may be NULL: says conf_complain() for each mistake. */
 	void (*check)(const void *value, slice instance, struct conf_check *c);
 };
-/* Reports a mistake at the place of that key (or of the section, when the key is not written). */
+/* Reports a mistake at the place of that key (or of the section, when the key is not written). key NULL: it is
+ * about the section as a whole. */
 void conf_complain(struct conf_check *c, const char *key, const char *en, const char *zh);
 
 enum conf_lang { CONF_EN, CONF_ZH };
