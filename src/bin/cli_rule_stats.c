@@ -257,7 +257,7 @@ int rule_stats(struct cli_call *c)
 	int64_t since = wall_now() - 7 * DAY;
 	slice text = cli_option_text(c, "since");
 	struct err e;
-	int code;
+	int code = CLI_OK;
 	if (text.n && !time_parse(text, wall_now(), &since))
 		return out_usage(T("--since is a date or an age: 2026-11-22, 7d",
 			"--since 为日期或时长：2026-11-22、7d"));
