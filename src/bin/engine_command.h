@@ -1,7 +1,8 @@
 /*
  * engine_command: engines that are programs. The engine process itself may start nothing: a small process
  * beside it, the hand, was forked before the sandbox was entered. It reads nothing of mail: it starts the
- * commands of the configuration, by number, with descriptors that come along, and tells how they ended.
+ * commands of the configuration, by number, with descriptors that come along, and tells how they ended; and it
+ * connects to those unix sockets that the configuration names.
  */
 #pragma once
 #include "bin/engine.h"
@@ -18,6 +19,10 @@ void engine_hand_run(struct engine_hand *h);
  * end; at the deadline it is killed, with all that it started: ERR_TIMEOUT. */
 int engine_hand_call(struct engine_hand *h, unsigned index, int file, int out, instant deadline,
 	int *ret_status, struct err *e);
+
+/* A connection to the unix socket of engine `index`: a non-blocking descriptor. In a coroutine. */
+int engine_hand_connect(
+	struct engine_hand *h, unsigned index, instant deadline, int *ret_fd, struct err *e);
 
 /* ---- engine_command.c ---- */
 int engine_command_look(struct engine *g, const struct engine_look *q, struct arena *a,

@@ -76,17 +76,6 @@ bool engines_configured(const struct conf *c)
 	return false;
 }
 
-bool engines_unix_wanted(const struct conf *c)
-{
-	for (size_t i = 0; i < conf_count(c, &engine_section); i++) {
-		slice name;
-		const struct engine_conf *v = conf_nth(c, &engine_section, i, &name);
-		if (v->enabled && v->type == ENGINE_CLAMD && slice_istarts(v->address, S("unix:")))
-			return true;
-	}
-	return false;
-}
-
 /* ---- rules ---- */
 
 static void check_where(const struct engine_conf *v, struct conf_check *c)

@@ -2,7 +2,8 @@
  * The hand (engine_command.h): a process beside the engine process that starts commands. Forked before the
  * sandbox, because a program of others needs its files; it runs as the server's user, without
  * new privileges, reads no mail and nothing of the network. Commands have limits of time, memory and
- * output, a process group of their own, and die with it.
+ * output, a process group of their own, and die with it. It also opens the unix sockets of the configuration,
+ * so that the engine process itself may open none: it would reach those of other daemons, too.
  *
  * Between the two: a SOCK_SEQPACKET pair with orders (descriptors come along) and reports.
  */
@@ -28,8 +29,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { ORDER_START = 1, ORDER_KILL };
+enum { ORDER_START = 1, ORDER_KILL, ORDER_CONNECT };
 enum { RUNNING_MAX = 1024, HAND_FILES = 4096, COMMAND_FILES = 1024, ARGUMENTS_MAX = 256 };
+#define BACKLOG_RETRY (20 * MSEC)
 #define COMMAND_FILE_SIZE (4ULL << 30) /* of files that a command writes */
 
 struct order {
@@ -37,8 +39,53 @@ struct order {
 };
 struct report {
 	uint32_t id;
-	int32_t status; /* as of waitpid; -1: could not be started */
+	int32_t status; /* as of waitpid; -1: could not be started. Of a connection: errno; 0: its
+			   descriptor comes along */
 };
+
+/* ================ both ================ */
+
+enum { FDS_MAX = 2 };
+
+/* A record with descriptors; n 0: none. */
+static int put(int link, const void *record, size_t size, const int *fds, size_t n)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	} control = {0};
+	struct iovec v = {(void *)(uintptr_t)record, size};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+	if (n) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(&control.head), fds, n * sizeof(int));
+	}
+	return sendmsg(link, &m, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+/* Those descriptors that did not come are -1. */
+static ssize_t get(int link, void *record, size_t size, int fds[FDS_MAX])
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	} control;
+	struct iovec v = {record, size};
+	struct msghdr m = {.msg_iov = &v,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control};
+	ssize_t n = recvmsg(link, &m, MSG_CMSG_CLOEXEC);
+	fds[0] = fds[1] = -1;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); n >= 0 && c; c = CMSG_NXTHDR(&m, c))
+		if (c->cmsg_type == SCM_RIGHTS && c->cmsg_len <= CMSG_LEN(FDS_MAX * sizeof(int)))
+			memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	return n;
+}
 
 /* ================ in the hand ================ */
 
@@ -66,21 +113,30 @@ static void remove_file(const struct hand_process *h, uint32_t id)
 	unlink(arena_strz(&a, file_of(h, id, &a)));
 }
 
-static void tell(const struct hand_process *h, uint32_t id, int status)
+static void tell_with(const struct hand_process *h, uint32_t id, int status, int fd)
 {
 	const struct report r = {id, status};
-	if (send(h->link, &r, sizeof r, MSG_NOSIGNAL) < 0)
+	if (put(h->link, &r, sizeof r, &fd, fd >= 0) < 0)
 		_exit(1); /* nobody is there */
+}
+
+static void tell(const struct hand_process *h, uint32_t id, int status)
+{
+	tell_with(h, id, status, -1);
+}
+
+static const struct engine_conf *engine_of(const struct hand_process *h, uint32_t index)
+{
+	slice name;
+	const struct conf *c = h->config->conf;
+	return index < conf_count(c, &engine_section) ? conf_nth(c, &engine_section, index, &name)
+						      : NULL;
 }
 
 static const struct engine_conf *command_of(const struct hand_process *h, uint32_t index)
 {
-	slice name;
-	const struct conf *c = h->config->conf;
-	if (index >= conf_count(c, &engine_section))
-		return NULL;
-	const struct engine_conf *v = conf_nth(c, &engine_section, index, &name);
-	return v->type == ENGINE_COMMAND && v->command.n < ARGUMENTS_MAX ? v : NULL;
+	const struct engine_conf *v = engine_of(h, index);
+	return v && v->type == ENGINE_COMMAND && v->command.n < ARGUMENTS_MAX ? v : NULL;
 }
 
 static bool wants_file(const struct engine_conf *c)
@@ -180,31 +236,28 @@ static void obey_kill(struct hand_process *h, uint32_t id)
 		}
 }
 
-/* At most two descriptors; those missing are -1. */
-static ssize_t receive(int link, struct order *o, int fds[2])
+/* To the socket that the configuration names, whatever is asked for. It never waits. */
+static void obey_connect(const struct hand_process *h, const struct order *o)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(2 * sizeof(int))];
-	} control;
-	struct iovec v = {o, sizeof *o};
-	struct msghdr m = {.msg_iov = &v,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof control};
-	ssize_t n = recvmsg(link, &m, MSG_CMSG_CLOEXEC);
-	fds[0] = fds[1] = -1;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); n >= 0 && c; c = CMSG_NXTHDR(&m, c))
-		if (c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(2 * sizeof(int)))
-			memcpy(fds, CMSG_DATA(c), 2 * sizeof(int));
-	return n;
+	const struct engine_conf *c = engine_of(h, o->index);
+	struct net_addr to;
+	struct err e;
+	AUTO(fd) int fd = -1;
+	int status = EINVAL;
+	if (c && c->type == ENGINE_CLAMD && engine_clamd_parse(c->address, &to, &e) == 0 &&
+		to.ss.ss_family == AF_UNIX) {
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		bool good = fd >= 0 && connect(fd, (struct sockaddr *)&to.ss, to.len) == 0;
+		status = good ? 0 : errno;
+	}
+	tell_with(h, o->id, status, status == 0 ? fd : -1);
 }
 
 static bool obey(struct hand_process *h)
 {
 	struct order o = {0};
-	int fds[2];
-	ssize_t n = receive(h->link, &o, fds);
+	int fds[FDS_MAX];
+	ssize_t n = get(h->link, &o, sizeof o, fds);
 	AUTO(fd) int file = fds[0];
 	AUTO(fd) int out = fds[1];
 	if (n < 0 && errno == EINTR)
@@ -213,6 +266,8 @@ static bool obey(struct hand_process *h)
 		return false;
 	if (o.what == ORDER_START)
 		obey_start(h, &o, file, out);
+	else if (o.what == ORDER_CONNECT)
+		obey_connect(h, &o);
 	else
 		obey_kill(h, o.id);
 	return true;
@@ -295,6 +350,7 @@ struct call {
 	uint32_t id;
 	bool ended;
 	int status;
+	int fd; /* that came with the report; or -1 */
 	struct cond changed;
 };
 
@@ -335,15 +391,18 @@ void engine_hand_free(struct engine_hand *h)
 	free(h);
 }
 
-static void take_report(struct engine_hand *h, const struct report *r)
+static void take_report(struct engine_hand *h, const struct report *r, int fd)
 {
+	AUTO(fd) int came = fd;
 	list_each(n, &h->calls) {
 		struct call *c = list_entry(n, struct call, node);
-		if (c->id == r->id) {
-			c->ended = true;
-			c->status = r->status;
-			cond_wake_all(&c->changed);
-		}
+		if (c->id != r->id)
+			continue;
+		c->ended = true;
+		c->status = r->status;
+		c->fd = take_fd(&came);
+		cond_wake_all(&c->changed);
+		return;
 	}
 }
 
@@ -362,9 +421,10 @@ static void listen_to(void *arg)
 	struct report r;
 	struct err e;
 	for (;;) {
-		ssize_t n = recv(h->fd, &r, sizeof r, 0);
+		int fds[FDS_MAX];
+		ssize_t n = get(h->fd, &r, sizeof r, fds);
 		if (n == (ssize_t)sizeof r)
-			take_report(h, &r);
+			take_report(h, &r, fds[0]);
 		else if (n >= 0 || errno != EAGAIN)
 			break;
 		else if (loop_wait_fd(h->fd, EPOLLIN, INSTANT_NEVER, &e) < 0)
@@ -380,24 +440,10 @@ void engine_hand_run(struct engine_hand *h)
 	co_go("engine.hand", listen_to, h);
 }
 
-static int give_order(struct engine_hand *h, const struct order *o, const int *fds, struct err *e)
+static int give_order(
+	struct engine_hand *h, const struct order *o, const int *fds, size_t n, struct err *e)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(2 * sizeof(int))];
-	} control = {0};
-	struct order copy = *o;
-	struct iovec v = {&copy, sizeof copy};
-	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
-	if (fds) {
-		m.msg_control = &control;
-		m.msg_controllen = sizeof control;
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(2 * sizeof(int));
-		memcpy(CMSG_DATA(&control.head), fds, 2 * sizeof(int));
-	}
-	return sendmsg(h->fd, &m, MSG_NOSIGNAL) < 0 ? err_sys(e, errno, "the hand") : 0;
+	return put(h->fd, o, sizeof *o, fds, n) < 0 ? err_sys(e, errno, "the hand") : 0;
 }
 
 /* It is killed, and its end is waited for: the file that it reads is ours. */
@@ -405,7 +451,7 @@ static void put_an_end(struct engine_hand *h, struct call *c)
 {
 	const struct order o = {ORDER_KILL, c->id, 0};
 	struct err e;
-	if (give_order(h, &o, NULL, &e) < 0)
+	if (give_order(h, &o, NULL, 0, &e) < 0)
 		return;
 	while (!c->ended && !h->gone)
 		cond_wait_firm(&c->changed);
@@ -421,22 +467,54 @@ static int wait_for(struct engine_hand *h, struct call *c, instant deadline, str
 	return c->ended ? 0 : err_set(e, ERR_TEMP, "the hand is gone");
 }
 
-int engine_hand_call(struct engine_hand *h, unsigned index, int file, int out, instant deadline,
-	int *ret_status, struct err *e)
+/* Gives an order and waits for the report. */
+static int call(struct engine_hand *h, struct order *o, const int *fds, size_t n, instant deadline,
+	struct call *c, struct err *e)
 {
-	AUTO(free) struct call *c = NEW(struct call);
-	c->id = ++h->next;
-	const struct order o = {ORDER_START, c->id, index};
-	const int fds[2] = {file, out};
+	*c = (struct call){.id = ++h->next, .fd = -1};
+	o->id = c->id;
 	cond_init(&c->changed);
-	if (give_order(h, &o, fds, e) < 0)
+	if (give_order(h, o, fds, n, e) < 0)
 		return -1;
 	list_append(&h->calls, &c->node);
 	int r = wait_for(h, c, deadline, e);
 	list_remove(&c->node);
+	return r;
+}
+
+int engine_hand_call(struct engine_hand *h, unsigned index, int file, int out, instant deadline,
+	int *ret_status, struct err *e)
+{
+	AUTO(free) struct call *c = NEW(struct call);
+	struct order o = {.what = ORDER_START, .index = index};
+	const int fds[FDS_MAX] = {file, out};
+	int r = call(h, &o, fds, FDS_MAX, deadline, c, e);
 	if (r == 0 && c->status < 0)
 		return err_set(e, ERR_TEMP, "could not be started");
 	if (r == 0)
 		*ret_status = c->status;
 	return r;
+}
+
+int engine_hand_connect(
+	struct engine_hand *h, unsigned index, instant deadline, int *ret_fd, struct err *e)
+{
+	AUTO(free) struct call *c = NEW(struct call);
+	struct order o = {.what = ORDER_CONNECT, .index = index};
+	for (;;) {
+		int r = call(h, &o, NULL, 0, deadline, c, e);
+		AUTO(fd) int fd = c->fd;
+		if (r < 0)
+			return -1;
+		if (c->status == 0 && fd >= 0) {
+			*ret_fd = take_fd(&fd);
+			return 0;
+		}
+		if (c->status != EAGAIN)
+			return err_sys(e, c->status, "connect");
+		if (deadline <= loop_now()) /* a listener with a full backlog */
+			return err_set(e, ERR_TIMEOUT, "connect: timed out");
+		if (co_sleep(loop_now() + BACKLOG_RETRY, e) < 0)
+			return -1;
+	}
 }

@@ -207,10 +207,11 @@ static void on_request(void *arg, struct link_request *l, slice request)
 
 /* ---- the role ---- */
 
-static bool any_command(const struct engine_self *r)
+static bool needs_hand(const struct engine_self *r)
 {
 	for (unsigned i = 0; i < r->n; i++)
-		if (r->engines[i].conf->type == ENGINE_COMMAND)
+		if (r->engines[i].conf->type == ENGINE_COMMAND ||
+			r->engines[i].addr.ss.ss_family == AF_UNIX)
 			return true;
 	return false;
 }
@@ -240,7 +241,7 @@ static int engine_prepare(struct role_env *env, struct err *e)
 	group_init(&r->watchers);
 	make_engines(r, env->config.conf);
 	r->kept = engine_kept_new(r->conf);
-	if (!any_command(r))
+	if (!needs_hand(r))
 		return 0;
 	if (engine_hand_start(&env->config, &r->hand, e) < 0)
 		return -1;

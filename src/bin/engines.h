@@ -106,4 +106,3 @@ int engine_clamd_parse(slice address, struct net_addr *ret, struct err *e);
 /* For type icap: where, and the service with its query ("/avscan"). */
 bool engine_icap_parse(slice url, struct net_addr *ret_addr, slice *ret_service);
 bool engines_configured(const struct conf *c); /* any at all, enabled */
-bool engines_unix_wanted(const struct conf *c); /* one is behind a unix socket */

@@ -5,7 +5,6 @@
 #include "bin/role.h"
 
 #include "base/mem.h"
-#include "bin/engines.h"
 #include "bin/features.h"
 #include "bin/prepare.h"
 #include "bin/zones.h"
@@ -143,19 +142,12 @@ static void add_paths(
 	}
 }
 
-/* Unix sockets only where a configured engine is behind one. */
-static unsigned rights(const struct role_limits *l, const struct config *c)
-{
-	bool local = l->role == &engine_role && engines_unix_wanted(c->conf);
-	return l->may | (local ? SANDBOX_MAY_UNIX : 0);
-}
-
 static int enter(const struct role_limits *l, const struct config *c, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	struct sandbox s = {
 		.mode = (enum sandbox_mode)c->server->sandbox,
-		.may = rights(l, c),
+		.may = l->may,
 		.user = c->server->user,
 		.open_files = l->files,
 		/* The one process whose input decides how much it takes. */

@@ -21,7 +21,6 @@ enum sandbox_may {
 	SANDBOX_MAY_FORK = 32, /* children, which may do no more than it */
 	SANDBOX_LEAVE_FILES = 64, /* no links, no changing of rights and times:
 				     landlock does not know all of these */
-	SANDBOX_MAY_UNIX = 128, /* connect to unix sockets, whose files decide who may */
 	SANDBOX_NO_DUMP = 8, /* not traceable, no core, memory not readable by its own user */
 };
 

@@ -114,8 +114,7 @@ static int rule_socket(scmp_filter_ctx f, int family, int type)
 	return rule(f, SCMP_ACT_ALLOW, "socket", 2, args);
 }
 
-/* Sockets by family and type: unix sockets none at all (except for the role whose peers are daemons),
- * so that no role speaks to the system's daemons or to the master's control socket. */
+/* Sockets by family and type: unix sockets none at all, so that no role speaks to the system's daemons or to the master's control socket. */
 static int rule_net(scmp_filter_ctx f, unsigned may)
 {
 	int r = 0;
@@ -126,9 +125,7 @@ static int rule_net(scmp_filter_ctx f, unsigned may)
 		if (r == 0 && may & SANDBOX_MAY_UDP)
 			r = rule_socket(f, family, SOCK_DGRAM);
 	}
-	if (r == 0 && may & SANDBOX_MAY_UNIX)
-		r = rule_socket(f, AF_UNIX, SOCK_STREAM);
-	if (r == 0 && may & (SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP | SANDBOX_MAY_UNIX))
+	if (r == 0 && may & (SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP))
 		r = rule(f, SCMP_ACT_ALLOW, "connect", 0, NULL);
 	if (r == 0 && may & (SANDBOX_MAY_BIND | SANDBOX_MAY_UDP))
 		r = rule(f, SCMP_ACT_ALLOW, "bind", 0, NULL);
