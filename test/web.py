@@ -277,6 +277,8 @@ def altered(w, p):
     found = re.search(r'name="proof" value="([^"]+)"', text).group(1)
     check('and nothing is done by it', w.press(over, proof=found)[0] == 410)
     check('but a fresh digest', w.ask('POST', f'/d/{over}/digest?lang=en', form=[('proof', found)])[0] == 200)
+    codes = [w.ask('POST', f'/d/{over}/digest?lang=en', form=[('proof', found)])[0] for _ in range(11)]
+    check('but not for ever', codes[0] == 200 and codes[-1] == 429, str(codes))
     with sqlite3.connect(f'file:{p.dir}/data/db/queue.sqlite?mode=ro', uri=True) as db:
         held = db.execute('SELECT count(*) FROM sqlite_master').fetchone()
     check('nobody\'s letter moved', p.json('quarantine', 'show', id) is not None and held)
@@ -464,7 +466,7 @@ def reloaded(w, p):
     asking.join()
     check('no request is lost by a reload', codes and all(codes), f'{codes.count(False)} of {len(codes)}')
     moved, nowhere = free_port(), ['[dns]', 'mode = forward', f'servers = 127.0.0.1@{p.nowhere.port}']
-    p.write_config(['[web]', f'listen = 127.0.0.1:{moved}', 'tls = none', 'requests = 100000', *nowhere])
+    p.write_config(['[web]', f'listen = 127.0.0.1:{moved}', 'tls = none', 'requests = 100000', 'bad_links = 100000', *nowhere])
     p.cli('reload')
     wait_until('the old port is free', 10, lambda: not alive(w))
     plain = subprocess.run(['curl', '-sS', f'http://127.0.0.1:{moved}/robots.txt'], capture_output=True, text=True)

@@ -88,7 +88,7 @@ void web_guests_done(struct web *w);
 
 /* ---- web_page.c ---- */
 
-enum { WEB_SUBJECT_COLUMNS = 200, WEB_FORM_MAX = 64 * 1024 };
+enum { WEB_SUBJECT_COLUMNS = 200, WEB_FORM_MAX = 64 * 1024, WEB_DIGESTS_PER_HOUR = 10 };
 bool web_chinese(struct http *h);
 /* In the reader's language. */
 static inline const char *web_word(struct http *h, const char *en, const char *zh)

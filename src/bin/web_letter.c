@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "bin/keys_client.h"
 #include "codec/signal.h"
+#include "defence/rate.h"
 #include "mail/notice.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -352,6 +353,12 @@ void web_digest_post(struct http *h)
 	}
 	if (web_form_check(h, text, form) < 0)
 		return;
+	/* Old links work here for ever: whoever finds one must not fill a mailbox. */
+	if (rates_count(w->rates, RATE_WEB_DIGESTS, t.who, 1) > WEB_DIGESTS_PER_HOUR) {
+		http_fail(h, 429);
+		http_header(h, S("Retry-After"), S("3600"));
+		return;
+	}
 	if (web_ask_digest(w, t.who, &e) < 0) {
 		web_failed(h, &e);
 		return;

@@ -66,6 +66,7 @@ static const uint32_t lengths[RATE_KINDS] = {
 	[RATE_WEB_REQUESTS] = 60,
 	[RATE_WEB_BAD] = 3600,
 	[RATE_WEB_REPORTS] = 3600,
+	[RATE_WEB_DIGESTS] = 3600,
 };
 
 static int64_t clock_seconds(void)

@@ -41,6 +41,7 @@ enum rate_kind {
 	RATE_WEB_REQUESTS, /* a minute, of an address */
 	RATE_WEB_BAD, /* an hour: links that are none, logins that failed */
 	RATE_WEB_REPORTS, /* an hour, of a login */
+	RATE_WEB_DIGESTS, /* an hour: asked for by a page, of a name */
 	RATE_KINDS
 };
 
