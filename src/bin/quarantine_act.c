@@ -158,7 +158,8 @@ static int tell(const struct quarantine_hands *h, const struct quarantine_reques
 		.at = r->now};
 	if (notice_add_tx(h->queue_db, &n, e) == 0)
 		return 0;
-	return e->kind == ERR_LIMIT ? 0 : -1; /* too long for a letter: the deed is done without it */
+	return e->kind == ERR_LIMIT ? 0
+				    : -1; /* too long for a letter: the deed is done without it */
 }
 
 /* The end of waiting for approval, for the sender who was told that it waits; one of ours is always told of
