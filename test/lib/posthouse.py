@@ -140,6 +140,13 @@ class Instance:
             return True
         wait_until('the server', seconds, greets)
 
+    def wait_listening(self, seconds):
+        """At most so long, until it greets; it may also end meanwhile."""
+        try:
+            self.wait_ready(seconds)
+        except (RuntimeError, TimeoutError):
+            pass
+
     def processes(self):
         """pid -> role of the running server, the master included."""
         found = {}
