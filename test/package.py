@@ -22,13 +22,16 @@ ENV = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C.UTF-8', 'HOME': '/r
 ADMIN = 'admin@example.org'
 UPGRADED = ('directory', 'queue', 'trace')  # databases whose schema has grown since 0.1.0
 
-# Run by this machine's python inside the other's network namespace. Arguments: number, text.
+# Run by this machine's python inside the other's network namespace. Arguments: number, text. A letter of a person: others are held.
 SEND = '''
 import smtplib, sys
+from email.utils import formatdate
+number, text = sys.argv[1:]
 with smtplib.SMTP('127.0.0.1', 25, timeout=30) as s:
     s.ehlo('client.test')
-    s.sendmail('sender@sender.test', ['%s'], 'Subject: letter ' + sys.argv[1] + '\\r\\n\\r\\n' + sys.argv[2] + '\\r\\n')
-''' % ADMIN
+    s.sendmail('sender@sender.test', ['%s'], 'From: Sender <sender@sender.test>\\r\\nTo: %s\\r\\nDate: ' + formatdate() + '\\r\\nMessage-ID: <' + number +
+               '@sender.test>\\r\\nSubject: letter ' + number + '\\r\\n\\r\\n' + text + '\\r\\nSee you on Monday at the meeting about the new bridge.\\r\\n')
+''' % (ADMIN, ADMIN)
 CERTIFICATE = '''
 import smtplib, ssl
 context = ssl.create_default_context()
