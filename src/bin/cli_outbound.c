@@ -269,6 +269,7 @@ static const struct cli_option lift_options[] = {
 
 const struct cli_verb outbound_verbs[] = {{.name = "list",
 						  .run = run_list,
+						  .args = "",
 						  .json = true,
 						  .en = "who is suspended, and why",
 						  .zh = "已停用的发送方及原因"},

@@ -36,6 +36,7 @@ enum scan_job {
 	 * feature_pack_encode makes of it. */
 	SCAN_PACK,
 };
+enum { SCAN_JOBS = SCAN_PACK + 1 };
 enum scan_use {
 	SCAN_USE_LEARNED, /* what the site has learned: training/published.h */
 	SCAN_USE_DOMAINS, /* the site's domains, one a line */
