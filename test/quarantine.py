@@ -131,12 +131,14 @@ def changing(p):
 
 def exporting(p):
     hold(p, 1, 'bob@local.test', sender='=cmd|calc@partner.test')
+    hold(p, 1, 'bob@local.test', sender='\u3000\uff1dcmd@wide.test')
     file = p.dir + '/held'
     expect(p, ['quarantine', 'export', '--output', file + '.csv'], 0, 'rows:')
     raw = open(file + '.csv', 'rb').read()
     rows = list(csv.reader(io.StringIO(raw.decode('utf-8-sig'))))
     check('CSV: mark and head', raw.startswith(b'\xef\xbb\xbf') and rows[0][0] == 'id' and len({len(r) for r in rows}) == 1, rows[:2])
     check('CSV: no formulas', not any(cell[:1] in '=+-@' and cell for r in rows for cell in r), rows)
+    check('CSV: defused in wide characters', any("'\u3000\uff1dcmd@wide.test" in r for r in rows), rows)
     check('CSV: defused', any("'=cmd|calc@partner.test" in r for r in rows), rows)
     expect(p, ['quarantine', 'export', '--output', file + '.xlsx'], 0, 'rows:')
     with zipfile.ZipFile(file + '.xlsx') as z:
