@@ -6,6 +6,7 @@
 #include "bin/cli_explain.h"
 
 #include "base/mem.h"
+#include "bin/cli_child.h"
 #include "bin/features.h"
 #include "bin/filter_conf.h"
 #include "bin/role.h"
@@ -14,8 +15,6 @@
 #include "bin/yara_files.h"
 #include "codec/charset.h"
 #include "store/directory.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <libxml/parser.h>
 #include <signal.h>
@@ -24,20 +23,10 @@
 
 enum { STATUS_TOOLS = 10, STATUS_SANDBOX, DOMAINS_TEXT_MAX = 32 << 20 };
 
-static void write_all(int fd, slice s)
-{
-	while (s.n) {
-		ssize_t n = write(fd, s.p, s.n);
-		if (n < 0 && errno != EINTR)
-			_exit(1);
-		s = slice_skip(s, n > 0 ? (size_t)n : 0);
-	}
-}
-
 /* Ends the process; the parent reads why. */
 _Noreturn static void give_up(int fd, int status, const struct err *e)
 {
-	write_all(fd, slice_z(e->text));
+	cli_child_write(fd, slice_z(e->text));
 	_exit(status);
 }
 
@@ -55,8 +44,17 @@ static int read_domains(struct cli_env *env, struct buf *text, struct err *e)
 	return 0;
 }
 
-_Noreturn static void child(struct cli_env *env, const struct explained *x, slice domains, int out)
+struct asked {
+	struct cli_env *env;
+	const struct explained *x;
+	slice domains;
+};
+
+static void child(void *arg, int out)
 {
+	const struct asked *asked = arg;
+	struct cli_env *env = asked->env;
+	const struct explained *x = asked->x;
 	struct scan_tools *tools;
 	struct arena a = {0};
 	struct err e;
@@ -72,7 +70,7 @@ _Noreturn static void child(struct cli_env *env, const struct explained *x, slic
 		yara_files_pack(yara->rules, env->config.server->data, NULL, &given.yara, &e) < 0 ||
 		features_model(env->config.server->data, &given.model, &e) < 0 ||
 		scan_tools_open(&env->config, &given, true, &tools, &e) < 0 ||
-		scan_tools_use(tools, SCAN_USE_DOMAINS, -1, domains, &e) < 0)
+		scan_tools_use(tools, SCAN_USE_DOMAINS, -1, asked->domains, &e) < 0)
 		give_up(out, STATUS_TOOLS, &e);
 	if (role_confine("scan", &env->config, &e) < 0)
 		give_up(out, STATUS_SANDBOX, &e);
@@ -80,20 +78,8 @@ _Noreturn static void child(struct cli_env *env, const struct explained *x, slic
 	content_examine(content_examiner_new(), x->message, &x->context, scan_tools_get(tools),
 		CONTENT_EXPLAIN, &a, r);
 	char *text = json_dumps(content_report_json(r, CONTENT_EXPLAIN), JSON_COMPACT);
-	write_all(out, slice_z(text));
+	cli_child_write(out, slice_z(text));
 	_exit(text ? 0 : 1);
-}
-
-static void read_all(int fd, struct buf *out)
-{
-	enum { PIECE = 64 * 1024 };
-	ssize_t n = 1;
-	while (n > 0 && buf_ok(out)) {
-		char *room = buf_room(out, PIECE);
-		n = room ? read(fd, room, PIECE) : 0;
-		if (n > 0)
-			buf_commit(out, (size_t)n);
-	}
 }
 
 static int judge_end(int status, slice text, struct err *e)
@@ -112,23 +98,12 @@ int explain_in_child(struct cli_env *env, const struct explained *x, json_t **re
 	AUTO(buf) struct buf domains = BUF(DOMAINS_TEXT_MAX);
 	AUTO(buf) struct buf text = BUF(SCAN_ANSWER_MAX);
 	json_error_t bad;
-	int pipes[2], status;
+	int status;
 	if (read_domains(env, &domains, e) < 0)
 		return -1;
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "pipe");
-	AUTO(fd) int in = pipes[0];
-	AUTO(fd) int out = pipes[1];
-	pid_t pid = fork();
-	if (pid < 0)
-		return err_sys(e, errno, "fork");
-	if (pid == 0)
-		child(env, x, buf_slice(&domains), out);
-	close(out);
-	out = -1;
-	read_all(in, &text);
-	if (waitpid(pid, &status, 0) != pid)
-		return err_sys(e, errno, "waitpid");
+	struct asked asked = {env, x, buf_slice(&domains)};
+	if (cli_child(child, &asked, &text, &status, e) < 0)
+		return -1;
 	if (judge_end(status, buf_slice(&text), e) < 0)
 		return -1;
 	*ret = text.n ? json_loadb(text.p, text.n, JSON_ALLOW_NUL, &bad) : NULL;

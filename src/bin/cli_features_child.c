@@ -5,6 +5,7 @@
 #include "bin/cli_features.h"
 
 #include "base/mem.h"
+#include "bin/cli_child.h"
 #include "bin/role.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -15,48 +16,32 @@
 
 enum { STATUS_REFUSED = 10, SECONDS_MAX = 120, ANSWER_MAX = FEATURE_TOTAL_MAX + (2 << 20) };
 
-static void write_all(int fd, slice s)
-{
-	while (s.n) {
-		ssize_t n = write(fd, s.p, s.n);
-		if (n < 0 && errno != EINTR)
-			_exit(1);
-		s = slice_skip(s, n > 0 ? (size_t)n : 0);
-	}
-}
+struct offered {
+	const struct config *c;
+	slice archive;
+	const struct feature_keys *trusted;
+};
 
-_Noreturn static void child(
-	const struct config *c, slice archive, const struct feature_keys *trusted, int out)
+static void child(void *arg, int out)
 {
+	const struct offered *o = arg;
 	struct arena a = {0};
 	struct buf answer = BUF(ANSWER_MAX);
 	struct feature_pack p;
 	struct err e;
 	signal(SIGALRM, SIG_DFL);
 	alarm(SECONDS_MAX);
-	if (role_confine("scan", c, &e) < 0 ||
-		feature_pack_read(archive, trusted, &a, &p, &e) < 0 ||
+	if (role_confine("scan", o->c, &e) < 0 ||
+		feature_pack_read(o->archive, o->trusted, &a, &p, &e) < 0 ||
 		features_check(&p, true, &e) < 0) {
 		const char kind = (char)e.kind;
-		write_all(out, slice_of(&kind, 1));
-		write_all(out, slice_z(e.text));
+		cli_child_write(out, slice_of(&kind, 1));
+		cli_child_write(out, slice_z(e.text));
 		_exit(STATUS_REFUSED);
 	}
 	feature_pack_encode(&p, &answer);
-	write_all(out, buf_slice(&answer));
+	cli_child_write(out, buf_slice(&answer));
 	_exit(0);
-}
-
-static void read_all(int fd, struct buf *out)
-{
-	enum { PIECE = 64 * 1024 };
-	ssize_t n = 1;
-	while (n > 0 && buf_ok(out)) {
-		char *room = buf_room(out, PIECE);
-		n = room ? read(fd, room, PIECE) : 0;
-		if (n > 0)
-			buf_commit(out, (size_t)n);
-	}
 }
 
 static int judge_end(int status, slice text, struct err *e)
@@ -77,21 +62,10 @@ int cli_features_read(const struct config *c, slice archive, const struct featur
 	struct arena *a, struct feature_pack *ret, struct err *e)
 {
 	AUTO(buf) struct buf answer = BUF(ANSWER_MAX);
-	int pipes[2], status;
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "pipe");
-	AUTO(fd) int in = pipes[0];
-	AUTO(fd) int out = pipes[1];
-	pid_t pid = fork();
-	if (pid < 0)
-		return err_sys(e, errno, "fork");
-	if (pid == 0)
-		child(c, archive, trusted, out);
-	close(take_fd(&out));
-	read_all(in, &answer);
-	close(take_fd(&in));
-	if (waitpid(pid, &status, 0) != pid)
-		return err_sys(e, errno, "waitpid");
+	int status;
+	struct offered o = {c, archive, trusted};
+	if (cli_child(child, &o, &answer, &status, e) < 0)
+		return -1;
 	if (judge_end(status, buf_slice(&answer), e) < 0)
 		return -1;
 	return feature_pack_decode(arena_dup(a, buf_slice(&answer)), trusted, a, ret, e);
@@ -106,7 +80,7 @@ int cli_features_load(const char *path, size_t most, struct buf *out, struct err
 	if (S_ISDIR(st.st_mode) || (uint64_t)st.st_size > most)
 		return err_set(e, ERR_LIMIT, "%s: no file, or larger than %zu bytes", path, most);
 	*out = BUF(most + (64 << 10));
-	read_all(fd, out);
+	cli_child_read(fd, out);
 	return out->n <= most ? 0 : err_set(e, ERR_LIMIT, "%s: larger than %zu bytes", path, most);
 }
 

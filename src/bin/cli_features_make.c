@@ -2,6 +2,7 @@
 #include "bin/cli_features.h"
 
 #include "base/mem.h"
+#include "run/file.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,21 +13,6 @@
 
 enum { PEM_MAX = 4096 };
 
-/* A new file; an existing one is not overwritten when it is a key. */
-static int write_file(const char *path, slice bytes, int flags, unsigned mode, struct err *e)
-{
-	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode);
-	if (fd < 0)
-		return err_sys(e, errno, "%s", path);
-	for (size_t done = 0; done < bytes.n;) {
-		ssize_t n = write(fd, bytes.p + done, bytes.n - done);
-		if (n < 0)
-			return err_sys(e, errno, "%s", path);
-		done += (size_t)n;
-	}
-	return fsync(fd) < 0 ? err_sys(e, errno, "%s", path) : 0;
-}
-
 int cli_features_keygen(struct cli_call *c)
 {
 	AUTO(buf) struct buf pem = BUF(PEM_MAX);
@@ -34,7 +20,7 @@ int cli_features_keygen(struct cli_call *c)
 	char text[FEATURE_KEY_TEXT];
 	struct err e;
 	if (feature_key_make(&pem, &key, &e) < 0 ||
-		write_file(c->args[0], buf_slice(&pem), O_EXCL, 0600, &e) < 0)
+		file_put(c->args[0], buf_slice(&pem), O_EXCL, 0600, &e) < 0)
 		return out_fail(&e);
 	feature_key_print(&key, text);
 	puts(text);
@@ -149,7 +135,7 @@ static int finish(struct cli_call *c, struct build *b, struct err *e)
 	b->p.signatures = buf_slice(&b->signatures);
 	if (feature_pack_write(&b->p, &b->archive, e) < 0)
 		return -1;
-	return write_file(cli_option(c, "out"), buf_slice(&b->archive), O_TRUNC, 0644, e);
+	return file_put(cli_option(c, "out"), buf_slice(&b->archive), O_TRUNC, 0644, e);
 }
 
 int cli_features_build(struct cli_call *c)
@@ -193,7 +179,7 @@ static int add_signature(struct cli_call *c, struct build *b, struct err *e)
 		return err_set(e, ERR_LIMIT, "too many signatures");
 	if (feature_pack_write(&b->p, &b->archive, e) < 0)
 		return -1;
-	return write_file(c->args[0], buf_slice(&b->archive), O_TRUNC, 0644, e);
+	return file_put(c->args[0], buf_slice(&b->archive), O_TRUNC, 0644, e);
 }
 
 int cli_features_sign(struct cli_call *c)
@@ -256,7 +242,7 @@ static int make_index(
 	if (r < 0)
 		return -1;
 	features_index_write(v, (size_t)n, &text);
-	if (feature_write(slice_z(dir), S("index.json"), buf_slice(&text), e) < 0)
+	if (file_replace(slice_z(dir), S("index.json"), buf_slice(&text), e) < 0)
 		return -1;
 	const char *path = arena_strz(&env->mem, arena_printf(&env->mem, "%s/index.json", dir));
 	if (chmod(path, 0644) < 0) /* for who serves it */

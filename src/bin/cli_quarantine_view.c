@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/utf8.h"
+#include "bin/cli_child.h"
 #include "bin/role.h"
 #include "codec/charset.h"
 #include "codec/filetype.h"
@@ -70,31 +71,27 @@ static json_t *files_of(const struct content *c)
 	return all;
 }
 
-static void write_all(int fd, slice s)
-{
-	while (s.n) {
-		ssize_t n = write(fd, s.p, s.n);
-		if (n < 0 && errno != EINTR)
-			_exit(1);
-		s = slice_skip(s, n > 0 ? (size_t)n : 0);
-	}
-}
+struct viewed {
+	struct cli_env *env;
+	slice message;
+};
 
-_Noreturn static void child(struct cli_env *env, slice message, int out)
+static void child(void *arg, int out)
 {
+	const struct viewed *v = arg;
 	static const struct content_tools tools;
 	struct arena a = {0};
 	struct content c = {0};
 	struct err e;
 	signal(SIGALRM, SIG_DFL);
-	alarm((unsigned)(env->config.scan->time / SECOND) + 1);
+	alarm((unsigned)(v->env->config.scan->time / SECOND) + 1);
 	charset_warm_up();
 	xmlInitParser();
-	if (role_confine("scan", &env->config, &e) < 0) {
-		write_all(out, slice_z(e.text));
+	if (role_confine("scan", &v->env->config, &e) < 0) {
+		cli_child_write(out, slice_z(e.text));
 		_exit(STATUS_SANDBOX);
 	}
-	content_read(message, &tools, &content_limits_default, &a, &c);
+	content_read(v->message, &tools, &content_limits_default, &a, &c);
 	json_t *j = json_object();
 	json_object_set_new(j, "header", text_of(slice_first(c.mail.header, VIEW_HEADER)));
 	json_object_set_new(j, "from", text_of(c.from_address));
@@ -105,41 +102,18 @@ _Noreturn static void child(struct cli_env *env, slice message, int out)
 	json_object_set_new(j, "links", links_of(&c));
 	json_object_set_new(j, "files", files_of(&c));
 	char *text = json_dumps(j, JSON_COMPACT);
-	write_all(out, slice_z(text));
+	cli_child_write(out, slice_z(text));
 	_exit(text ? 0 : 1);
-}
-
-static void read_all(int fd, struct buf *out)
-{
-	enum { PIECE = 64 * 1024 };
-	ssize_t n = 1;
-	while (n > 0 && buf_ok(out)) {
-		char *room = buf_room(out, PIECE);
-		n = room ? read(fd, room, PIECE) : 0;
-		if (n > 0)
-			buf_commit(out, (size_t)n);
-	}
 }
 
 static int view_in_child(struct cli_env *env, slice message, json_t **ret, struct err *e)
 {
 	AUTO(buf) struct buf text = BUF(VIEW_MAX);
 	json_error_t bad;
-	int pipes[2], status;
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "pipe");
-	AUTO(fd) int in = pipes[0];
-	AUTO(fd) int out = pipes[1];
-	pid_t pid = fork();
-	if (pid < 0)
-		return err_sys(e, errno, "fork");
-	if (pid == 0)
-		child(env, message, out);
-	close(out);
-	out = -1;
-	read_all(in, &text);
-	if (waitpid(pid, &status, 0) != pid)
-		return err_sys(e, errno, "waitpid");
+	int status;
+	struct viewed v = {env, message};
+	if (cli_child(child, &v, &text, &status, e) < 0)
+		return -1;
 	if (WIFSIGNALED(status))
 		return err_set(e, ERR_TIMEOUT, "the message cannot be shown (signal %d)",
 			WTERMSIG(status));

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "defence/fingerprint.h"
+#include "run/file.h"
 #include "run/log.h"
 #include "store/list.h"
 #include <dirent.h>
@@ -120,7 +121,7 @@ static int put_signatures(slice dir, const struct feature_part *p, struct arena 
 {
 	slice name = clamav_name(p, a);
 	const char *path = arena_strz(a, arena_printf(a, "%.*s/%.*s", SFMT(dir), SFMT(name)));
-	if (feature_write(dir, name, p->bytes, e) < 0)
+	if (file_replace(dir, name, p->bytes, e) < 0)
 		return -1;
 	AUTO(fd) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fchmod(fd, 0644) < 0)
@@ -185,7 +186,7 @@ void features_apply(void *arg)
 	if (note_others(w, &w->current, &applied, false, &w->e) < 0 || apply_clamav(w, &w->e) < 0)
 		return;
 	slice dir = arena_printf(&w->mem, "%.*s/features", SFMT(w->data));
-	w->result = feature_write(dir, S("applied"), is, &w->e);
+	w->result = file_replace(dir, S("applied"), is, &w->e);
 	if (w->result == 0)
 		log_info(NULL, "features.applied", F("versions", is));
 }

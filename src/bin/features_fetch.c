@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "run/fetch.h"
+#include "run/file.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/memfile.h"
@@ -287,7 +288,7 @@ static void write_state(void *arg)
 	AUTO(free) char *text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	slice dir = arena_printf(&l->mem, "%.*s/features", SFMT(l->f->data));
-	if (text && feature_write(dir, S("source"), slice_z(text), &e) < 0)
+	if (text && file_replace(dir, S("source"), slice_z(text), &e) < 0)
 		log_warn(NULL, "features.source", F("error", &e));
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "mail/notice.h"
+#include "run/file.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -283,7 +284,7 @@ static void write_counts(struct features *f)
 	AUTO(free) char *text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	slice dir = arena_printf(&a, "%.*s/features", SFMT(f->data));
-	if (text && feature_write(dir, S("counts"), slice_z(text), &e) < 0)
+	if (text && file_replace(dir, S("counts"), slice_z(text), &e) < 0)
 		log_warn(NULL, "features.counts", F("error", &e));
 }
 

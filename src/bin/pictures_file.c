@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "run/file.h"
 #include "training/versions.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +80,7 @@ int pictures_file_look(slice data, uint64_t *ret_which, int64_t *ret_made_at, st
 int pictures_file_put(slice data, slice model, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
-	return versions_write_file(dir_of(data, &a), NAME, model, e);
+	return file_replace(dir_of(data, &a), NAME, model, e);
 }
 
 int pictures_file_remove(slice data, struct err *e)

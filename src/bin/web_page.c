@@ -5,6 +5,7 @@
 #include "bin/web.h"
 
 #include "base/mem.h"
+#include "codec/html_escape.h"
 #include "mail/digest.h"
 #include "mail/notice.h"
 #include "run/log.h"
@@ -41,7 +42,7 @@ bool web_chinese(struct http *h)
 
 void web_html(struct http *h, slice text)
 {
-	notice_html(&h->out, text);
+	html_escape(&h->out, text);
 }
 
 void web_text(struct http *h, const char *class, const char *text)

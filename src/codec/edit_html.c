@@ -8,6 +8,7 @@
  */
 #include "base/mem.h"
 #include "codec/edit_impl.h"
+#include "codec/html_escape.h"
 #include "codec/html_token.h"
 
 /* Elements that begin no body. */
@@ -117,30 +118,16 @@ size_t edit_html_bottom(slice html)
 
 /* ---- the box ---- */
 
+/* Its lines stay lines. */
 static void put_escaped(struct buf *out, slice text)
 {
-	for (size_t i = 0; i < text.n; i++)
-		switch (text.p[i]) {
-		case '<':
-			buf_put(out, S("&lt;"));
-			break;
-		case '>':
-			buf_put(out, S("&gt;"));
-			break;
-		case '&':
-			buf_put(out, S("&amp;"));
-			break;
-		case '"':
-			buf_put(out, S("&quot;"));
-			break;
-		case '\r':
-			break;
-		case '\n':
+	slice line, part;
+	for (bool first = true; slice_cut(&text, '\n', &line); first = false) {
+		if (!first)
 			buf_put(out, S("<br>\r\n"));
-			break;
-		default:
-			buf_byte(out, text.p[i]);
-		}
+		while (slice_cut(&line, '\r', &part))
+			html_escape(out, part);
+	}
 }
 
 #define SHOWN                                                                                      \

@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "feature/file.h"
+#include "run/file.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -92,7 +93,7 @@ int feature_current_write(slice data, const struct feature_set *s, struct err *e
 	AUTO(buf) struct buf text = BUF(SET_TEXT_MAX);
 	feature_set_print(s, &text);
 	buf_byte(&text, '\n');
-	return feature_write(feature_dir(data, &a), S("current"), buf_slice(&text), e);
+	return file_replace(feature_dir(data, &a), S("current"), buf_slice(&text), e);
 }
 
 /* ---- the trial ---- */
@@ -124,7 +125,7 @@ int feature_trial_write(slice data, const struct feature_trial *t, struct err *e
 	AUTO(arena) struct arena a = {0};
 	slice text = arena_printf(&a, "%" PRIu64 " %" PRId64 " %.*s\n", t->number, t->since,
 		SFMT(slice_first(t->by, 200)));
-	return feature_write(feature_dir(data, &a), S("trial"), text, e);
+	return file_replace(feature_dir(data, &a), S("trial"), text, e);
 }
 
 /* ---- the files in force ---- */

@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "feature/file.h"
+#include "run/file.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -123,15 +124,15 @@ static int put_files(const char *dir, const struct feature_pack *p, struct err *
 	} own[] = {{"manifest.json", p->manifest}, {"manifest.sig", p->signatures},
 		{"index", buf_slice(&index)}};
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		if (feature_put_file(arena_strz(&a, arena_printf(&a, "%s/%s", dir, own[i].name)),
-			    own[i].bytes, e) < 0)
+		if (file_put(arena_strz(&a, arena_printf(&a, "%s/%s", dir, own[i].name)),
+			    own[i].bytes, O_TRUNC | O_NOFOLLOW, 0600, e) < 0)
 			return -1;
 	for (size_t i = 0; i < p->m.nfiles; i++)
-		if (feature_put_file(arena_strz(&a, arena_printf(&a, "%s/%.*s", dir,
-							    SFMT(p->m.files[i].name))),
-			    p->bytes[i], e) < 0)
+		if (file_put(arena_strz(&a,
+				     arena_printf(&a, "%s/%.*s", dir, SFMT(p->m.files[i].name))),
+			    p->bytes[i], O_TRUNC | O_NOFOLLOW, 0600, e) < 0)
 			return -1;
-	return feature_sync_dir(dir, e);
+	return file_sync_dir(dir, e);
 }
 
 /* Numbers are not used again, also when the last version was removed. */
@@ -146,7 +147,7 @@ static int next_number(slice data, struct arena *a, uint64_t *ret, struct err *e
 		return -1;
 	slice_u64(slice_trim(text), &last);
 	*ret = (n && v[n - 1] > last ? v[n - 1] : last) + 1;
-	return feature_write(
+	return file_replace(
 		feature_dir(data, a), S("last"), arena_printf(a, "%" PRIu64 "\n", *ret), e);
 }
 
@@ -168,7 +169,7 @@ int feature_depot_put(slice data, const struct feature_pack *p, uint64_t *ret_nu
 	}
 	if (rename(aside, to) < 0)
 		return err_sys(e, errno, "%s", to);
-	if (feature_sync_dir(arena_strz(&a, features), e) < 0)
+	if (file_sync_dir(arena_strz(&a, features), e) < 0)
 		return -1;
 	*ret_number = number;
 	return 0;

@@ -146,8 +146,6 @@ int feature_depot_look(
 /* Oldest first. */
 int feature_depot_list(slice data, struct arena *a, uint64_t **ret, size_t *ret_n, struct err *e);
 int feature_depot_remove(slice data, uint64_t number, struct err *e);
-/* Writes a file that is there whole or not at all, durably (file.c). */
-int feature_write(slice dir, slice name, slice bytes, struct err *e);
 int feature_read_file(slice path, size_t most, struct arena *a, slice *ret, struct err *e);
 
 /* ---- in force (current.c) ---- */

@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 #include "feature/file.h"
+#include "run/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -35,7 +36,7 @@ static int shorten(slice data, struct err *e)
 	size_t lines = count_lines(text);
 	for (slice line; lines > FEATURE_HISTORY_KEPT / 2 && slice_cut(&text, '\n', &line);)
 		lines--;
-	return feature_write(feature_dir(data, &a), S("history"), text, e);
+	return file_replace(feature_dir(data, &a), S("history"), text, e);
 }
 
 static int append(const char *path, slice line, size_t *ret_size, struct err *e)

@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 #include "feature/file.h"
+#include "run/file.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -75,5 +76,5 @@ int feature_known_write(slice data, const struct feature_known *k, struct err *e
 		feature_key_print(&k->keys.v[i], key);
 		buf_printf(&text, "key %s\n", key);
 	}
-	return feature_write(feature_dir(data, &a), S("known"), buf_slice(&text), e);
+	return file_replace(feature_dir(data, &a), S("known"), buf_slice(&text), e);
 }

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/test.h"
 #include "base/time.h"
+#include "codec/html_escape.h"
 #include "codec/json_read.h"
 #include "codec/mime.h"
 #include "mail/digest.h"
@@ -151,7 +152,7 @@ TEST(strangers_texts_are_harmless)
 		S("a@пример.test [xn--e1afmkfd.test]"));
 	CHECK_STR(notice_safe_address(S("a@example.test"), 60, &a), S("a@example.test"));
 	AUTO(buf) struct buf out = BUF(200);
-	notice_html(&out, S("<a href=\"x\" o='y'>&"));
+	html_escape(&out, S("<a href=\"x\" o='y'>&"));
 	CHECK_STR(buf_slice(&out), S("&lt;a href=&quot;x&quot; o=&#39;y&#39;&gt;&amp;"));
 }
 

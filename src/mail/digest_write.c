@@ -6,6 +6,7 @@
 #include "mail/digest.h"
 
 #include "base/mem.h"
+#include "codec/html_escape.h"
 
 enum { FROM_COLUMNS = 60, SUBJECT_COLUMNS = 120, REASON_COLUMNS = 160 };
 
@@ -40,7 +41,7 @@ static slice intro(const struct digest_facts *f, struct arena *a)
 static void put_cell(struct notice_page *p, const char *style, slice text)
 {
 	buf_printf(&p->html, "<div style=\"%s\"><bdi>", style);
-	notice_html(&p->html, text);
+	html_escape(&p->html, text);
 	buf_put(&p->html, S("</bdi></div>\n"));
 }
 

@@ -108,8 +108,6 @@ void notice_page_done(struct notice_page *p);
 slice notice_safe(slice text, size_t most, struct arena *a);
 /* An address: with the true form of its domain behind it when that is not ASCII. */
 slice notice_safe_address(slice address, size_t most, struct arena *a);
-/* For HTML, between tags and inside of quotes. */
-void notice_html(struct buf *out, slice text);
 /* "2026-11-22 15:04", "11月22日 15:04". */
 slice notice_time(int64_t wall, const struct zone *z, bool chinese, struct arena *a);
 slice notice_size(uint64_t bytes, struct arena *a);

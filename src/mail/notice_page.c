@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "base/utf8.h"
 #include "codec/address.h"
+#include "codec/html_escape.h"
 
 #define FONT                                                                                       \
 	"font-family:-apple-system,'Segoe UI','PingFang SC','Microsoft YaHei','Noto Sans CJK SC'," \
@@ -62,30 +63,6 @@ slice notice_safe_address(slice address, size_t most, struct arena *a)
 	return arena_printf(a, "%.*s [%.*s]", SFMT(safe), SFMT(notice_safe(ascii, most, a)));
 }
 
-void notice_html(struct buf *out, slice text)
-{
-	for (size_t i = 0; i < text.n; i++)
-		switch (text.p[i]) {
-		case '&':
-			buf_put(out, S("&amp;"));
-			break;
-		case '<':
-			buf_put(out, S("&lt;"));
-			break;
-		case '>':
-			buf_put(out, S("&gt;"));
-			break;
-		case '"':
-			buf_put(out, S("&quot;"));
-			break;
-		case '\'':
-			buf_put(out, S("&#39;"));
-			break;
-		default:
-			buf_byte(out, text.p[i]);
-		}
-}
-
 slice notice_time(int64_t wall, const struct zone *z, bool chinese, struct arena *a)
 {
 	struct zone_time t;
@@ -120,7 +97,7 @@ void notice_page_begin(struct notice_page *p, bool chinese, slice title, struct 
 		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
 		"<meta name=\"color-scheme\" content=\"light\">\n<title>",
 		chinese ? "zh-CN" : "en");
-	notice_html(&p->html, safe);
+	html_escape(&p->html, safe);
 	buf_put(&p->html,
 		S("</title></head>\n"
 		  "<body style=\"margin:0;padding:0;background:#f2f4f7;color:#1f2733;" FONT "\">\n"
@@ -134,7 +111,7 @@ void notice_page_begin(struct notice_page *p, bool chinese, slice title, struct 
 		  "<tr><td style=\"padding:22px 24px 18px 24px;font-size:15px;line-height:1.6;" FONT
 		  "\">\n<h1 style=\"margin:0 0 12px 0;font-size:19px;line-height:1.4;"
 		  "font-weight:600;color:#12325c\">"));
-	notice_html(&p->html, safe);
+	html_escape(&p->html, safe);
 	buf_put(&p->html, S("</h1>\n"));
 }
 
@@ -165,7 +142,7 @@ void notice_page_para(struct notice_page *p, slice text)
 	put_folded(&p->text, safe);
 	buf_put(&p->text, S("\n\n"));
 	buf_put(&p->html, S("<p style=\"margin:0 0 12px 0\">"));
-	notice_html(&p->html, safe);
+	html_escape(&p->html, safe);
 	buf_put(&p->html, S("</p>\n"));
 }
 
@@ -175,7 +152,7 @@ void notice_page_heading(struct notice_page *p, slice text)
 	buf_printf(&p->text, "== %.*s ==\n\n", SFMT(safe));
 	buf_put(&p->html, S("<h2 style=\"margin:18px 0 8px "
 			    "0;font-size:16px;font-weight:600;color:#12325c\">"));
-	notice_html(&p->html, safe);
+	html_escape(&p->html, safe);
 	buf_put(&p->html, S("</h2>\n"));
 }
 
@@ -190,10 +167,10 @@ void notice_page_fact(struct notice_page *p, slice label, slice value)
 		S("<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" "
 		  "border=\"0\"><tr><td width=\"110\" valign=\"top\" style=\"padding:3px 10px 3px "
 		  "0;font-size:14px;color:#66707c;white-space:nowrap\">"));
-	notice_html(&p->html, label);
+	html_escape(&p->html, label);
 	buf_put(&p->html, S("</td><td valign=\"top\" style=\"padding:3px 0;font-size:14px;"
 			    "word-break:break-word;overflow-wrap:anywhere\"><bdi>"));
-	notice_html(&p->html, safe);
+	html_escape(&p->html, safe);
 	buf_put(&p->html, S("</bdi></td></tr></table>\n"));
 }
 
@@ -212,7 +189,7 @@ void notice_page_code(struct notice_page *p, slice text)
 		  "10px;background:#f2f4f7;border-radius:4px;"
 		  "font-family:Consolas,Menlo,'DejaVu Sans Mono',monospace;font-size:13px;"
 		  "word-break:break-all\">"));
-	notice_html(&p->html, safe);
+	html_escape(&p->html, safe);
 	buf_put(&p->html, S("</p>\n"));
 }
 
@@ -227,12 +204,12 @@ void notice_page_button(struct notice_page *p, slice label, slice url, enum noti
 		return;
 	buf_printf(&p->text, "  %.*s%s%.*s\n", SFMT(label), p->chinese ? "：" : ": ", SFMT(url));
 	buf_put(&p->html, S("<a href=\""));
-	notice_html(&p->html, url);
+	html_escape(&p->html, url);
 	buf_printf(&p->html,
 		"\" style=\"display:inline-block;margin:4px 6px 4px 0;padding:5px 12px;"
 		"border-radius:4px;font-size:13px;line-height:1.5;text-decoration:none;%s\">",
 		styles[look]);
-	notice_html(&p->html, label);
+	html_escape(&p->html, label);
 	buf_put(&p->html, S("</a>\n"));
 }
 
@@ -250,7 +227,7 @@ bool notice_page_end(struct notice_page *p, slice footer)
 	buf_put(&p->html,
 		S("</td></tr><tr><td style=\"padding:12px 24px;border-top:1px solid #e6e9ed;"
 		  "font-size:12px;line-height:1.5;color:#66707c;" FONT "\">"));
-	notice_html(&p->html, footer);
+	html_escape(&p->html, footer);
 	buf_put(&p->html, S("</td></tr></table>\n</td></tr></table>\n</body></html>\n"));
 	return buf_ok(&p->text) && buf_ok(&p->html);
 }

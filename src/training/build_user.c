@@ -3,6 +3,7 @@
  * said of them. Small, made anew after each of his lessons (build.h). Called by the learn process.
  */
 #include "base/mem.h"
+#include "run/file.h"
 #include "training/build_impl.h"
 #include "training/user.h"
 #include <errno.h>
@@ -49,5 +50,5 @@ int build_user(slice data, struct sql *db, slice who, struct err *e)
 		return remove_layer(dir, full, e);
 	learn_linear_weights(&t.linear, 0, &model.weights);
 	training_published_write(1, t.lessons, 0, &model, &t.counts, &file);
-	return versions_write_file(dir, full, buf_slice(&file), e);
+	return file_replace(dir, full, buf_slice(&file), e);
 }

@@ -6,6 +6,7 @@
 
 #include "base/cur.h"
 #include "base/mem.h"
+#include "run/file.h"
 #include "training/journal.h"
 #include <dirent.h>
 #include <errno.h>
@@ -29,50 +30,14 @@ static const char *file_name(slice data, uint64_t number, bool twin, struct aren
 				     number, twin ? "twin" : "site"));
 }
 
-/* ---- writing durably ---- */
-
-static int sync_dir(const char *path, struct err *e)
-{
-	AUTO(fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		return err_sys(e, errno, "%s", path);
-	return 0;
-}
-
-static int write_file(const char *path, slice bytes, struct err *e)
-{
-	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(e, errno, "%s", path);
-	for (size_t done = 0; done < bytes.n;) {
-		ssize_t n = write(fd, bytes.p + done, bytes.n - done);
-		if (n < 0)
-			return err_sys(e, errno, "%s", path);
-		done += (size_t)n;
-	}
-	return fsync(fd) < 0 ? err_sys(e, errno, "%s", path) : 0;
-}
-
-int versions_write_file(slice dir, slice name, slice bytes, struct err *e)
-{
-	AUTO(arena) struct arena a = {0};
-	const char *to = arena_strz(&a, arena_printf(&a, "%.*s/%.*s", SFMT(dir), SFMT(name)));
-	const char *aside = arena_strz(&a, arena_printf(&a, "%s.new-%d", to, (int)getpid()));
-	if (write_file(aside, bytes, e) < 0) {
-		unlink(aside);
-		return -1;
-	}
-	if (rename(aside, to) < 0)
-		return err_sys(e, errno, "%s", to);
-	return sync_dir(arena_strz(&a, dir), e);
-}
+/* ---- writing ---- */
 
 int versions_put(slice data, uint64_t number, bool twin, slice bytes, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	slice dir = slice_z(versions_dir(data, &a));
 	slice name = arena_printf(&a, "%06" PRIu64 ".%s", number, twin ? "twin" : "site");
-	return versions_write_file(dir, name, bytes, e);
+	return file_replace(dir, name, bytes, e);
 }
 
 /* ---- the one in service ---- */
@@ -104,8 +69,7 @@ static int mark(slice data, uint64_t number, bool pinned, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	slice text = arena_printf(&a, "%" PRIu64 "%s\n", number, pinned ? " pinned" : "");
-	return versions_write_file(
-		arena_printf(&a, "%.*s/learn", SFMT(data)), S("current"), text, e);
+	return file_replace(arena_printf(&a, "%.*s/learn", SFMT(data)), S("current"), text, e);
 }
 
 int versions_use(slice data, uint64_t number, bool pinned, struct err *e)

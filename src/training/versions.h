@@ -36,8 +36,6 @@ int versions_current(slice data, uint64_t *ret, bool *ret_pinned, struct err *e)
 int versions_use(slice data, uint64_t number, bool pinned, struct err *e);
 /* No version: fresh as installed. */
 int versions_use_none(slice data, bool pinned, struct err *e);
-/* A file in `dir` that is there whole or not at all, durably. */
-int versions_write_file(slice dir, slice name, slice bytes, struct err *e);
 /* Stores one of its files durably; the twin goes first. */
 int versions_put(slice data, uint64_t number, bool twin, slice bytes, struct err *e);
 int versions_open(
