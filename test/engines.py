@@ -532,11 +532,15 @@ def with_new_signatures_recent_mail_is_looked_at_again():
         wait_until('the administrator is told', 20, lambda: len(p.mail(other)) >= 1)
         told = p.cli('mailbox', 'cat', other, str(max(m['uid'] for m in p.mail(other))))
         expect('told', 'virus' in told.lower() or '\u75c5\u6bd2' in told or 'base64' in told, True)
-        # Released, it is what came, byte for byte, and is not moved out again.
+        # Released, it is not moved out again.
+        p.cli('quarantine', 'release', '--to', other, '--subject', 'soon bad', '--yes')
+        wait_until('the released one', 20, lambda: any(m['subject'] == 'soon bad' for m in p.mail(other)))
         looks = p.log_tail(1 << 20).count('event=again.done')
         p.cli('engine', 'rescan')
         wait_until('the third look', 30, lambda: p.log_tail(1 << 20).count('event=again.done') > looks)
-        expect('nothing more is held', len(p.json('quarantine', 'list')['recipients']), 3)
+        expect('nothing more is held', sorted((r['to'], r['state']) for r in p.json('quarantine', 'list', '--state', 'any')['recipients']),
+               [(ME, 'waits'), (ME, 'waits'), (other, 'released')])
+        expect('it is there', [m['subject'] for m in p.mail(other)].count('soon bad'), 1)
 
 
 @case

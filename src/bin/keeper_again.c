@@ -527,6 +527,28 @@ static int move_out(struct again *g, struct delivered *d, const struct queue_msg
 	return 0;
 }
 
+/* Whoever released it as a virus knew what engines say of it. */
+static int was_released(struct again *g, void *arg, struct err *e)
+{
+	struct delivered *d = arg;
+	slice prefix = d->m.prefix;
+	struct header_field f;
+	while (header_next(&prefix, &f)) {
+		struct quarantine_msg held;
+		msg_id id;
+		size_t at = slice_find(f.value, S("; id="));
+		if (!slice_ieq(f.name, S("X-Posthouse-Released")) || at == f.value.n ||
+			!msg_id_parse(slice_trim(slice_skip(f.value, at + 5)), &id))
+			continue;
+		if (quarantine_load(g->queue, id, d->a, &held, e) < 0)
+			return e->kind == ERR_NOTFOUND ? 0 : -1;
+		for (size_t i = 0; i < held.nrcpts; i++)
+			d->there |= held.class == QUARANTINE_VIRUS &&
+				    held.rcpts[i].released_as == d->m.mark.queue_id;
+	}
+	return 0;
+}
+
 /* 1: there was one, 0: no more in this shard. */
 static int look_at_next(struct again *g, struct err *e)
 {
@@ -540,7 +562,8 @@ static int look_at_next(struct again *g, struct err *e)
 		return 0;
 	const struct queue_msg m = {.blob = d.m.blob, .size = d.m.size - d.m.prefix.n};
 	int r = look_at(g, &m, &a, &d.virus, e);
-	if (r < 0 || (r > 0 && move_out(g, &d, &m, e) < 0))
+	if (r < 0 || (r > 0 && step(g, was_released, &d, e) < 0) ||
+		(r > 0 && !d.there && move_out(g, &d, &m, e) < 0))
 		return -1;
 	g->mark = d.mark;
 	return rest(began, e) < 0 ? -1 : 1;
