@@ -35,7 +35,8 @@ def main():
             size = sum(os.path.getsize(f'{data}/db/{n}') for n in os.listdir(data + '/db') if n.startswith('queue.sqlite'))
             print(f'held       {r["held"]:,} in {r["seconds"]} s: {r["per_second"]:,}/s; {size / a.messages:.0f} bytes a message on disk')
         for q in judge('ask', data):
-            print(f'asked      {q["query"]:<28} first page {q["first_ms"]:6.1f} ms, worst of {q["pages"] + 1:2} pages {q["worst_page_ms"]:6.1f} ms')
+            print(f'asked      {q["query"]:<28} first page {q["first_ms"]:6.1f} ms, worst of {q["pages"] + 1:2} pages {q["worst_page_ms"]:6.1f} ms, '
+                  f'count {q["count_ms"]:6.1f} ms')
         print('commits    beside nothing:  ', judge('commits', data, 10))
         print('released  ', judge('release', data, 14000))
         judge('due', data, a.expire)

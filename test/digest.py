@@ -99,14 +99,14 @@ class Case:
         for i in range(n):
             at = now - age
             id_ = ((at // 1000 - MSG_EPOCH_MS) << 21) + (5 << 15) + (next(numbers) & 0x7fff)
-            hour = at // HOUR
+            hour = at // HOUR // 6 * 6
             local, domain = to.split('@')
             db.execute('INSERT INTO held VALUES (?,?,?,?,0,?,0,0,2048,0,?,?,?,?,0,\'\',?,?,?,?,?,?)', (
                 id_, id_, HELD, cls, int((p + i * 1e-4) * 1e6), at, at, now + 30 * 24 * HOUR, hour, sender, 'evil.test/x', '192.0.2.1 evil.test',
                 virus, subject if n == 1 else f'{subject} {i}', author))
             db.execute("INSERT INTO held_more VALUES (?,'','','','','spf-fail=2.5 dnsbl=4.0(zen.example)','','','')", (id_,))
             db.execute("INSERT INTO held_rcpt VALUES (?,0,0,?,?,?,'',0,'local',?,'',0,'')", (id_, hour, f'{domain}/{local}', to, at))
-            db.executemany('INSERT INTO held_by_term VALUES (?,?)', [(t, id_) for t in term.values()])
+            db.executemany('INSERT INTO held_by_term VALUES (?,?,1)', [(t, id_) for t in term.values()])
             ids.append(id_)
         db.execute('COMMIT')
         db.close()

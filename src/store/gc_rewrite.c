@@ -5,7 +5,8 @@
  * changes, and a crash at any point leaves the one or the other.
  *
  * A batch of packs is locked, then everything that refers into it is gathered. A pack with anything
- * unreadable in it that is still needed is left as it is, for `store verify`.
+ * unreadable in it that is still needed is left as it is, for `store verify`. No transaction is open
+ * meanwhile, so resting keeps nobody waiting.
  */
 #include "store/gc.h"
 
@@ -18,6 +19,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zstd.h>
 
 enum {
@@ -29,6 +31,7 @@ enum {
 	OUT_BUFFER = 1 << 20,
 };
 #define COLD_AGE (7 * DAY)
+#define REST_MAX (100 * MSEC)
 
 int64_t gc_rest_age = 10 * MINUTE;
 
@@ -240,7 +243,16 @@ struct rewriting {
 	struct buf out, map, squeezed;
 	uint32_t map_n;
 	struct pack_head head;
+	instant since; /* at work, without a rest */
 };
+
+/* Half of the time is left to mail; more while the machine is busy, as the work takes longer then. */
+static void rest(struct rewriting *w)
+{
+	int64_t worked = instant_now() - w->since;
+	usleep((useconds_t)(worked < REST_MAX ? worked : REST_MAX));
+	w->since = instant_now();
+}
 
 static int flush(struct rewriting *w, struct err *e)
 {
@@ -272,7 +284,12 @@ static int copy_record(struct rewriting *w, const struct pack_record *rec, struc
 	buf_put(&w->out, rec->digest);
 	buf_put(&w->out, content);
 	buf_fill(&w->out, 0, record_size(&r) - RECORD_HEAD_SIZE - r.stored);
-	return w->out.n > OUT_BUFFER ? flush(w, e) : 0;
+	if (w->out.n <= OUT_BUFFER)
+		return 0;
+	if (flush(w, e) < 0)
+		return -1;
+	rest(w);
+	return 0;
 }
 
 static int copy_live(struct rewriting *w, struct pack_in *in, const struct set *live, struct err *e)
@@ -325,7 +342,7 @@ static int replace(struct store_gc *g, struct pack_in *in, const struct target *
 	AUTO(fd) int fd = openat(g->packs_dir, fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(e, errno, "%s", fresh);
-	struct rewriting w = {.fd = fd, .head = in->head};
+	struct rewriting w = {.fd = fd, .head = in->head, .since = instant_now()};
 	w.out = BUF(2 * OUT_BUFFER + 2 * RECORD_STORED_MAX);
 	w.map = BUF(BLOB_PACK_MAX);
 	int r = write_file(&w, in, t, e);

@@ -3,8 +3,8 @@
  * the way of incoming mail.
  *
  * held has what lists ask for, held_more what only one message shows; held_rcpt is a row a recipient.
- * Rows are found as in the trace: by the hour of the id and an address with its domain in front, which
- * keeps writing inside this hour's small part of each index, whatever the size of the table; by
+ * Rows are found as in the trace: by the part of the day of the id and an address with its domain in
+ * front, which keeps writing inside a small part of each index, whatever the size of the table; by
  * terms (signals, policy, class: quarantine_impl.h), whose entries grow at their ends only; by state.
  */
 #include "base/mem.h"
@@ -60,6 +60,24 @@ const char quarantine_schema_down[] =
 	"DROP TABLE held_deed_item; DROP TABLE held_deed; DROP TABLE held_total;"
 	"DROP TABLE held_by_term; DROP TABLE held_term; DROP TABLE held_rcpt;"
 	"DROP TABLE held_more; DROP TABLE held;";
+
+/*
+ * Numbers of recipients beside totals and terms; the columns `hour` of held and held_rcpt become the
+ * first hour of a part of the day (QUARANTINE_PART): a month is 120 places to look at, not 720.
+ */
+const char quarantine_counts_up[] =
+	"ALTER TABLE held_total ADD COLUMN rcpts BIGINT NOT NULL DEFAULT 0;"
+	"ALTER TABLE held_by_term ADD COLUMN rcpts BIGINT NOT NULL DEFAULT 0;"
+	"UPDATE held_total SET rcpts = (SELECT COUNT(*) FROM held h CROSS JOIN held_rcpt r"
+	" WHERE h.hour = held_total.hour AND h.kind = held_total.kind"
+	" AND h.class = held_total.class AND r.msg = h.id);"
+	"UPDATE held_by_term SET rcpts ="
+	" (SELECT COUNT(*) FROM held_rcpt r WHERE r.msg = held_by_term.msg);"
+	"UPDATE held SET hour = hour / 6 * 6; UPDATE held_rcpt SET hour = hour / 6 * 6;";
+const char quarantine_counts_down[] =
+	"UPDATE held SET hour = (id / 2097152 + 1577836800000) / 3600000;"
+	"UPDATE held_rcpt SET hour = (msg / 2097152 + 1577836800000) / 3600000;"
+	"ALTER TABLE held_by_term DROP COLUMN rcpts; ALTER TABLE held_total DROP COLUMN rcpts;";
 
 /* ---- names ---- */
 
@@ -142,27 +160,27 @@ static int term_make(struct sql *db, slice name, int64_t *ret, struct err *e)
 	return 0;
 }
 
-static int enter_term(struct sql *db, slice name, msg_id id, struct err *e)
+static int enter_term(struct sql *db, slice name, const struct quarantine_terms *t, struct err *e)
 {
 	int64_t term;
 	if (quarantine_term_find(db, name, &term, e) < 0 ||
 		(!term && term_make(db, name, &term, e) < 0))
 		return -1;
 	return sql_run(db, e,
-		       "INSERT INTO held_by_term (term, msg) VALUES ($1, $2)"
+		       "INSERT INTO held_by_term (term, msg, rcpts) VALUES ($1, $2, $3)"
 		       " ON CONFLICT (term, msg) DO NOTHING",
-		       "ii", term, id) < 0
+		       "iii", term, t->id, (int64_t)t->rcpts) < 0
 		       ? -1
 		       : 0;
 }
 
-static int remove_term(struct sql *db, slice name, msg_id id, struct err *e)
+static int remove_term(struct sql *db, slice name, const struct quarantine_terms *t, struct err *e)
 {
 	int64_t term;
 	if (quarantine_term_find(db, name, &term, e) < 0)
 		return -1;
 	return sql_run(db, e, "DELETE FROM held_by_term WHERE term = $1 AND msg = $2", "ii", term,
-		       id) < 0
+		       t->id) < 0
 		       ? -1
 		       : 0;
 }
@@ -178,21 +196,22 @@ slice quarantine_term_kind(enum quarantine_kind k, char out[8])
 }
 
 static int each_term(struct sql *db, const struct quarantine_terms *t,
-	int (*fn)(struct sql *, slice, msg_id, struct err *), struct err *e)
+	int (*fn)(struct sql *, slice, const struct quarantine_terms *, struct err *),
+	struct err *e)
 {
 	char k[8], c[8], name[QUARANTINE_TERM_MAX];
-	if (fn(db, quarantine_term_kind(t->kind, k), t->id, e) < 0 ||
-		fn(db, quarantine_term_class(t->class, c), t->id, e) < 0 ||
-		(t->virus.n && fn(db, S("v"), t->id, e) < 0))
+	if (fn(db, quarantine_term_kind(t->kind, k), t, e) < 0 ||
+		fn(db, quarantine_term_class(t->class, c), t, e) < 0 ||
+		(t->virus.n && fn(db, S("v"), t, e) < 0))
 		return -1;
 	slice text = t->signals, signal, detail;
 	double score;
 	int n = snprintf(name, sizeof name, "p:%.*s", SFMT(slice_first(t->policy, 150)));
-	if (t->policy.n && fn(db, slice_of(name, (size_t)n), t->id, e) < 0)
+	if (t->policy.n && fn(db, slice_of(name, (size_t)n), t, e) < 0)
 		return -1;
 	while (signals_next(&text, &signal, &score, &detail)) {
 		n = snprintf(name, sizeof name, "s:%.*s", SFMT(slice_first(signal, 150)));
-		if (fn(db, slice_of(name, (size_t)n), t->id, e) < 0)
+		if (fn(db, slice_of(name, (size_t)n), t, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -210,17 +229,23 @@ int quarantine_terms_remove(struct sql *db, const struct quarantine_terms *t, st
 
 /* ---- adding ---- */
 
-int quarantine_count_one(struct sql *db, msg_id id, enum quarantine_kind kind,
-	enum quarantine_class class, int sign, uint64_t size, struct err *e)
+int quarantine_count_one(
+	struct sql *db, const struct quarantine_terms *t, int sign, uint64_t size, struct err *e)
 {
 	int64_t n = sql_run(db, e,
-		"INSERT INTO held_total (hour, kind, class, messages, bytes)"
-		" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (hour, kind, class) DO UPDATE SET"
+		"INSERT INTO held_total (hour, kind, class, messages, bytes, rcpts)"
+		" VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hour, kind, class) DO UPDATE SET"
 		" messages = held_total.messages + excluded.messages,"
-		" bytes = held_total.bytes + excluded.bytes",
-		"iiiii", trace_hour(id), (int64_t)kind, (int64_t) class, (int64_t)sign,
-		(int64_t)size * sign);
+		" bytes = held_total.bytes + excluded.bytes,"
+		" rcpts = held_total.rcpts + excluded.rcpts",
+		"iiiiii", trace_hour(t->id), (int64_t)t->kind, (int64_t)t->class, (int64_t)sign,
+		(int64_t)size * sign, (int64_t)t->rcpts * sign);
 	return n < 0 ? -1 : 0;
+}
+
+int64_t quarantine_part(msg_id id)
+{
+	return trace_hour(id) / QUARANTINE_PART * QUARANTINE_PART;
 }
 
 static slice join_approvers(const struct quarantine_msg *m, struct arena *a)
@@ -244,7 +269,7 @@ static int add_held(struct sql *db, const struct quarantine_msg *m, struct arena
 		"iiiiiiiiiiiiiiittttttt", q->id, m->origin ? m->origin : q->id, (int64_t)m->kind,
 		(int64_t)m->class, (int64_t)m->direction, quarantine_ppm(m->probability),
 		(int64_t)(m->score * 1000), (int64_t)q->blob, (int64_t)q->size, (int64_t)q->flags,
-		q->arrived_at, m->held_at, m->expires_at, trace_hour(q->id), m->policy_version,
+		q->arrived_at, m->held_at, m->expires_at, quarantine_part(q->id), m->policy_version,
 		m->policy, q->sender, trace_key(q->sender, a), q->client, m->virus, q->subject,
 		m->from);
 	return n < 0 ? -1 : 0;
@@ -270,7 +295,7 @@ static int add_rcpt(struct sql *db, const struct quarantine_msg *m, const struct
 		" dest, changed_at, changed_by, released_as, log)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 		"iiiitttititit", m->msg.id, (int64_t)r->idx, (int64_t)r->state,
-		trace_hour(m->msg.id), trace_key(r->address, a), r->address, r->orcpt,
+		quarantine_part(m->msg.id), trace_key(r->address, a), r->address, r->orcpt,
 		(int64_t)r->notify, r->dest, r->changed_at ? r->changed_at : m->held_at, r->by,
 		r->released_as, r->log);
 	return n < 0 ? -1 : 0;
@@ -282,10 +307,11 @@ int quarantine_add_tx(struct sql *db, const struct quarantine_msg *m, struct err
 	must(m->class < QUARANTINE_CLASSES);
 	AUTO(arena) struct arena a = {0};
 	slice signals = utf8_first(m->signals, QUARANTINE_SIGNALS_MAX);
-	struct quarantine_terms t = {m->msg.id, m->kind, m->class, m->policy, m->virus, signals};
+	struct quarantine_terms t = {
+		m->msg.id, m->kind, m->class, m->policy, m->virus, signals, m->nrcpts};
 	if (add_held(db, m, &a, e) < 0 || add_more(db, m, signals, &a, e) < 0 ||
 		quarantine_terms_enter(db, &t, e) < 0 ||
-		quarantine_count_one(db, t.id, m->kind, m->class, 1, m->msg.size, e) < 0)
+		quarantine_count_one(db, &t, 1, m->msg.size, e) < 0)
 		return -1;
 	for (size_t i = 0; i < m->nrcpts; i++)
 		if (add_rcpt(db, m, &m->rcpts[i], &a, e) < 0)

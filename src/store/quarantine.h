@@ -232,3 +232,4 @@ int64_t quarantine_deeds_expire_tx(struct sql *db, int64_t wall, uint64_t most, 
 
 /* Steps of the queue's schema (queue_migrations). */
 extern const char quarantine_schema_up[], quarantine_schema_down[];
+extern const char quarantine_counts_up[], quarantine_counts_down[];

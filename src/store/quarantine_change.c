@@ -133,14 +133,14 @@ int quarantine_note_tx(struct sql *db, msg_id id, int32_t idx, const char *event
 	return 0;
 }
 
-static int write_class(struct sql *db, const struct quarantine_msg *m, enum quarantine_class class,
-	slice virus, struct err *e)
+static int write_class(struct sql *db, const struct quarantine_terms *was,
+	const struct quarantine_terms *is, uint64_t size, struct err *e)
 {
 	int64_t n = sql_run(db, e, "UPDATE held SET class = $2, virus = $3 WHERE id = $1", "iit",
-		m->msg.id, (int64_t) class, virus);
-	if (n < 0 || quarantine_count_one(db, m->msg.id, m->kind, m->class, -1, m->msg.size, e) < 0)
+		is->id, (int64_t)is->class, is->virus);
+	if (n < 0 || quarantine_count_one(db, was, -1, size, e) < 0)
 		return -1;
-	return quarantine_count_one(db, m->msg.id, m->kind, class, 1, m->msg.size, e);
+	return quarantine_count_one(db, is, 1, size, e);
 }
 
 int quarantine_reclass_tx(struct sql *db, msg_id id, enum quarantine_class class, slice virus,
@@ -151,10 +151,10 @@ int quarantine_reclass_tx(struct sql *db, msg_id id, enum quarantine_class class
 	if (quarantine_load(db, id, &a, &m, e) < 0)
 		return -1;
 	virus = virus.n ? virus : m.virus;
-	struct quarantine_terms was = {id, m.kind, m.class, m.policy, m.virus, m.signals};
-	struct quarantine_terms is = {id, m.kind, class, m.policy, virus, m.signals};
+	struct quarantine_terms was = {id, m.kind, m.class, m.policy, m.virus, m.signals, m.nrcpts};
+	struct quarantine_terms is = {id, m.kind, class, m.policy, virus, m.signals, m.nrcpts};
 	if (quarantine_terms_remove(db, &was, e) < 0 || quarantine_terms_enter(db, &is, e) < 0 ||
-		write_class(db, &m, class, virus, e) < 0)
+		write_class(db, &was, &is, m.msg.size, e) < 0)
 		return -1;
 	slice what = arena_printf(
 		&a, "%s%s%.*s", quarantine_class_name(class), virus.n ? " " : "", SFMT(virus));

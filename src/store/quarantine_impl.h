@@ -20,15 +20,30 @@ struct quarantine_terms {
 	enum quarantine_kind kind;
 	enum quarantine_class class;
 	slice policy, virus, signals;
+	size_t rcpts; /* how many it has: counts need not look at each */
 };
 int quarantine_terms_enter(struct sql *db, const struct quarantine_terms *t, struct err *e);
 int quarantine_terms_remove(struct sql *db, const struct quarantine_terms *t, struct err *e);
 slice quarantine_term_class(enum quarantine_class c, char out[8]);
 slice quarantine_term_kind(enum quarantine_kind k, char out[8]);
 
-/* Counts by hour, kind and class: +1 or -1 message. */
-int quarantine_count_one(struct sql *db, msg_id id, enum quarantine_kind kind,
-	enum quarantine_class class, int sign, uint64_t size, struct err *e);
+/* Counts by hour, kind and class: +1 or -1 message of this size. */
+int quarantine_count_one(
+	struct sql *db, const struct quarantine_terms *t, int sign, uint64_t size, struct err *e);
+
+/* Addresses are found by the part of a day that their message's id is of; its first hour since 1970. */
+enum { QUARANTINE_PART = 6 };
+int64_t quarantine_part(msg_id id);
+
+/*
+ * Counting without looking at rows (quarantine_count.c). 1: *ret is the number; 0: rows must be looked
+ * at, but for those whose ids are in [*ret_from, *ret_to), of which *ret have been counted.
+ */
+int quarantine_count_quick(struct sql *db, const struct quarantine_filter *f, uint64_t *ret,
+	msg_id *ret_from, msg_id *ret_to, struct err *e);
+/* Recipients of all messages that have the term. */
+int quarantine_count_term(struct sql *db, int64_t term, uint64_t *ret, struct err *e);
+#define QUARANTINE_SLACK HOUR /* between making an id and holding */
 
 /* Millionths and thousandths: the database has no fractions. */
 int64_t quarantine_ppm(double probability);

@@ -116,9 +116,10 @@ static int drop_rows(struct sql *db, msg_id id, struct err *e)
 static int drop(struct sql *db, const struct quarantine_msg *m, struct err *e)
 {
 	msg_id id = m->msg.id;
-	struct quarantine_terms t = {id, m->kind, m->class, m->policy, m->virus, m->signals};
+	struct quarantine_terms t = {
+		id, m->kind, m->class, m->policy, m->virus, m->signals, m->nrcpts};
 	if (quarantine_terms_remove(db, &t, e) < 0 ||
-		quarantine_count_one(db, id, m->kind, m->class, -1, m->msg.size, e) < 0)
+		quarantine_count_one(db, &t, -1, m->msg.size, e) < 0)
 		return -1;
 	return drop_rows(db, id, e);
 }
@@ -288,9 +289,10 @@ int quarantine_rebuild_tx(struct sql *db, struct err *e)
 		arena_reset(&a);
 		if (quarantine_load(db, id, &a, &m, e) < 0)
 			return -1;
-		struct quarantine_terms t = {id, m.kind, m.class, m.policy, m.virus, m.signals};
+		struct quarantine_terms t = {
+			id, m.kind, m.class, m.policy, m.virus, m.signals, m.nrcpts};
 		if (quarantine_terms_enter(db, &t, e) < 0 ||
-			quarantine_count_one(db, id, m.kind, m.class, 1, m.msg.size, e) < 0)
+			quarantine_count_one(db, &t, 1, m.msg.size, e) < 0)
 			return -1;
 	}
 }

@@ -1,9 +1,10 @@
 /*
  * Searching the quarantine (quarantine.h): lists, counts, bulk work. A search walks one index, the one that
- * narrows most, newest first, in pieces of LIST_PIECE keys, and looks at each row with the whole
- * filter. So no read transaction lives long, and what row() changes meanwhile is seen.
+ * narrows most, newest first, in pieces of LIST_PIECE keys at most (smaller ones first: a page is short),
+ * and looks at each row with the whole filter. So no read transaction lives long, and what row() changes
+ * meanwhile is seen. Many counts need no rows (quarantine_count.c).
  *
- * Addresses and domains go back hour by hour (see trace_find.c); signals, policies, viruses and classes by
+ * Addresses and domains go back by parts of days (see trace_find.c); signals, policies, viruses and classes by
  * their terms; states by theirs. Least probable first walks an index of its own when nothing narrows, else
  * gathers what matches and sorts it.
  */
@@ -16,8 +17,8 @@
 
 #include <stdio.h>
 
-enum { LIST_PIECE = 500, PICKS_MAX = 200000 };
-#define SLACK HOUR /* between making an id and holding */
+enum { LIST_PIECE = 500, FIRST_PIECE = 64, PICKS_MAX = 200000 };
+#define SLACK QUARANTINE_SLACK
 
 enum way { BY_ID, BY_ORIGIN, BY_RCPT, BY_SENDER, BY_TERM, BY_STATE, BY_LIKELY, BY_ALL };
 
@@ -37,6 +38,7 @@ struct walk {
 	int64_t hour;
 	msg_id oldest;
 	bool ended;
+	int piece; /* keys at a time */
 	struct arena a;
 	struct quarantine_row rows[LIST_PIECE];
 	struct spot spots[LIST_PIECE];
@@ -170,7 +172,7 @@ static void bind(struct sql_stmt *s, const struct walk *w)
 {
 	sql_bind_int(s, 1, w->at.id);
 	sql_bind_int(s, 2, w->at.idx);
-	sql_bind_int(s, 3, LIST_PIECE);
+	sql_bind_int(s, 3, w->piece);
 	switch (w->way) {
 	case BY_RCPT:
 	case BY_SENDER:
@@ -188,7 +190,7 @@ static void bind(struct sql_stmt *s, const struct walk *w)
 	}
 }
 
-/* The latest hour before this one that has rows, or -1 in *ret. */
+/* The latest part of a day before this hour that has rows, or -1 in *ret. */
 static int hour_before(struct walk *w, int64_t hour, int64_t *ret, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(w->db,
@@ -208,18 +210,18 @@ static int hour_before(struct walk *w, int64_t hour, int64_t *ret, struct err *e
 	return 0;
 }
 
-/* The walk's index is spent (of this hour): is there more? */
+/* The walk's index is spent (of this part): is there more? */
 static int go_on(struct walk *w, int seen, struct err *e)
 {
 	bool hours = w->way == BY_RCPT || w->way == BY_SENDER;
-	if (seen < LIST_PIECE && hours) {
+	if (seen < w->piece && hours) {
 		if (hour_before(w, w->hour, &w->hour, e) < 0)
 			return -1;
-		w->ended =
-			w->hour < 0 || (w->f->after && w->hour < (w->f->after - SLACK) / HOUR - 1);
+		w->ended = w->hour < 0 || (w->f->after && w->hour < (w->f->after - SLACK) / HOUR -
+									    QUARANTINE_PART);
 		return 0;
 	}
-	w->ended = seen < LIST_PIECE || (w->way != BY_LIKELY && w->at.id < w->oldest);
+	w->ended = seen < w->piece || (w->way != BY_LIKELY && w->at.id < w->oldest);
 	return 0;
 }
 
@@ -240,7 +242,10 @@ static int fill(struct walk *w, struct err *e)
 		if (matches(w->f, &r))
 			keep_row(w, r);
 	}
-	return more < 0 ? -1 : go_on(w, seen, e);
+	if (more < 0 || go_on(w, seen, e) < 0)
+		return -1;
+	w->piece = w->piece * 2 < LIST_PIECE ? w->piece * 2 : LIST_PIECE;
+	return 0;
 }
 
 /* What lies beside: signals and text. False in *ret: it does not match after all, or has left. */
@@ -349,6 +354,7 @@ static void start(struct walk *w, struct sql *db, const struct quarantine_filter
 {
 	w->db = db;
 	w->f = f;
+	w->piece = LIST_PIECE;
 	w->at.id = f->before ? msg_id_floor(f->before + SLACK) : INT64_MAX;
 	w->at.idx = INT32_MAX;
 	w->oldest = f->after ? msg_id_floor(f->after > SLACK ? f->after - SLACK : 0) : 0;
@@ -399,6 +405,7 @@ static void give(struct taker *t, const struct quarantine_row *r, const struct s
 
 static int run_walk(struct walk *w, struct taker *t, struct err *e)
 {
+	w->piece = FIRST_PIECE;
 	while (!w->ended && !t->stopped) {
 		if (fill(w, e) < 0)
 			return -1;
@@ -536,24 +543,60 @@ int quarantine_list(struct sql *db, const struct quarantine_filter *f,
 	return r;
 }
 
+/* Whether a filter is spent by its term: counting may trust the index. */
+static bool only_term(const struct walk *w)
+{
+	const struct quarantine_filter *f = w->f;
+	bool other = f->rcpt.n || f->sender.n || f->subject.n || f->state >= 0 ||
+		     f->direction >= 0 || f->after || f->before || f->probability_from > 0 ||
+		     f->probability_to > 0 || f->expires_before || f->classes || f->class >= 0 ||
+		     f->kind >= 0;
+	int terms = (f->signal.n > 0) + (f->policy.n > 0) +
+		    (f->virus.n > 0 ? slice_eq(f->virus, S("*")) ? 1 : 2 : 0);
+	bool whole = f->signal.n <= 150 && f->policy.n <= 150;
+	return w->way == BY_TERM && !other && terms == 1 && whole;
+}
+
+static int count_rows(struct walk *w, msg_id from, msg_id to, uint64_t *n, struct err *e)
+{
+	while (!w->ended) {
+		if ((w->at.id < to || to == INT64_MAX) && w->at.id > from)
+			w->at = (struct spot){.id = from};
+		if (fill(w, e) < 0)
+			return -1;
+		/* the walk by term is exact, others look at each row's signals */
+		for (size_t i = 0; i < w->n; i++) {
+			bool whole = w->rows[i].id < from || w->rows[i].id >= to;
+			if (whole && w->f->signal.n && w->way != BY_TERM &&
+				complete(w, &w->rows[i], &whole, e) < 0)
+				return -1;
+			*n += whole;
+		}
+	}
+	return 0;
+}
+
+static int count_walk(struct walk *w, const struct quarantine_filter *f, uint64_t *n, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	msg_id from, to;
+	int r = quarantine_count_quick(w->db, f, n, &from, &to, e);
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	if (choose(w, &a, e) < 0)
+		return -1;
+	if (!w->ended && only_term(w))
+		return quarantine_count_term(w->db, w->key, n, e);
+	return count_rows(w, from, to, n, e);
+}
+
 int quarantine_count(
 	struct sql *db, const struct quarantine_filter *f, uint64_t *ret, struct err *e)
 {
 	struct walk *w = NEW(struct walk);
-	AUTO(arena) struct arena a = {0};
 	uint64_t n = 0;
 	start(w, db, f);
-	int r = choose(w, &a, e);
-	while (r == 0 && !w->ended) {
-		r = fill(w, e);
-		/* the walk by term is exact, others look at each row's signals */
-		for (size_t i = 0; r == 0 && i < w->n; i++) {
-			bool whole = true;
-			if (f->signal.n && w->way != BY_TERM)
-				r = complete(w, &w->rows[i], &whole, e);
-			n += r == 0 && whole;
-		}
-	}
+	int r = count_walk(w, f, &n, e);
 	arena_done(&w->a);
 	free(w);
 	if (r == 0)

@@ -32,6 +32,7 @@ static struct sql *open_trace(const struct testdir *d)
 }
 
 struct letter {
+	msg_id id; /* 0: a new one */
 	slice sender, rcpt, signals, policy, virus;
 	enum quarantine_class class;
 	enum quarantine_kind kind;
@@ -46,7 +47,7 @@ static msg_id hold(struct sql *db, const struct letter *l)
 	struct quarantine_rcpt r[2] = {
 		{.idx = 0, .address = l->rcpt, .dest = S("local"), .notify = NOTIFY_FAILURE},
 		{.idx = 3, .address = S("second@example.net"), .orcpt = S("rfc822;x@y")}};
-	struct quarantine_msg m = {.msg = {.id = msg_id_new(),
+	struct quarantine_msg m = {.msg = {.id = l->id ? l->id : msg_id_new(),
 					   .sender = l->sender,
 					   .blob = 1ull << 40,
 					   .size = 5000,
@@ -384,6 +385,77 @@ TEST(every_field_finds)
 }
 
 /* Page by page, in both orders, along every way: each row once, in order. */
+/* Three days, a message every 17 minutes; held up to 50 minutes after its id was made. */
+static void hold_days(struct sql *db, int64_t from, int64_t to)
+{
+	struct err e;
+	OK(sql_begin(db, &e));
+	int n = 0;
+	for (int64_t at = from; at < to; at += 17 * MINUTE, n++) {
+		struct letter l = plain;
+		l.id = msg_id_floor(at) + n;
+		l.held_at = at + n % 6 * 10 * MINUTE;
+		l.kind = n % 4 ? QUARANTINE_HELD : QUARANTINE_REJECTED;
+		l.class = n % 3 ? QUARANTINE_SPAM : QUARANTINE_VIRUS;
+		hold(db, &l);
+	}
+	OK(sql_commit(db, &e));
+}
+
+static uint64_t count_of(struct sql *db, const struct quarantine_filter *f)
+{
+	struct err e;
+	uint64_t n = 0;
+	OK(quarantine_count(db, f, &n, &e));
+	return n;
+}
+
+static bool add_up(void *arg, const struct quarantine_row *r)
+{
+	(void)r;
+	++*(uint64_t *)arg;
+	return true;
+}
+
+static void count_and_list(struct sql *db, struct quarantine_filter f)
+{
+	struct err e;
+	uint64_t listed = 0;
+	OK(quarantine_list(db, &f, NULL, UINT64_MAX, add_up, &listed, &e));
+	CHECK_INT(count_of(db, &f), listed);
+}
+
+TEST(counts_are_what_lists_have)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	struct sql *db = open_queue(&d);
+	int64_t to = wall_now() / MINUTE * MINUTE, from = to - 3 * DAY;
+	hold_days(db, from, to);
+	struct err e;
+	msg_id first = msg_id_floor(from);
+	CHECK_INT(quarantine_change_tx(db, first, 0, QUARANTINE_DELETED, S("root"), to, &e), 1);
+	CHECK_INT(count_of(db, &(struct quarantine_filter){ANY}), 2 * 255);
+	for (int state = -1; state <= QUARANTINE_DELETED; state++)
+		count_and_list(
+			db, (struct quarantine_filter){
+				    .kind = -1, .class = -1, .state = state, .direction = -1});
+	for (int64_t after = 0; after < 3 * DAY; after += 13 * HOUR + 7 * MINUTE)
+		for (int64_t before = 0; before < 3 * DAY; before += 11 * HOUR + 3 * MINUTE)
+			for (int way = 0; way < 6; way++)
+				count_and_list(
+					db, (struct quarantine_filter){
+						    .kind = way == 1 ? QUARANTINE_REJECTED : -1,
+						    .class = way == 2 ? QUARANTINE_VIRUS : -1,
+						    .classes = way == 3 ? 1u << QUARANTINE_SPAM : 0,
+						    .state = -1,
+						    .direction = -1,
+						    .rcpt = way == 4 ? plain.rcpt : S(""),
+						    .signal = way == 5 ? S("spf-fail") : S(""),
+						    .after = after ? from + after : 0,
+						    .before = before ? from + before : 0});
+	sql_close(db);
+}
+
 TEST(pages_are_whole)
 {
 	AUTO(testdir) struct testdir d = testdir_make();

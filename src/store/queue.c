@@ -61,6 +61,7 @@ const struct sql_migration queue_migrations[] = {
 		" by_whom TEXT NOT NULL) {{WITHOUT_ROWID}};"
 		"CREATE INDEX msg_auth ON msg (auth) WHERE auth <> '';",
 		"DROP INDEX msg_auth; DROP TABLE suspension;"},
+	{5, "quarantine counts", quarantine_counts_up, quarantine_counts_down},
 };
 const size_t queue_migrations_n = sizeof queue_migrations / sizeof queue_migrations[0];
 

@@ -52,14 +52,15 @@ static const char wrong_index[] =
 	" CROSS JOIN held_term n WHERE t.msg = held.id AND n.id = t.term"
 	" AND n.name = 'k' || CAST(held.kind AS TEXT)))"
 	" + (SELECT CASE WHEN (SELECT COALESCE(SUM(messages), 0) FROM held_total)"
-	" = (SELECT COUNT(*) FROM held) THEN 0 ELSE 1 END)";
+	" = (SELECT COUNT(*) FROM held) AND (SELECT COALESCE(SUM(rcpts), 0) FROM held_total)"
+	" = (SELECT COUNT(*) FROM held_rcpt) THEN 0 ELSE 1 END)";
 
 static int look(struct verify *v, struct sql *db, struct err *e)
 {
 	int version;
 	if (sql_version(db, &version, e) < 0)
 		return -1;
-	if (version < 3)
+	if (version < 5)
 		return 0; /* made by an older version: none yet */
 	if (look_for_broken(v, db, e) < 0)
 		return -1;

@@ -247,9 +247,13 @@ static void ask_one(
 		first = pages ? first : took;
 		worst = took > worst ? took : worst;
 	} while (cursor.n && ++pages < 40);
-	printf("%s{\"query\": \"%s\", \"rows\": %llu, \"pages\": %d, \"first_ms\": %.1f, "
-	       "\"worst_page_ms\": %.1f}%s\n",
-		"", name, (unsigned long long)rows, pages, first, worst, last ? "" : ",");
+	uint64_t all;
+	instant began = instant_now();
+	OK(quarantine_count(db, f, &all, &e));
+	printf("{\"query\": \"%s\", \"rows\": %llu, \"pages\": %d, \"first_ms\": %.1f, "
+	       "\"worst_page_ms\": %.1f, \"all\": %llu, \"count_ms\": %.1f}%s\n",
+		name, (unsigned long long)rows, pages, first, worst, (unsigned long long)all,
+		seconds(began) * 1000, last ? "" : ",");
 }
 
 #define ANY .kind = -1, .class = -1, .state = -1, .direction = -1
@@ -271,6 +275,7 @@ static void ask(char **a)
 		{"sender domain", {ANY, .sender = S("domain77.example")}, false},
 		{"rule", {ANY, .signal = S("signal-17")}, false},
 		{"rule that nothing has", {ANY, .signal = S("signal-x")}, false},
+		{"class", {.kind = -1, .class = 6, .state = -1, .direction = -1}, false},
 		{"policy", {ANY, .policy = S("Invoices")}, false},
 		{"day", {ANY, .after = now - 11 * DAY, .before = now - 10 * DAY}, false},
 		{"day and class",
