@@ -203,16 +203,16 @@ def kills(args):
         far.keys_may_hang = True  # they are killed, too
         sink = start_sink(p, sink_port, record)
         p.start()
-        loads = [Load(p, 'local', 0, 'user%ld@local.test', 4096, args.seconds, 4),
-                 Load(p, 'relay', 10_000_000, 'user%ld@backend.test', 4096, args.seconds, 4, ['-p', '-m', '10']),
-                 Load(p, 'large', 20_000_000, 'user%ld@backend.test', 300_000, args.seconds, 2)]
+        loads = [Load(p, 'local', 0, 'user%ld@local.test', 4096, args.seconds + 90, 4),
+                 Load(p, 'relay', 10_000_000, 'user%ld@backend.test', 4096, args.seconds + 90, 4, ['-p', '-m', '10']),
+                 Load(p, 'large', 20_000_000, 'user%ld@backend.test', 300_000, args.seconds + 90, 2)]
         far.begin(p)
         handled.begin(p)
         done = kill_again_and_again(p, args, rng)
+        bring_back(p)
         for load in loads:
             load.proc.terminate()
             load.proc.wait()
-        bring_back(p)
         far.end()
         handled.end()
         ends_of_queue = sum(done[role] for role in ('queue', 'master', 'all'))
