@@ -24,7 +24,7 @@ UNREADABLE = re.compile('[\x80-\x9f\ue000-\uf8ff]')  # what no charset of letter
 KNOWN = {'gb2312': 'gb18030', 'gbk': 'gb18030', 'x-gbk': 'gb18030'}
 # Read otherwise by python, so that there is nothing to compare: why.
 EXPLAINED = {
-    'a type that is none: text to us, a file to GMime': ('empty-ctype-bad-content.raw',),
+    'a type that is none: text to us, a file to GMime': ('empty-ctype-bad-content.raw', 'barren-content-type.raw', 'badctype1'),
     'encoding python does not know': ('content_transfer_encoding_with_semi_colon.eml',),
     'python takes a status apart that is none': ('delayed-broken.eml',),
     'without label, and python does not guess': ('mail_test_12', 'chardet-success-big-5.raw'),
