@@ -100,6 +100,20 @@ static slice told(const struct quarantine_msg *m)
 			       : T("no: to him it looks delivered", "未告知：在他看来邮件已送达"));
 }
 
+/* Lines of the letter become one. */
+static void show_beginning(slice text)
+{
+	AUTO(buf) struct buf out = BUF(4 * text.n + 1);
+	while (text.n) {
+		size_t n = slice_index(text, '\n');
+		buf_put(&out, slice_trim(slice_first(text, n)));
+		text = slice_skip(text, n < text.n ? n + 1 : text.n);
+		if (text.n && out.n)
+			buf_u8(&out, ' ');
+	}
+	line(T("  Begins:    ", "  正文开头："), buf_slice(&out));
+}
+
 static void show_text(const struct quarantine_msg *m, struct signal_words *w)
 {
 	char text[OUT_TEXT], id[MSG_ID_TEXT], origin[MSG_ID_TEXT];
@@ -133,7 +147,7 @@ static void show_text(const struct quarantine_msg *m, struct signal_words *w)
 	line(T("  Sender told: ", "  发件人：  "), told(m));
 	for (size_t i = 0; i < m->napprovers; i++)
 		line(T("  Approver:  ", "  审批人：  "), m->approvers[i]);
-	line(T("  Begins:    ", "  正文开头："), m->text);
+	show_beginning(m->text);
 	if (m->signals.n)
 		puts(T("  What spoke for and against it:", "  判断依据："));
 	print_signals(m->signals, w);

@@ -244,33 +244,55 @@ static void say_passed(struct why *w, const struct page *p)
 	say_reasons(w, said(p->row.log, "signals", "list", &w->env.mem));
 }
 
+/* How the recipient whose page this is stands in the quarantine. */
+static const struct quarantine_rcpt *held_rcpt(const struct page *p)
+{
+	for (size_t i = 0; p->in_quarantine && i < p->held.nrcpts; i++)
+		if (p->held.rcpts[i].idx == p->row.idx)
+			return &p->held.rcpts[i];
+	return NULL;
+}
+
+static void say_held_commands(const struct page *p, const char *id)
+{
+	const struct quarantine_rcpt *r = held_rcpt(p);
+	printf(T("  posthouse quarantine preview %s            look at it\n",
+		       "  posthouse quarantine preview %s            查看内容\n"),
+		id);
+	if (r && r->state == QUARANTINE_RELEASED) {
+		char as[MSG_ID_TEXT];
+		msg_id_print(r->released_as, as);
+		printf(T("  posthouse why %s                           what became of it\n",
+			       "  posthouse why %s                           放行后的去向\n"),
+			as);
+		return;
+	}
+	printf(T("  posthouse quarantine release %s            deliver it\n",
+		       "  posthouse quarantine release %s            放行投递\n"),
+		id);
+	printf(T("  posthouse quarantine release %s --allow --teach\n"
+		 "                             ... and allow its sender and teach the filter\n",
+		       "  posthouse quarantine release %s --allow --teach\n"
+		       "                             ……并信任发件人、供过滤器学习\n"),
+		id);
+}
+
 static void say_commands(const struct page *p, const char *id)
 {
 	const struct trace_row *r = &p->row;
 	puts(T("What to do about it:", "可以做什么："));
-	if (p->in_quarantine) {
-		printf(T("  posthouse quarantine preview %s            look at it\n",
-			       "  posthouse quarantine preview %s            查看内容\n"),
-			id);
-		printf(T("  posthouse quarantine release %s            deliver it\n",
-			       "  posthouse quarantine release %s            放行投递\n"),
-			id);
-		printf(T("  posthouse quarantine release %s --allow --teach\n"
-			 "                             ... and allow its sender and teach the "
-			 "filter\n",
-			       "  posthouse quarantine release %s --allow --teach\n"
-			       "                             ……并信任发件人、供过滤器学习\n"),
-			id);
-	} else if (r->status == 0) {
+	if (p->in_quarantine)
+		say_held_commands(p, id);
+	else if (r->status == 0)
 		printf(T("  posthouse queue show %s                    why it waits\n"
 			 "  posthouse queue retry %s                   try now\n",
 			       "  posthouse queue show %s                    查看等待原因\n"
 			       "  posthouse queue retry %s                   立即重试\n"),
 			id, id);
-	} else if (r->status == TRACE_REFUSED) {
-		printf(T("  posthouse list add ADDRESS --allow             let this sender in\n",
-			"  posthouse list add ADDRESS --allow             放行此发件人\n"));
-	}
+	else if (r->status == TRACE_REFUSED)
+		puts(T("  posthouse list add allow ADDRESS                       let this sender "
+		       "in",
+			"  posthouse list add allow ADDRESS                       放行此发件人"));
 	printf(T("  posthouse trace %s                         every step\n",
 		       "  posthouse trace %s                         全部经过\n"),
 		id);
