@@ -382,7 +382,7 @@ def explained():
         p.start()
         answer = send(p, with_everything())
         expect('taken', answer[0], 250)
-        p.wait_mail(ME, 1)
+        expect('a program that calls itself a document is held', 'virus' in p.cli('quarantine', 'list'), True)
         text = p.cli('explain', id_of(answer))
         for part in ('multipart/mixed', 'papers.zip', 'invoice.pdf.exe', 'https://text.example/a', 'https://html.example/b', 'https://zip.example/c',
                      'https://ics.example/d', 'Probability of being spam', 'shipped model'):

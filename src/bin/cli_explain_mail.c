@@ -1,6 +1,6 @@
 /*
  * `posthouse explain FILE|ID`: what is in a letter and what the filter makes of it. A file (or
- * standard input), or a message that is in the queue or in a mailbox here, with what its trace
+ * standard input), or a message that is in the queue, in quarantine or in a mailbox here, with what its trace
  * knows of its sender. Needs no server; uses the rules and models that are in force now.
  */
 #include "bin/cli_explain.h"
@@ -12,6 +12,7 @@
 #include "store/blob.h"
 #include "store/directory.h"
 #include "store/mailbox.h"
+#include "store/quarantine.h"
 #include "store/queue.h"
 #include "store/trace.h"
 #include <errno.h>
@@ -58,23 +59,41 @@ static void take_client(struct content_context *c, slice client)
 	c->helo = client;
 }
 
+static void take_message(struct found *f, const struct queue_msg *m, const slice *rcpts, size_t n)
+{
+	struct content_context *c = &f->x->context;
+	c->sender = m->sender;
+	c->login = m->auth;
+	c->rcpts = rcpts;
+	c->nrcpts = c->rcpts_total = n;
+	take_client(c, m->client);
+	f->blob = m->blob;
+	f->found = true;
+}
+
 static int find_in_queue(struct found *f, struct err *e)
 {
 	struct queue_msg m;
 	struct sql *db = cli_env_db(f->env, DB_QUEUE, e);
 	if (!db || queue_load(db, f->id, &f->env->mem, &m, e) < 0)
 		return -1;
-	struct content_context *c = &f->x->context;
 	slice *rcpts = ARENA_ARRAY(&f->env->mem, slice, m.nrcpts + 1);
 	for (size_t i = 0; i < m.nrcpts; i++)
 		rcpts[i] = m.rcpts[i].address;
-	c->sender = m.sender;
-	c->login = m.auth;
-	c->rcpts = rcpts;
-	c->nrcpts = c->rcpts_total = m.nrcpts;
-	take_client(c, m.client);
-	f->blob = m.blob;
-	f->found = true;
+	take_message(f, &m, rcpts, m.nrcpts);
+	return 0;
+}
+
+static int find_in_quarantine(struct found *f, struct err *e)
+{
+	struct quarantine_msg m;
+	struct sql *db = cli_env_db(f->env, DB_QUEUE, e);
+	if (!db || quarantine_load(db, f->id, &f->env->mem, &m, e) < 0)
+		return -1;
+	slice *rcpts = ARENA_ARRAY(&f->env->mem, slice, m.nrcpts + 1);
+	for (size_t i = 0; i < m.nrcpts; i++)
+		rcpts[i] = m.rcpts[i].address;
+	take_message(f, &m.msg, rcpts, m.nrcpts);
 	return 0;
 }
 
@@ -111,6 +130,10 @@ static int find(struct found *f, struct err *e)
 		return 0;
 	if (e->kind != ERR_NOTFOUND)
 		return -1;
+	if (find_in_quarantine(f, e) == 0)
+		return 0;
+	if (e->kind != ERR_NOTFOUND)
+		return -1;
 	const struct trace_filter filter = {.id = f->id, .status = -1};
 	struct sql *trace = cli_env_db(f->env, DB_TRACE, e);
 	struct sql *queue = cli_env_db(f->env, DB_QUEUE, e);
@@ -119,8 +142,8 @@ static int find(struct found *f, struct err *e)
 		return -1;
 	return f->found ? 0
 			: err_set(e, ERR_NOTFOUND,
-				  "the message is neither in the queue nor in a "
-				  "mailbox here");
+				  "the message is neither in the queue nor in "
+				  "quarantine nor in a mailbox here");
 }
 
 static int read_stored(struct cli_env *env, blob_id id, struct buf *out, struct err *e)
