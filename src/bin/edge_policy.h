@@ -101,6 +101,8 @@ void edge_rows_notice(struct edge_rows *r, const struct notice *n);
 void edge_rows_ended(struct edge_rows *r, const struct trace_row *t);
 void edge_rows_fresh(struct edge_rows *r, blob_id id);
 int edge_rows_commit(struct edge_session *s, struct edge_rows *r, struct err *e);
+/* It could not be made or stored: to be tried again later, whatever *e was. Returns -1. */
+int edge_policy_put_off(struct err *e);
 
 /* What of a message all rows of a group have in common. */
 struct edge_part {

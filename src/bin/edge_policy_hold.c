@@ -292,7 +292,7 @@ int edge_policy_keep_refused(struct edge_session *s, const struct smtpd_verdict 
 	if (!any_copy(plan))
 		return 0;
 	if (refused_message(s, v, &m, e) < 0)
-		return -1;
+		return edge_policy_put_off(e);
 	edge_rows_fresh(&rows, m.blob);
 	for (size_t k = 0; k < plan->n; k++) {
 		struct edge_part p;
@@ -301,5 +301,5 @@ int edge_policy_keep_refused(struct edge_session *s, const struct smtpd_verdict 
 		edge_part_begin(&p, s, &rows, &m, k);
 		edge_policy_hold(&p, QUARANTINE_REJECTED, S(""));
 	}
-	return edge_rows_commit(s, &rows, e);
+	return edge_rows_commit(s, &rows, e) < 0 ? edge_policy_put_off(e) : 0;
 }

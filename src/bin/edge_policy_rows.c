@@ -410,16 +410,24 @@ static void trace_ended(struct edge_session *s, const struct edge_rows *rows)
 
 /* ---- all of it ---- */
 
+/* Nothing of it was the message's fault: whatever went wrong here, its sender comes again. */
+int edge_policy_put_off(struct err *e)
+{
+	if (e->kind != ERR_LIMIT && e->kind != ERR_TIMEOUT)
+		e->kind = ERR_TEMP;
+	return -1;
+}
+
 int edge_policy_accept(struct edge_session *s, struct queue_msg *m, struct smtpd_refusal *no)
 {
 	struct edge_rows rows = {.mem = &s->plan->mem};
 	edge_rows_fresh(&rows, m->blob);
 	if (make_rows(s, m, &rows, &no->err) < 0) {
 		drop_fresh(s, &rows);
-		return -1;
+		return edge_policy_put_off(&no->err);
 	}
 	if (edge_rows_commit(s, &rows, &no->err) < 0)
-		return -1;
+		return edge_policy_put_off(&no->err);
 	for (size_t i = 0; i < rows.nqueued; i++)
 		edge_hand_off(s->edge, &rows.queued[i]);
 	trace_ended(s, &rows);
