@@ -162,7 +162,8 @@ int pack_scan_next(
 		s->to = s->at;
 		return r;
 	}
-	if (look(s, RECORD_HEAD_SIZE + (size_t)ret->head.stored, &w, e) < 0)
+	/* With its padding: else a window that ends in it would put the next step beside the grid. */
+	if (look(s, record_size(&ret->head), &w, e) < 0)
 		return -1;
 	size_t step = 0;
 	*ret_kind = pack_scan_step(w, s->pack->head.salt, &step, &ret->head, &payload);

@@ -261,6 +261,57 @@ TEST(verify_torn_tail_is_no_damage)
 	teardown(&f);
 }
 
+/* One of so many bytes, put beside the one before. */
+static blob_id put_bytes(struct blobs *b, size_t n)
+{
+	static char text[8192];
+	struct err e = {0};
+	struct blob_writer *w = blob_begin(b);
+	blob_id id = 0;
+	uint64_t size;
+	for (size_t i = 0; i < n; i++)
+		text[i] = (char)('a' + (i * 7919 + i / 31 * 104729) % 26);
+	ok(blob_add(w, slice_of(text, n), &e), &e);
+	ok(blob_finish(w, &id, &size, &e), &e);
+	blob_settle(b, id);
+	return id;
+}
+
+/* How many bytes a message must have for the smallest record that takes `padded` bytes. */
+static size_t smallest(struct blobs *b, uint64_t padded)
+{
+	for (size_t n = padded - 200; n < padded; n++) {
+		uint64_t first = blob_offset(put_bytes(b, n));
+		if (blob_offset(put_bytes(b, n)) - first == padded)
+			return n;
+	}
+	return 0;
+}
+
+/* The walk reads a piece of the file at a time, which may end between a record and its padding. */
+TEST(verify_walks_on_where_a_record_ends_with_what_was_read)
+{
+	struct fixture f;
+	struct blobs *b;
+	struct sql *queue;
+	struct err e = {0};
+	setup(&f);
+	slice d = testdir_slice(&f.dir);
+	ok(blobs_open(d, &b, &e), &e);
+	size_t n = smallest(b, 4096);
+	CHECK(n > 0);
+	blob_id last = 0;
+	for (int i = 0; i < 1000; i++)
+		last = put_bytes(b, n);
+	ok(blobs_sync(b, &e), &e);
+	blobs_close(b);
+	ok(sql_open(d, "queue", &queue, &e), &e);
+	enqueue(queue, 20, last, n);
+	sql_close(queue);
+	CHECK_INT(look(&f, false), 0);
+	teardown(&f);
+}
+
 TEST(verify_damaged_head_has_a_copy)
 {
 	struct fixture f;
