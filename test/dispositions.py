@@ -778,6 +778,8 @@ def killed_while_it_commits():
     document = DOCUMENT + '[policy "all"]\nsubject = "*each*"\ncopy_to = audit@home.test\n'
     with House(document, config=['[server]', 'edges = 3']) as p:
         stop, answers, lock = threading.Event(), {}, threading.Lock()
+        # A process that dies while the server starts ends the start.
+        wait_until('the server', 20, lambda: 'event=server.ready' in p.log_tail(1 << 20))
 
         def work(i):
             n = 0
