@@ -217,7 +217,7 @@ def kills(args):
         handled.end()
         ends_of_queue = sum(done[role] for role in ('queue', 'master', 'all'))
         ok = release_what_was_not_examined(p)
-        ok = verdict(p, loads, record, 'after kills', far, UNDER_WAY * ends_of_queue) and ok and sum(done.values()) >= args.kills * 0.6
+        ok = verdict(p, loads, record, 'after kills', far, UNDER_WAY * ends_of_queue) and ok and sum(done.values()) >= args.kills * 0.9
         ok = handled_verdict(p, handled) and ok
         p.stop()
         sink.terminate()

@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "bin/callout.h"
 #include "bin/edge_door.h"
-#include "bin/edge_outbound.h"
 #include "bin/edge_failure.h"
+#include "bin/edge_outbound.h"
 #include "bin/edge_verify.h"
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
@@ -42,7 +42,7 @@ METRIC_COUNTER(turned_away_ip, "posthouse_edge_turned_away_total", "reason=\"add
 	"Connections above a limit.");
 METRIC_GAUGE(open_sessions, "posthouse_edge_sessions", "", "Sessions open now.");
 
-enum { DISK_EVERY_MS = 1000, TICKET_SECRET = 32 };
+enum { DISK_EVERY_MS = 1000 };
 
 /* ---- sessions ---- */
 
@@ -239,16 +239,6 @@ static void release_brake(void *arg)
 
 /* ---- opening ---- */
 
-static slice read_tickets(struct edge *e)
-{
-	char secret[TICKET_SECRET];
-	int fd = proc_start_take(&e->env->start, "tickets");
-	bool got = fd >= 0 && pread(fd, secret, sizeof secret, 0) == sizeof secret;
-	if (fd >= 0)
-		close(fd);
-	return got ? arena_dup(&e->mem, slice_of(secret, sizeof secret)) : S("");
-}
-
 static int open_tls(struct edge *e, struct err *err)
 {
 	const struct config *c = e->config;
@@ -256,7 +246,7 @@ static int open_tls(struct edge *e, struct err *err)
 		.cert_file = c->certificate,
 		.key_file = c->key,
 		.ciphers = c->tls->ciphers,
-		.ticket_secret = read_tickets(e),
+		.ticket_secret = role_tls_tickets(e->env, &e->mem),
 	};
 	const struct tls_client_config client = {.ca_file = c->tls->ca};
 	if (tls_server_ctx(&server, &e->tls, err) < 0)

@@ -229,8 +229,7 @@ static double by_what_all_share(struct content_report *r)
 	return p;
 }
 
-/* From where on something is done about it. */
-static double lowest(const struct edge_scan *x)
+double edge_scan_spam_from(const struct edge_scan *x)
 {
 	struct policy_thresholds t = filter_thresholds(x->conf);
 	if (x->context.direction != CONTENT_INBOUND)
@@ -242,12 +241,12 @@ static void judge(struct edge_session *s, struct edge_scan *x, const struct queu
 {
 	x->probability = content_probability(x->report, signals_score(x->signals));
 	x->alone = by_what_all_share(x->report);
-	x->spam = !is_spared(s, m) && x->probability >= lowest(x);
+	x->spam = !is_spared(s, m) && x->probability >= edge_scan_spam_from(x);
 }
 
 bool edge_scan_is_spam(const struct edge_scan *x)
 {
-	return x->spam && x->alone >= lowest(x);
+	return x->spam && x->alone >= edge_scan_spam_from(x);
 }
 
 /* What is learnt about the caller and the sender. */

@@ -72,6 +72,8 @@ bool edge_scan_only_complaints(const struct queue_msg *m);
  * alone would have done. Else what is held against them would confirm itself. What policies of the
  * organisation make of a message says nothing about this. */
 bool edge_scan_is_spam(const struct edge_scan *x);
+/* The probability from which on the thresholds of [filter] do something about it. */
+double edge_scan_spam_from(const struct edge_scan *x);
 void edge_scan_cancel(struct edge_session *s); /* the message is not stored */
 void edge_scan_end(struct edge_session *s); /* of the session */
 

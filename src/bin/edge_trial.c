@@ -130,11 +130,8 @@ static void ask(void *arg)
 
 static void keep_verdict(struct edge_trial *t, const struct edge_scan *x)
 {
-	bool own = x->context.direction != CONTENT_INBOUND;
-	double mark = filter_probability(own ? x->conf->own_mark : x->conf->mark);
-	double reject = filter_probability(own ? x->conf->own_reject : x->conf->reject);
 	const struct signals *found = &x->report->signals;
-	t->spam_from = fmin(mark, reject);
+	t->spam_from = edge_scan_spam_from(x);
 	t->others = signals_score(x->signals) - signals_score(found);
 	memcpy(t->in, x->report->in, sizeof t->in);
 	t->names = ARENA_ARRAY(&t->mem, slice, found->n + 1);

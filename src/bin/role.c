@@ -16,6 +16,7 @@
 #include "run/sandbox.h"
 #include "store/queue.h"
 #include <stdio.h>
+#include <unistd.h>
 
 /* Files, beside the process's own page of counters. DATA is the configured directory. */
 enum role_path {
@@ -36,6 +37,8 @@ enum role_path {
 	MAY_ZONES = 65536, /* read the system's time zones */
 	MAY_READ_BLOBS = 262144,
 };
+
+enum { TICKET_SECRET = 32 };
 
 static const struct role_limits {
 	const struct role *role;
@@ -164,6 +167,14 @@ int role_confine(const char *role, const struct config *c, struct err *e)
 }
 
 /* ---- from start message to end ---- */
+
+slice role_tls_tickets(struct role_env *env, struct arena *a)
+{
+	char secret[TICKET_SECRET];
+	AUTO(fd) int fd = proc_start_take(&env->start, "tickets");
+	bool got = fd >= 0 && pread(fd, secret, sizeof secret, 0) == sizeof secret;
+	return got ? arena_dup(a, slice_of(secret, sizeof secret)) : S("");
+}
 
 static int receive(struct role_env *env, struct err *e)
 {

@@ -23,7 +23,7 @@
 METRIC_COUNTER(connections, "posthouse_web_connections_total", "", "Connections accepted.");
 METRIC_COUNTER(turned_away, "posthouse_web_turned_away_total", "", "Connections above a limit.");
 
-enum { TICKET_SECRET = 32, KEYS_WAIT_S = 10, SCANS_WAITING = 20, LINK_HASH = 4 };
+enum { KEYS_WAIT_S = 10, SCANS_WAITING = 20, LINK_HASH = 4 };
 
 static const struct http_route routes[] = {
 	{"/d/*", HTTP_GET, web_token_get},
@@ -136,14 +136,6 @@ static void start_accepting(struct web *w)
 
 /* ---- opening ---- */
 
-static slice read_tickets(struct web *w)
-{
-	char secret[TICKET_SECRET];
-	AUTO(fd) int fd = proc_start_take(&w->env->start, "tickets");
-	bool got = fd >= 0 && pread(fd, secret, sizeof secret, 0) == sizeof secret;
-	return got ? arena_dup(&w->mem, slice_of(secret, sizeof secret)) : S("");
-}
-
 static int open_tls(struct web *w, struct err *e)
 {
 	const struct config *c = w->config;
@@ -151,7 +143,7 @@ static int open_tls(struct web *w, struct err *e)
 		.cert_file = c->certificate,
 		.key_file = c->key,
 		.ciphers = c->tls->ciphers,
-		.ticket_secret = read_tickets(w),
+		.ticket_secret = role_tls_tickets(w->env, &w->mem),
 	};
 	return w->conf->tls == WEB_TLS_YES ? tls_server_ctx(&server, &w->tls, e) : 0;
 }
