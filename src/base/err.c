@@ -73,6 +73,7 @@ const char *err_kind_name(enum err_kind kind)
 		[ERR_NOTFOUND] = "notfound",
 		[ERR_EXISTS] = "exists",
 		[ERR_LIMIT] = "limit",
+		[ERR_QUOTA] = "quota",
 		[ERR_PROTO] = "proto",
 		[ERR_CLOSED] = "closed",
 		[ERR_TIMEOUT] = "timeout",

@@ -15,6 +15,7 @@ enum err_kind {
 	ERR_NOTFOUND, /* no such thing */
 	ERR_EXISTS,   /* there already */
 	ERR_LIMIT,    /* a named limit was reached */
+	ERR_QUOTA,    /* a mailbox has no room left */
 	ERR_PROTO,    /* the peer or the input broke the rules */
 	ERR_CLOSED,   /* the other side is gone, or this coroutine was cancelled */
 	ERR_TIMEOUT,  /* a deadline passed */

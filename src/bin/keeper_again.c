@@ -486,7 +486,8 @@ static int hold_delivered(struct again *g, void *arg, struct err *e)
 
 static int take_out(struct sql *db, void *arg, struct err *e)
 {
-	return mailbox_take_tx(db, &((struct delivered *)arg)->m, e);
+	static const struct mailbox_actor by = {.who = {"keeper", 6}, .protocol = {"again", 5}};
+	return mailbox_take_tx(db, &((struct delivered *)arg)->m, &by, e);
 }
 
 static int take_delivered(struct again *g, void *arg, struct err *e)

@@ -124,16 +124,16 @@ static int check_quota(struct sql *db, struct drop *p, struct err *e)
 static int drop_tx(struct sql *db, void *arg, struct err *e)
 {
 	struct drop *p = arg;
-	uint32_t uid;
+	struct mailbox_place place;
 	p->full = false;
 	if (p->quota && check_quota(db, p, e) < 0)
 		return -1;
-	if (p->full || mailbox_deliver_tx(db, &p->d, &uid, e) == 0)
+	if (p->full || mailbox_deliver_tx(db, &p->d, &place, e) == 0)
 		return 0;
 	if (e->kind != ERR_LIMIT || slice_eq(p->d.folder, S("INBOX")))
 		return -1;
 	p->d.folder = S("INBOX"); /* no room for another folder */
-	return mailbox_deliver_tx(db, &p->d, &uid, e);
+	return mailbox_deliver_tx(db, &p->d, &place, e);
 }
 
 static void drop_done(void *arg, const struct err *e)

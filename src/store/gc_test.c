@@ -102,11 +102,11 @@ static void unqueue(struct fixture *f, msg_id id)
 static void deliver_sized(struct fixture *f, msg_id id, blob_id blob, uint64_t size)
 {
 	struct err e = {0};
-	uint32_t uid;
+	struct mailbox_place place;
 	struct mailbox_delivery d = {
 		.account_id = 1, .folder = S("INBOX"), .queue_id = id, .blob = blob, .size = size};
 	ok(sql_begin(f->mail, &e), &e);
-	ok(mailbox_deliver_tx(f->mail, &d, &uid, &e), &e);
+	ok(mailbox_deliver_tx(f->mail, &d, &place, &e), &e);
 	ok(sql_commit(f->mail, &e), &e);
 }
 

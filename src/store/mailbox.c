@@ -186,13 +186,13 @@ static int insert_message(
 }
 
 int mailbox_deliver_tx(
-	struct sql *db, const struct mailbox_delivery *d, uint32_t *ret_uid, struct err *e)
+	struct sql *db, const struct mailbox_delivery *d, struct mailbox_place *ret, struct err *e)
 {
 	struct place p;
 	int64_t uid;
 	int r = delivered_before(db, d, &uid, e);
 	if (r == 1) {
-		*ret_uid = (uint32_t)uid;
+		*ret = (struct mailbox_place){.uid = (uint32_t)uid};
 		return 0;
 	}
 	if (r < 0 || next_modseq(db, d->account_id, &p.modseq, e) < 0)
@@ -210,7 +210,7 @@ int mailbox_deliver_tx(
 		return err_set(e, ERR_LIMIT, "folder has no UID left");
 	if (insert_message(db, d, &p, e) < 0)
 		return -1;
-	*ret_uid = (uint32_t)p.uid;
+	*ret = (struct mailbox_place){.folder_id = p.folder_id, .uid = (uint32_t)p.uid, .modseq = (uint64_t)p.modseq};
 	return 0;
 }
 

@@ -66,8 +66,9 @@ int mailbox_next_recent(struct sql *db, msg_id oldest, struct mailbox_mark *mark
 	}
 }
 
-int mailbox_take_tx(struct sql *db, const struct mailbox_recent *m, struct err *e)
+int mailbox_take_tx(struct sql *db, const struct mailbox_recent *m, const struct mailbox_actor *by, struct err *e)
 {
+	(void)by;
 	int64_t gone = sql_run(db, e,
 		"DELETE FROM message WHERE account_id = $1 AND folder_id = $2 AND uid = $3", "iii",
 		m->mark.account_id, m->folder_id, (int64_t)m->uid);

@@ -29,8 +29,8 @@ static void deliver(struct sql *db, int64_t account, const char *folder, msg_id 
 		.prefix = S("Delivered-To: x\r\n"),
 		.received_at = id};
 	struct err e;
-	uint32_t uid;
-	OK(mailbox_deliver_tx(db, &d, &uid, &e));
+	struct mailbox_place place;
+	OK(mailbox_deliver_tx(db, &d, &place, &e));
 }
 
 static void walk(struct sql *db, msg_id oldest, struct mailbox_mark mark, struct buf *out)
@@ -86,8 +86,8 @@ TEST(recent_mail_is_taken_once_and_counted)
 	OK(mailbox_usage(db, 4, &bytes_before, &before, &e));
 	CHECK_INT(mailbox_next_recent(db, 0, &mark, &a, &m, &e), 1);
 	CHECK_INT(m.size, 100 + m.prefix.n);
-	OK(mailbox_take_tx(db, &m, &e));
-	CHECK_INT(mailbox_take_tx(db, &m, &e), -1);
+	OK(mailbox_take_tx(db, &m, &(struct mailbox_actor){.who = S("test")}, &e));
+	CHECK_INT(mailbox_take_tx(db, &m, &(struct mailbox_actor){.who = S("test")}, &e), -1);
 	CHECK_INT(e.kind, ERR_NOTFOUND);
 	OK(mailbox_usage(db, 4, &bytes, &n, &e));
 	CHECK_INT(before - n, 1);

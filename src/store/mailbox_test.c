@@ -42,25 +42,25 @@ TEST(delivery_is_made_once)
 	AUTO(testdir) struct testdir d = testdir_make();
 	struct sql *db = open_shard(&d);
 	struct err e;
-	uint32_t uid;
+	struct mailbox_place place;
 	for (int64_t id = 1; id <= 3; id++) {
 		struct mailbox_delivery m = delivery(7, id);
-		OK(mailbox_deliver_tx(db, &m, &uid, &e));
-		CHECK_INT(uid, id);
-		OK(mailbox_deliver_tx(db, &m, &uid, &e)); /* again, after a crash */
-		CHECK_INT(uid, id);
+		OK(mailbox_deliver_tx(db, &m, &place, &e));
+		CHECK_INT(place.uid, id);
+		OK(mailbox_deliver_tx(db, &m, &place, &e)); /* again, after a crash */
+		CHECK_INT(place.uid, id);
 	}
 	struct mailbox_delivery m = delivery(7, 3);
 	m.rcpt_idx = 1; /* the same message to another recipient that ends here */
-	OK(mailbox_deliver_tx(db, &m, &uid, &e));
-	CHECK_INT(uid, 4);
+	OK(mailbox_deliver_tx(db, &m, &place, &e));
+	CHECK_INT(place.uid, 4);
 	m = delivery(11, 3);
-	OK(mailbox_deliver_tx(db, &m, &uid, &e));
-	CHECK_INT(uid, 1);
+	OK(mailbox_deliver_tx(db, &m, &place, &e));
+	CHECK_INT(place.uid, 1);
 	m.queue_id = 8;
 	m.folder = S("垃圾邮件");
-	OK(mailbox_deliver_tx(db, &m, &uid, &e));
-	CHECK_INT(uid, 1);
+	OK(mailbox_deliver_tx(db, &m, &place, &e));
+	CHECK_INT(place.uid, 1);
 
 	uint64_t bytes, messages;
 	OK(mailbox_usage(db, 7, &bytes, &messages, &e));
@@ -101,14 +101,14 @@ TEST(mailbox_is_removed_in_pieces)
 	AUTO(testdir) struct testdir d = testdir_make();
 	struct sql *db = open_shard(&d);
 	struct err e;
-	uint32_t uid;
+	struct mailbox_place place;
 	uint64_t bytes, messages;
 	OK(sql_begin(db, &e));
 	for (msg_id i = 1; i <= MAILBOX_REMOVE_BATCH + 3; i++) {
 		struct mailbox_delivery m = delivery(7, i), other = delivery(11, i);
-		OK(mailbox_deliver_tx(db, &m, &uid, &e));
+		OK(mailbox_deliver_tx(db, &m, &place, &e));
 		if (i < 3)
-			OK(mailbox_deliver_tx(db, &other, &uid, &e));
+			OK(mailbox_deliver_tx(db, &other, &place, &e));
 	}
 	OK(sql_commit(db, &e));
 	CHECK_INT(mailbox_remove_some_tx(db, 7, &e), MAILBOX_REMOVE_BATCH);
@@ -125,7 +125,7 @@ TEST(bad_folder_names_are_refused)
 	AUTO(testdir) struct testdir d = testdir_make();
 	struct sql *db = open_shard(&d);
 	struct err e;
-	uint32_t uid;
+	struct mailbox_place place;
 	char longer[MAILBOX_FOLDER_MAX + 1];
 	memset(longer, 'x', sizeof longer);
 	const slice bad[] = {S(""), S("a\nb"), S("\xff"), slice_of(longer, sizeof longer)};
@@ -133,7 +133,7 @@ TEST(bad_folder_names_are_refused)
 		struct mailbox_delivery m = delivery(7, 1);
 		m.folder = bad[i];
 		OK(sql_begin(db, &e));
-		CHECK(mailbox_deliver_tx(db, &m, &uid, &e) < 0 && e.kind == ERR_PROTO);
+		CHECK(mailbox_deliver_tx(db, &m, &place, &e) < 0 && e.kind == ERR_PROTO);
 		sql_rollback(db);
 	}
 	sql_close(db);
@@ -144,13 +144,13 @@ TEST(delivery_is_cheap)
 	AUTO(testdir) struct testdir d = testdir_make();
 	struct sql *db = open_shard(&d);
 	struct err e;
-	uint32_t uid;
+	struct mailbox_place place;
 	enum { N = 20000 };
 	instant from = instant_now();
 	OK(sql_begin(db, &e));
 	for (int i = 0; i < N; i++) {
 		struct mailbox_delivery m = delivery(i % 500 * 4 + 3, i + 1);
-		OK(mailbox_deliver_tx(db, &m, &uid, &e));
+		OK(mailbox_deliver_tx(db, &m, &place, &e));
 	}
 	OK(sql_commit(db, &e));
 	double us = (double)(instant_now() - from) / N;

@@ -269,7 +269,7 @@ static bool held_rows(struct verify *v, struct sql *db, blob_id blob)
 }
 
 /* verify_mailboxes corrects the folders' counts afterwards. */
-static bool mailbox_rows(struct verify *v, struct sql *db, blob_id blob)
+static bool lost_mailbox_rows(struct verify *v, struct sql *db, blob_id blob)
 {
 	struct err e;
 	struct sql_stmt *s = sql_prepare(
@@ -305,7 +305,7 @@ bool repair_message(struct verify *v, blob_id id)
 		if (sql_begin(db, &e) < 0)
 			done = false;
 		else if (i == 0 ? !queue_rows(v, db, id) || !held_rows(v, db, id)
-				: !mailbox_rows(v, db, id)) {
+				: !lost_mailbox_rows(v, db, id)) {
 			sql_rollback(db);
 			done = false;
 		} else if (sql_commit(db, &e) < 0) {

@@ -64,7 +64,7 @@ static void enqueue(struct sql *db, msg_id id, blob_id blob, uint64_t size)
 static void deliver(struct sql *db, msg_id id, blob_id blob, uint64_t size)
 {
 	struct err e = {0};
-	uint32_t uid;
+	struct mailbox_place place;
 	struct mailbox_delivery d = {.account_id = 1,
 		.folder = S("INBOX"),
 		.queue_id = id,
@@ -72,7 +72,7 @@ static void deliver(struct sql *db, msg_id id, blob_id blob, uint64_t size)
 		.size = size,
 		.prefix = S("Delivered-To: x\r\n")};
 	ok(sql_begin(db, &e), &e);
-	ok(mailbox_deliver_tx(db, &d, &uid, &e), &e);
+	ok(mailbox_deliver_tx(db, &d, &place, &e), &e);
 	ok(sql_commit(db, &e), &e);
 }
 
