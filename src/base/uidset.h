@@ -1,6 +1,8 @@
 /*
  * uidset: a set of 32-bit numbers as sorted ranges: UIDs of messages. A mailbox without gaps is one range, so that a session
  * that has 100,000 messages selected holds a few bytes.
+ *
+ * Numbers are 1 .. UINT32_MAX; a range has first <= last.
  */
 #pragma once
 #include "base/slice.h"
@@ -26,9 +28,16 @@ bool uidset_has(const struct uidset *s, uint32_t uid);
 uint32_t uidset_at(const struct uidset *s, uint64_t position);
 /* How many are below it: its position if it is in the set. */
 uint64_t uidset_position(const struct uidset *s, uint32_t uid);
-void uidset_copy(struct uidset *to, const struct uidset *from);
+void uidset_copy(struct uidset *to, const struct uidset *from); /* replaces what is in *to */
+bool uidset_eq(const struct uidset *a, const struct uidset *b);
+/* Linear in the number of ranges of both; `others` may be s itself. */
 void uidset_keep(struct uidset *s, const struct uidset *others); /* intersection */
 void uidset_drop(struct uidset *s, const struct uidset *others); /* difference */
+void uidset_join(struct uidset *s, const struct uidset *others); /* union */
+/* The smallest that is at least `from`, or 0: for (u = 0; (u = uidset_next(s, u + 1));) ... */
+uint32_t uidset_next(const struct uidset *s, uint32_t from);
+/* Gives back what it has beyond what it needs: before it is kept for long. */
+void uidset_trim(struct uidset *s);
 static inline uint32_t uidset_last(const struct uidset *s)
 {
 	return s->n ? s->v[s->n - 1].last : 0;

@@ -13,7 +13,7 @@ enum { CHANGES_SLOTS = 65536 };
 struct changes;
 int changes_open(slice dir, struct changes **ret, struct err *e); /* made when missing */
 void changes_close(struct changes *c); /* NULL is fine */
-/* Thread-safe, never waits. NULL is fine. */
+/* After the commit. Thread-safe, never waits. NULL is fine. */
 void changes_tell(struct changes *c, int64_t account_id);
 uint64_t changes_seen(const struct changes *c, int64_t account_id);
 /* Moves with every tell of anyone: one look tells whether to look at all. */

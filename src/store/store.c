@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "run/log.h"
+#include "store/changes.h"
 #include "store/credential.h"
 #include "store/directory.h"
 #include "store/gc.h"
@@ -57,6 +58,16 @@ static void thin(slice dir)
 		log_warn(NULL, "store.snapshots", F("error", &e));
 }
 
+/* Made here, so that it belongs to whom everything belongs. */
+static int make_changes(slice dir, struct err *e)
+{
+	struct changes *c;
+	if (changes_open(dir, &c, e) < 0)
+		return -1;
+	changes_close(c);
+	return 0;
+}
+
 int store_prepare(slice dir, struct err *e)
 {
 	static const char *const subs[] = {"", "/db", "/blob", "/snapshot", "/auth",
@@ -81,7 +92,7 @@ int store_prepare(slice dir, struct err *e)
 		if (migrate(dir, mailbox_db_name(i), mailbox_migrations, mailbox_migrations_n, e) <
 			0)
 			return -1;
-	if (kv_prepare(dir, e) < 0)
+	if (kv_prepare(dir, e) < 0 || make_changes(dir, e) < 0)
 		return -1;
 	thin(dir);
 	thin(credential_dir(dir, &a));
