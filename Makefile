@@ -70,7 +70,7 @@ $(B)/bin/web_page.c.o: data/web/style.css
 -include $(shell [ -d $(B) ] && find $(B) -name '*.d')
 
 # Load generators of bench/ and of the crash tests: bench/NAME.c on the ground floor alone.
-$(B)/bench/%: bench/%.c $(call lib,base)
+$(B)/bench/%: bench/%.c bench/load.h $(call lib,base)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_all) $(LDFLAGS_$(V)) -o $@ $< $(call lib,base) $(LIBS)
 bench-tools: $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))

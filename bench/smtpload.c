@@ -6,27 +6,15 @@
  * that was answered 250 is recorded there as "id length sha256 (16 digits)" before the next one is sent;
  * smtpsink -r writes the same lines for what arrives, so that the two can be compared.
  */
-#include "base/buf.h"
-#include "base/mem.h"
-#include "base/time.h"
+#include "load.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <openssl/evp.h>
-#include <openssl/ssl.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
-enum { CONNS_MAX = 20000, REPLY_MAX = 2048, SAMPLES_MAX = 4000000, THREAD_STACK = 256 * 1024 };
+enum { CONNS_MAX = 20000, REPLY_MAX = 2048 };
 
 static struct {
-	struct sockaddr_in to;
 	long conns, messages, per_session, first_id, users;
 	size_t size;
 	double seconds, idle;
@@ -35,64 +23,11 @@ static struct {
 } opt = {.conns = 10, .messages = 1000, .per_session = 1, .users = 1, .size = 4096, .seconds = 30,
 	.from = "load@sender.test", .rcpt_format = "user%ld@bench.test"};
 
-static SSL_CTX *tls_ctx;
 static atomic_long next_id, accepted, failed, sessions;
 static int record_fd = -1;
 static instant ends_at;
 static char *filler; /* what bodies are cut from */
 static slice whole_file; /* -F */
-static uint32_t *samples;
-static atomic_size_t nsamples;
-static atomic_flag first_error = ATOMIC_FLAG_INIT;
-static char error_text[160];
-
-struct conn {
-	int fd;
-	SSL *ssl;
-	char in[REPLY_MAX];
-	size_t have, used;
-};
-
-static int fail(const char *what, slice detail)
-{
-	if (!atomic_flag_test_and_set(&first_error))
-		snprintf(error_text, sizeof error_text, "%s: %.*s", what, (int)(detail.n > 100 ? 100 : detail.n), detail.p);
-	return -1;
-}
-
-static int conn_send(struct conn *c, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t k = c->ssl ? SSL_write(c->ssl, p, n > 16384 ? 16384 : (int)n) : send(c->fd, p, n, MSG_NOSIGNAL);
-		if (k <= 0)
-			return fail("send", slice_z(strerror(errno)));
-		p += k;
-		n -= (size_t)k;
-	}
-	return 0;
-}
-
-static int conn_line(struct conn *c, slice *ret)
-{
-	for (;;) {
-		slice have = slice_of(c->in + c->used, c->have - c->used);
-		size_t at = slice_index(have, '\n');
-		if (at < have.n) {
-			*ret = slice_first(have, at);
-			c->used += at + 1;
-			return 0;
-		}
-		memmove(c->in, have.p, have.n);
-		c->have = have.n;
-		c->used = 0;
-		size_t room = sizeof c->in - c->have;
-		ssize_t k = c->ssl ? SSL_read(c->ssl, c->in + c->have, (int)room) : recv(c->fd, c->in + c->have, room, 0);
-		if (k <= 0)
-			return fail("receive", k == 0 ? S("closed") : slice_z(strerror(errno)));
-		c->have += (size_t)k;
-	}
-}
-
 static int expect(struct conn *c, const char *what, char first)
 {
 	slice line;
@@ -100,7 +35,7 @@ static int expect(struct conn *c, const char *what, char first)
 		if (conn_line(c, &line) < 0)
 			return -1;
 	} while (line.n > 3 && line.p[3] == '-');
-	return line.n && line.p[0] == first ? 0 : fail(what, line);
+	return line.n && line.p[0] == first ? 0 : load_fail(what, line);
 }
 
 static int say(struct conn *c, const char *what, char first, const char *text)
@@ -108,40 +43,17 @@ static int say(struct conn *c, const char *what, char first, const char *text)
 	return conn_send(c, text, strlen(text)) || expect(c, what, first) ? -1 : 0;
 }
 
-static int start_tls(struct conn *c)
+static int open_session(struct conn *c)
 {
-	c->ssl = SSL_new(tls_ctx);
-	SSL_set_fd(c->ssl, c->fd);
-	c->have = c->used = 0;
-	return SSL_connect(c->ssl) == 1 ? 0 : fail("tls", S("handshake failed"));
-}
-
-static void conn_close(struct conn *c)
-{
-	if (c->ssl)
-		SSL_free(c->ssl);
-	if (c->fd >= 0)
-		close(c->fd);
-	*c = (struct conn){.fd = -1};
-}
-
-static int conn_open(struct conn *c)
-{
-	struct timeval limit = {60, 0};
-	int one = 1;
-	*c = (struct conn){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (connect(c->fd, (struct sockaddr *)&opt.to, sizeof opt.to) < 0)
-		return fail("connect", slice_z(strerror(errno)));
-	if (opt.tls && start_tls(c) < 0)
+	if (conn_open(c, REPLY_MAX) < 0)
+		return -1;
+	if (opt.tls && conn_start_tls(c) < 0)
 		return -1;
 	if (expect(c, "greeting", '2') || say(c, "EHLO", '2', "EHLO load.test\r\n"))
 		return -1;
 	if (!opt.starttls)
 		return 0;
-	return say(c, "STARTTLS", '2', "STARTTLS\r\n") || start_tls(c) || say(c, "EHLO", '2', "EHLO load.test\r\n");
+	return say(c, "STARTTLS", '2', "STARTTLS\r\n") || conn_start_tls(c) || say(c, "EHLO", '2', "EHLO load.test\r\n");
 }
 
 /* Header and body of message `id`; the body is a window of the filler, moved by the id. */
@@ -170,7 +82,7 @@ static void record(long id, slice whole)
 	int n = snprintf(line, sizeof line, "%ld %zu %02x%02x%02x%02x%02x%02x%02x%02x\n", id, whole.n, d[0], d[1], d[2],
 		d[3], d[4], d[5], d[6], d[7]);
 	if (write(record_fd, line, (size_t)n) != n)
-		fail("record", slice_z(strerror(errno)));
+		load_fail("record", slice_z(strerror(errno)));
 }
 
 static int envelope(struct conn *c, long id)
@@ -201,9 +113,7 @@ static int send_message(struct conn *c, long id, struct buf *out)
 		return -1;
 	if (record_fd >= 0)
 		record(id, slice_of(out->p, out->n - 3));
-	size_t at = atomic_fetch_add(&nsamples, 1);
-	if (at < SAMPLES_MAX)
-		samples[at] = (uint32_t)(instant_now() - started);
+	load_sample(started);
 	atomic_fetch_add(&accepted, 1);
 	return 0;
 }
@@ -211,7 +121,7 @@ static int send_message(struct conn *c, long id, struct buf *out)
 /* One session of up to per_session messages. */
 static int session(struct conn *c, struct buf *out, long first, long count)
 {
-	if (conn_open(c) < 0)
+	if (open_session(c) < 0)
 		return -1;
 	for (long i = 0; i < count && instant_now() < ends_at; i++)
 		if (send_message(c, first + i, out) < 0)
@@ -220,9 +130,9 @@ static int session(struct conn *c, struct buf *out, long first, long count)
 	return conn_send(c, "QUIT\r\n", 6);
 }
 
-static void *worker(void *unused)
+static void *worker(void *number)
 {
-	(void)unused;
+	(void)number;
 	struct conn c = {.fd = -1};
 	struct buf out = BUF(64 << 20);
 	while (instant_now() < ends_at) {
@@ -242,40 +152,15 @@ static void *worker(void *unused)
 	return NULL;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return (x > y) - (x < y);
-}
-
-static double quantile(double q)
-{
-	size_t n = nsamples < SAMPLES_MAX ? nsamples : SAMPLES_MAX;
-	return n ? samples[(size_t)(q * (double)(n - 1))] / 1000.0 : 0;
-}
-
-static void run_load(void)
-{
-	pthread_t *threads = mem_alloc((size_t)opt.conns * sizeof *threads);
-	pthread_attr_t attr;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, THREAD_STACK);
-	for (long i = 0; i < opt.conns; i++)
-		pthread_create(&threads[i], &attr, worker, NULL);
-	for (long i = 0; i < opt.conns; i++)
-		pthread_join(threads[i], NULL);
-	free(threads);
-}
-
 /* Holds sessions that have said EHLO and nothing more; tells when all are there. */
 static void hold_idle(void)
 {
 	struct conn *c = mem_alloc((size_t)opt.conns * sizeof *c);
 	long open = 0;
 	for (; open < opt.conns; open++)
-		if (conn_open(&c[open]) < 0)
+		if (open_session(&c[open]) < 0)
 			break;
-	printf("{\"open\":%ld,\"error\":\"%s\"}\n", open, error_text);
+	printf("{\"open\":%ld,\"error\":\"%s\"}\n", open, load_error);
 	fflush(stdout);
 	usleep((useconds_t)(opt.idle * 1e6));
 	for (long i = 0; i < open; i++)
@@ -318,17 +203,6 @@ static void usage(void)
 	exit(2);
 }
 
-static void parse_target(const char *text)
-{
-	char host[64];
-	unsigned port;
-	if (sscanf(text, "%63[^:]:%u", host, &port) != 2 || inet_pton(AF_INET, host, &opt.to.sin_addr) != 1 ||
-		ntohl(opt.to.sin_addr.s_addr) >> 24 != 127)
-		usage();
-	opt.to.sin_family = AF_INET;
-	opt.to.sin_port = htons((uint16_t)port);
-}
-
 static void parse_options(int argc, char **argv)
 {
 	int o;
@@ -356,7 +230,8 @@ static void parse_options(int argc, char **argv)
 	if (optind + 1 != argc || opt.conns < 1 || opt.conns > CONNS_MAX || opt.users < 1 || opt.per_session < 1 ||
 		opt.seconds > 3600)
 		usage();
-	parse_target(argv[optind]);
+	if (!load_target(argv[optind]))
+		usage();
 }
 
 int main(int argc, char **argv)
@@ -367,24 +242,21 @@ int main(int argc, char **argv)
 	if (opt.file)
 		read_file();
 	next_id = opt.first_id;
-	tls_ctx = SSL_CTX_new(TLS_client_method());
-	SSL_CTX_set_mode(tls_ctx, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_session_cache_mode(tls_ctx, SSL_SESS_CACHE_OFF);
+	load_init();
 	if (opt.record)
 		record_fd = open(opt.record, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (opt.idle > 0) {
 		hold_idle();
 		return 0;
 	}
-	samples = mem_alloc(sizeof *samples * SAMPLES_MAX);
 	instant started = instant_now();
 	ends_at = started + (int64_t)(opt.seconds * SECOND);
-	run_load();
+	load_threads(opt.conns, worker);
 	double wall = (double)(instant_now() - started) / SECOND;
-	qsort(samples, nsamples < SAMPLES_MAX ? nsamples : SAMPLES_MAX, sizeof *samples, by_value);
+	load_sort();
 	printf("{\"accepted\":%ld,\"failed\":%ld,\"sessions\":%ld,\"seconds\":%.3f,\"rate\":%.1f,\"p50_ms\":%.2f,"
 	       "\"p99_ms\":%.2f,\"max_ms\":%.2f,\"error\":\"%s\"}\n",
-		(long)accepted, (long)failed, (long)sessions, wall, (double)accepted / wall, quantile(.5), quantile(.99),
-		quantile(1), error_text);
+		(long)accepted, (long)failed, (long)sessions, wall, (double)accepted / wall, load_quantile(.5), load_quantile(.99),
+		load_quantile(1), load_error);
 	return 0;
 }

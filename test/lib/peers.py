@@ -99,8 +99,8 @@ def descendants(pid):
 class Server:
     """A peer under test: started, found by its port, stopped with all its processes."""
 
-    def __init__(self, root, command, port):
-        self.root, self.port = root, port
+    def __init__(self, root, command, port, greeting=b'220'):
+        self.root, self.port, self.greeting = root, port, greeting
         self.proc = root.start(*command)
         wait_until('the peer on port %d' % port, 30, self.greets)
 
@@ -110,7 +110,7 @@ class Server:
         try:
             with socket.create_connection(('127.0.0.1', self.port), 1) as s:
                 s.settimeout(2)
-                return s.recv(3) == b'220'
+                return s.recv(len(self.greeting)) == self.greeting
         except OSError:
             return False
 
@@ -272,3 +272,127 @@ def opensmtpd(cert, key, port, mx, sink):
 def postfix_interop(cert, key, port, mx, sink):
     return postfix(cert, key, port, f'relay_domains = in.test, out.test\nsmtp_tls_security_level = may\n'
                    f'transport_maps = inline:{{ {{in.test=relay:[127.0.0.1]:{mx}}}, {{out.test=relay:[127.0.0.1]:{sink}}} }}\n')
+
+
+DOVECOT = '''base_dir = /run/dovecot
+state_dir = /var/lib/dovecot
+protocols = imap lmtp
+listen = 127.0.0.1
+ssl = yes
+ssl_cert = </etc/peer-cert.pem
+ssl_key = </etc/peer-key.pem
+disable_plaintext_auth = no
+auth_username_format = %n
+mail_location = {format}:/var/mail/bench/%n
+mail_home = /var/mail/home/%n
+log_path = /var/log/dovecot.log
+mail_max_userip_connections = 20000
+default_process_limit = 12000
+default_client_limit = 30000
+default_vsz_limit = 1G
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid=5000 gid=5000
+}}
+namespace inbox {{
+  inbox = yes
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = {tls_port}
+    ssl = yes
+  }}
+  service_count = 0
+  process_min_avail = 2
+  process_limit = 2
+}}
+service imap {{
+  process_limit = 12000
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {lmtp_port}
+  }}
+}}
+{extra}'''
+DOVECOT_UID = 5000
+
+
+def dovecot(cert, key, ports, password, mail_format='sdbox', extra=''):
+    """Dovecot with empty mailboxes for any user; ports: imap, imaps, lmtp. Login processes serve many connections, the
+    faster of its two ways."""
+    root = Root('dovecot', 'dovecot-imapd', 'dovecot-lmtpd', 'dovecot-pop3d')
+    prepare(root, cert, key)
+    for sub in ('bench', 'home'):
+        shutil.rmtree(f'{root.path}/var/mail/{sub}', ignore_errors=True)
+        os.makedirs(f'{root.path}/var/mail/{sub}')
+        os.chown(f'{root.path}/var/mail/{sub}', DOVECOT_UID, DOVECOT_UID)
+    root.write('/etc/dovecot/bench.conf', DOVECOT.format(format=mail_format, password=password, port=ports[0], tls_port=ports[1], lmtp_port=ports[2],
+                                                        extra=extra))
+    return Server(root, ['dovecot', '-F', '-c', '/etc/dovecot/bench.conf'], ports[0], b'* OK')
+
+
+CYRUS = '''configdirectory: /var/lib/cyrus
+proc_path: /run/cyrus/proc
+mboxname_lockpath: /run/cyrus/lock
+defaultpartition: default
+partition-default: /var/spool/cyrus/mail
+unixhierarchysep: 1
+altnamespace: 1
+admins: cyrus
+allowplaintext: yes
+servername: peer.test
+virtdomains: off
+sasl_mech_list: PLAIN
+sasl_sasldb_path: /etc/sasldb2
+sasl_pwcheck_method: auxprop
+sasl_auxprop_plugin: sasldb
+autocreate_quota: 0
+autocreate_quota_messages: -1
+lmtp_downcase_rcpt: yes
+tls_server_cert: /etc/peer-cert.pem
+tls_server_key: /etc/cyrus-key.pem
+idlesocket: /run/cyrus/socket/idle
+lmtpsocket: /run/cyrus/socket/lmtp
+notifysocket: /run/cyrus/socket/notify
+maxlogins_per_user: 0
+'''
+CYRUS_SERVICES = '''START {{
+  recover cmd="/usr/sbin/cyrus ctl_cyrusdb -r"
+}}
+SERVICES {{
+  imap cmd="imapd -U 30" listen="127.0.0.1:{port}" prefork=0 maxchild=6000
+  imaps cmd="imapd -s -U 30" listen="127.0.0.1:{tls_port}" prefork=0 maxchild=6000
+}}
+DAEMON {{
+  idled cmd="idled"
+}}
+EVENTS {{
+}}
+'''
+
+
+def cyrus(cert, key, ports, password, users):
+    """Cyrus with empty mailboxes of `users` (names without domain, in its password file); ports: imap, imaps."""
+    root = Root('cyrus', 'cyrus-imapd', 'sasl2-bin', 'libsasl2-modules', 'libsasl2-modules-db')
+    prepare(root, cert, key)
+    root.write('/etc/imapd.conf', CYRUS)
+    root.write('/etc/cyrus.conf', CYRUS_SERVICES.format(port=ports[0], tls_port=ports[1]))
+    root.write('/etc/cyrus-key.pem', open(key).read(), 0o600)
+    root.write('/etc/cyrus-users', '\n'.join(users) + '\n')
+    root.run('sh', '-ec', f'''rm -rf /var/lib/cyrus/* /var/spool/cyrus/mail/* /etc/sasldb2
+mkdir -p /run/cyrus/proc /run/cyrus/lock /run/cyrus/socket
+chown -R cyrus:mail /etc/cyrus-key.pem /run/cyrus /var/lib/cyrus /var/spool/cyrus
+su -s /bin/sh cyrus -c "/usr/lib/cyrus/bin/mkimap /etc/imapd.conf" >/dev/null 2>&1 || true
+while read u; do echo "{password}" | saslpasswd2 -p -c -f /etc/sasldb2 -u peer.test $u; done < /etc/cyrus-users
+chown cyrus /etc/sasldb2''')
+    program = next(p for p in ('/usr/sbin/cyrmaster', '/usr/lib/cyrus/bin/master') if os.path.exists(root.path + p))
+    return Server(root, [program], ports[0], b'* OK')
