@@ -48,6 +48,7 @@ int boxes_open(const struct boxes_config *c, struct boxes **ret, struct err *e);
 void boxes_drain(struct boxes *b); /* waits for commits under way */
 void boxes_close(struct boxes *b); /* drained, no user open */
 void boxes_configure(struct boxes *b, const struct mailbox_conf *conf); /* after a reload */
+int64_t boxes_max_message(const struct boxes *b); /* APPENDLIMIT */
 
 /* ---- a person ---- */
 
@@ -108,6 +109,18 @@ struct box_view {
 };
 /* ERR_NOTFOUND, ERR_DENIED. */
 int box_open(struct box_user *u, slice name, bool read_only, struct box_view **ret, struct err *e);
+/* As box_open, and what SELECT tells beside it, in the same read. */
+struct box_selected {
+	slice *keywords; /* of the folder's messages */
+	size_t nkeywords;
+	uint32_t first_unseen; /* its UID; 0: none. Only when asked for */
+};
+int box_select(struct box_user *u, slice name, bool read_only, bool first_unseen, struct arena *a, struct box_selected *ret_more,
+	struct box_view **ret, struct err *e);
+/* Keywords that messages of the folder have now: for FLAGS when one is new. */
+int box_keywords(struct box_view *v, struct arena *a, slice **ret, size_t *ret_n, struct err *e);
+/* UIDs that left after `since` (QRESYNC). ERR_NOTFOUND: that is longer ago than is remembered. */
+int box_vanished(struct box_view *v, uint64_t since, struct uidset *ret, struct err *e);
 void box_close(struct box_view *v); /* NULL is fine */
 
 struct box_news { /* what happened since v->modseq; the view is brought up to it */

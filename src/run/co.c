@@ -176,6 +176,12 @@ bool co_cancelled(void)
 	return current && current->cancelled;
 }
 
+void co_nudge(struct co *co)
+{
+	if (co->state == CO_PARKED && !co->firm)
+		co_wake(co, WAKE_TIMEOUT);
+}
+
 void sched_cancel_all(void)
 {
 	list_each(l, &sched.all)

@@ -20,6 +20,10 @@ struct co *co_go(const char *name, void (*fn)(void *), void *arg);
 /* Makes the coroutine's present and every later wait fail with ERR_CLOSED. Idempotent. */
 void co_cancel(struct co *co);
 
+/* Ends the coroutine's present wait as if its deadline had come: ERR_TIMEOUT. Nothing when it does not wait (or in the pool). For who
+ * waits for input and for something else at once: a flag first, then this. */
+void co_nudge(struct co *co);
+
 struct co *co_self(void); /* NULL outside coroutines */
 bool co_cancelled(void); /* whether the caller was; false outside coroutines */
 

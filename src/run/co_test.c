@@ -354,6 +354,42 @@ TEST(woken_before_cancelled_counts_as_woken)
 	run(wake_and_cancel, NULL);
 }
 
+/* ---- nudge: one wait ends as by its deadline, the next ones are as ever */
+
+static void wait_nudged(void *arg)
+{
+	struct err e;
+	CHECK(cond_wait(arg, INSTANT_NEVER, &e) < 0 && e.kind == ERR_TIMEOUT);
+	passed++;
+	CHECK(cond_wait(arg, INSTANT_NEVER, &e) == 0);
+	passed++;
+}
+
+static void nudge_one(void *arg)
+{
+	struct group g;
+	struct cond c;
+	(void)arg;
+	passed = 0;
+	cond_init(&c);
+	group_init(&g);
+	struct co *co = group_go(&g, "nudged", wait_nudged, &c);
+	co_nudge(co); /* it does not wait yet: nothing */
+	co_yield();
+	CHECK_INT(passed, 0);
+	co_nudge(co);
+	co_yield();
+	CHECK_INT(passed, 1);
+	cond_wake_all(&c);
+	group_join(&g);
+	CHECK_INT(passed, 2);
+}
+
+TEST(nudge_ends_one_wait)
+{
+	run(nudge_one, NULL);
+}
+
 /* ---- trimming */
 
 static size_t resident(void *low, size_t n)
