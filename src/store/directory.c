@@ -1,63 +1,11 @@
 /*
- * The directory's tables and its plain lookups by key. What an address means (aliases, details,
+ * The directory's plain lookups by key. Its tables are in directory_schema.c. What an address means (aliases, details,
  * postmaster) is in directory_resolve.c, changes in directory_change.c, lists in directory_list.c,
  * the servers' cache in directory_cache.c.
  */
 #include "store/directory_impl.h"
 
 #include <stdio.h>
-
-const struct sql_migration directory_migrations[] = {
-	{1, "directory",
-		"CREATE TABLE meta (id {{KEY}}, version BIGINT NOT NULL);"
-		"INSERT INTO meta (id, version) VALUES (1, 1);"
-		"CREATE TABLE domain ("
-		"id {{AUTO_KEY}}, name TEXT NOT NULL UNIQUE, kind BIGINT NOT NULL, backend TEXT "
-		"NOT NULL,"
-		"callout BIGINT NOT NULL, disabled BIGINT NOT NULL, created_at BIGINT NOT NULL);"
-		"CREATE TABLE account ("
-		"id {{AUTO_KEY}}, domain_id BIGINT NOT NULL, address TEXT NOT NULL UNIQUE, name "
-		"TEXT NOT NULL,"
-		"disabled BIGINT NOT NULL, quota BIGINT NOT NULL, created_at BIGINT NOT NULL);"
-		"CREATE INDEX account_domain ON account (domain_id, address);"
-		"CREATE TABLE alias ("
-		"address TEXT NOT NULL, target TEXT NOT NULL, domain_id BIGINT NOT NULL,"
-		"PRIMARY KEY (address, target)) {{WITHOUT_ROWID}};"
-		"CREATE INDEX alias_domain ON alias (domain_id, address);"
-		"CREATE TABLE route ("
-		"id {{AUTO_KEY}}, name TEXT NOT NULL UNIQUE, pattern TEXT NOT NULL, protocol TEXT "
-		"NOT NULL,"
-		"hosts TEXT NOT NULL, tls TEXT NOT NULL, auth_user TEXT NOT NULL, auth_secret TEXT "
-		"NOT NULL,"
-		"disabled BIGINT NOT NULL);"
-		"CREATE INDEX route_pattern ON route (pattern);",
-		"DROP TABLE route; DROP TABLE alias; DROP TABLE account;"
-		"DROP TABLE domain; DROP TABLE meta;"},
-	{2, "lists", /* list.c; meta 2 is the version of this table alone */
-		"CREATE TABLE list_entry ("
-		"id {{AUTO_KEY}}, level BIGINT NOT NULL, scope TEXT NOT NULL, kind BIGINT NOT "
-		"NULL, what TEXT NOT NULL, allow BIGINT NOT NULL, insist BIGINT NOT NULL, "
-		"expires_at BIGINT NOT NULL, created_at BIGINT NOT NULL, created_by TEXT NOT NULL,"
-		"comment TEXT NOT NULL);"
-		"CREATE UNIQUE INDEX list_entry_what ON list_entry (level, scope, kind, what);"
-		"CREATE INDEX list_entry_expires ON list_entry (expires_at);"
-		"INSERT INTO meta (id, version) VALUES (2, 1);",
-		"DROP TABLE list_entry; DELETE FROM meta WHERE id = 2;"},
-	{3, "digest", /* digest.c; meta 3 counts its changes */
-		"CREATE TABLE digest_setting ("
-		"name TEXT PRIMARY KEY, enabled BIGINT NOT NULL, every BIGINT NOT NULL,"
-		"hour BIGINT NOT NULL, weekday BIGINT NOT NULL, only_new BIGINT NOT NULL,"
-		"zone TEXT NOT NULL, language TEXT NOT NULL, send_to TEXT NOT NULL,"
-		"covers TEXT NOT NULL, changed_at BIGINT NOT NULL, changed_by TEXT NOT NULL)"
-		" {{WITHOUT_ROWID}};",
-		"DROP TABLE digest_setting; DELETE FROM meta WHERE id = 3;"},
-	{4, "policies", /* policies.c: versions of the policy document; the highest is in force */
-		"CREATE TABLE policies ("
-		"version {{KEY}}, made_at BIGINT NOT NULL, made_by TEXT NOT NULL,"
-		"note TEXT NOT NULL, body TEXT NOT NULL);",
-		"DROP TABLE policies;"},
-};
-const size_t directory_migrations_n = sizeof directory_migrations / sizeof directory_migrations[0];
 
 int directory_version(struct sql *db, uint64_t *ret, struct err *e)
 {
@@ -81,21 +29,9 @@ static int only_row(struct sql_stmt *s, const char *what, slice name, struct err
 	return r ? 0 : err_set(e, ERR_NOTFOUND, "no such %s: %.*s", what, SFMT(name));
 }
 
-int directory_domain(struct sql *db, slice name, struct arena *a, struct domain *ret, struct err *e)
+struct domain directory_read_domain(struct sql_stmt *s, struct arena *a)
 {
-	slice key;
-	if (!directory_domain_name(name, a, &key))
-		return err_set(e, ERR_NOTFOUND, "no such domain: %.*s", SFMT(name));
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT id, name, kind, backend, callout, disabled, created_at FROM domain WHERE "
-		"name = $1",
-		e);
-	if (!s)
-		return -1;
-	sql_bind_text(s, 1, key);
-	if (only_row(s, "domain", name, e) < 0)
-		return -1;
-	*ret = (struct domain){
+	return (struct domain){
 		.id = sql_int(s, 0),
 		.name = arena_dup(a, sql_text(s, 1)),
 		.kind = (enum domain_kind)sql_int(s, 2),
@@ -103,23 +39,49 @@ int directory_domain(struct sql *db, slice name, struct arena *a, struct domain 
 		.callout = sql_int(s, 4) != 0,
 		.disabled = sql_int(s, 5) != 0,
 		.created_at = sql_int(s, 6),
+		.org_id = sql_int(s, 7),
+		.stands_for = arena_dup(a, sql_text(s, 8)),
 	};
+}
+
+int directory_domain(struct sql *db, slice name, struct arena *a, struct domain *ret, struct err *e)
+{
+	slice key;
+	if (!directory_domain_name(name, a, &key))
+		return err_set(e, ERR_NOTFOUND, "no such domain: %.*s", SFMT(name));
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT " DOMAIN_COLUMNS " FROM domain WHERE name = $1", e);
+	if (!s)
+		return -1;
+	sql_bind_text(s, 1, key);
+	if (only_row(s, "domain", name, e) < 0)
+		return -1;
+	*ret = directory_read_domain(s, a);
 	sql_reset(s);
 	return 0;
 }
 
-static void read_account(struct sql_stmt *s, struct arena *a, struct account *ret)
+struct account directory_read_account(struct sql_stmt *s, struct arena *a)
 {
-	*ret = (struct account){
+	int64_t own = sql_int(s, 10), quota = own ? own : sql_int(s, 5);
+	return (struct account){
 		.id = sql_int(s, 0),
 		.domain_id = sql_int(s, 1),
 		.address = arena_dup(a, sql_text(s, 2)),
 		.name = arena_dup(a, sql_text(s, 3)),
 		.disabled = sql_int(s, 4) != 0,
-		.quota = (uint64_t)sql_int(s, 5),
+		.quota = quota < 0 ? 0 : (uint64_t)quota,
 		.created_at = sql_int(s, 6),
+		.kind = (enum account_kind)sql_int(s, 7),
+		.class_id = sql_int(s, 8),
+		.department_id = sql_int(s, 9),
+		.own_quota = own,
+		.own_quota_messages = sql_int(s, 11),
+		.services_on = (unsigned)sql_int(s, 12),
+		.services_off = (unsigned)sql_int(s, 13),
+		.language = arena_dup(a, sql_text(s, 14)),
+		.deleted_at = sql_int(s, 15),
 	};
-	sql_reset(s);
 }
 
 int directory_account(
@@ -129,25 +91,24 @@ int directory_account(
 	if (!directory_canonical(address, a, &key))
 		return err_set(e, ERR_NOTFOUND, "no such account: %.*s", SFMT(address));
 	struct sql_stmt *s = sql_prepare(db,
-		"SELECT id, domain_id, address, name, disabled, quota, created_at FROM account"
-		" WHERE address = $1",
+		"SELECT " ACCOUNT_COLUMNS " FROM " ACCOUNT_TABLES
+		" WHERE account.address = $1 AND account.deleted_at = 0",
 		e);
 	if (!s)
 		return -1;
 	sql_bind_text(s, 1, key);
 	if (only_row(s, "account", address, e) < 0)
 		return -1;
-	read_account(s, a, ret);
+	*ret = directory_read_account(s, a);
+	sql_reset(s);
 	return 0;
 }
 
 int directory_account_by_id(
 	struct sql *db, int64_t id, struct arena *a, struct account *ret, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT id, domain_id, address, name, disabled, quota, created_at FROM account "
-		"WHERE id = $1",
-		e);
+	struct sql_stmt *s = sql_prepare(
+		db, "SELECT " ACCOUNT_COLUMNS " FROM " ACCOUNT_TABLES " WHERE account.id = $1", e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, id);
@@ -155,28 +116,19 @@ int directory_account_by_id(
 	int n = snprintf(text, sizeof text, "%lld", (long long)id);
 	if (only_row(s, "account", slice_of(text, (size_t)n), e) < 0)
 		return -1;
-	read_account(s, a, ret);
+	*ret = directory_read_account(s, a);
+	sql_reset(s);
 	return 0;
 }
 
 int directory_login(struct sql *db, slice login, struct arena *a, int64_t *ret_id,
 	bool *ret_disabled, struct err *e)
 {
-	slice key;
-	if (!directory_canonical(login, a, &key))
-		return err_set(e, ERR_NOTFOUND, "no such account: %.*s", SFMT(login));
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT account.id, account.disabled + domain.disabled FROM account"
-		" JOIN domain ON domain.id = account.domain_id WHERE address = $1",
-		e);
-	if (!s)
+	struct login_facts f;
+	if (directory_login_facts(db, login, a, &f, e) < 0)
 		return -1;
-	sql_bind_text(s, 1, key);
-	if (only_row(s, "account", login, e) < 0)
-		return -1;
-	*ret_id = sql_int(s, 0);
-	*ret_disabled = sql_int(s, 1) != 0;
-	sql_reset(s);
+	*ret_id = f.id;
+	*ret_disabled = f.disabled || f.kind != ACCOUNT_PERSON;
 	return 0;
 }
 

@@ -47,6 +47,9 @@ struct route_table {
 struct answer {
 	struct rcpt_answer rcpt;
 	bool yes; /* of a sender check */
+	bool known; /* there is such a login: one of these */
+	struct login_facts *facts;
+	struct memberships *memberships;
 };
 
 /* ---- memory ---- */
@@ -88,11 +91,27 @@ static struct rcpt_answer copy_answer(const struct rcpt_answer *from, struct are
 	return to;
 }
 
+static struct login_facts copy_facts(const struct login_facts *from, struct arena *a)
+{
+	struct login_facts to = *from;
+	to.address = arena_dup(a, from->address);
+	to.name = arena_dup(a, from->name);
+	to.language = arena_dup(a, from->language);
+	return to;
+}
+
 static void keep(struct directory *d, slice key, const struct answer *answer)
 {
 	struct answer *copy = ARENA_NEW(&d->young.mem, struct answer);
 	copy->rcpt = copy_answer(&answer->rcpt, &d->young.mem);
 	copy->yes = answer->yes;
+	copy->known = answer->known;
+	if (answer->known && answer->facts)
+		*(copy->facts = ARENA_NEW(&d->young.mem, struct login_facts)) =
+			copy_facts(answer->facts, &d->young.mem);
+	if (answer->known && answer->memberships)
+		*(copy->memberships = ARENA_NEW(&d->young.mem, struct memberships)) =
+			directory_copy_memberships(answer->memberships, &d->young.mem);
 	map_put(&d->young.answers, key, copy);
 	if (d->young.answers.n < DIRECTORY_CACHE_MAX / 2)
 		return;
@@ -283,6 +302,81 @@ int directory_may_send_as(struct directory *d, slice login, slice address, bool 
 	keep(d, key, &j.answer);
 	*ret = j.answer.yes;
 	return 0;
+}
+
+/* ---- logins ---- */
+
+/* Unknown logins are answers, too. */
+static int known_or_not(struct job *j, int r)
+{
+	j->answer.known = r == 0;
+	return r < 0 && j->e.kind != ERR_NOTFOUND ? -1 : 0;
+}
+
+static int run_facts(struct job *j)
+{
+	j->answer.facts = ARENA_NEW(j->a, struct login_facts);
+	return known_or_not(
+		j, directory_login_facts(j->d->db, j->login, j->a, j->answer.facts, &j->e));
+}
+
+static int run_memberships(struct job *j)
+{
+	j->answer.memberships = ARENA_NEW(j->a, struct memberships);
+	return known_or_not(j,
+		directory_find_memberships(j->d->db, j->login, j->a, j->answer.memberships, &j->e));
+}
+
+/* From memory, or by `run`; *ret lives as long as nothing is waited for, or in *a. */
+static int about_login(struct directory *d, slice login, char what, int (*run)(struct job *j),
+	struct arena *a, struct answer *ret, struct err *e)
+{
+	slice who;
+	if (!directory_canonical(login, a, &who))
+		return err_set(e, ERR_NOTFOUND, "no such account: %.*s", SFMT(login));
+	if (freshen(d, e) < 0)
+		return -1;
+	slice key = arena_printf(a, "%c %.*s", what, SFMT(who));
+	const struct answer *hit = recall(d, key);
+	if (hit) {
+		*ret = *hit;
+	} else {
+		struct job j = {.run = run, .login = who, .a = a};
+		if (ask(d, &j, e) < 0)
+			return -1;
+		keep(d, key, &j.answer);
+		*ret = j.answer;
+	}
+	return ret->known ? 0 : err_set(e, ERR_NOTFOUND, "no such account: %.*s", SFMT(login));
+}
+
+int directory_get_facts(
+	struct directory *d, slice login, struct arena *a, struct login_facts *ret, struct err *e)
+{
+	struct answer found;
+	if (about_login(d, login, 'f', run_facts, a, &found, e) < 0)
+		return -1;
+	*ret = copy_facts(found.facts, a);
+	ret->version = d->version;
+	return 0;
+}
+
+int directory_memberships(
+	struct directory *d, slice login, struct arena *a, struct memberships *ret, struct err *e)
+{
+	struct answer found;
+	if (about_login(d, login, 'm', run_memberships, a, &found, e) < 0)
+		return -1;
+	*ret = directory_copy_memberships(found.memberships, a);
+	ret->version = d->version;
+	return 0;
+}
+
+uint64_t directory_seen(struct directory *d)
+{
+	if (!d->busy && instant_now() - d->checked_at >= CHECK_AFTER)
+		check_in_background(d);
+	return d->version;
 }
 
 /* ---- routes ---- */

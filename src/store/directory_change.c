@@ -344,7 +344,8 @@ static bool one_of(slice s, const char *const *words)
 static int check_route(const struct route *r, struct arena *a, slice *ret_match, struct err *e)
 {
 	static const char *const protocols[] = {"smtp", "lmtp", NULL};
-	static const char *const tls[] = {"opportunistic", "required", "ca", "host", "dane", "none", NULL};
+	static const char *const tls[] = {
+		"opportunistic", "required", "ca", "host", "dane", "none", NULL};
 	if (!name_ok(r->name))
 		return err_set(e, ERR_PROTO,
 			"a route's name is letters, digits, '-', '_', '.', at most 64");
@@ -357,7 +358,8 @@ static int check_route(const struct route *r, struct arena *a, slice *ret_match,
 			e, ERR_PROTO, "protocol is smtp or lmtp, not %.*s", SFMT(r->protocol));
 	if (!one_of(r->tls, tls))
 		return err_set(e, ERR_PROTO,
-			"tls is opportunistic, required, ca, host, dane or none, not %.*s", SFMT(r->tls));
+			"tls is opportunistic, required, ca, host, dane or none, not %.*s",
+			SFMT(r->tls));
 	if (slice_trim(r->hosts).n == 0 || !text_ok(r->hosts) || !text_ok(r->auth_user) ||
 		!text_ok(r->auth_secret))
 		return err_set(e, ERR_PROTO,

@@ -39,6 +39,22 @@ int directory_targets(
 bool directory_route_keys(
 	slice address, struct arena *a, bool (*fn)(void *arg, slice key), void *arg);
 
+struct memberships directory_copy_memberships(const struct memberships *from, struct arena *a);
+
+/* One row of a statement with the columns DOMAIN_COLUMNS (FROM domain). */
+#define DOMAIN_COLUMNS                                                                             \
+	"domain.id, domain.name, domain.kind, domain.backend, domain.callout, domain.disabled, "   \
+	"domain.created_at, domain.org_id, domain.stands_for"
+struct domain directory_read_domain(struct sql_stmt *s, struct arena *a);
+/* One row of a statement with the columns ACCOUNT_COLUMNS (FROM ACCOUNT_TABLES). */
+#define ACCOUNT_COLUMNS                                                                            \
+	"account.id, account.domain_id, account.address, account.name, account.disabled, "         \
+	"service_class.quota, account.created_at, account.kind, account.class_id, "                \
+	"account.department_id, account.quota, account.quota_messages, account.services_on, "      \
+	"account.services_off, account.language, account.deleted_at"
+#define ACCOUNT_TABLES "account JOIN service_class ON service_class.id = account.class_id"
+struct account directory_read_account(struct sql_stmt *s, struct arena *a);
+
 /* One row of the statement with the columns ROUTE_COLUMNS. */
 #define ROUTE_COLUMNS "id, name, pattern, protocol, hosts, tls, auth_user, auth_secret, disabled"
 struct route directory_read_route(struct sql_stmt *s, struct arena *a);

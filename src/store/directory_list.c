@@ -46,39 +46,21 @@ static int collect(struct sql_stmt *s, struct rows *rows,
 
 static void read_domain(struct sql_stmt *s, struct arena *a, void *row)
 {
-	*(struct domain *)row = (struct domain){
-		.id = sql_int(s, 0),
-		.name = arena_dup(a, sql_text(s, 1)),
-		.kind = (enum domain_kind)sql_int(s, 2),
-		.backend = arena_dup(a, sql_text(s, 3)),
-		.callout = sql_int(s, 4) != 0,
-		.disabled = sql_int(s, 5) != 0,
-		.created_at = sql_int(s, 6),
-	};
+	*(struct domain *)row = directory_read_domain(s, a);
 }
 
 int directory_domains(
 	struct sql *db, struct arena *a, struct domain **ret, size_t *ret_n, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT id, name, kind, backend, callout, disabled, created_at FROM domain ORDER "
-		"BY name",
-		e);
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT " DOMAIN_COLUMNS " FROM domain ORDER BY name", e);
 	struct rows rows = {.size = sizeof **ret};
 	return s ? collect(s, &rows, read_domain, a, (void **)ret, ret_n, e) : -1;
 }
 
 static void read_account(struct sql_stmt *s, struct arena *a, void *row)
 {
-	*(struct account *)row = (struct account){
-		.id = sql_int(s, 0),
-		.domain_id = sql_int(s, 1),
-		.address = arena_dup(a, sql_text(s, 2)),
-		.name = arena_dup(a, sql_text(s, 3)),
-		.disabled = sql_int(s, 4) != 0,
-		.quota = (uint64_t)sql_int(s, 5),
-		.created_at = sql_int(s, 6),
-	};
+	*(struct account *)row = directory_read_account(s, a);
 }
 
 /* The domain's id, 0 for the empty name. */
@@ -98,8 +80,9 @@ int directory_accounts(struct sql *db, slice domain, struct arena *a, struct acc
 	if (domain_id(db, domain, a, &id, e) < 0)
 		return -1;
 	struct sql_stmt *s = sql_prepare(db,
-		"SELECT id, domain_id, address, name, disabled, quota, created_at FROM account"
-		" WHERE $1 = 0 OR domain_id = $1 ORDER BY domain_id, address",
+		"SELECT " ACCOUNT_COLUMNS " FROM " ACCOUNT_TABLES
+		" WHERE account.deleted_at = 0 AND ($1 = 0 OR account.domain_id = $1)"
+		" ORDER BY account.domain_id, account.address",
 		e);
 	if (!s)
 		return -1;

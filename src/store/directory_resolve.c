@@ -73,7 +73,7 @@ static int first_account(
 	struct sql *db, int64_t domain_id, struct arena *a, struct found *ret, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
-		"SELECT id FROM account WHERE disabled = 0"
+		"SELECT id FROM account WHERE disabled = 0 AND deleted_at = 0"
 		" ORDER BY CASE WHEN domain_id = $1 THEN 0 ELSE 1 END, id LIMIT 1",
 		e);
 	if (!s)
