@@ -131,24 +131,43 @@ static void count(struct census *c, uint64_t key, int by)
 			&c->mine->rows[i][bucket(c, i, key)], (uint16_t)by, __ATOMIC_RELAXED);
 }
 
-enum census_answer census_enter(
-	struct census *c, const struct net_addr *from, int64_t max, int64_t max_per_ip)
+static enum census_answer enter(struct census *c, uint64_t key, int64_t max, int64_t max_each)
 {
 	int64_t total;
-	uint64_t key = place(from);
 	int64_t from_there = sum(c, key, &total);
 	if (max && total >= max)
 		return CENSUS_FULL;
-	if (from_there >= UINT16_MAX - 1 || (max_per_ip && from_there >= max_per_ip))
+	if (from_there >= UINT16_MAX - 1 || (max_each && from_there >= max_each))
 		return CENSUS_FULL_FROM_THERE;
 	count(c, key, 1);
 	return CENSUS_FINE;
 }
 
-void census_leave(struct census *c, const struct net_addr *from)
+static void leave(struct census *c, uint64_t key)
 {
 	must(c->mine->total > 0);
-	count(c, place(from), -1);
+	count(c, key, -1);
+}
+
+enum census_answer census_enter(
+	struct census *c, const struct net_addr *from, int64_t max, int64_t max_per_ip)
+{
+	return enter(c, place(from), max, max_per_ip);
+}
+
+void census_leave(struct census *c, const struct net_addr *from)
+{
+	leave(c, place(from));
+}
+
+enum census_answer census_enter_number(struct census *c, uint64_t number, int64_t max_each)
+{
+	return enter(c, number + 1, 0, max_each);
+}
+
+void census_leave_number(struct census *c, uint64_t number)
+{
+	leave(c, number + 1);
 }
 
 unsigned census_from(const struct census *c, const struct net_addr *from)

@@ -30,6 +30,9 @@ enum census_answer census_enter(
 	struct census *c, const struct net_addr *from, int64_t max, int64_t max_per_ip);
 /* It is over. Only after CENSUS_FINE. */
 void census_leave(struct census *c, const struct net_addr *from);
+/* The same for things with a number: sessions of an account. A table of its own: numbers and addresses may meet. */
+enum census_answer census_enter_number(struct census *c, uint64_t number, int64_t max_each);
+void census_leave_number(struct census *c, uint64_t number);
 /* How many there are from there now, in all processes. */
 unsigned census_from(const struct census *c, const struct net_addr *from);
 int64_t census_total(const struct census *c);

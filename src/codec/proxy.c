@@ -128,3 +128,15 @@ size_t proxy_ip_text(uint8_t family, const uint8_t ip[16], char out[PROXY_IP_TEX
 		inet_ntop(family == 6 ? AF_INET6 : AF_INET, ip, out, PROXY_IP_TEXT);
 	return strlen(out);
 }
+
+/* A v2 header tells its length in its first 16 bytes; a v1 header is at least 15 long and then read one by one
+ * until its LF. */
+size_t proxy_want(slice in)
+{
+	enum { V1_LEAST = 15 };
+	if (in.n < V1_LEAST)
+		return V1_LEAST;
+	if (in.p[0] == 'P' || in.n < V2_FIXED)
+		return in.n + 1;
+	return V2_FIXED + ((size_t)(unsigned char)in.p[14] << 8 | (unsigned char)in.p[15]);
+}

@@ -25,5 +25,9 @@ struct proxy_header {
  */
 enum proxy_step proxy_parse(slice in, struct proxy_header *ret);
 
+/* So many bytes in all may be read without reading beyond the header, when it is not whole yet: what follows may be
+ * a TLS handshake, which must stay in the socket. Above PROXY_MAX: it is too long. */
+size_t proxy_want(slice in);
+
 /* Text of src or dst; returns its length. */
 size_t proxy_ip_text(uint8_t family, const uint8_t ip[16], char out[PROXY_IP_TEXT]);

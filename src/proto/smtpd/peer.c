@@ -104,21 +104,6 @@ static bool use_header(struct smtpd_session *s, const struct proxy_header *h)
 	return true;
 }
 
-/*
- * How many bytes may be read without reading beyond the header: what follows may be a TLS
- * handshake, which must stay in the socket. A v2 header tells its length in its first 16 bytes; a
- * v1 header is at least 15 long and then read one by one until its LF.
- */
-static size_t proxy_want(slice in)
-{
-	enum { V1_LEAST = 15, V2_FIXED = 16 };
-	if (in.n < V1_LEAST)
-		return V1_LEAST;
-	if (in.p[0] == 'P' || in.n < V2_FIXED)
-		return in.n + 1;
-	return V2_FIXED + ((size_t)(unsigned char)in.p[14] << 8 | (unsigned char)in.p[15]);
-}
-
 bool smtpd_proxy(struct smtpd_session *s)
 {
 	if (!s->conf->proxy_from.n)
