@@ -15,9 +15,10 @@ import argparse, json, os, resource, statistics, subprocess, sys, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '../test/lib'), HERE]
 import memory, peers, smtp
-from posthouse import Instance, PASSWORD, free_port
+from posthouse import Instance, free_port
 
 K = 1024
+PASSWORD = 'correct-horse-7'
 USERS = 20
 APPENDED = 500  # messages in each mailbox that is read
 BIG_USER = USERS - 1
@@ -50,7 +51,7 @@ class Posthouse:
         self.p = Instance(config=['[connections]', 'max = 25000', 'max_per_ip = 25000', '[filter]', 'enabled = no'], listeners=('mx', 'imap', 'imaps'))
         self.p.setup_command('domain add local.test')
         for i in range(users):
-            self.p.setup_command(f'account add user{i}@local.test')
+            self.p.setup_command(f'account add user{i}@local.test', password=PASSWORD)
         self.p.start()
         self.port, self.tls_port, self.pid = self.p.ports['imap'], self.p.ports['imaps'], self.p.master.pid
 
@@ -117,10 +118,16 @@ def show(label, rows):
         print(f"{label:45} {name:10} {m['rate']:9.0f}/s  {m['cpu']:8.3f} ms CPU  p50 {m['p50']:8.2f}  p99 {m['p99']:8.2f} ms  {ratio}", flush=True)
 
 
+def fill(server, args):
+    got = load(server, False, ['-m', 'append', *args])
+    if got['failed']:
+        raise RuntimeError(f"{server.name}: {got['error']}")
+
+
 def rate(servers, args):
     for s in servers:
         for user in range(10):
-            load(s, False, ['-m', 'append', '-c', '1', '-B', str(user), '-n', str(APPENDED), '-d', '60'])
+            fill(s, ['-c', '1', '-B', str(user), '-n', str(APPENDED), '-d', '60'])
     for label, what, tls in RATE:
         rows = {}
         for rep in range(args.reps):
@@ -132,7 +139,7 @@ def rate(servers, args):
 def big(servers, args):
     for s in servers:
         cpu, started = smtp.cpu_seconds(s.pid), time.monotonic()
-        load(s, False, ['-m', 'append', '-c', '4', '-B', str(BIG_USER), '-s', '2048', '-n', str(args.big), '-d', '1200'])
+        fill(s, ['-c', '4', '-B', str(BIG_USER), '-s', '2048', '-n', str(args.big), '-d', '1200'])
         print(f'{s.name}: {args.big} messages in {time.monotonic() - started:.0f} s, {smtp.cpu_seconds(s.pid) - cpu:.1f} s CPU', flush=True)
     for rep in range(args.reps):
         for s in servers[::1 if rep % 2 == 0 else -1]:
