@@ -14,6 +14,8 @@
 #include <signal.h>
 #include <stdarg.h>
 
+enum { ANSWER_LINE_MAX = 4 << 20 }; /* SORT of a large mailbox is one line */
+
 static struct {
 	long conns, operations, users, first_user, fetches;
 	size_t size;
@@ -99,7 +101,7 @@ static int log_in(struct conn *c, long number)
 	char user[160];
 	struct answer a;
 	slice greeting;
-	if (conn_open(c, LOAD_LINE_MAX) < 0 || (opt.tls && conn_start_tls(c) < 0) || conn_line(c, &greeting) < 0)
+	if (conn_open(c, opt.mode[0] == 'c' ? ANSWER_LINE_MAX : LOAD_LINE_MAX) < 0 || (opt.tls && conn_start_tls(c) < 0) || conn_line(c, &greeting) < 0)
 		return -1;
 	snprintf(user, sizeof user, opt.user_format, opt.first_user + number % opt.users);
 	return command(c, &a, "LOGIN %s \"%s\"", user, opt.password);
