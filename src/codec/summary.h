@@ -19,7 +19,9 @@
 #include "codec/mime.h"
 
 enum {
-	SUMMARY_MAX = 48 * 1024, /* bytes of a record; a message with more has a shortened one (SUMMARY_CUT) */
+	SUMMARY_MAX =
+		48 *
+		1024, /* bytes of a record; a message with more has a shortened one (SUMMARY_CUT) */
 	SUMMARY_ADDRESSES_MAX = 200, /* of one field that are kept */
 	SUMMARY_FIELD_MAX = 2000, /* bytes of one field that are kept */
 	SUMMARY_PARTS_MAX = 1000,
@@ -38,12 +40,26 @@ enum summary_flag {
 
 enum summary_text { /* raw field values, unfolded, as RFC 9051 7.5.2 ENVELOPE wants them (encoded words kept); without
 		      * control characters, with raw 8-bit as it came */
-	SUMMARY_DATE, SUMMARY_SUBJECT, SUMMARY_IN_REPLY_TO, SUMMARY_MESSAGE_ID,
+	SUMMARY_DATE,
+	SUMMARY_SUBJECT,
+	SUMMARY_IN_REPLY_TO,
+	SUMMARY_MESSAGE_ID,
 	/* UTF-8, decoded; of the message itself (envelope 0), not of those inside it. LIST_ID: without <> */
-	SUMMARY_SUBJECT_TEXT, SUMMARY_BASE_SUBJECT, SUMMARY_PREVIEW, SUMMARY_LIST_ID,
+	SUMMARY_SUBJECT_TEXT,
+	SUMMARY_BASE_SUBJECT,
+	SUMMARY_PREVIEW,
+	SUMMARY_LIST_ID,
 	SUMMARY_TEXTS
 };
-enum summary_who { SUMMARY_FROM, SUMMARY_SENDER, SUMMARY_REPLY_TO, SUMMARY_TO, SUMMARY_CC, SUMMARY_BCC, SUMMARY_WHOS };
+enum summary_who {
+	SUMMARY_FROM,
+	SUMMARY_SENDER,
+	SUMMARY_REPLY_TO,
+	SUMMARY_TO,
+	SUMMARY_CC,
+	SUMMARY_BCC,
+	SUMMARY_WHOS
+};
 /* As in ENVELOPE: p == NULL where it says NIL. A group begins with its name as mailbox, host NULL; it ends with both NULL.
  * An address without a domain has an empty host. */
 struct summary_address {
@@ -60,10 +76,12 @@ struct summary_part { /* in the order of mime_parse; [0] is the message */
 	uint64_t lines; /* line ends in a body of type text or message */
 	uint64_t decoded_n; /* octets after decoding (BINARY.SIZE); UINT64_MAX: not known */
 	enum mime_encoding encoding;
-	slice type, subtype; /* as written; what people read as text for want of a boundary is text/plain */
+	slice type,
+		subtype; /* as written; what people read as text for want of a boundary is text/plain */
 	slice params; /* name, value pairs by summary_next_pair(), as written (RFC 2231 not undone) */
 	slice id, description, encoding_text; /* Content-ID ...; p == NULL: not there */
-	slice md5, disposition, disposition_params, language, location; /* likewise; language: list by summary_next_text() */
+	slice md5, disposition, disposition_params, language,
+		location; /* likewise; language: list by summary_next_text() */
 	int envelope; /* of a message/rfc822: its child's envelope is summary_envelope(s, this) ; -1 */
 };
 
@@ -77,9 +95,11 @@ struct summary { /* a record being read; all borrowed from it */
 };
 /* False: no record, another version, damaged. Checks everything once, so that the calls below cannot fail. */
 bool summary_open(slice record, struct summary *ret);
-slice summary_text(const struct summary *s, int envelope, enum summary_text t); /* p == NULL: no such field */
+slice summary_text(
+	const struct summary *s, int envelope, enum summary_text t); /* p == NULL: no such field */
 /* Addresses of a field: start with *it = 0; false at the end. Without Sender or Reply-To those of From come (RFC 9051 7.5.2). */
-bool summary_next_address(const struct summary *s, int envelope, enum summary_who w, unsigned *it, struct summary_address *ret);
+bool summary_next_address(const struct summary *s, int envelope, enum summary_who w, unsigned *it,
+	struct summary_address *ret);
 /* What it answers: the message ids of References, oldest first; those of In-Reply-To when there are none (RFC 5256 takes
  * the first of them). Spelled as summary_message_id does. */
 bool summary_next_reference(const struct summary *s, unsigned *it, slice *ret);
