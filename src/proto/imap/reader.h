@@ -33,18 +33,23 @@ struct imap_reader {
 	bool lost; /* with bad: the stream is over or hopeless: the session ends */
 	bool pending; /* the client has announced a literal and waits for us: nothing of it was read */
 	bool announced; /* a message literal whose "+" is to be sent by the first imap_literal_bytes */
+	bool in_literal; /* of a message: the line behind it was not read yet */
 	bool ended; /* imap_end has found the end */
 };
 
 /* ---- by the session ---- */
-/* Waits until `deadline` for the first line of the next command. False: lost (why: ERR_CLOSED, ERR_TIMEOUT, at the end of the
- * stream ERR_CLOSED), or bad with too_big (line too long; it was skipped). */
-bool imap_begin(struct imap_reader *r, instant deadline);
+/* Reads the first line of the next command. False: lost (why: ERR_CLOSED at the end of the stream, too), or bad with too_big
+ * (a line that is too long; it was skipped). */
+bool imap_begin(struct imap_reader *r);
+/* A line as it is, in the midst of a command: of AUTHENTICATE, IDLE. Without its line end. */
+bool imap_raw_line(struct imap_reader *r, slice *ret);
 /* What was not read of the command, literals too. False: lost. */
 bool imap_skip_rest(struct imap_reader *r);
 /* Sets `what`, `bad`; returns false. The first complaint stays. */
 bool imap_wrong(struct imap_reader *r, const char *what);
 bool imap_wrong_size(struct imap_reader *r, const char *what); /* a limit: too_big, too */
+/* The literal that begins here, for imap_string and its like (token.c). */
+bool imap_read_literal(struct imap_reader *r, slice *ret);
 
 /* ---- tokens: false when it is not what stands there, then bad is set (but by imap_accept) ---- */
 /* One character ahead; 0 when the line is at its end or something was bad. */

@@ -60,14 +60,17 @@ struct imap {
 	bool ending; /* after this command the session is over */
 	bool lost; /* writing failed: who writes much looks at it and stops */
 	bool waiting; /* for a command, in IDLE: a drain may cancel */
+	bool idling; /* in IDLE */
 	struct arena mem; /* of the command; reset after it */
 	struct imap_reader in;
 	unsigned bad_commands, login_failures;
 	struct box_user *user;
 	struct box_view *view; /* selected */
 	struct uidset saved; /* SEARCHRES "$": UIDs */
+	struct imap_told *told; /* in mem: what this command changed itself and need not be told again; NULL when it begins */
 	struct imap_notify *notify; /* notify.c; NULL: none */
-	struct imap_wait *wait; /* idle.c: while news are waited for */
+	struct box_watch *watch; /* idle.c: while somebody wants to hear of changes */
+	bool news; /* and there may be some */
 	struct imap_summary summary;
 };
 
@@ -118,12 +121,23 @@ static inline bool imap_has(const struct imap *s, unsigned enabled)
 
 /* tell.c: untagged EXPUNGE or VANISHED, EXISTS, RECENT, FETCH of what happened (box_sync). By imap_ok and its like, IDLE, NOTIFY. */
 void imap_tell_news(struct imap *s, bool expunges);
+/* store.c: these were changed to this modseq by the command itself, which has told so, or was asked not to tell (.SILENT). */
+void imap_tell_not(struct imap *s, const struct uidset *uids, uint64_t modseq);
+/* For tell.c: leave this one out. */
+bool imap_was_told(const struct imap *s, const struct mailbox_message *m);
 /* "* VANISHED (EARLIER) ..."; nothing when empty. */
 void imap_tell_vanished(struct imap *s, const struct uidset *u, bool earlier);
 /* One "* n FETCH (UID u MODSEQ (m) FLAGS (...))" (or UIDFETCH): UID when with_uid, QRESYNC, UIDONLY; MODSEQ as enabled. */
 void imap_put_fetch_flags(struct imap *s, const struct mailbox_message *m, bool with_uid);
 /* CONDSTORE is enabled by a command that uses it: tells HIGHESTMODSEQ if something is selected (RFC 7162 3.1.10). */
 void imap_use_condstore(struct imap *s);
+
+/* idle.c */
+/* Waits for input until `deadline`, and meanwhile tells what happens to who wants to hear it (IDLE: s->idling; NOTIFY). False: the
+ * stream is over, or it is time (s->in.why). */
+bool imap_wait(struct imap *s, instant deadline);
+/* The session's memory while it only waits: as little as there can be. */
+void imap_rest(struct imap *s);
 
 /* select.c */
 void imap_close_view(struct imap *s); /* nothing selected any more; nothing is told */
@@ -191,4 +205,18 @@ void imap_cmd_setmetadata(struct imap *s);
 void imap_cmd_idle(struct imap *s);
 void imap_cmd_notify(struct imap *s);
 void imap_notify_free(struct imap_notify *n); /* NULL is fine */
-/* fetch.c, store.c, search.c, append.c: added by their owner, with their lines in command.c */
+/* fetch.c, store.c, copy.c */
+void imap_cmd_fetch(struct imap *s);
+void imap_cmd_store(struct imap *s);
+void imap_cmd_expunge(struct imap *s);
+void imap_cmd_copy(struct imap *s);
+void imap_cmd_move(struct imap *s);
+/* append.c */
+void imap_cmd_append(struct imap *s);
+void imap_cmd_replace(struct imap *s);
+/* search.c, sort.c, thread.c */
+void imap_cmd_search(struct imap *s);
+void imap_cmd_sort(struct imap *s);
+void imap_cmd_thread(struct imap *s);
+/* The limit on messages of one command (RFC 9738): keeps the highest of them. True: some were dropped. */
+bool imap_limit_messages(struct imap *s, struct uidset *u);
