@@ -41,6 +41,7 @@ struct domain directory_read_domain(struct sql_stmt *s, struct arena *a)
 		.created_at = sql_int(s, 6),
 		.org_id = sql_int(s, 7),
 		.stands_for = arena_dup(a, sql_text(s, 8)),
+		.org_disabled = sql_int(s, 9) != 0,
 	};
 }
 

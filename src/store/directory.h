@@ -48,6 +48,7 @@ struct domain {
 	int64_t created_at;
 	int64_t org_id; /* 0 when added: the first one (DIRECTORY_FIRST) */
 	slice stands_for; /* of a DOMAIN_ALIAS: the local domain */
+	bool org_disabled; /* told by lookups */
 };
 enum account_kind { /* stored */
 	ACCOUNT_PERSON = 1,
@@ -104,6 +105,7 @@ struct route {
 /* An address without mailbox that stands for others; "@domain" for all that is not found there. */
 struct alias {
 	slice address, target;
+	int64_t account_id; /* whose further address it is; 0: nobody's own */
 };
 
 /* The canonical spelling. False: no address. "@domain" is allowed where a catch-all may stand. */
@@ -173,8 +175,9 @@ struct rcpt_answer {
 	enum rcpt_kind kind;
 	int64_t account_id; /* RCPT_LOCAL without alias: the mailbox; else 0 */
 	uint64_t quota; /* of that account, bytes; 0 none */
-	slice *targets; /* RCPT_LOCAL through an alias: final addresses; else NULL */
+	slice *targets; /* RCPT_LOCAL through an alias or group: final addresses; else NULL */
 	size_t ntargets;
+	int64_t group_id; /* the address is that of a group */
 	slice backend; /* RCPT_BACKEND: the route's name */
 	bool callout;
 	uint64_t version; /* changes when the directory changed */

@@ -1,58 +1,10 @@
 /*
- * Changes of the directory, from the command line: each checks its input, then runs in a
- * transaction that also raises the version, by which servers notice (directory_cache.c).
+ * Changes of domains, aliases and routes: each checks its input, then runs in a transaction that also
+ * raises the version, by which servers notice (directory_cache.c).
  */
 #include "base/mem.h"
 #include "base/time.h"
-#include "base/utf8.h"
-#include "store/credential.h"
 #include "store/directory_impl.h"
-#include "store/password.h"
-#include "store/sql_driver.h"
-
-/* Ends the transaction that sql_begin began; r < 0: it went wrong. */
-static int end_change(struct sql *db, int64_t r, struct err *e)
-{
-	if (r >= 0)
-		r = sql_run(db, e, "UPDATE meta SET version = version + 1 WHERE id = 1", "");
-	if (r < 0) {
-		sql_rollback(db);
-		return -1;
-	}
-	return sql_commit(db, e);
-}
-
-/* Text that people read: one line of UTF-8. */
-static bool text_ok(slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
-			return false;
-	return s.n <= DIRECTORY_TEXT_MAX && utf8_valid(s);
-}
-
-/* Names that stand in destination keys and on command lines. */
-static bool name_ok(slice s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		char c = ascii_lower(s.p[i]);
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c && strchr("-_.", c))))
-			return false;
-	}
-	return s.n > 0 && s.n <= 64;
-}
-
-static int find_local_domain(
-	struct sql *db, slice address, struct arena *a, struct domain *ret, struct err *e)
-{
-	slice name = slice_skip(address, slice_rindex(address, '@') + 1);
-	if (directory_domain(db, name, a, ret, e) < 0)
-		return -1;
-	if (ret->kind != DOMAIN_LOCAL)
-		return err_set(e, ERR_PROTO, "%.*s is a backend domain: its addresses are there",
-			SFMT(ret->name));
-	return 0;
-}
 
 /* ---- domains ---- */
 
@@ -79,7 +31,7 @@ int directory_domain_add(struct sql *db, const struct domain *d, struct err *e)
 		d->created_at ? d->created_at : wall_now());
 	if (r < 0 && e->kind == ERR_EXISTS)
 		err_set(e, ERR_EXISTS, "domain %.*s exists already", SFMT(name));
-	return end_change(db, r, e);
+	return directory_end_change(db, r, e);
 }
 
 /* 0 when the query, with the domain's id as $1, finds nothing. */
@@ -111,142 +63,7 @@ int directory_domain_remove(struct sql *db, slice name, struct err *e)
 			db, "SELECT 1 FROM alias WHERE domain_id = $1 LIMIT 1", d.id, "aliases", e);
 	if (r == 0)
 		r = sql_run(db, e, "DELETE FROM domain WHERE id = $1", "i", d.id);
-	return end_change(db, r, e);
-}
-
-/* ---- accounts ---- */
-
-static int64_t insert_account(
-	struct sql *db, const struct domain *d, slice address, slice name, struct err *e)
-{
-	struct sql_stmt *s = sql_prepare(db,
-		"INSERT INTO account (domain_id, address, name, disabled, quota, created_at)"
-		" VALUES ($1, $2, $3, 0, 0, $4) RETURNING id",
-		e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, d->id);
-	sql_bind_text(s, 2, address);
-	sql_bind_text(s, 3, name);
-	sql_bind_int(s, 4, wall_now());
-	if (sql_step(s, e) < 0)
-		return e->kind == ERR_EXISTS ? err_set(e, ERR_EXISTS, "account %.*s exists already",
-						       SFMT(address))
-					     : -1;
-	int64_t id = sql_int(s, 0);
-	sql_reset(s);
-	return id;
-}
-
-static int not_an_alias(struct sql *db, slice address, struct arena *a, struct err *e)
-{
-	slice *targets;
-	size_t n;
-	if (directory_targets(db, address, a, &targets, &n, e) < 0)
-		return -1;
-	return n ? err_set(e, ERR_EXISTS, "%.*s is an alias already", SFMT(address)) : 0;
-}
-
-int directory_account_add(struct sql *db, slice address, slice name, slice password, struct err *e)
-{
-	AUTO(arena) struct arena a = {0};
-	struct directory_name n;
-	struct domain d;
-	struct password p;
-	if (!directory_name(address, &a, &n))
-		return err_set(e, ERR_PROTO, "not a mail address: %.*s", SFMT(address));
-	if (!text_ok(name))
-		return err_set(e, ERR_PROTO, "the display name must be one line of UTF-8");
-	if (password_make(password, &a, &p, e) < 0 || sql_begin(db, e) < 0)
-		return -1;
-	int64_t r = find_local_domain(db, n.address, &a, &d, e);
-	if (r == 0)
-		r = not_an_alias(db, n.address, &a, e);
-	if (r == 0)
-		r = insert_account(db, &d, n.address, name, e);
-	/* Before the account is there for others: no account is ever without its password. A row
-	 * left behind by a crash here is replaced by the next account that gets this id. */
-	if (r > 0)
-		r = credential_put(slice_z(db->dir), r, &p, e);
-	return end_change(db, r, e);
-}
-
-int directory_account_disable(struct sql *db, slice address, bool disabled, struct err *e)
-{
-	AUTO(arena) struct arena a = {0};
-	struct account account;
-	if (sql_begin(db, e) < 0)
-		return -1;
-	int64_t r = directory_account(db, address, &a, &account, e);
-	if (r == 0)
-		r = sql_run(db, e, "UPDATE account SET disabled = $2 WHERE id = $1", "ii",
-			account.id, (int64_t)disabled);
-	return end_change(db, r, e);
-}
-
-int directory_account_quota(struct sql *db, slice address, uint64_t bytes, struct err *e)
-{
-	AUTO(arena) struct arena a = {0};
-	struct account account;
-	if (bytes > INT64_MAX)
-		return err_set(e, ERR_PROTO, "a quota that large is none");
-	if (sql_begin(db, e) < 0)
-		return -1;
-	int64_t r = directory_account(db, address, &a, &account, e);
-	if (r == 0)
-		r = sql_run(db, e, "UPDATE account SET quota = $2 WHERE id = $1", "ii", account.id,
-			(int64_t)bytes);
-	return end_change(db, r, e);
-}
-
-int directory_account_may_go(struct sql *db, slice address, struct err *e)
-{
-	AUTO(arena) struct arena a = {0};
-	struct account account;
-	if (directory_account(db, address, &a, &account, e) < 0)
-		return -1;
-	struct sql_stmt *s =
-		sql_prepare(db, "SELECT address FROM alias WHERE target = $1 LIMIT 1", e);
-	if (!s)
-		return -1;
-	sql_bind_text(s, 1, account.address);
-	int r = sql_step(s, e);
-	if (r <= 0)
-		return r;
-	slice alias = sql_text(s, 0);
-	err_set(e, ERR_PERM, "the alias %.*s still leads to it", SFMT(alias));
-	sql_reset(s);
-	return -1;
-}
-
-int directory_account_remove(struct sql *db, slice address, struct err *e)
-{
-	AUTO(arena) struct arena a = {0};
-	struct account account;
-	if (sql_begin(db, e) < 0)
-		return -1;
-	int64_t r = directory_account(db, address, &a, &account, e);
-	if (r == 0)
-		r = directory_account_may_go(db, account.address, e);
-	if (r == 0)
-		r = sql_run(db, e, "DELETE FROM account WHERE id = $1", "i", account.id);
-	/* A crash here leaves an account without password, which can be removed again. */
-	if (r > 0)
-		r = credential_remove(slice_z(db->dir), account.id, e);
-	return end_change(db, r, e);
-}
-
-int directory_password(struct sql *db, slice address, slice password, struct err *e)
-{
-	AUTO(arena) struct arena a = {0};
-	struct account account;
-	struct password p;
-	if (password_make(password, &a, &p, e) < 0 || sql_begin(db, e) < 0)
-		return -1;
-	int64_t r = directory_account(db, address, &a, &account, e);
-	if (r == 0)
-		r = credential_put(slice_z(db->dir), account.id, &p, e);
-	return end_change(db, r, e);
+	return directory_end_change(db, r, e);
 }
 
 /* ---- aliases ---- */
@@ -286,7 +103,7 @@ int directory_alias_add(struct sql *db, slice address, slice target, struct err 
 		return err_set(e, ERR_PROTO, "an alias cannot be its own target");
 	if (sql_begin(db, e) < 0)
 		return -1;
-	int64_t r = find_local_domain(db, from, &a, &d, e);
+	int64_t r = directory_local_domain(db, from, &a, &d, e);
 	if (r == 0)
 		r = not_an_account(db, from, &a, e);
 	if (r == 0)
@@ -295,7 +112,7 @@ int directory_alias_add(struct sql *db, slice address, slice target, struct err 
 		r = err_set(e, ERR_LIMIT, "an alias has at most %d targets", DIRECTORY_TARGETS_MAX);
 	if (r == 0)
 		r = insert_alias(db, from, to, &d, e);
-	return end_change(db, r, e);
+	return directory_end_change(db, r, e);
 }
 
 int directory_alias_remove(struct sql *db, slice address, slice target, struct err *e)
@@ -312,7 +129,7 @@ int directory_alias_remove(struct sql *db, slice address, slice target, struct e
 			"tt", from, to);
 	if (r == 0)
 		r = err_set(e, ERR_NOTFOUND, "no such alias: %.*s", SFMT(from));
-	return end_change(db, r, e);
+	return directory_end_change(db, r, e);
 }
 
 /* ---- routes ---- */
@@ -346,7 +163,7 @@ static int check_route(const struct route *r, struct arena *a, slice *ret_match,
 	static const char *const protocols[] = {"smtp", "lmtp", NULL};
 	static const char *const tls[] = {
 		"opportunistic", "required", "ca", "host", "dane", "none", NULL};
-	if (!name_ok(r->name))
+	if (!directory_word_ok(r->name))
 		return err_set(e, ERR_PROTO,
 			"a route's name is letters, digits, '-', '_', '.', at most 64");
 	if (!match_ok(r->match, a, ret_match))
@@ -360,8 +177,8 @@ static int check_route(const struct route *r, struct arena *a, slice *ret_match,
 		return err_set(e, ERR_PROTO,
 			"tls is opportunistic, required, ca, host, dane or none, not %.*s",
 			SFMT(r->tls));
-	if (slice_trim(r->hosts).n == 0 || !text_ok(r->hosts) || !text_ok(r->auth_user) ||
-		!text_ok(r->auth_secret))
+	if (slice_trim(r->hosts).n == 0 || !directory_text_ok(r->hosts) ||
+		!directory_text_ok(r->auth_user) || !directory_text_ok(r->auth_secret))
 		return err_set(e, ERR_PROTO,
 			"a route needs hosts; texts are one line of UTF-8, at most %d bytes",
 			DIRECTORY_TEXT_MAX);
@@ -411,7 +228,7 @@ int directory_route_add(struct sql *db, const struct route *r, struct err *e)
 			" disabled = excluded.disabled",
 			"ttttttti", r->name, match, r->protocol, slice_trim(r->hosts), r->tls,
 			r->auth_user, r->auth_secret, (int64_t)r->disabled);
-	return end_change(db, n, e);
+	return directory_end_change(db, n, e);
 }
 
 int directory_route_remove(struct sql *db, slice name, struct err *e)
@@ -434,5 +251,5 @@ int directory_route_remove(struct sql *db, slice name, struct err *e)
 		r = sql_run(db, e, "DELETE FROM route WHERE name = $1", "t", name);
 	if (r == 0)
 		r = err_set(e, ERR_NOTFOUND, "no such route: %.*s", SFMT(name));
-	return end_change(db, r, e);
+	return directory_end_change(db, r, e);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "base/map.h"
 #include "store/directory.h"
+#include "store/directory_org.h"
 
 /* An address taken apart, in canonical spelling. */
 struct directory_name {
@@ -44,7 +45,8 @@ struct memberships directory_copy_memberships(const struct memberships *from, st
 /* One row of a statement with the columns DOMAIN_COLUMNS (FROM domain). */
 #define DOMAIN_COLUMNS                                                                             \
 	"domain.id, domain.name, domain.kind, domain.backend, domain.callout, domain.disabled, "   \
-	"domain.created_at, domain.org_id, domain.stands_for"
+	"domain.created_at, domain.org_id, domain.stands_for, "                                    \
+	"(SELECT org.disabled FROM org WHERE org.id = domain.org_id)"
 struct domain directory_read_domain(struct sql_stmt *s, struct arena *a);
 /* One row of a statement with the columns ACCOUNT_COLUMNS (FROM ACCOUNT_TABLES). */
 #define ACCOUNT_COLUMNS                                                                            \
@@ -58,3 +60,42 @@ struct account directory_read_account(struct sql_stmt *s, struct arena *a);
 /* One row of the statement with the columns ROUTE_COLUMNS. */
 #define ROUTE_COLUMNS "id, name, pattern, protocol, hosts, tls, auth_user, auth_secret, disabled"
 struct route directory_read_route(struct sql_stmt *s, struct arena *a);
+
+/* ---- for changes ---- */
+
+/* A statement with its values: i int64_t, t slice. NULL on error. */
+struct sql_stmt *directory_query(
+	struct sql *db, struct err *e, const char *text, const char *types, ...);
+/* The first number of the first row, 0 without one; -1 on error. */
+int64_t directory_number(struct sql *db, struct err *e, const char *text, const char *types, ...);
+
+/* Ends the transaction that sql_begin began, raising the version; r < 0: it went wrong. */
+int directory_end_change(struct sql *db, int64_t r, struct err *e);
+bool directory_text_ok(slice s); /* text that people read: one line of UTF-8 */
+bool directory_word_ok(slice s); /* names in destination keys and on command lines */
+/* The local domain of a canonical address or "@domain". */
+int directory_local_domain(
+	struct sql *db, slice address, struct arena *a, struct domain *ret, struct err *e);
+/* ERR_EXISTS when the address is an account (also a deleted one), a group or an alias. */
+enum { TAKEN_ACCOUNT = 1, TAKEN_GROUP = 2, TAKEN_ALIAS = 4 };
+int directory_not_taken(struct sql *db, slice address, unsigned by, struct err *e);
+
+/* ---- for lists: collects all rows of s ---- */
+
+int directory_collect(struct sql_stmt *s, size_t size,
+	void (*read)(struct sql_stmt *s, struct arena *a, void *row), struct arena *a, void **ret,
+	size_t *ret_n, struct err *e);
+
+/* ---- groups ---- */
+
+struct mail_group directory_read_group(struct sql_stmt *s, struct arena *a);
+#define GROUP_COLUMNS                                                                              \
+	"mailgroup.id, mailgroup.domain_id, mailgroup.address, mailgroup.name, "                   \
+	"mailgroup.created_at"
+/* The addresses of all people in a department with all below it, or in an organisation: *fn says
+ * -1 to stop. */
+int directory_each_person(struct sql *db, enum member_kind kind, int64_t id,
+	int (*fn)(void *arg, slice address), void *arg, struct err *e);
+/* May an account with these memberships send as the group? */
+int directory_group_sender(struct sql *db, int64_t group_id, int64_t account_id,
+	const struct memberships *m, bool *ret, struct err *e);

@@ -28,19 +28,19 @@ static void *move_rows(struct rows *r, struct arena *a)
 	return out;
 }
 
-/* Steps through s and reads each row with `read`. */
-static int collect(struct sql_stmt *s, struct rows *rows,
+int directory_collect(struct sql_stmt *s, size_t size,
 	void (*read)(struct sql_stmt *s, struct arena *a, void *row), struct arena *a, void **ret,
 	size_t *ret_n, struct err *e)
 {
+	struct rows rows = {.size = size};
 	int r;
 	while ((r = sql_step(s, e)) == 1)
-		read(s, a, add_row(rows));
+		read(s, a, add_row(&rows));
 	if (r == 0) {
-		*ret = move_rows(rows, a);
-		*ret_n = rows->n;
+		*ret = move_rows(&rows, a);
+		*ret_n = rows.n;
 	}
-	free(rows->p);
+	free(rows.p);
 	return r;
 }
 
@@ -54,8 +54,7 @@ int directory_domains(
 {
 	struct sql_stmt *s =
 		sql_prepare(db, "SELECT " DOMAIN_COLUMNS " FROM domain ORDER BY name", e);
-	struct rows rows = {.size = sizeof **ret};
-	return s ? collect(s, &rows, read_domain, a, (void **)ret, ret_n, e) : -1;
+	return s ? directory_collect(s, sizeof **ret, read_domain, a, (void **)ret, ret_n, e) : -1;
 }
 
 static void read_account(struct sql_stmt *s, struct arena *a, void *row)
@@ -87,14 +86,13 @@ int directory_accounts(struct sql *db, slice domain, struct arena *a, struct acc
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, id);
-	struct rows rows = {.size = sizeof **ret};
-	return collect(s, &rows, read_account, a, (void **)ret, ret_n, e);
+	return directory_collect(s, sizeof **ret, read_account, a, (void **)ret, ret_n, e);
 }
 
 static void read_alias(struct sql_stmt *s, struct arena *a, void *row)
 {
-	*(struct alias *)row =
-		(struct alias){arena_dup(a, sql_text(s, 0)), arena_dup(a, sql_text(s, 1))};
+	*(struct alias *)row = (struct alias){
+		arena_dup(a, sql_text(s, 0)), arena_dup(a, sql_text(s, 1)), sql_int(s, 2)};
 }
 
 int directory_aliases(struct sql *db, slice domain, struct arena *a, struct alias **ret,
@@ -104,14 +102,13 @@ int directory_aliases(struct sql *db, slice domain, struct arena *a, struct alia
 	if (domain_id(db, domain, a, &id, e) < 0)
 		return -1;
 	struct sql_stmt *s = sql_prepare(db,
-		"SELECT address, target FROM alias WHERE $1 = 0 OR domain_id = $1"
+		"SELECT address, target, account_id FROM alias WHERE $1 = 0 OR domain_id = $1"
 		" ORDER BY domain_id, address, target",
 		e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, id);
-	struct rows rows = {.size = sizeof **ret};
-	return collect(s, &rows, read_alias, a, (void **)ret, ret_n, e);
+	return directory_collect(s, sizeof **ret, read_alias, a, (void **)ret, ret_n, e);
 }
 
 static void read_route(struct sql_stmt *s, struct arena *a, void *row)
@@ -124,6 +121,5 @@ int directory_routes(
 {
 	struct sql_stmt *s =
 		sql_prepare(db, "SELECT " ROUTE_COLUMNS " FROM route ORDER BY name", e);
-	struct rows rows = {.size = sizeof **ret};
-	return s ? collect(s, &rows, read_route, a, (void **)ret, ret_n, e) : -1;
+	return s ? directory_collect(s, sizeof **ret, read_route, a, (void **)ret, ret_n, e) : -1;
 }
