@@ -111,11 +111,13 @@ bool summary_next_text(slice *list, slice *ret);
  * no multipart is part 0, too: its body. HEADER and TEXT of a part are of the message inside it: its child. */
 int summary_find_part(const struct summary *s, const unsigned *path, size_t n);
 
-/* Appends the record of a message; `m` is mime_parse(message). `preview`: whether texts may be converted here.
+/* Appends the record of a message; `m` is mime_parse(message). Its first `lead` bytes are header lines that stand before the
+ * stored bytes (a delivery's prefix, fields that submission added): they count for the envelope, size and places are those
+ * of what is behind them. `preview`: whether texts may be converted here.
  * Always gives one. Linear in the message. */
-void summary_build(slice message, const struct mime *m, bool preview, struct buf *out);
+void summary_build(slice message, size_t lead, const struct mime *m, bool preview, struct buf *out);
 /* The same with all addresses, fields and parts, whatever it takes: for an answer about one that is SUMMARY_CUT, not to keep. */
-void summary_build_whole(slice message, const struct mime *m, struct buf *out);
+void summary_build_whole(slice message, size_t lead, const struct mime *m, struct buf *out);
 /* The first message id in *in, which moves behind it: without <> and blanks, quotes undone (RFC 5256 3). */
 bool summary_message_id(slice *in, struct arena *a, slice *ret);
 /* RFC 5256 2.1 of a decoded subject (SUMMARY_SUBJECT_TEXT): without "Re:", "Fwd:", "[blob]", "(fwd)" ...; ret_reply: there was any

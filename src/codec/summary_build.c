@@ -234,7 +234,7 @@ static void begin_record(
 	buf_u16(&w->b, (uint16_t)nparts);
 	buf_u16(&w->b, (uint16_t)nenv);
 	buf_u32(&w->b, 0);
-	buf_u64(&w->b, message.n);
+	buf_u64(&w->b, message.n - w->lead);
 	buf_u64(&w->b, (uint64_t)sent);
 	buf_fill(&w->b, 0, 4 * (nparts + nenv));
 }
@@ -285,12 +285,13 @@ static bool try_build(struct summary_writer *w, slice message)
 	return true;
 }
 
-static bool build(slice message, const struct mime *m, const struct summary_limits *l,
+static bool build(slice message, size_t lead, const struct mime *m, const struct summary_limits *l,
 	unsigned flags, struct buf *out)
 {
 	AUTO(arena) struct arena a = {0};
 	struct summary_writer w = {
-		.b = BUF(l->record), .a = &a, .limits = l, .flags = flags, .m = m};
+		.b = BUF(l->record), .a = &a, .limits = l, .flags = flags, .m = m, .lead = lead};
+	must(lead <= message.n);
 	bool done = try_build(&w, message.p ? message : S(""));
 	if (done)
 		buf_put(out, buf_slice(&w.b));
@@ -298,16 +299,16 @@ static bool build(slice message, const struct mime *m, const struct summary_limi
 	return done;
 }
 
-void summary_build(slice message, const struct mime *m, bool preview, struct buf *out)
+void summary_build(slice message, size_t lead, const struct mime *m, bool preview, struct buf *out)
 {
 	unsigned flags = preview ? 0 : SUMMARY_NO_PREVIEW;
 	bool done = false;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && !done; i++)
-		done = build(message, m, &steps[i], flags | (i ? SUMMARY_CUT : 0), out);
+		done = build(message, lead, m, &steps[i], flags | (i ? SUMMARY_CUT : 0), out);
 	must(done);
 }
 
-void summary_build_whole(slice message, const struct mime *m, struct buf *out)
+void summary_build_whole(slice message, size_t lead, const struct mime *m, struct buf *out)
 {
-	must(build(message, m, &whole, SUMMARY_NO_PREVIEW, out));
+	must(build(message, lead, m, &whole, SUMMARY_NO_PREVIEW, out));
 }

@@ -76,10 +76,10 @@ static void as_message(slice in)
 	struct mime m;
 	struct summary s;
 	mime_parse(in, &mime_limits_default, &a, &m);
-	summary_build(in, &m, true, &out);
+	summary_build(in, 0, &m, true, &out);
 	must(buf_ok(&out) && summary_open(buf_slice(&out), &s));
 	ask_everything(&s);
-	summary_build_whole(in, &m, &full);
+	summary_build_whole(in, 0, &m, &full);
 	must(summary_open(buf_slice(&full), &s) && s.nparts == m.n && !(s.flags & SUMMARY_CUT));
 	ask_everything(&s);
 	for (size_t i = 0; i < m.n; i++) {

@@ -51,6 +51,7 @@ struct summary_writer {
 	size_t nseen;
 	unsigned flags;
 	const struct mime *m;
+	size_t lead; /* bytes of the message that are not stored with it */
 };
 void summary_put_number(struct summary_writer *w, uint64_t v);
 /* p == NULL: none. Returns where its bytes stand. */

@@ -273,14 +273,12 @@ static bool has_child(const struct summary_writer *w, size_t i)
 	return i + 1 < w->m->n && i + 1 < w->limits->parts && w->m->v[i + 1].parent == (int)i;
 }
 
-static void put_places(struct summary_writer *w, slice message, const struct mime_part *p)
+static void put_place(struct summary_writer *w, slice message, slice s)
 {
-	const char *body = p->body.p ? p->body.p : message.p + message.n;
-	const char *header = p->header.p ? p->header.p : message.p;
-	summary_put_number(w, (uint64_t)(header - message.p));
-	summary_put_number(w, p->header.n);
-	summary_put_number(w, (uint64_t)(body - message.p));
-	summary_put_number(w, p->body.n);
+	size_t at = s.p ? (size_t)(s.p - message.p) : message.n,
+	       before = at < w->lead ? w->lead - at : 0;
+	summary_put_number(w, at < w->lead ? 0 : at - w->lead);
+	summary_put_number(w, before < s.n ? s.n - before : 0);
 }
 
 void summary_put_part(struct summary_writer *w, slice message, size_t i, int envelope)
@@ -306,7 +304,8 @@ void summary_put_part(struct summary_writer *w, slice message, size_t i, int env
 	buf_u16(&w->b, (uint16_t)bits);
 	summary_put_number(w, (uint64_t)(p->parent + 1));
 	summary_put_number(w, p->depth);
-	put_places(w, message, p);
+	put_place(w, message, p->header);
+	put_place(w, message, p->body);
 	if (bits & PART_LINES)
 		summary_put_number(w, count_lines(p->body));
 	if (bits & PART_DECODED)

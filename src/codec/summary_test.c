@@ -15,7 +15,7 @@ static void make_bytes(slice message, bool preview, struct made *ret)
 	struct mime m;
 	*ret = (struct made){.record = BUF(1 << 24), .shown = BUF(1 << 24)};
 	mime_parse(message, &mime_limits_default, &a, &m);
-	summary_build(message, &m, preview, &ret->record);
+	summary_build(message, 0, &m, preview, &ret->record);
 	CHECK(summary_open(buf_slice(&ret->record), &ret->s));
 	CHECK(ret->record.n <= SUMMARY_MAX);
 	CHECK_INT(ret->s.size, message.n);
@@ -235,6 +235,38 @@ TEST(paths_lead_through_messages)
 	made_done(&m);
 }
 
+/* Fields that were put in front of the stored bytes; also before bytes that have no header at all. */
+TEST(what_is_put_before_counts_for_the_envelope)
+{
+	static const struct {
+		slice lead, stored, body;
+		uint64_t header_n;
+	} v[] = {
+		{S_INIT("Received: x\r\nMessage-ID: <a@b>\r\n"), S_INIT("Subject: s\r\n\r\nbody"),
+			S_INIT("body"), 14},
+		{S_INIT("Message-ID: <a@b>\r\n\r\n"), S_INIT("body"), S_INIT("body"), 0},
+		{S_INIT("Message-ID: <a@b>\r\n"), S_INIT(""), S_INIT(""), 0},
+	};
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		AUTO(buf) struct buf in = BUF(1 << 16), record = BUF(1 << 16);
+		AUTO(arena) struct arena a = {0};
+		struct mime m;
+		struct summary s;
+		struct summary_part p;
+		buf_put(&in, v[i].lead);
+		buf_put(&in, v[i].stored);
+		mime_parse(buf_slice(&in), &mime_limits_default, &a, &m);
+		summary_build(buf_slice(&in), v[i].lead.n, &m, true, &record);
+		CHECK(summary_open(buf_slice(&record), &s));
+		summary_part(&s, 0, &p);
+		CHECK_STR(summary_text(&s, 0, SUMMARY_MESSAGE_ID), S("<a@b>"));
+		CHECK_INT(s.size, v[i].stored.n);
+		CHECK_INT(p.header_at, 0);
+		CHECK_INT(p.header_n, v[i].header_n);
+		CHECK_STR(slice_of(v[i].stored.p + p.body_at, p.body_n), v[i].body);
+	}
+}
+
 TEST(types_are_what_people_see)
 {
 	static const struct {
@@ -430,7 +462,7 @@ TEST(what_does_not_fit_is_cut)
 		n++;
 	CHECK(n > 10 && n <= SUMMARY_ADDRESSES_MAX);
 	mime_parse(buf_slice(&in), &mime_limits_default, &a, &mime);
-	summary_build_whole(buf_slice(&in), &mime, &full);
+	summary_build_whole(buf_slice(&in), 0, &mime, &full);
 	CHECK(summary_open(buf_slice(&full), &s) && !(s.flags & SUMMARY_CUT));
 	for (it = n = 0; summary_next_address(&s, 0, SUMMARY_TO, &it, &who);)
 		n++;
