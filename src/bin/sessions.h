@@ -19,7 +19,8 @@ struct session_row { /* as it lies in the file; texts cut to fit, NUL-terminated
 	int64_t account_id; /* 0: not logged in yet */
 	uint32_t end_asked; /* set by the command */
 	char service[12]; /* "imap", "pop3" */
-	char login[128], ip[64], client[96], doing[16], folder[96], how[24] /* mechanism; "app:phone" */, tls[16];
+	char login[128], ip[64], client[96], doing[16], folder[96],
+		how[24] /* mechanism; "app:phone" */, tls[16];
 };
 
 /* ---- a process's own ---- */
@@ -31,7 +32,8 @@ void sessions_close(struct sessions *s); /* NULL is fine */
 /* A slot, `since` now, all else empty; NULL: there are SESSIONS_MAX already. */
 struct session_row *sessions_enter(struct sessions *s);
 void sessions_leave(struct sessions *s, struct session_row *row); /* NULL is fine */
-size_t sessions_index(const struct sessions *s, const struct session_row *row); /* below SESSIONS_MAX */
+size_t sessions_index(
+	const struct sessions *s, const struct session_row *row); /* below SESSIONS_MAX */
 /* Fills one of a row's texts: session_text(row->client, sizeof row->client, value). Control characters become "?". */
 void session_text(char *to, size_t size, slice value);
 /* The next one that is to end: start with *it = 0; NULL: no more. Cheap when nothing was asked. */
@@ -46,6 +48,8 @@ struct session_seen {
 	struct session_row row; /* a copy */
 };
 /* Of all processes that live. No directory: none. */
-int sessions_read(slice run, struct arena *a, struct session_seen **ret, size_t *ret_n, struct err *e);
+int sessions_read(
+	slice run, struct arena *a, struct session_seen **ret, size_t *ret_n, struct err *e);
 /* Marks those that `which` says, of processes that live; returns how many, or -1. */
-int64_t sessions_end(slice run, bool (*which)(void *arg, const struct session_row *row), void *arg, struct err *e);
+int64_t sessions_end(slice run, bool (*which)(void *arg, const struct session_row *row), void *arg,
+	struct err *e);

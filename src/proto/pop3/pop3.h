@@ -11,29 +11,62 @@
 
 struct tls_ctx;
 enum pop3_tls { POP3_TLS_NO, POP3_TLS_OFFER, POP3_TLS_IMPLICIT };
-struct pop3_limits { int64_t login_time, idle_time /* RFC 1939 3: not below 10 minutes */; unsigned bad_commands, login_failures; };
+struct pop3_limits {
+	int64_t login_time, idle_time /* RFC 1939 3: not below 10 minutes */;
+	unsigned bad_commands, login_failures;
+};
 struct pop3_service {
 	enum pop3_tls tls_mode;
 	struct tls_ctx *tls;
 	bool auth_plaintext;
 	slice hostname, version;
 	struct pop3_limits limits;
-	const slice *mechs; size_t nmechs;
+	const slice *mechs;
+	size_t nmechs;
 	struct boxes *boxes;
 };
-enum pop3_auth { POP3_AUTH_MORE, POP3_AUTH_OK, POP3_AUTH_FAILED, POP3_AUTH_TEMP, POP3_AUTH_EXPIRED, POP3_AUTH_NOT_HERE };
-struct pop3_auth_start { slice mech; bool has_initial; slice initial; const char *cb_type; slice cb_data; };
-struct pop3_auth_result { slice challenge, login, why; };
-struct pop3_summary { const char *end; uint64_t commands, bytes_in, bytes_out, retrieved, deleted; slice why; };
+enum pop3_auth {
+	POP3_AUTH_MORE,
+	POP3_AUTH_OK,
+	POP3_AUTH_FAILED,
+	POP3_AUTH_TEMP,
+	POP3_AUTH_EXPIRED,
+	POP3_AUTH_NOT_HERE
+};
+struct pop3_auth_start {
+	slice mech;
+	bool has_initial;
+	slice initial;
+	const char *cb_type;
+	slice cb_data;
+};
+struct pop3_auth_result {
+	slice challenge, login, why /* EXPIRED, NOT_HERE: for the client */;
+};
+struct pop3_summary {
+	const char *end;
+	uint64_t commands, bytes_in, bytes_out, retrieved, deleted;
+	slice why;
+};
 struct pop3_ops {
-	enum pop3_auth (*auth_start)(void *arg, const struct pop3_auth_start *s, struct arena *a, struct pop3_auth_result *ret);
-	enum pop3_auth (*auth_step)(void *arg, slice response, struct arena *a, struct pop3_auth_result *ret);
+	enum pop3_auth (*auth_start)(void *arg, const struct pop3_auth_start *s, struct arena *a,
+		struct pop3_auth_result *ret);
+	enum pop3_auth (*auth_step)(
+		void *arg, slice response, struct arena *a, struct pop3_auth_result *ret);
 	void (*auth_cancel)(void *arg);
+	/* As in imap_ops. */
 	int (*enter)(void *arg, slice login, struct mailbox_actor *ret_actor, struct err *e);
-	void (*state)(void *arg, const char *doing, slice folder);
+	void (*state)(void *arg, const char *doing, slice folder); /* may be NULL */
+	void (*tls)(void *arg, struct io *io); /* may be NULL */
+	const char *(*why_end)(void *arg); /* may be NULL */
 	void (*end)(void *arg, const struct pop3_summary *s);
 };
-struct pop3_hub { struct list sessions; unsigned n; bool draining; };
+struct pop3_hub {
+	struct list sessions;
+	unsigned n;
+	bool draining;
+};
 void pop3_hub_init(struct pop3_hub *h);
 void pop3_drain(struct pop3_hub *h);
-void pop3_serve(struct pop3_hub *hub, struct io *io, const struct pop3_service *service, const struct pop3_ops *ops, void *arg, const struct net_addr *peer);
+void pop3_serve(struct pop3_hub *hub, struct io *io, const struct pop3_service *service,
+	const struct pop3_ops *ops, void *arg, const struct net_addr *peer);

@@ -1,0 +1,351 @@
+/*
+ * The access role (access.h): accepts connections on the sockets that the master bound and runs an IMAP or POP3 session on each, in a
+ * coroutine of its own. All access processes wait on the same sockets; one that dies takes its own sessions along and nobody else's. It
+ * reads and writes mailboxes, asks auth who somebody is and engine about what is read, and cannot connect to anything outside.
+ */
+#include "bin/access.h"
+
+#include "base/mem.h"
+#include "bin/engines.h"
+#include "bin/quarantine_conf.h"
+#include "run/link.h"
+#include "run/loop.h"
+#include "run/metrics.h"
+#include "run/pool.h"
+#include "store/directory.h"
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+METRIC_COUNTER(connections_imap, "posthouse_access_connections_total", "protocol=\"imap\"",
+	"Connections of mail programs accepted.");
+METRIC_COUNTER(connections_pop3, "posthouse_access_connections_total", "protocol=\"pop3\"",
+	"Connections of mail programs accepted.");
+METRIC_COUNTER(turned_away, "posthouse_access_turned_away_total", "reason=\"total\"",
+	"Connections of mail programs above a limit.");
+METRIC_COUNTER(turned_away_ip, "posthouse_access_turned_away_total", "reason=\"address\"",
+	"Connections of mail programs above a limit.");
+
+/* ---- accepting ---- */
+
+static bool in_nets(const struct conf_nets *nets, const struct net_addr *a)
+{
+	for (size_t i = 0; i < nets->n; i++)
+		if (net_cidr_match(&nets->v[i], a))
+			return true;
+	return false;
+}
+
+/* Too many: a word and away, without a session. A peer that expects TLS or is to send PROXY first hears nothing. */
+static void turn_away(const struct access_service *service, int fd, bool from_there)
+{
+	const char *said = service->listener.imap
+				   ? "* BYE [UNAVAILABLE] Too many connections, try later\r\n"
+				   : "-ERR [SYS/TEMP] Too many connections, try later\r\n";
+	const struct access_listener_conf *c = service->listener.conf;
+	if (c->tls != ACCESS_TLS_IMPLICIT && c->proxy_from.n == 0)
+		send(fd, said, strlen(said), MSG_DONTWAIT | MSG_NOSIGNAL);
+	metric_add(from_there ? &turned_away_ip : &turned_away, 1);
+	close(fd);
+}
+
+static void admit(
+	struct access *a, const struct access_service *service, int fd, const struct net_addr *peer)
+{
+	const struct access_listener_conf *c = service->listener.conf;
+	bool limited = peer->ss.ss_family != AF_UNIX && !in_nets(&c->proxy_from, peer) &&
+		       !in_nets(&c->trusted, peer);
+	enum census_answer answer = census_enter(
+		a->census, peer, a->conf->max_connections, limited ? a->conf->max_per_ip : 0);
+	struct session_row *row = answer == CENSUS_FINE ? sessions_enter(a->sessions) : NULL;
+	if (!row) {
+		if (answer == CENSUS_FINE)
+			census_leave(a->census, peer);
+		turn_away(service, fd, answer == CENSUS_FULL_FROM_THERE);
+		return;
+	}
+	metric_add(service->listener.imap ? &connections_imap : &connections_pop3, 1);
+	struct access_session *s = NEW(struct access_session);
+	s->access = a;
+	s->service = service;
+	s->fd = fd;
+	s->peer = s->counted = *peer;
+	s->row = row;
+	s->login.link = a->auth_link;
+	a->by_row[sessions_index(a->sessions, row)] = s;
+	s->co = group_go(&a->open, service->listener.imap ? "imap" : "pop3", access_session_run, s);
+}
+
+struct acceptor {
+	struct access *access;
+	const struct access_service *service;
+	int fd;
+};
+
+static void accept_run(void *arg)
+{
+	AUTO(free) struct acceptor *a = arg;
+	struct net_addr peer;
+	struct err e;
+	int fd;
+	for (;;) {
+		if (net_accept(a->fd, &fd, &peer, &e) == 0) {
+			net_unmap(&peer);
+			admit(a->access, a->service, fd, &peer);
+			continue;
+		}
+		if (e.kind == ERR_CLOSED)
+			break;
+		log_error(NULL, "access.accept", F("listener", a->service->listener.name),
+			F("error", &e));
+		if (co_sleep(instant_in(100 * MSEC), &e) < 0)
+			break;
+	}
+	loop_forget_fd(a->fd);
+	close(a->fd);
+}
+
+/* "access.LISTENER.ADDRESS", as the master named them. */
+static const struct access_service *service_of(const struct access *a, const char *name)
+{
+	slice rest = slice_z(name), part;
+	uint64_t i;
+	slice_cut(&rest, '.', &part);
+	slice_cut(&rest, '.', &part);
+	return slice_u64(part, &i) && i < a->nservices ? &a->services[i] : NULL;
+}
+
+static void start_accepting(struct access *a)
+{
+	const char *name;
+	int fd;
+	while ((fd = proc_start_take_next(&a->env->start, "access.", &name)) >= 0) {
+		const struct access_service *service = service_of(a, name);
+		if (!service) {
+			close(fd);
+			continue;
+		}
+		struct acceptor *acceptor = NEW(struct acceptor);
+		*acceptor = (struct acceptor){a, service, fd};
+		group_go(&a->acceptors, "access.accept", accept_run, acceptor);
+	}
+}
+
+/* ---- opening ---- */
+
+static struct imap_service imap_service(
+	const struct access *a, const struct access_listener_conf *c)
+{
+	static const enum imap_tls modes[] = {IMAP_TLS_OFFER, IMAP_TLS_IMPLICIT, IMAP_TLS_NO};
+	return (struct imap_service){
+		.tls_mode = modes[c->tls],
+		.tls = a->tls,
+		.auth_plaintext = c->auth_plaintext,
+		.hostname = a->config->hostname,
+		.version = S(VERSION),
+		.limits = {.login_time = a->conf->login_time,
+			.idle_time = c->idle_time,
+			.command_time = c->command_time,
+			.bad_commands = (unsigned)c->bad_commands,
+			.login_failures = (unsigned)c->login_failures,
+			.line = (size_t)c->max_line,
+			.literal = (size_t)c->max_literal,
+			.command = (size_t)c->max_command,
+			.messages = (uint64_t)c->max_messages},
+		.mechs = c->auth_mechs.v,
+		.nmechs = c->auth_mechs.n,
+		.boxes = a->boxes,
+	};
+}
+
+static struct pop3_service pop3_service(
+	const struct access *a, const struct access_listener_conf *c)
+{
+	static const enum pop3_tls modes[] = {POP3_TLS_OFFER, POP3_TLS_IMPLICIT, POP3_TLS_NO};
+	return (struct pop3_service){
+		.tls_mode = modes[c->tls],
+		.tls = a->tls,
+		.auth_plaintext = c->auth_plaintext,
+		.hostname = a->config->hostname,
+		.version = S(VERSION),
+		.limits = {.login_time = a->conf->login_time,
+			.idle_time = c->idle_time,
+			.bad_commands = (unsigned)c->bad_commands,
+			.login_failures = (unsigned)c->login_failures},
+		.mechs = c->auth_mechs.v,
+		.nmechs = c->auth_mechs.n,
+		.boxes = a->boxes,
+	};
+}
+
+static void make_services(struct access *a)
+{
+	a->nservices = access_listeners(a->config);
+	a->services = ARENA_ARRAY(&a->mem, struct access_service, a->nservices + 1);
+	for (size_t i = 0; i < a->nservices; i++) {
+		struct access_service *s = &a->services[i];
+		s->listener = access_listener(a->config, i);
+		if (s->listener.imap)
+			s->imap = imap_service(a, s->listener.conf);
+		else
+			s->pop3 = pop3_service(a, s->listener.conf);
+	}
+}
+
+static int open_census(struct role_env *env, const char *name, struct census **ret, struct err *e)
+{
+	AUTO(fd) int fd = proc_start_take(&env->start, name);
+	return census_open(fd, env->start.instance, ret, e);
+}
+
+/* Before the sandbox: the certificate. */
+static int access_prepare(struct role_env *env, struct err *e)
+{
+	struct access *a = NEW(struct access);
+	env->self = a;
+	a->env = env;
+	a->config = &env->config;
+	a->conf = conf_get(env->config.conf, &access_section);
+	group_init(&a->acceptors);
+	group_init(&a->open);
+	cond_init(&a->stop_changed);
+	imap_hub_init(&a->imap_hub);
+	pop3_hub_init(&a->pop3_hub);
+	a->auth_link = link_new("auth");
+	a->engines = engines_new(a->config->conf);
+	a->by_row = mem_alloc(SESSIONS_MAX * sizeof *a->by_row);
+	const struct tls_server_config tls = {
+		.cert_file = a->config->certificate,
+		.key_file = a->config->key,
+		.ciphers = a->config->tls->ciphers,
+		.ticket_secret = role_tls_tickets(env, &a->mem),
+	};
+	if (open_census(env, "census", &a->census, e) < 0 ||
+		open_census(env, "accounts", &a->accounts, e) < 0)
+		return -1;
+	return tls_server_ctx(&tls, &a->tls, e);
+}
+
+enum { READERS = 4 }; /* connections to each shard for reading */
+
+static int open_boxes(struct access *a, struct err *e)
+{
+	const struct boxes_config c = {
+		.data = a->config->server->data,
+		.directory = a->directory,
+		.blobs = a->blobs,
+		.readers = READERS,
+		.conf = conf_get(a->config->conf, &mailbox_section),
+	};
+	return boxes_open(&c, &a->boxes, e);
+}
+
+static int access_open(struct role_env *env, struct err *e)
+{
+	struct access *a = env->self;
+	slice data = a->config->server->data;
+	if (sessions_open(a->config->server->run, S("access"), env->start.instance, &a->sessions,
+		    e) < 0 ||
+		blobs_open(data, &a->blobs, e) < 0 || directory_open(data, &a->directory, e) < 0 ||
+		open_boxes(a, e) < 0)
+		return -1;
+	access_guard_open(a);
+	make_services(a);
+	a->still = access_still_new(a);
+	start_accepting(a);
+	return 0;
+}
+
+/* ---- orders ---- */
+
+static void access_link(void *arg, const char *role, unsigned instance, int fd)
+{
+	struct access *a = ((struct role_env *)arg)->self;
+	(void)instance;
+	if (strcmp(role, "auth") == 0)
+		link_attach(a->auth_link, fd);
+	else if (strcmp(role, "engine") == 0)
+		engines_link(a->engines, fd);
+	else
+		close(fd);
+}
+
+static void drain(struct access *a)
+{
+	imap_drain(&a->imap_hub);
+	pop3_drain(&a->pop3_hub);
+}
+
+/* After a reload sessions go on until drain_time is over: new connections are our successor's. Then, or when the server stops, they hear BYE
+ * where they stand between two commands. */
+static void let_sessions_end(struct access *a)
+{
+	struct err e;
+	bool draining = false;
+	while (a->open.n > 0) {
+		bool late = instant_now() >= a->stop_by;
+		if ((a->how == PROC_STOP_SOON || late) && !draining) {
+			draining = true;
+			drain(a);
+			if (late) /* a little time for commands under way */
+				a->stop_by = instant_in(a->config->server->stop_time);
+			continue;
+		}
+		if (late) {
+			log_warn(NULL, "access.cut", F("sessions", a->open.n));
+			break;
+		}
+		if (cond_wait(&a->stop_changed, a->stop_by, &e) < 0 && e.kind != ERR_TIMEOUT)
+			break;
+	}
+	group_cancel(&a->open);
+	group_join(&a->open);
+}
+
+static void access_stop(void *arg, enum proc_stop how, instant deadline)
+{
+	struct access *a = ((struct role_env *)arg)->self;
+	bool again = a->stopping;
+	a->stopping = true;
+	a->how = how;
+	a->stop_by = deadline;
+	if (again) {
+		cond_wake_all(&a->stop_changed);
+		return;
+	}
+	group_cancel(&a->acceptors);
+	group_join(&a->acceptors);
+	log_info(NULL, "access.draining", F("sessions", a->open.n));
+	let_sessions_end(a);
+	access_still_stop(a->still);
+	if (a->boxes)
+		boxes_drain(a->boxes);
+	loop_stop();
+}
+
+static void access_close(struct role_env *env)
+{
+	struct access *a = env->self;
+	if (a->boxes)
+		boxes_close(a->boxes);
+	access_guard_free(a->guard);
+	directory_close(a->directory);
+	blobs_close(a->blobs);
+	sessions_close(a->sessions);
+	link_free(a->auth_link);
+	engines_free(a->engines);
+	tls_ctx_unref(a->tls);
+	census_close(a->census);
+	census_close(a->accounts);
+	free(a->by_row);
+	arena_done(&a->mem);
+	free(a);
+}
+
+const struct role access_role = {
+	.name = "access",
+	.prepare = access_prepare,
+	.open = access_open,
+	.orders = {.stop = access_stop, .link = access_link},
+	.close = access_close,
+};

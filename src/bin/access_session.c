@@ -1,0 +1,409 @@
+/*
+ * One connection of the access role: the PROXY header of a load balancer, then a session of proto/imap or proto/pop3, and what these ask of the
+ * process: logins, limits of an account, what `posthouse session list` shows. Both protocols ask the same things; their vocabularies are
+ * translated here and nowhere else.
+ */
+#include "bin/access.h"
+
+#include "base/mem.h"
+#include "codec/proxy.h"
+#include "run/metrics.h"
+#include <stdio.h>
+
+METRIC_GAUGE(open_imap, "posthouse_access_sessions", "protocol=\"imap\"",
+	"Sessions of mail programs open now.");
+METRIC_GAUGE(open_pop3, "posthouse_access_sessions", "protocol=\"pop3\"",
+	"Sessions of mail programs open now.");
+METRIC_GAUGE(idle_imap, "posthouse_access_idle_sessions", "",
+	"IMAP sessions that wait for news now (IDLE).");
+METRIC_COUNTER(
+	logins_ok, "posthouse_access_logins_total", "result=\"ok\"", "Logins of mail programs.");
+METRIC_COUNTER(logins_failed, "posthouse_access_logins_total", "result=\"failed\"",
+	"Logins of mail programs.");
+METRIC_COUNTER(logins_refused, "posthouse_access_logins_total", "result=\"refused\"",
+	"Logins of mail programs.");
+METRIC_COUNTER(logins_temp, "posthouse_access_logins_total", "result=\"temp\"",
+	"Logins of mail programs.");
+METRIC_COUNTER(commands_imap, "posthouse_access_commands_total", "protocol=\"imap\"",
+	"Commands of mail programs.");
+METRIC_COUNTER(commands_pop3, "posthouse_access_commands_total", "protocol=\"pop3\"",
+	"Commands of mail programs.");
+METRIC_COUNTER(bytes_in, "posthouse_access_bytes_total", "direction=\"in\"",
+	"Bytes from and to mail programs.");
+METRIC_COUNTER(bytes_out, "posthouse_access_bytes_total", "direction=\"out\"",
+	"Bytes from and to mail programs.");
+
+enum { PROXY_SECONDS = 10 };
+
+static bool is_imap(const struct access_session *s)
+{
+	return s->service->listener.imap;
+}
+
+void access_session_end(struct access_session *s, const char *why)
+{
+	s->why_end = why;
+	co_cancel(s->co);
+}
+
+/* ---- who the client is ---- */
+
+static bool in_nets(const struct conf_nets *nets, const struct net_addr *a)
+{
+	for (size_t i = 0; i < nets->n; i++)
+		if (net_cidr_match(&nets->v[i], a))
+			return true;
+	return false;
+}
+
+static void take_address(struct access_session *s)
+{
+	char ip[NET_TEXT_MAX];
+	if (s->peer.ss.ss_family == AF_UNIX)
+		strcpy(ip, "local");
+	else
+		net_print_ip(&s->peer, ip);
+	session_text(s->ip, sizeof s->ip, slice_z(ip));
+	session_text(s->row->ip, sizeof s->row->ip, slice_z(ip));
+}
+
+/* Behind a balancer the client is somebody else than the peer: it is counted where it is. */
+static const char *count_anew(struct access_session *s, const struct net_addr *client)
+{
+	struct access *a = s->access;
+	bool limited = !in_nets(&s->service->listener.conf->trusted, client);
+	if (census_enter(a->census, client, 0, limited ? a->conf->max_per_ip : 0) != CENSUS_FINE)
+		return "too many connections from this address";
+	census_leave(a->census, &s->counted);
+	s->peer = s->counted = *client;
+	return NULL;
+}
+
+static const char *use_header(struct access_session *s, const struct proxy_header *h)
+{
+	struct net_addr client;
+	struct err e;
+	char ip[PROXY_IP_TEXT];
+	if (!h->family) /* LOCAL, UNKNOWN: its health check, or a client that it cannot name */
+		return NULL;
+	size_t n = proxy_ip_text(h->family, h->src, ip);
+	if (net_from_ip(slice_of(ip, n), h->src_port, &client, &e) < 0)
+		return "address in the PROXY header is not usable";
+	net_unmap(&client);
+	return count_anew(s, &client);
+}
+
+/* NULL, or why the connection ends. */
+static const char *read_proxy(struct access_session *s, struct io *io)
+{
+	const struct conf_nets *from = &s->service->listener.conf->proxy_from;
+	struct proxy_header h;
+	struct err e = {0};
+	if (from->n == 0)
+		return NULL;
+	if (!in_nets(from, &s->peer))
+		return "peer is not in proxy_from";
+	io_set_deadline(io, instant_in(PROXY_SECONDS * SECOND));
+	for (;;) {
+		slice in = io_peek(io);
+		enum proxy_step step = in.n ? proxy_parse(in, &h) : PROXY_MORE;
+		if (step == PROXY_BAD || proxy_want(in) > PROXY_MAX)
+			return "no PROXY header";
+		if (step == PROXY_OK) {
+			io_consume(io, h.length);
+			return use_header(s, &h);
+		}
+		if (io_fill_to(io, proxy_want(in), &e) <= 0)
+			return e.kind == ERR_TIMEOUT ? "no PROXY header came" : "closed";
+	}
+}
+
+/* ---- logging in ---- */
+
+static void keep_login(struct access_session *s, const struct auth_reply *r)
+{
+	s->account_id = r->account_id;
+	s->grant = r->grant;
+	session_text(s->row->how, sizeof s->row->how, r->how);
+}
+
+static enum auth_outcome judge(
+	struct access_session *s, enum auth_outcome o, const struct auth_reply *r)
+{
+	switch (o) {
+	case AUTH_OK:
+		metric_add(&logins_ok, 1);
+		keep_login(s, r);
+		break;
+	case AUTH_FAILED:
+		metric_add(&logins_failed, 1);
+		if (r->hang_up)
+			access_session_end(s, "Too many failed logins");
+		break;
+	case AUTH_EXPIRED:
+	case AUTH_NOT_HERE:
+		metric_add(&logins_refused, 1);
+		break;
+	case AUTH_TEMP:
+		metric_add(&logins_temp, 1);
+		log_warn(NULL, "access.login", F("ip", (const char *)s->ip), F("why", r->why));
+		break;
+	default:
+		break;
+	}
+	return o;
+}
+
+struct start { /* what both protocols' requests have */
+	slice mech, initial;
+	bool has_initial;
+	const char *cb_type;
+	slice cb_data;
+};
+
+static enum auth_outcome start(
+	struct access_session *s, const struct start *st, struct arena *a, struct auth_reply *ret)
+{
+	const struct auth_request q = {
+		.response = st->initial,
+		.mech = st->mech,
+		.has_initial = st->has_initial,
+		.secure = s->row->tls[0] != 0,
+		.cb_type = slice_z(st->cb_type),
+		.cb_data = st->cb_data,
+		.ip = slice_z(s->ip),
+		.service = is_imap(s) ? S("imap") : S("pop3"),
+		.client = slice_z(s->row->client),
+	};
+	return judge(s, auth_client_start(&s->login, &q, a, ret), ret);
+}
+
+static slice why_for_client(enum auth_outcome o, const struct auth_reply *r)
+{
+	return o == AUTH_EXPIRED || o == AUTH_NOT_HERE ? r->say : r->why;
+}
+
+static enum imap_auth imap_outcome(
+	enum auth_outcome o, const struct auth_reply *r, struct imap_auth_result *ret)
+{
+	*ret = (struct imap_auth_result){r->challenge, r->login, why_for_client(o, r)};
+	switch (o) {
+	case AUTH_MORE:
+		return IMAP_AUTH_MORE;
+	case AUTH_OK:
+		return IMAP_AUTH_OK;
+	case AUTH_FAILED:
+		return IMAP_AUTH_FAILED;
+	case AUTH_EXPIRED:
+		return IMAP_AUTH_EXPIRED;
+	case AUTH_NOT_HERE:
+		return IMAP_AUTH_NOT_HERE;
+	default:
+		return IMAP_AUTH_TEMP;
+	}
+}
+
+static enum imap_auth imap_auth_start(
+	void *arg, const struct imap_auth_start *st, struct arena *a, struct imap_auth_result *ret)
+{
+	struct auth_reply r;
+	const struct start with = {
+		st->mech, st->initial, st->has_initial, st->cb_type, st->cb_data};
+	enum auth_outcome o = start(arg, &with, a, &r);
+	return imap_outcome(o, &r, ret);
+}
+
+static enum auth_outcome step(
+	struct access_session *s, slice response, struct arena *a, struct auth_reply *ret)
+{
+	return judge(s, auth_client_step(&s->login, response, a, ret), ret);
+}
+
+static enum imap_auth imap_auth_step(
+	void *arg, slice response, struct arena *a, struct imap_auth_result *ret)
+{
+	struct auth_reply r;
+	enum auth_outcome o = step(arg, response, a, &r);
+	return imap_outcome(o, &r, ret);
+}
+
+static enum pop3_auth pop3_outcome(
+	enum auth_outcome o, const struct auth_reply *r, struct pop3_auth_result *ret)
+{
+	*ret = (struct pop3_auth_result){r->challenge, r->login, why_for_client(o, r)};
+	switch (o) {
+	case AUTH_MORE:
+		return POP3_AUTH_MORE;
+	case AUTH_OK:
+		return POP3_AUTH_OK;
+	case AUTH_FAILED:
+		return POP3_AUTH_FAILED;
+	case AUTH_EXPIRED:
+		return POP3_AUTH_EXPIRED;
+	case AUTH_NOT_HERE:
+		return POP3_AUTH_NOT_HERE;
+	default:
+		return POP3_AUTH_TEMP;
+	}
+}
+
+static enum pop3_auth pop3_auth_start(
+	void *arg, const struct pop3_auth_start *st, struct arena *a, struct pop3_auth_result *ret)
+{
+	struct auth_reply r;
+	const struct start with = {
+		st->mech, st->initial, st->has_initial, st->cb_type, st->cb_data};
+	enum auth_outcome o = start(arg, &with, a, &r);
+	return pop3_outcome(o, &r, ret);
+}
+
+static enum pop3_auth pop3_auth_step(
+	void *arg, slice response, struct arena *a, struct pop3_auth_result *ret)
+{
+	struct auth_reply r;
+	enum auth_outcome o = step(arg, response, a, &r);
+	return pop3_outcome(o, &r, ret);
+}
+
+static void op_auth_cancel(void *arg)
+{
+	struct access_session *s = arg;
+	auth_client_cancel(&s->login);
+}
+
+static int op_enter(void *arg, slice login, struct mailbox_actor *ret_actor, struct err *e)
+{
+	struct access_session *s = arg;
+	const struct access_conf *c = s->access->conf;
+	if (!s->account_id)
+		return err_set(e, ERR_DENIED, "This login has no mailbox");
+	if (census_enter_number(s->access->accounts, (uint64_t)s->account_id, c->max_per_account) !=
+		CENSUS_FINE) {
+		s->account_id = 0;
+		log_warn(NULL, "access.sessions", F("login", login), F("ip", (const char *)s->ip),
+			F("max", c->max_per_account));
+		return err_set(e, ERR_LIMIT, "Too many sessions of this account, close some");
+	}
+	s->who = mem_dup(login.p, login.n);
+	session_text(s->row->login, sizeof s->row->login, login);
+	__atomic_store_n(&s->row->account_id, s->account_id, __ATOMIC_RELAXED);
+	*ret_actor = (struct mailbox_actor){
+		.who = slice_of(s->who, login.n),
+		.protocol = is_imap(s) ? S("imap") : S("pop3"),
+		.ip = slice_z(s->ip),
+	};
+	return 0;
+}
+
+/* ---- what is shown ---- */
+
+static void op_client(void *arg, slice name_and_version)
+{
+	struct access_session *s = arg;
+	session_text(s->row->client, sizeof s->row->client, name_and_version);
+}
+
+static void set_idle(struct access_session *s, bool idle)
+{
+	if (idle != s->idle)
+		metric_add(&idle_imap, idle ? 1 : -1);
+	s->idle = idle;
+}
+
+static void op_state(void *arg, const char *doing, slice folder)
+{
+	struct access_session *s = arg;
+	struct session_row *row = s->row;
+	session_text(row->doing, sizeof row->doing, slice_z(doing));
+	session_text(row->folder, sizeof row->folder, folder);
+	row->active_at = wall_now();
+	set_idle(s, strcmp(doing, "idle") == 0);
+}
+
+static void op_tls(void *arg, struct io *io)
+{
+	struct access_session *s = arg;
+	struct tls_info info;
+	tls_get_info(io, &info);
+	session_text(s->row->tls, sizeof s->row->tls, slice_z(info.version));
+}
+
+static const char *op_why_end(void *arg)
+{
+	struct access_session *s = arg;
+	return s->why_end;
+}
+
+static void ended(struct access_session *s, const char *event, const char *end, slice why,
+	uint64_t commands, uint64_t in, uint64_t out, uint64_t messages)
+{
+	struct session_row *row = s->row;
+	metric_add(is_imap(s) ? &commands_imap : &commands_pop3, (int64_t)commands);
+	metric_add(&bytes_in, (int64_t)in);
+	metric_add(&bytes_out, (int64_t)out);
+	log_info(NULL, event, F("listener", s->service->listener.name),
+		F("ip", (const char *)s->ip), F("login", (const char *)row->login),
+		F("how", (const char *)row->how), F("client", (const char *)row->client),
+		F("tls", row->tls[0] ? row->tls : "none"), F("commands", commands),
+		F("messages", messages), F("in", in), F("out", out), F("end", end ? end : ""),
+		F("why", s->why_end ? slice_z(s->why_end) : why),
+		F_USEC("took", wall_now() - row->since));
+}
+
+static void imap_end(void *arg, const struct imap_summary *sum)
+{
+	ended(arg, "imap.end", sum->end, sum->why, sum->commands, sum->bytes_in, sum->bytes_out,
+		sum->fetched + sum->appended);
+}
+
+static void pop3_end(void *arg, const struct pop3_summary *sum)
+{
+	ended(arg, "pop3.end", sum->end, sum->why, sum->commands, sum->bytes_in, sum->bytes_out,
+		sum->retrieved + sum->deleted);
+}
+
+static const struct imap_ops imap_ops = {imap_auth_start, imap_auth_step, op_auth_cancel, op_enter,
+	op_client, op_state, op_tls, op_why_end, imap_end};
+static const struct pop3_ops pop3_ops = {pop3_auth_start, pop3_auth_step, op_auth_cancel, op_enter,
+	op_state, op_tls, op_why_end, pop3_end};
+
+/* ---- the session ---- */
+
+static void serve(struct access_session *s)
+{
+	struct access *a = s->access;
+	struct io *io = io_plain(s->fd);
+	const char *no = read_proxy(s, io);
+	take_address(s);
+	if (no) {
+		log_info(NULL, "access.refused", F("listener", s->service->listener.name),
+			F("ip", (const char *)s->ip), F("why", no));
+		io_abort(io);
+		return;
+	}
+	struct metric *open = is_imap(s) ? &open_imap : &open_pop3;
+	metric_add(open, 1);
+	if (is_imap(s))
+		imap_serve(&a->imap_hub, io, &s->service->imap, &imap_ops, s, &s->peer);
+	else
+		pop3_serve(&a->pop3_hub, io, &s->service->pop3, &pop3_ops, s, &s->peer);
+	metric_add(open, -1);
+}
+
+void access_session_run(void *arg)
+{
+	struct access_session *s = arg;
+	struct access *a = s->access;
+	session_text(s->row->service, sizeof s->row->service, is_imap(s) ? S("imap") : S("pop3"));
+	serve(s);
+	set_idle(s, false);
+	if (s->who) /* entered */
+		census_leave_number(a->accounts, (uint64_t)s->account_id);
+	census_leave(a->census, &s->counted);
+	a->by_row[sessions_index(a->sessions, s->row)] = NULL;
+	sessions_leave(a->sessions, s->row);
+	free(s->who);
+	free(s);
+	if (a->stopping)
+		cond_wake_all(&a->stop_changed);
+}
