@@ -9,6 +9,7 @@
 #include "base/must.h"
 #include "bin/edge_edit.h"
 #include "bin/edge_scan.h"
+#include "codec/summary.h"
 #include "codec/words.h"
 #include "run/pool.h"
 #include "store/trace.h"
@@ -118,6 +119,15 @@ static void put_field(struct buf *out, slice field)
 	buf_put(out, S("\r\n"));
 }
 
+/* Fields that policy sets may be some that mail programs show in lists. */
+static bool changes_envelope(const struct policy_decision *d)
+{
+	for (size_t i = 0; i < d->nfields; i++)
+		if (summary_shows(slice_first(d->fields[i], slice_index(d->fields[i], ':'))))
+			return true;
+	return false;
+}
+
 /* Below what was verified, above our signatures. */
 static slice marked_prefix(const struct edge_part *p)
 {
@@ -223,6 +233,7 @@ static void take_edited(struct edge_part *p, const struct edge_edited *done)
 	p->own.size = done->size;
 	p->own.prefix = done->prefix;
 	p->own.flags = done->flags;
+	p->own.summary = S(""); /* of other bytes */
 }
 
 /* 1: edited or as it was; 0: held now; -1. */
@@ -304,6 +315,8 @@ static void set_bounce(struct edge_part *p)
 static int deliver(struct edge_part *p, struct err *e)
 {
 	p->own.prefix = marked_prefix(p);
+	if (changes_envelope(&p->g->d))
+		p->own.summary = S("");
 	if (edge_edit_wanted(&p->g->d)) {
 		int r = edit(p, e);
 		if (r <= 0)

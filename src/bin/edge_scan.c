@@ -10,6 +10,7 @@
 #include "bin/edge_trial.h"
 #include "bin/edge_verify.h"
 #include "codec/address.h"
+#include "codec/summary.h"
 #include "defence/names.h"
 #include "defence/reputation.h"
 #include "run/metrics.h"
@@ -57,7 +58,7 @@ static void forget(struct edge_scan *x)
 	x->signals = NULL;
 	x->context = (struct content_context){0};
 	x->engines = (struct engines_answer){.none = true};
-	x->why = x->layer = S("");
+	x->why = x->layer = x->summary = S("");
 	x->probability = x->alone = 0;
 	x->active = x->headless = x->spam = x->unavailable = false;
 	if (x->mem.total > MEMORY_KEPT)
@@ -294,6 +295,24 @@ static void on_unavailable(struct edge_scan *x, const struct err *e)
 	signals_add(x->signals, SIGNAL_NOT_EXAMINED, 1, x->why);
 }
 
+/* Mailboxes keep what lists and fetches need, made once, here. */
+static unsigned summary_wish(const struct queue_msg *m)
+{
+	for (size_t i = 0; i < m->nrcpts; i++)
+		if (slice_eq(m->rcpts[i].dest, S("local")))
+			return CONTENT_SUMMARY;
+	return 0;
+}
+
+/* It comes from a process that hostile mail may have in its hands. */
+static void take_summary(struct edge_scan *x, const struct queue_msg *m)
+{
+	struct summary s;
+	bool whole = !scan_letter_cut(&x->letter) && x->report->summary.n <= SUMMARY_MAX;
+	if (whole && summary_open(x->report->summary, &s) && s.size == m->size)
+		x->summary = x->report->summary;
+}
+
 /* Who waits with whom: his own, or those of his network. */
 static slice source_of(const struct edge_session *s, struct edge_scan *x)
 {
@@ -311,7 +330,7 @@ static void ask(struct edge_session *s, struct edge_scan *x, const struct smtpd_
 	const struct scans_asked q = {.letter = &x->letter,
 		.lead = buf_slice(&lead),
 		.context = &x->context,
-		.wishes = edge_learn_wishes(s, x, v->msg) | edge_engines_wishes(s, x),
+		.wishes = edge_learn_wishes(s, x, v->msg) | edge_engines_wishes(s, x) | summary_wish(v->msg),
 		.source = source_of(s, x),
 		.deadline = instant_in(x->conf->wait)};
 	struct content_report *report = ARENA_NEW(&x->mem, struct content_report);
@@ -322,6 +341,7 @@ static void ask(struct edge_session *s, struct edge_scan *x, const struct smtpd_
 	case SCANS_EXAMINED:
 		x->report = report;
 		int64_t took = instant_now() - began;
+		take_summary(x, v->msg);
 		on_examined(s, x, v->msg);
 		edge_trial_go(take(&trial), x, v->msg->id, took);
 		break;

@@ -47,6 +47,7 @@ struct edge_scan {
 	double alone; /* by the content and what all share: without what is known of caller,
 			 sender and mail alike, without the recipient's own layer */
 	bool spam; /* by the limits for marking and above, if they apply to it */
+	slice summary; /* of all of it: codec/summary.h; empty: it goes to no mailbox here, or was not seen whole */
 	slice why; /* it was not examined, or not whole and that does not do */
 	bool unavailable; /* nobody had time to examine it */
 	int64_t took;

@@ -236,6 +236,7 @@ static int store_message(struct edge_session *s, struct queue_msg *m, struct smt
 	must(size == m->size);
 	m->expires_at = m->arrived_at + e->config->queue->lifetime;
 	m->priority = QUEUE_NORMAL;
+	m->summary = edge_scan_found(s) ? edge_scan_found(s)->summary : S("");
 	edge_learn_mark(s, m);
 	if (edge_policy_accept(s, m, no) < 0) {
 		log_error(&s->log, "smtp.store", F("error", &no->err));

@@ -41,9 +41,10 @@ struct edge_trial *edge_trial_begin(struct edge *e, const struct scans_asked *q)
 	t->in_file = !scan_letter_is_small(q->letter, q->lead);
 	t->lead = arena_dup(&t->mem, q->lead);
 	const struct scan_request r = {.job = SCAN_MESSAGE,
-		.wishes = q->wishes & ~(unsigned)(CONTENT_EXPLAIN | CONTENT_FEATURES),
+		.wishes = q->wishes & ~(unsigned)(CONTENT_EXPLAIN | CONTENT_FEATURES | CONTENT_SUMMARY),
 		.context = *q->context,
 		.in_file = t->in_file,
+		.lead_n = (uint32_t)q->lead.n,
 		.from = (uint32_t)(SCAN_LEAD_MAX - q->lead.n),
 		.lead = q->lead,
 		.message = buf_slice(&q->letter->bytes)};

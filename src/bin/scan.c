@@ -15,6 +15,7 @@
 #include "codec/charset.h"
 #include "codec/report_in.h"
 #include "codec/reported.h"
+#include "codec/summary.h"
 #include "codec/url.h"
 #include "content/report.h"
 #include "run/co.h"
@@ -134,15 +135,16 @@ static void read_report(struct job *j, json_t *(*read)(slice message))
 	json_decref(answer);
 }
 
-static void give_answer(struct job *j, slice text)
+static void give_answer(struct job *j, slice text, slice summary)
 {
-	struct scan_answer w = {.text = text};
-	if (text.n > SCAN_WIRE_MAX - 64 && !j->request.in_file) {
+	struct scan_answer w = {.text = text, .summary = summary};
+	size_t n = text.n + summary.n;
+	if (n > SCAN_WIRE_MAX - 64 && !j->request.in_file) {
 		err_set(&j->e, ERR_LIMIT, "the answer has %zu bytes", text.n);
 		return;
 	}
-	if (text.n > SCAN_WIRE_MAX - 64) {
-		w = (struct scan_answer){.from = j->end, .n = text.n};
+	if (n > SCAN_WIRE_MAX - 64) {
+		w = (struct scan_answer){.from = j->end, .n = text.n, .summary = summary};
 		if (write_at(j->fd, text, w.from, &j->e) < 0)
 			return;
 	}
@@ -155,9 +157,9 @@ static int begin(struct job *j, slice *ret_message)
 	const struct scan_request *r = &j->request;
 	if (!r->in_file) {
 		*ret_message = r->message;
-		return 0;
+		return r->lead_n <= r->message.n ? 0 : err_set(&j->e, ERR_PROTO, "the message is too short");
 	}
-	if (j->map.n < r->from || write_at(j->fd, S("\1"), 0, &j->e) < 0)
+	if (j->map.n < r->from || j->map.n - r->from < r->lead_n || write_at(j->fd, S("\1"), 0, &j->e) < 0)
 		return err_set(&j->e, ERR_PROTO, "the file is too short");
 	*ret_message = slice_skip(j->map, r->from);
 	return 0;
@@ -189,9 +191,12 @@ static void examine_message(struct job *j)
 	j->end = j->map.n;
 	if (put_opened(j, report) < 0)
 		return;
+	AUTO(buf) struct buf summary = BUF(SUMMARY_MAX);
+	if (j->request.wishes & CONTENT_SUMMARY)
+		summary_build(message, j->request.lead_n, report->content->mime, true, &summary);
 	json_t *answer = content_report_json(report, j->request.wishes);
 	if (print_answer(answer, &text, &j->e) == 0)
-		give_answer(j, slice_z(text));
+		give_answer(j, slice_z(text), buf_slice(&summary));
 	json_decref(answer);
 }
 

@@ -10,7 +10,7 @@ enum { /* bits of a context */
 	BIT_WROTE_BEFORE = 4,
 	BIT_WRITTEN_TO = 8,
 };
-enum { WISHES = CONTENT_EXPLAIN | CONTENT_FEATURES | CONTENT_NO_CHECKS | CONTENT_TEXT | CONTENT_OPENED };
+enum { WISHES = CONTENT_EXPLAIN | CONTENT_FEATURES | CONTENT_NO_CHECKS | CONTENT_TEXT | CONTENT_OPENED | CONTENT_SUMMARY };
 enum { SCORE_UNIT = 1000, SCORE_MAX = 1000 };
 
 /* ---- context ---- */
@@ -150,6 +150,7 @@ void scan_request_encode(struct buf *out, const struct scan_request *r)
 		return;
 	buf_u8(out, (uint8_t)r->wishes);
 	put_context(out, &r->context);
+	buf_u32(out, r->lead_n);
 	buf_u8(out, r->in_file);
 	buf_u32(out, r->in_file ? r->from : (uint32_t)(r->lead.n + r->message.n));
 	if (r->in_file)
@@ -175,12 +176,14 @@ bool scan_request_decode(slice in, struct arena *a, struct scan_request *ret)
 	case SCAN_MESSAGE:
 		ret->wishes = cur_u8(&c);
 		take_context(&c, a, &ret->context);
+		ret->lead_n = cur_u32(&c);
 		ret->in_file = cur_u8(&c);
 		if (ret->in_file)
 			ret->from = cur_u32(&c);
 		else
 			ret->message = cur_str(&c);
-		if (ret->wishes & ~(unsigned)WISHES || ret->from > SCAN_LEAD_MAX)
+		if (ret->wishes & ~(unsigned)WISHES || ret->from > SCAN_LEAD_MAX ||
+			ret->lead_n > SCAN_LEAD_MAX)
 			return false;
 		break;
 	default:
@@ -195,6 +198,7 @@ void scan_answer_encode(struct buf *out, const struct scan_answer *w)
 {
 	buf_u64(out, w->from);
 	buf_u64(out, w->n);
+	buf_str(out, w->summary);
 	buf_put(out, w->text);
 }
 
@@ -204,6 +208,7 @@ bool scan_answer_decode(slice in, struct scan_answer *ret)
 	*ret = (struct scan_answer){0};
 	ret->from = cur_u64(&c);
 	ret->n = cur_u64(&c);
+	ret->summary = cur_str(&c);
 	ret->text = cur_rest(&c);
 	return cur_ok(&c) && ret->n <= SCAN_ANSWER_MAX && ret->from <= INT64_MAX - ret->n;
 }

@@ -29,6 +29,7 @@ struct scan_request {
 	bool in_file;
 	uint32_t from; /* in_file: where the message begins */
 	slice lead, message; /* else; for encoding in two pieces */
+	uint32_t lead_n; /* of the message: fields that are not stored with it */
 };
 /* Whoever reads has his own copy of the file and of the request; signals that are not in the table
  * are left out. */
@@ -39,6 +40,7 @@ bool scan_request_decode(slice in, struct arena *a, struct scan_request *ret);
 /* Where an answer is. */
 struct scan_answer {
 	slice text; /* in the reply */
+	slice summary; /* codec/summary.h, in the reply; empty: it was not asked for */
 	uint64_t from, n; /* in the file; n 0: it is in the reply */
 };
 void scan_answer_encode(struct buf *out, const struct scan_answer *w);

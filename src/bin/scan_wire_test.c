@@ -54,7 +54,8 @@ TEST(scan_wire_message_there_and_back)
 		.wishes = CONTENT_EXPLAIN,
 		.context = context(known),
 		.lead = S("Date: now\r\n"),
-		.message = S("From: \0x\r\n\r\n")};
+		.message = S("From: \0x\r\n\r\n"),
+		.lead_n = 11};
 	for (int in_file = 0; in_file < 2; in_file++) {
 		AUTO(buf) struct buf wire = BUF(SCAN_WIRE_MAX);
 		struct scan_request got;
@@ -64,6 +65,7 @@ TEST(scan_wire_message_there_and_back)
 		CHECK(buf_ok(&wire) && scan_request_decode(buf_slice(&wire), &a, &got));
 		CHECK(got.job == SCAN_MESSAGE && got.wishes == CONTENT_EXPLAIN);
 		CHECK_INT(got.in_file, in_file);
+		CHECK_INT(got.lead_n, 11);
 		CHECK_INT(got.from, r.from);
 		CHECK_STR(got.message, in_file ? S("") : S("Date: now\r\nFrom: \0x\r\n\r\n"));
 		check_context(&got.context, known);
@@ -117,9 +119,10 @@ TEST(scan_wire_answers)
 {
 	AUTO(buf) struct buf wire = BUF(1000);
 	struct scan_answer got;
-	scan_answer_encode(&wire, &(struct scan_answer){.text = S("{}")});
+	scan_answer_encode(&wire, &(struct scan_answer){.text = S("{}"), .summary = S("\0s")});
 	CHECK(scan_answer_decode(buf_slice(&wire), &got) && got.n == 0);
 	CHECK_STR(got.text, S("{}"));
+	CHECK_STR(got.summary, S("\0s"));
 	buf_reset(&wire);
 	scan_answer_encode(&wire, &(struct scan_answer){.from = 5, .n = SCAN_ANSWER_MAX + 1L});
 	CHECK(!scan_answer_decode(buf_slice(&wire), &got));

@@ -281,6 +281,7 @@ static int read_answer(slice reply, int fd, struct arena *a, struct content_repo
 		json_decref(p.json);
 		return err_set(e, ERR_PROTO, "scan: a damaged answer");
 	}
+	ret->summary = p.where.summary;
 	*ret_json = p.json;
 	return 0;
 }
@@ -294,6 +295,7 @@ static int send_to(struct scans *s, struct place *p, const struct scans_asked *q
 	struct scan_request r = {.job = SCAN_MESSAGE,
 		.wishes = q->wishes,
 		.context = *q->context,
+		.lead_n = (uint32_t)q->lead.n,
 		.in_file = in_file};
 	if (in_file && scan_letter_file(q->letter, q->lead, &r.from, e) < 0)
 		return -1;

@@ -118,6 +118,8 @@ int summary_find_part(const struct summary *s, const unsigned *path, size_t n);
 void summary_build(slice message, size_t lead, const struct mime *m, bool preview, struct buf *out);
 /* The same with all addresses, fields and parts, whatever it takes: for an answer about one that is SUMMARY_CUT, not to keep. */
 void summary_build_whole(slice message, size_t lead, const struct mime *m, struct buf *out);
+/* Does a field of that name count for a summary? */
+bool summary_shows(slice name);
 /* The first message id in *in, which moves behind it: without <> and blanks, quotes undone (RFC 5256 3). */
 bool summary_message_id(slice *in, struct arena *a, slice *ret);
 /* RFC 5256 2.1 of a decoded subject (SUMMARY_SUBJECT_TEXT): without "Re:", "Fwd:", "[blob]", "(fwd)" ...; ret_reply: there was any

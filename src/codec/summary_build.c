@@ -68,6 +68,17 @@ static const slice single_names[SINGLES] = {S_INIT("Date"), S_INIT("Subject"),
 static const slice who_names[SUMMARY_WHOS] = {S_INIT("From"), S_INIT("Sender"), S_INIT("Reply-To"),
 	S_INIT("To"), S_INIT("Cc"), S_INIT("Bcc")};
 
+bool summary_shows(slice name)
+{
+	for (unsigned i = 0; i < SINGLES; i++)
+		if (slice_ieq(name, single_names[i]))
+			return true;
+	for (unsigned i = 0; i < SUMMARY_WHOS; i++)
+		if (slice_ieq(name, who_names[i]))
+			return true;
+	return slice_istarts(name, S("Content-"));
+}
+
 struct fields {
 	slice single[SINGLES]; /* the first of each */
 	slice who[SUMMARY_WHOS];

@@ -71,6 +71,7 @@ struct content_report {
 	const struct learn_feature *features;
 	size_t nfeatures;
 	const struct content *content; /* files, links, pictures, parts; NULL after decoding */
+	slice summary; /* codec/summary.h, where somebody put it beside the report: bin/scan_wire.h */
 	struct json_t *details; /* after decoding: those as JSON, for showing; may be NULL */
 };
 
@@ -79,6 +80,7 @@ enum content_wish { /* bits */
 	CONTENT_FEATURES = 2,
 	CONTENT_NO_CHECKS = 4, /* only what learning needs: no fingerprints, no hosts */
 	CONTENT_OPENED = 16, /* files that were opened with words of the letter */
+	CONTENT_SUMMARY = 32, /* `summary` */
 	CONTENT_TEXT = 8, /* `text` is long, for people who want to read it */
 };
 

@@ -45,6 +45,7 @@ static void put_msg(struct buf *out, const struct queue_msg *m)
 	buf_str(out, m->log);
 	buf_str(out, m->message_id);
 	buf_str(out, m->subject);
+	buf_str(out, m->summary);
 	buf_u32(out, (uint32_t)m->nrcpts);
 	for (size_t i = 0; i < m->nrcpts; i++)
 		put_rcpt(out, &m->rcpts[i]);
@@ -59,7 +60,7 @@ void handoff_encode_id(struct buf *out, msg_id id)
 /* What surely passes the limit is not even tried. */
 static bool may_fit(const struct queue_msg *m)
 {
-	return m->nrcpts < HANDOFF_MAX / RCPT_MIN && m->prefix.n + m->log.n < HANDOFF_MAX;
+	return m->nrcpts < HANDOFF_MAX / RCPT_MIN && m->prefix.n + m->log.n + m->summary.n < HANDOFF_MAX;
 }
 
 void handoff_encode(struct buf *out, const struct queue_msg *m)
@@ -109,6 +110,7 @@ static void get_head(struct cur *c, struct queue_msg *m)
 	m->log = cur_str(c);
 	m->message_id = cur_str(c);
 	m->subject = cur_str(c);
+	m->summary = cur_str(c);
 }
 
 bool handoff_decode(slice in, struct arena *a, struct queue_msg *ret, bool *ret_id_only)

@@ -66,7 +66,7 @@ struct letter *letter_copy(const struct queue_msg *m)
 	struct arena *a = &l->mem;
 	l->m = *m;
 	slice *strings[] = {&l->m.sender, &l->m.prefix, &l->m.envid, &l->m.auth, &l->m.client,
-		&l->m.log, &l->m.message_id, &l->m.subject};
+		&l->m.log, &l->m.message_id, &l->m.subject, &l->m.summary};
 	for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
 		*strings[i] = arena_dup(a, *strings[i]);
 	l->m.rcpts = ARENA_ARRAY(a, struct queue_rcpt, m->nrcpts);

@@ -257,6 +257,7 @@ static struct queue_msg sample(struct queue_rcpt rcpts[2])
 		.log = S("1 connect\n"),
 		.message_id = S("<m@x>"),
 		.subject = S("\xe4\xbd\xa0\xe5\xa5\xbd"),
+		.summary = S("\1summary"),
 		.rcpts = rcpts,
 		.nrcpts = 2};
 }

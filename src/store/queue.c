@@ -62,6 +62,8 @@ const struct sql_migration queue_migrations[] = {
 		"CREATE INDEX msg_auth ON msg (auth) WHERE auth <> '';",
 		"DROP INDEX msg_auth; DROP TABLE suspension;"},
 	{5, "quarantine counts", quarantine_counts_up, quarantine_counts_down},
+	{6, "summary", "ALTER TABLE msg ADD COLUMN summary {{BLOB}};",
+		"ALTER TABLE msg DROP COLUMN summary;"},
 };
 const size_t queue_migrations_n = sizeof queue_migrations / sizeof queue_migrations[0];
 
@@ -90,11 +92,11 @@ int queue_add_tx(struct sql *db, const struct queue_msg *m, struct err *e)
 	int64_t n = sql_run(db, e,
 		"INSERT INTO msg (id, sender, blob, size, prefix, flags, priority, arrived_at, "
 		"expires_at,"
-		" envid, auth, client, log, message_id, subject)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-		"itiibiiiitttttt", m->id, m->sender, (int64_t)m->blob, (int64_t)m->size, m->prefix,
+		" envid, auth, client, log, message_id, subject, summary)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+		"itiibiiiittttttb", m->id, m->sender, (int64_t)m->blob, (int64_t)m->size, m->prefix,
 		(int64_t)m->flags, (int64_t)m->priority, m->arrived_at, m->expires_at, m->envid,
-		m->auth, m->client, m->log, m->message_id, m->subject);
+		m->auth, m->client, m->log, m->message_id, m->subject, m->summary);
 	for (size_t i = 0; n >= 0 && i < m->nrcpts; i++)
 		n = add_rcpt(db, m, &m->rcpts[i], e);
 	return n < 0 ? -1 : 0;
@@ -105,7 +107,7 @@ static int load_msg(struct sql *db, msg_id id, struct arena *a, struct queue_msg
 	struct sql_stmt *s = sql_prepare(db,
 		"SELECT sender, blob, size, prefix, flags, priority, arrived_at, expires_at, "
 		"envid, auth,"
-		" client, log, message_id, subject,"
+		" client, log, message_id, subject, summary,"
 		" (SELECT COUNT(*) FROM rcpt WHERE rcpt.msg = msg.id) FROM msg WHERE id = $1",
 		e);
 	if (!s)
@@ -130,7 +132,8 @@ static int load_msg(struct sql *db, msg_id id, struct arena *a, struct queue_msg
 		.log = arena_dup(a, sql_text(s, 11)),
 		.message_id = arena_dup(a, sql_text(s, 12)),
 		.subject = arena_dup(a, sql_text(s, 13)),
-		.nrcpts = (size_t)sql_int(s, 14),
+		.summary = arena_dup(a, sql_text(s, 14)),
+		.nrcpts = (size_t)sql_int(s, 15),
 	};
 	sql_reset(s);
 	m->rcpts = ARENA_ARRAY(a, struct queue_rcpt, m->nrcpts);

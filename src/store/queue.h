@@ -84,6 +84,7 @@ struct queue_msg {
 	slice client; /* "192.0.2.1 helo.example" for lists and traces */
 	slice log; /* timeline of the reception, shared by the recipients */
 	slice message_id, subject; /* from the header, decoded, shortened: for trace */
+	slice summary; /* of the blob behind the prefix (codec/summary.h), for mailboxes; empty: not made */
 	struct queue_rcpt *rcpts;
 	size_t nrcpts;
 };
