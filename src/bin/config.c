@@ -7,6 +7,7 @@
 #include "bin/edge_verify.h"
 
 #include "base/mem.h"
+#include "bin/access.h"
 #include "bin/config_keys.h"
 #include "bin/filter_conf.h"
 #include "bin/policy_conf.h"
@@ -191,19 +192,21 @@ static int complete(struct config *c, struct conf *conf, struct err *e)
 	c->key = file_or(&c->mem, c->tls->key, c->server->data, "key.pem");
 	take_retry(c);
 	if (take_hostname(c, e) < 0 || take_postmaster(c, e) < 0 || take_listeners(c, e) < 0 ||
-		check_web(c, e) < 0 || dnsbls_check(conf, e) < 0)
+		check_web(c, e) < 0 || access_check(c, e) < 0 || dnsbls_check(conf, e) < 0)
 		return -1;
 	return 0;
 }
 
 /* A configuration without listeners gets the usual ones. Replaces *conf. */
-static int add_listeners(struct conf **conf, slice name, enum conf_lang lang, struct arena *mem,
-	struct conf_errors *errors, struct err *e)
+static int add_listeners(struct conf **conf, slice sections, slice name, enum conf_lang lang,
+	struct arena *mem, struct conf_errors *errors, struct err *e)
 {
 	AUTO(buf) struct buf text = BUF(CONFIG_TEXT_MAX);
 	struct conf *more;
+	if (sections.n == 0)
+		return 0;
 	conf_print(*conf, CONF_SHOW_SECRETS, &text);
-	buf_put(&text, S(DEFAULT_LISTENERS));
+	buf_put(&text, sections);
 	if (!buf_ok(&text))
 		return err_set(
 			e, ERR_LIMIT, "configuration of more than %d bytes", CONFIG_TEXT_MAX);
@@ -218,8 +221,9 @@ static int finish(struct conf *loaded, slice path, enum conf_lang lang, struct c
 	struct arena *mem, struct conf_errors *errors, struct err *e)
 {
 	AUTO(conf) struct conf *conf = loaded;
-	if (conf_count(conf, &smtpd_section) == 0 &&
-		add_listeners(&conf, path, lang, mem, errors, e) < 0)
+	slice smtp = conf_count(conf, &smtpd_section) == 0 ? S(DEFAULT_LISTENERS) : S("");
+	if (add_listeners(&conf, smtp, path, lang, mem, errors, e) < 0 ||
+		add_listeners(&conf, access_defaults(conf), path, lang, mem, errors, e) < 0)
 		return -1;
 	struct config c = {0};
 	c.path = arena_dup(&c.mem, path);

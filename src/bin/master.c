@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/rand.h"
+#include "bin/access.h"
 #include "bin/census.h"
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
@@ -71,6 +72,16 @@ static int listen_patiently(struct master *m, const struct config *c, struct err
 	return r;
 }
 
+/* Tables that nobody uses take no memory. */
+static int open_access(struct master *m, struct err *e)
+{
+	if (census_create(&m->access_census, e) < 0 || census_create(&m->access_accounts, e) < 0)
+		return -1;
+	if (census_open(m->access_census, CENSUS_REGIONS, &m->access_census_table, e) < 0)
+		return -1;
+	return census_open(m->access_accounts, CENSUS_REGIONS, &m->access_accounts_table, e);
+}
+
 static int open_all(struct master *m, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
@@ -81,7 +92,7 @@ static int open_all(struct master *m, struct err *e)
 	slice metrics = arena_printf(&a, "%.*s/metrics", SFMT(c->server->run));
 	if (metrics_open(metrics, S("master"), 0, e) < 0 || census_create(&m->census, e) < 0 ||
 		census_open(m->census, CENSUS_REGIONS, &m->census_table, e) < 0 ||
-		rates_create(&m->rates, e) < 0)
+		rates_create(&m->rates, e) < 0 || open_access(m, e) < 0)
 		return -1;
 	return make_tickets(&m->tickets, e) < 0 ? -1 : listen_patiently(m, c, e);
 }
@@ -179,7 +190,7 @@ static int start_prepare(struct master *m, struct err *e)
 
 static int start_all(struct master *m, struct err *e)
 {
-	struct slot *all[3 + SCAN_INSTANCES_MAX + MASTER_EDGES_MAX] = {
+	struct slot *all[3 + SCAN_INSTANCES_MAX + MASTER_EDGES_MAX + MASTER_ACCESS_MAX] = {
 		&m->auth, &m->keys, &m->queue};
 	size_t n = 3;
 	if (start_prepare(m, e) < 0)
@@ -201,6 +212,10 @@ static int start_all(struct master *m, struct err *e)
 	}
 	for (unsigned i = 0; i < m->config.edges; i++) {
 		all[n] = &m->edges[i];
+		slot_start(all[n++]);
+	}
+	for (unsigned i = 0; i < access_wanted(&m->config); i++) {
+		all[n] = &m->access[i];
 		slot_start(all[n++]);
 	}
 	return slots_wait_ready(m, all, n, MINUTE, e);
@@ -240,11 +255,17 @@ static void stop_all(struct master *m)
 	listen_close_all(m); /* with the edges' copies gone too, nobody connects in vain */
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_retire(&m->edges[i], PROC_STOP_SOON, within);
+	for (unsigned i = 0; i < MASTER_ACCESS_MAX; i++)
+		slot_retire(&m->access[i], PROC_STOP_SOON, within);
 	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++)
 		slot_retire(&m->webs[i], PROC_STOP_SOON, within);
 	edges_wait_ended(m, deadline);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		kill_rest(&m->edges[i]);
+	for (unsigned i = 0; i < MASTER_ACCESS_MAX; i++) {
+		slot_wait_ended(&m->access[i], deadline);
+		kill_rest(&m->access[i]);
+	}
 	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++) {
 		slot_wait_ended(&m->webs[i], deadline);
 		kill_rest(&m->webs[i]);

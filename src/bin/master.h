@@ -10,6 +10,7 @@
 enum {
 	MASTER_EDGES_MAX =
 		CENSUS_REGIONS, /* edge processes, those of former generations included */
+	MASTER_ACCESS_MAX = CENSUS_REGIONS, /* access processes, likewise */
 	MASTER_WEBS_MAX = 4, /* web processes, those of former generations included */
 	MASTER_SOCKETS_MAX = 100, /* listening sockets */
 };
@@ -48,6 +49,9 @@ struct master {
 	size_t nsockets;
 	int census; /* shared table of connections, bin/census.h */
 	struct census *census_table;
+	int access_census,
+		access_accounts; /* the same for mail programs: connections, sessions of accounts */
+	struct census *access_census_table, *access_accounts_table;
 	int rates; /* shared counters, defence/rate.h */
 	struct feature_set features; /* in force */
 	struct master_given given; /* of them, and of the site's rules; to scan processes */
@@ -59,7 +63,7 @@ struct master {
 	unsigned engine_at; /* the one that is asked */
 	bool swapping; /* a reload starts processes that may still be refused */
 	struct slot prepare, keeper, learn, feature, queue, auth, keys, scans[SCAN_PLACES],
-		edges[MASTER_EDGES_MAX], webs[MASTER_WEBS_MAX];
+		edges[MASTER_EDGES_MAX], access[MASTER_ACCESS_MAX], webs[MASTER_WEBS_MAX];
 	struct cond changed; /* a process became ready or ended, or a signal came */
 	bool stop_wanted, force_wanted, reload_wanted, reloading;
 	int control;
@@ -83,6 +87,7 @@ bool slot_wait_ended(struct slot *s, instant deadline);
 struct slot *edge_slot_free(struct master *m);
 struct slot *scan_slot_free(struct master *m);
 struct slot *web_slot_free(struct master *m);
+struct slot *access_slot_free(struct master *m);
 /* Links everybody with the engine process in force, after a reload. */
 void engine_connect_all(struct master *m);
 /* How many scan processes this configuration wants. */
@@ -98,6 +103,9 @@ void listen_drop_others(struct master *m, const struct config *c);
 void listen_close_all(struct master *m);
 /* The descriptors an edge needs, by name ("listen.LISTENER.ADDRESS"). */
 size_t listen_fds(const struct master *m, const struct config *c, struct proc_fd *fds, size_t max);
+/* Those of access processes: "access.LISTENER.ADDRESS". */
+size_t listen_access_fds(
+	const struct master *m, const struct config *c, struct proc_fd *fds, size_t max);
 /* Those of the web process: "web.ADDRESS". */
 size_t listen_web_fds(
 	const struct master *m, const struct config *c, struct proc_fd *fds, size_t max);

@@ -4,6 +4,7 @@
  */
 #include "bin/master.h"
 
+#include "bin/access.h"
 #include "bin/web.h"
 #include "run/log.h"
 #include "run/net.h"
@@ -58,23 +59,27 @@ static const struct conf_addrs *web_addresses(const struct config *c)
 	return &w->listen;
 }
 
+/* What is listened on, one part after another; NULL: no more. */
+static const struct conf_addrs *addresses(const struct config *c, size_t i)
+{
+	if (i < c->nlisteners)
+		return &c->listeners[i].conf->listen;
+	if (i == c->nlisteners)
+		return web_addresses(c);
+	i -= c->nlisteners + 1;
+	return i < access_listeners(c) ? &access_listener(c, i).conf->listen : NULL;
+}
+
 int listen_add(struct master *m, const struct config *c, struct err *e)
 {
 	size_t before = m->nsockets;
-	for (size_t i = 0; i < c->nlisteners; i++) {
-		const struct conf_addrs *v = &c->listeners[i].conf->listen;
+	const struct conf_addrs *v;
+	for (size_t i = 0; (v = addresses(c, i)) != NULL; i++)
 		for (size_t j = 0; j < v->n; j++)
 			if (!find(m, &v->v[j]) && add(m, &v->v[j], e) < 0) {
 				undo(m, before);
 				return -1;
 			}
-	}
-	const struct conf_addrs *web = web_addresses(c);
-	for (size_t j = 0; j < web->n; j++)
-		if (!find(m, &web->v[j]) && add(m, &web->v[j], e) < 0) {
-			undo(m, before);
-			return -1;
-		}
 	return 0;
 }
 
@@ -85,14 +90,11 @@ void listen_close_all(struct master *m)
 
 static bool wanted(const struct config *c, const struct net_addr *a)
 {
-	for (size_t i = 0; i < c->nlisteners; i++)
-		for (size_t j = 0; j < c->listeners[i].conf->listen.n; j++)
-			if (same(&c->listeners[i].conf->listen.v[j], a))
+	const struct conf_addrs *v;
+	for (size_t i = 0; (v = addresses(c, i)) != NULL; i++)
+		for (size_t j = 0; j < v->n; j++)
+			if (same(&v->v[j], a))
 				return true;
-	const struct conf_addrs *web = web_addresses(c);
-	for (size_t j = 0; j < web->n; j++)
-		if (same(&web->v[j], a))
-			return true;
 	return false;
 }
 
@@ -119,6 +121,23 @@ size_t listen_fds(const struct master *m, const struct config *c, struct proc_fd
 			snprintf(fds[n].name, sizeof fds[n].name, "listen.%zu.%zu", i, j);
 			fds[n++].fd = s->fd;
 		}
+	return n;
+}
+
+size_t listen_access_fds(
+	const struct master *m, const struct config *c, struct proc_fd *fds, size_t max)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < access_listeners(c); i++) {
+		const struct conf_addrs *v = &access_listener(c, i).conf->listen;
+		for (size_t j = 0; j < v->n && n < max; j++) {
+			const struct master_socket *s = find(m, &v->v[j]);
+			if (!s)
+				continue;
+			snprintf(fds[n].name, sizeof fds[n].name, "access.%zu.%zu", i, j);
+			fds[n++].fd = s->fd;
+		}
+	}
 	return n;
 }
 

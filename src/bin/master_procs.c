@@ -33,6 +33,8 @@ METRIC_COUNTER(crashes_engine, "posthouse_process_crashes_total", "role=\"engine
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_web, "posthouse_process_crashes_total", "role=\"web\"",
 	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_access, "posthouse_process_crashes_total", "role=\"access\"",
+	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_keys, "posthouse_process_crashes_total", "role=\"keys\"",
 	"Processes that ended unasked.");
 
@@ -57,6 +59,8 @@ void slots_init(struct master *m)
 		slot_init(m, &m->scans[i], "scan", i);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_init(m, &m->edges[i], "edge", i);
+	for (unsigned i = 0; i < MASTER_ACCESS_MAX; i++)
+		slot_init(m, &m->access[i], "access", i);
 	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++)
 		slot_init(m, &m->webs[i], "web", i);
 }
@@ -74,6 +78,11 @@ static bool is_scan(const struct slot *s)
 static bool is_web(const struct slot *s)
 {
 	return s >= s->master->webs && s < s->master->webs + MASTER_WEBS_MAX;
+}
+
+static bool is_access(const struct slot *s)
+{
+	return s >= s->master->access && s < s->master->access + MASTER_ACCESS_MAX;
 }
 
 static bool is_engine(const struct slot *s)
@@ -107,6 +116,14 @@ struct slot *web_slot_free(struct master *m)
 	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++)
 		if (!m->webs[i].proc && !m->webs[i].wanted)
 			return &m->webs[i];
+	return NULL;
+}
+
+struct slot *access_slot_free(struct master *m)
+{
+	for (unsigned i = 0; i < MASTER_ACCESS_MAX; i++)
+		if (!m->access[i].proc && !m->access[i].wanted)
+			return &m->access[i];
 	return NULL;
 }
 
@@ -152,6 +169,8 @@ void engine_connect_all(struct master *m)
 	connect_slots(&m->keeper, engine);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		connect_slots(&m->edges[i], engine);
+	for (unsigned i = 0; i < MASTER_ACCESS_MAX; i++)
+		connect_slots(&m->access[i], engine);
 }
 
 /* Who asks whom: the only ways between processes. */
@@ -171,6 +190,10 @@ static void connect_neighbours(struct slot *s)
 		connect_slots(s, &m->auth);
 		connect_slots(s, &m->keys);
 		connect_slots(s, &m->learn);
+	}
+	if (is_access(s)) {
+		connect_slots(s, &m->auth);
+		connect_slots(s, &m->engines[m->engine_at]);
 	}
 	if (s == &m->keeper)
 		connect_slots(s, &m->engines[m->engine_at]);
@@ -197,6 +220,8 @@ static void connect_neighbours(struct slot *s)
 		connect_slots(&m->edges[i], s);
 	for (unsigned i = 0; i < MASTER_WEBS_MAX && serves_edges; i++)
 		connect_slots(&m->webs[i], s);
+	for (unsigned i = 0; i < MASTER_ACCESS_MAX && s == &m->auth; i++)
+		connect_slots(&m->access[i], s);
 }
 
 /* ---- life ---- */
@@ -258,6 +283,8 @@ static void count_crash(const struct slot *s)
 		metric_add(&crashes_keeper, 1);
 	else if (is_web(s))
 		metric_add(&crashes_web, 1);
+	else if (is_access(s))
+		metric_add(&crashes_access, 1);
 	else if (is_edge(s))
 		metric_add(&crashes_edge, 1);
 }
@@ -293,7 +320,17 @@ static void on_ended(void *arg, struct proc *p, int status)
 		restart_later(s, instant_now() - proc_started_at(p), proc_is_ready(p));
 	if (is_edge(s))
 		census_wipe(s->master->census_table, s->instance);
+	if (is_access(s)) {
+		census_wipe(s->master->access_census_table, s->instance);
+		census_wipe(s->master->access_accounts_table, s->instance);
+	}
 	cond_wake_all(&s->master->changed);
+}
+
+static void give(struct proc_spec *spec, struct proc_fd *fds, const char *name, int fd)
+{
+	snprintf(fds[spec->nfds].name, PROC_NAME_MAX, "%s", name);
+	fds[spec->nfds++].fd = fd;
 }
 
 /* What a scan process judges by. */
@@ -309,8 +346,7 @@ static void give_files(const struct slot *s, struct proc_spec *spec, struct proc
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		if (files[i].fd < 0)
 			continue;
-		snprintf(fds[spec->nfds].name, PROC_NAME_MAX, "%s", files[i].name);
-		fds[spec->nfds++].fd = files[i].fd;
+		give(spec, fds, files[i].name, files[i].fd);
 	}
 }
 
@@ -333,19 +369,20 @@ void slot_start(struct slot *s)
 	};
 	if (is_edge(s)) {
 		spec.nfds = listen_fds(m, &m->config, fds, MASTER_SOCKETS_MAX);
-		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "census");
-		fds[spec.nfds++].fd = m->census;
-		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "tickets");
-		fds[spec.nfds++].fd = m->tickets;
-		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "rates");
-		fds[spec.nfds++].fd = m->rates;
+		give(&spec, fds, "census", m->census);
+		give(&spec, fds, "tickets", m->tickets);
+		give(&spec, fds, "rates", m->rates);
+	}
+	if (is_access(s)) {
+		spec.nfds = listen_access_fds(m, &m->config, fds, MASTER_SOCKETS_MAX);
+		give(&spec, fds, "census", m->access_census);
+		give(&spec, fds, "accounts", m->access_accounts);
+		give(&spec, fds, "tickets", m->tickets);
 	}
 	if (is_web(s)) {
 		spec.nfds = listen_web_fds(m, &m->config, fds, MASTER_SOCKETS_MAX);
-		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "tickets");
-		fds[spec.nfds++].fd = m->tickets;
-		snprintf(fds[spec.nfds].name, PROC_NAME_MAX, "rates");
-		fds[spec.nfds++].fd = m->rates;
+		give(&spec, fds, "tickets", m->tickets);
+		give(&spec, fds, "rates", m->rates);
 	}
 	if (is_scan(s))
 		give_files(s, &spec, fds);
@@ -439,6 +476,8 @@ void master_status(struct master *m, struct buf *out)
 	print_slot(&m->keeper, out);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		print_slot(&m->edges[i], out);
+	for (unsigned i = 0; i < MASTER_ACCESS_MAX; i++)
+		print_slot(&m->access[i], out);
 	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++)
 		print_slot(&m->webs[i], out);
 }

@@ -8,6 +8,7 @@
 #include "bin/master.h"
 
 #include "base/mem.h"
+#include "bin/access.h"
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
 #include "bin/web.h"
@@ -62,7 +63,7 @@ static void kill_all(struct slot *const *v, size_t n)
 	}
 }
 
-enum { FRESH_MAX = 2 + SCAN_PROCESSES_MAX + MASTER_EDGES_MAX };
+enum { FRESH_MAX = 2 + SCAN_PROCESSES_MAX + MASTER_EDGES_MAX + MASTER_ACCESS_MAX };
 
 /* A place for the new engine process, if there is to be one; those of the new edges ask it. */
 static struct slot *engine_slot_free(struct master *m)
@@ -74,18 +75,18 @@ static struct slot *engine_slot_free(struct master *m)
 	return s;
 }
 
-/* The new engine process, scan processes and edges, ready; or none. */
+/* The new engine process, scan processes, edges and so on, ready; or none. */
 static int start_all_fresh(struct master *m, struct slot **v, size_t *ret_n, struct err *e)
 {
 	size_t engines = engines_configured(m->config.conf) ? 1 : 0;
-	size_t scans = scans_wanted(&m->config), n = engines + scans + m->config.edges;
-	size_t web = n;
-	n += web_wanted(&m->config);
+	size_t scans = engines + scans_wanted(&m->config), edges = scans + m->config.edges;
+	size_t access = edges + access_wanted(&m->config), n = access + web_wanted(&m->config);
 	for (size_t i = 0; i < n; i++) {
-		v[i] = i == web              ? web_slot_free(m)
-		       : i < engines         ? engine_slot_free(m)
-		       : i < engines + scans ? scan_slot_free(m)
-					     : edge_slot_free(m);
+		v[i] = i < engines  ? engine_slot_free(m)
+		       : i < scans  ? scan_slot_free(m)
+		       : i < edges  ? edge_slot_free(m)
+		       : i < access ? access_slot_free(m)
+				    : web_slot_free(m);
 		if (!v[i]) {
 			kill_all(v, i);
 			return err_set(
@@ -131,6 +132,8 @@ static void retire_former(struct master *m, struct slot *const *fresh, size_t n)
 		retire(m, &m->edges[i], fresh, n);
 	for (unsigned i = 0; i < SCAN_INSTANCES_MAX; i++)
 		retire(m, &m->scans[i], fresh, n);
+	for (unsigned i = 0; i < MASTER_ACCESS_MAX; i++)
+		retire(m, &m->access[i], fresh, n);
 	for (unsigned i = 0; i < MASTER_WEBS_MAX; i++)
 		retire(m, &m->webs[i], fresh, n);
 	engine_connect_all(m);

@@ -36,6 +36,7 @@ enum role_path {
 		131072, /* write DATA/features; read where packs come from; clamd's directory */
 	MAY_ZONES = 65536, /* read the system's time zones */
 	MAY_READ_BLOBS = 262144,
+	MAY_SESSIONS = 524288, /* write RUN/sessions */
 };
 
 enum { TICKET_SECRET = 32 };
@@ -108,6 +109,8 @@ static void add_paths(
 		add_path(s, c->reputation->asn_database, false);
 	if (l->paths & (MAY_LISTS | MAY_MIRROR))
 		add_path(s, arena_printf(a, "%.*s/mirror", SFMT(data)), l->paths & MAY_MIRROR);
+	if (l->paths & MAY_SESSIONS)
+		add_path(s, arena_printf(a, "%.*s/sessions", SFMT(c->server->run)), true);
 	if (l->paths & MAY_BLOBS)
 		add_path(s, arena_printf(a, "%.*s/blob", SFMT(data)), true);
 	if (l->paths & MAY_READ_BLOBS)

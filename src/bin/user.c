@@ -108,7 +108,10 @@ int user_make_dirs(const struct config *c, struct err *e)
 	AUTO(arena) struct arena a = {0};
 	const char *run = arena_strz(&a, c->server->run);
 	const char *metrics = arena_strz(&a, arena_printf(&a, "%s/metrics", run));
+	const char *sessions = arena_strz(&a, arena_printf(&a, "%s/sessions", run));
 	if (make_dir(arena_strz(&a, c->server->data), 0750, c, true, e) < 0)
 		return -1;
-	return make_dir(run, 0755, c, false, e) < 0 ? -1 : make_dir(metrics, 0755, c, false, e);
+	if (make_dir(run, 0755, c, false, e) < 0 || make_dir(metrics, 0755, c, false, e) < 0)
+		return -1;
+	return make_dir(sessions, 0750, c, false, e);
 }
