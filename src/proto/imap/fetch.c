@@ -122,7 +122,7 @@ static void put_preview(
 	struct imap *s, struct fetch *f, const struct mailbox_message *m, const struct summary *sum)
 {
 	AUTO(buf) struct buf made = BUF(8 * SUMMARY_PREVIEW_MAX);
-	slice v = summary_text(sum, -1, SUMMARY_PREVIEW);
+	slice v = summary_text(sum, 0, SUMMARY_PREVIEW);
 	struct err e;
 	name(&f->line, S("PREVIEW "));
 	if (sum->flags & SUMMARY_NO_PREVIEW) {

@@ -53,7 +53,9 @@ static void addresses(
 		any = true;
 		buf_byte(out, '(');
 		fetch_string(out, a.name, utf8);
-		buf_put(out, S(" NIL "));
+		buf_byte(out, ' ');
+		fetch_string(out, a.route, utf8);
+		buf_byte(out, ' ');
 		fetch_string(out, a.mailbox, utf8);
 		buf_byte(out, ' ');
 		fetch_string(out, a.host, utf8);
@@ -62,16 +64,8 @@ static void addresses(
 	buf_put(out, any ? S(")") : S("NIL"));
 }
 
-static bool has_any(const struct summary *sum, int envelope, enum summary_who who)
-{
-	struct summary_address a;
-	unsigned it = 0;
-	return summary_next_address(sum, envelope, who, &it, &a);
-}
-
 void fetch_envelope(struct buf *out, const struct summary *sum, int envelope, bool utf8)
 {
-	/* Sender and Reply-To that are missing are From (RFC 9051 7.5.2). */
 	static const enum summary_who order[] = {SUMMARY_FROM, SUMMARY_SENDER, SUMMARY_REPLY_TO,
 		SUMMARY_TO, SUMMARY_CC, SUMMARY_BCC};
 	buf_byte(out, '(');
@@ -79,10 +73,8 @@ void fetch_envelope(struct buf *out, const struct summary *sum, int envelope, bo
 	buf_byte(out, ' ');
 	fetch_string(out, summary_text(sum, envelope, SUMMARY_SUBJECT), utf8);
 	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
-		bool from = (order[i] == SUMMARY_SENDER || order[i] == SUMMARY_REPLY_TO) &&
-			    !has_any(sum, envelope, order[i]);
 		buf_byte(out, ' ');
-		addresses(out, sum, envelope, from ? SUMMARY_FROM : order[i], utf8);
+		addresses(out, sum, envelope, order[i], utf8);
 	}
 	buf_byte(out, ' ');
 	fetch_string(out, summary_text(sum, envelope, SUMMARY_IN_REPLY_TO), utf8);
