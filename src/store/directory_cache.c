@@ -16,6 +16,10 @@
 #include "run/co.h"
 #include "run/pool.h"
 #include "store/directory_impl.h"
+#include "store/forward.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 #define CHECK_AFTER (500 * MSEC)
 #define STALE_AFTER SECOND
@@ -50,6 +54,7 @@ struct answer {
 	bool known; /* there is such a login: one of these */
 	struct login_facts *facts;
 	struct memberships *memberships;
+	struct delivery_wishes *wishes;
 };
 
 /* ---- memory ---- */
@@ -112,6 +117,9 @@ static void keep(struct directory *d, slice key, const struct answer *answer)
 	if (answer->known && answer->memberships)
 		*(copy->memberships = ARENA_NEW(&d->young.mem, struct memberships)) =
 			directory_copy_memberships(answer->memberships, &d->young.mem);
+	if (answer->wishes)
+		*(copy->wishes = ARENA_NEW(&d->young.mem, struct delivery_wishes)) =
+			forward_copy_wishes(answer->wishes, &d->young.mem);
 	map_put(&d->young.answers, key, copy);
 	if (d->young.answers.n < DIRECTORY_CACHE_MAX / 2)
 		return;
@@ -137,6 +145,7 @@ struct job {
 	struct directory *d;
 	int (*run)(struct job *j);
 	slice login, address;
+	int64_t id;
 	struct arena *a;
 	struct answer answer;
 	struct route_table *routes;
@@ -369,6 +378,32 @@ int directory_memberships(
 		return -1;
 	*ret = directory_copy_memberships(found.memberships, a);
 	ret->version = d->version;
+	return 0;
+}
+
+static int run_wishes(struct job *j)
+{
+	j->answer.wishes = ARENA_NEW(j->a, struct delivery_wishes);
+	return forward_wishes(j->d->db, j->id, j->a, j->answer.wishes, &j->e);
+}
+
+int directory_get_wishes(
+	struct directory *d, int64_t account_id, struct arena *a, struct delivery_wishes *ret, struct err *e)
+{
+	char key[32];
+	int n = snprintf(key, sizeof key, "w %" PRId64, account_id);
+	if (freshen(d, e) < 0)
+		return -1;
+	const struct answer *hit = recall(d, slice_of(key, (size_t)n));
+	if (hit) {
+		*ret = forward_copy_wishes(hit->wishes, a);
+		return 0;
+	}
+	struct job j = {.run = run_wishes, .id = account_id, .a = a};
+	if (ask(d, &j, e) < 0)
+		return -1;
+	keep(d, slice_of(key, (size_t)n), &j.answer);
+	*ret = *j.answer.wishes;
 	return 0;
 }
 

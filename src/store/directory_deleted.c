@@ -50,6 +50,8 @@ static int64_t remove_rows(struct sql *db, const struct account *v, struct err *
 	static const char *const by_id[] = {
 		"DELETE FROM account_field WHERE account_id = $1",
 		"DELETE FROM alias WHERE account_id = $1",
+		"DELETE FROM forward WHERE account_id = $1",
+		"DELETE FROM autoreply WHERE account_id = $1",
 		"DELETE FROM mailgroup_member WHERE kind = 1 AND member_id = $1",
 		"DELETE FROM shared_member WHERE kind = 1 AND member_id = $1",
 		"DELETE FROM shared_member WHERE account_id = $1",

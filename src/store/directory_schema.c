@@ -7,6 +7,7 @@
  *	alias, mailgroup(_member)	addresses that stand for others	shared_member	who reads a shared mailbox
  */
 #include "store/directory_impl.h"
+#include "store/forward.h"
 
 const struct sql_migration directory_migrations[] = {
 	{1, "directory",
@@ -135,5 +136,6 @@ const struct sql_migration directory_migrations[] = {
 		"DELETE FROM domain WHERE kind = 3; DROP INDEX domain_org;"
 		"ALTER TABLE domain DROP COLUMN stands_for; ALTER TABLE domain DROP COLUMN org_id;"
 		"DROP TABLE department; DROP TABLE service_class; DROP TABLE org;"},
+	{6, "forward", forward_schema_up, forward_schema_down},
 };
 const size_t directory_migrations_n = sizeof directory_migrations / sizeof directory_migrations[0];

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/time.h"
+#include "store/forward.h"
 #include "store/quarantine.h"
 #include "store/trace.h"
 
@@ -64,6 +65,7 @@ const struct sql_migration queue_migrations[] = {
 	{5, "quarantine counts", quarantine_counts_up, quarantine_counts_down},
 	{6, "summary", "ALTER TABLE msg ADD COLUMN summary {{BLOB}};",
 		"ALTER TABLE msg DROP COLUMN summary;"},
+	{7, "autoreply", autoreply_sent_up, autoreply_sent_down}, /* forward_sent.c */
 };
 const size_t queue_migrations_n = sizeof queue_migrations / sizeof queue_migrations[0];
 
