@@ -12,10 +12,9 @@ static const struct queries queue_queries = {
 	"SELECT blob, size FROM msg WHERE blob >= $1 AND blob < $2 UNION ALL"
 	" SELECT blob, size FROM held WHERE blob >= $1 AND blob < $2 ORDER BY blob",
 	"SELECT (SELECT COUNT(*) FROM msg) + (SELECT COUNT(*) FROM held)"};
-static const struct queries mailbox_queries = {"SELECT MIN(blob) FROM message WHERE blob >= $1",
-	"SELECT blob, size - LENGTH(prefix) FROM message WHERE blob >= $1 AND blob < $2 ORDER BY "
-	"blob",
-	"SELECT COUNT(*) FROM message"};
+static const struct queries mailbox_queries = {"SELECT MIN(blob) FROM email WHERE blob >= $1",
+	"SELECT blob, size FROM email WHERE blob >= $1 AND blob < $2 ORDER BY blob",
+	"SELECT COUNT(*) FROM email"};
 
 static const struct queries *queries_of(int i)
 {

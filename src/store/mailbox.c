@@ -1,66 +1,19 @@
 /*
- * The tables of a mail shard and delivering into them (mailbox.h). Every table is led by
- * account_id, so that a cluster can distribute them by it.
+ * What every change of a mailbox shares (mailbox_impl.h): the account's numbers, a folder's counts,
+ * rows of messages and emails; and delivery. Called inside the transactions of mailbox_*.c and of
+ * final delivery.
  *
- * A folder row counts: the next UID (never used twice while uidvalidity stands, RFC 3501 2.3.1.1),
- * the messages and their bytes. An account row gives out modification sequences (RFC 7162): one per
- * change, across its folders. A delivery is three statements.
+ * A folder row counts its messages and gives the next UID (never used twice while UIDVALIDITY
+ * stands, RFC 9051 2.3.1.1). An account row gives out modification sequences (RFC 7162), one a
+ * change across its folders, and has the totals. A delivery is seven short statements.
  */
-#include "store/mailbox.h"
+#include "store/mailbox_impl.h"
 
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/time.h"
-#include "base/utf8.h"
 
-const struct sql_migration mailbox_migrations[] = {
-	{1, "mailbox",
-		"CREATE TABLE mailbox ("
-		"account_id {{KEY}}, modseq BIGINT NOT NULL, next_folder BIGINT NOT NULL);"
-		"CREATE TABLE folder ("
-		"account_id BIGINT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL,"
-		"uidvalidity BIGINT NOT NULL, uidnext BIGINT NOT NULL, modseq BIGINT NOT NULL,"
-		"messages BIGINT NOT NULL, bytes BIGINT NOT NULL,"
-		"PRIMARY KEY (account_id, name)) {{WITHOUT_ROWID}};"
-		"CREATE TABLE message ("
-		"account_id BIGINT NOT NULL, folder_id BIGINT NOT NULL, uid BIGINT NOT NULL,"
-		"blob BIGINT NOT NULL, size BIGINT NOT NULL, prefix {{BLOB}} NOT NULL,"
-		"received_at BIGINT NOT NULL, flags BIGINT NOT NULL, modseq BIGINT NOT NULL,"
-		"queue_id BIGINT NOT NULL, rcpt_idx BIGINT NOT NULL,"
-		"PRIMARY KEY (account_id, folder_id, uid)) {{WITHOUT_ROWID}};"
-		"CREATE UNIQUE INDEX message_delivery ON message (account_id, queue_id, rcpt_idx);"
-		"CREATE INDEX message_blob ON message (blob);",
-		"DROP TABLE message; DROP TABLE folder; DROP TABLE mailbox;"},
-};
-const size_t mailbox_migrations_n = sizeof mailbox_migrations / sizeof mailbox_migrations[0];
-
-const char *mailbox_db_name(int shard)
-{
-	static const char *const names[MAILBOX_SHARDS] = {
-		"mail-00", "mail-01", "mail-02", "mail-03"};
-	must(shard >= 0 && shard < MAILBOX_SHARDS);
-	return names[shard];
-}
-
-static int check_folder_name(slice name, struct err *e)
-{
-	for (size_t i = 0; i < name.n; i++)
-		if ((unsigned char)name.p[i] < ' ' || name.p[i] == 0x7f)
-			return err_set(e, ERR_PROTO, "control character in a folder's name");
-	if (name.n == 0 || name.n > MAILBOX_FOLDER_MAX || !utf8_valid(name))
-		return err_set(e, ERR_PROTO, "a folder's name is 1 to %d bytes of UTF-8",
-			MAILBOX_FOLDER_MAX);
-	return 0;
-}
-
-/* INBOX is one folder in every spelling (RFC 3501 5.1). */
-static slice folder_name(slice name)
-{
-	return slice_ieq(name, S("INBOX")) ? S("INBOX") : name;
-}
-
-/* One row of one column, given by RETURNING: 1, 0 when no row was changed, -1. */
-static int returned(struct sql_stmt *s, int64_t *ret, struct err *e)
+int mailbox_returned(struct sql_stmt *s, int64_t *ret, struct err *e)
 {
 	int r = sql_step(s, e);
 	if (r == 1) {
@@ -70,333 +23,379 @@ static int returned(struct sql_stmt *s, int64_t *ret, struct err *e)
 	return r;
 }
 
-static int next_modseq(struct sql *db, int64_t account_id, int64_t *ret, struct err *e)
+/* ---- counting ---- */
+
+static void count(struct mailbox_sum *s, int by, unsigned flags, uint64_t size)
 {
-	struct sql_stmt *s = sql_prepare(db,
-		"INSERT INTO mailbox (account_id, modseq, next_folder) VALUES ($1, 1, 1)"
-		" ON CONFLICT (account_id) DO UPDATE SET modseq = mailbox.modseq + 1 RETURNING "
-		"modseq",
-		e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, account_id);
-	return returned(s, ret, e) < 0 ? -1 : 0;
+	s->messages += by;
+	s->bytes += by * (int64_t)size;
+	if (!(flags & MAILBOX_SEEN))
+		s->unseen += by;
+	if (flags & MAILBOX_DELETED)
+		s->deleted += by;
 }
 
-struct place {
-	int64_t folder_id, uid, modseq;
-};
+void mailbox_sum_add(struct mailbox_sum *s, unsigned flags, uint64_t size)
+{
+	count(s, 1, flags, size);
+}
 
-/* Counts the message in and takes its UID: 1, 0 when there is no such folder, -1. */
-static int enter_folder(
-	struct sql *db, const struct mailbox_delivery *d, struct place *p, struct err *e)
+void mailbox_sum_sub(struct mailbox_sum *s, unsigned flags, uint64_t size)
+{
+	count(s, -1, flags, size);
+}
+
+int mailbox_next(struct sql *db, int64_t account_id, const struct mailbox_sum *sum, int64_t emails,
+	uint64_t *ret_modseq, int64_t *ret_email, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
-		"UPDATE folder SET uidnext = uidnext + 1, messages = messages + 1, bytes = bytes + "
-		"$3, modseq = $4"
-		" WHERE account_id = $1 AND name = $2 RETURNING id, uidnext - 1",
+		"INSERT INTO mailbox (account_id, modseq, next_folder, next_email, uidvalidity,"
+		" messages, bytes, prepared) VALUES ($1, 1, 1, 1 + $2, 0, $3, $4, 0)"
+		" ON CONFLICT (account_id) DO UPDATE SET modseq = mailbox.modseq + 1,"
+		" next_email = mailbox.next_email + $2, messages = mailbox.messages + $3,"
+		" bytes = mailbox.bytes + $4 RETURNING modseq, next_email - $2",
 		e);
 	if (!s)
 		return -1;
-	sql_bind_int(s, 1, d->account_id);
-	sql_bind_text(s, 2, folder_name(d->folder));
-	sql_bind_int(s, 3, (int64_t)(d->size + d->prefix.n));
-	sql_bind_int(s, 4, p->modseq);
-	int r = sql_step(s, e);
-	if (r == 1) {
-		p->folder_id = sql_int(s, 0);
-		p->uid = sql_int(s, 1);
+	if (account_id < 1 || account_id > ACCOUNTS_MAX) {
 		sql_reset(s);
+		return err_set(e, ERR_LIMIT, "an account's number is at most %ld", (long)ACCOUNTS_MAX);
 	}
-	return r;
-}
-
-static int count_folders(struct sql *db, int64_t account_id, struct err *e)
-{
-	int64_t n = 0;
-	struct sql_stmt *s =
-		sql_prepare(db, "SELECT COUNT(*) FROM folder WHERE account_id = $1", e);
-	if (!s)
-		return -1;
 	sql_bind_int(s, 1, account_id);
-	if (returned(s, &n, e) < 0)
-		return -1;
-	return n < MAILBOX_FOLDERS_MAX ? 0
-				       : err_set(e, ERR_LIMIT, "an account has at most %d folders",
-						 MAILBOX_FOLDERS_MAX);
-}
-
-static int make_folder(struct sql *db, int64_t account_id, slice name, struct err *e)
-{
-	int64_t id = 0;
-	if (check_folder_name(name, e) < 0 || count_folders(db, account_id, e) < 0)
-		return -1;
-	struct sql_stmt *s = sql_prepare(db,
-		"UPDATE mailbox SET next_folder = next_folder + 1 WHERE account_id = $1 RETURNING "
-		"next_folder - 1",
-		e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, account_id);
-	if (returned(s, &id, e) < 0)
-		return -1;
-	/* The time and a number that is never given again: differs from that of any former folder.
-	 */
-	int64_t uidvalidity = wall_now() / SECOND + id;
-	int64_t r = sql_run(db, e,
-		"INSERT INTO folder (account_id, id, name, uidvalidity, uidnext, modseq, messages, "
-		"bytes)"
-		" VALUES ($1, $2, $3, $4, 1, 0, 0, 0)",
-		"iiti", account_id, id, folder_name(name), uidvalidity);
-	return r < 0 ? -1 : 0;
-}
-
-/* The UID of this delivery if it was made before: 1, 0, -1. */
-static int delivered_before(
-	struct sql *db, const struct mailbox_delivery *d, int64_t *ret, struct err *e)
-{
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT uid FROM message WHERE account_id = $1 AND queue_id = $2 AND rcpt_idx = $3",
-		e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, d->account_id);
-	sql_bind_int(s, 2, d->queue_id);
-	sql_bind_int(s, 3, d->rcpt_idx);
-	return returned(s, ret, e);
-}
-
-int mailbox_delivered(struct sql *db, const struct mailbox_delivery *d, struct err *e)
-{
-	int64_t uid;
-	return delivered_before(db, d, &uid, e);
-}
-
-static int insert_message(
-	struct sql *db, const struct mailbox_delivery *d, const struct place *p, struct err *e)
-{
-	int64_t n = sql_run(db, e,
-		"INSERT INTO message (account_id, folder_id, uid, blob, size, prefix, received_at, "
-		"flags, modseq,"
-		" queue_id, rcpt_idx) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10)",
-		"iiiiibiiii", d->account_id, p->folder_id, p->uid, (int64_t)d->blob,
-		(int64_t)(d->size + d->prefix.n), d->prefix, d->received_at, p->modseq, d->queue_id,
-		(int64_t)d->rcpt_idx);
-	return n < 0 ? -1 : 0;
-}
-
-int mailbox_deliver_tx(
-	struct sql *db, const struct mailbox_delivery *d, struct mailbox_place *ret, struct err *e)
-{
-	struct place p;
-	int64_t uid;
-	int r = delivered_before(db, d, &uid, e);
-	if (r == 1) {
-		*ret = (struct mailbox_place){.uid = (uint32_t)uid};
-		return 0;
-	}
-	if (r < 0 || next_modseq(db, d->account_id, &p.modseq, e) < 0)
-		return -1;
-	r = enter_folder(db, d, &p, e);
-	if (r == 0) {
-		if (make_folder(db, d->account_id, d->folder, e) < 0)
-			return -1;
-		r = enter_folder(db, d, &p, e);
-	}
+	sql_bind_int(s, 2, emails);
+	sql_bind_int(s, 3, sum->messages);
+	sql_bind_int(s, 4, sum->bytes);
+	int r = sql_step(s, e);
 	if (r < 0)
 		return -1;
 	must(r == 1);
-	if (p.uid > UINT32_MAX)
+	*ret_modseq = (uint64_t)sql_int(s, 0);
+	int64_t first = sql_int(s, 1);
+	sql_reset(s);
+	if (first + emails > EMAILS_MAX)
+		return err_set(e, ERR_LIMIT, "the mailbox has had too many messages");
+	*ret_email = email_first(account_id) + first;
+	return 0;
+}
+
+int mailbox_total(struct sql *db, int64_t account_id, const struct mailbox_sum *sum, struct err *e)
+{
+	if (!sum->messages && !sum->bytes)
+		return 0;
+	return sql_run(db, e,
+		       "UPDATE mailbox SET messages = messages + $2, bytes = bytes + $3"
+		       " WHERE account_id = $1",
+		       "iii", account_id, sum->messages, sum->bytes) < 0
+		       ? -1
+		       : 0;
+}
+
+int mailbox_folder_count(struct sql *db, int64_t account_id, int64_t folder_id,
+	const struct mailbox_sum *sum, uint64_t modseq, struct err *e)
+{
+	return sql_run(db, e,
+		       "UPDATE folder SET messages = messages + $3, unseen = unseen + $4,"
+		       " deleted = deleted + $5, bytes = bytes + $6, modseq = $7"
+		       " WHERE account_id = $1 AND id = $2",
+		       "iiiiiii", account_id, folder_id, sum->messages, sum->unseen, sum->deleted,
+		       sum->bytes, (int64_t)modseq) < 0
+		       ? -1
+		       : 0;
+}
+
+int mailbox_folder_enter(struct sql *db, int64_t account_id, int64_t folder_id,
+	const struct mailbox_sum *sum, int64_t n, uint64_t modseq, uint32_t *ret_uid,
+	uint32_t *ret_uidvalidity, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"UPDATE folder SET uidnext = uidnext + $8, messages = messages + $3,"
+		" unseen = unseen + $4, deleted = deleted + $5, bytes = bytes + $6, modseq = $7"
+		" WHERE account_id = $1 AND id = $2 RETURNING uidnext - $8, uidvalidity",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, account_id);
+	sql_bind_int(s, 2, folder_id);
+	sql_bind_int(s, 3, sum->messages);
+	sql_bind_int(s, 4, sum->unseen);
+	sql_bind_int(s, 5, sum->deleted);
+	sql_bind_int(s, 6, sum->bytes);
+	sql_bind_int(s, 7, (int64_t)modseq);
+	sql_bind_int(s, 8, n);
+	int r = sql_step(s, e);
+	if (r <= 0)
+		return r < 0 ? -1 : err_set(e, ERR_NOTFOUND, "no such folder");
+	int64_t first = sql_int(s, 0);
+	*ret_uidvalidity = (uint32_t)sql_int(s, 1);
+	sql_reset(s);
+	if (first + n > UINT32_MAX)
 		return err_set(e, ERR_LIMIT, "folder has no UID left");
-	if (insert_message(db, d, &p, e) < 0)
-		return -1;
-	*ret = (struct mailbox_place){.folder_id = p.folder_id, .uid = (uint32_t)p.uid, .modseq = (uint64_t)p.modseq};
-	return 0;
-}
-
-/* ---- reading ---- */
-
-static int find_folder(
-	struct sql *db, int64_t account_id, slice folder, int64_t *ret, struct err *e)
-{
-	struct sql_stmt *s =
-		sql_prepare(db, "SELECT id FROM folder WHERE account_id = $1 AND name = $2", e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, account_id);
-	sql_bind_text(s, 2, folder_name(folder));
-	int r = returned(s, ret, e);
-	return r ? (r < 0 ? -1 : 0)
-		 : err_set(e, ERR_NOTFOUND, "no such folder: %.*s", SFMT(folder));
-}
-
-static struct mailbox_message read_message(
-	struct sql_stmt *s, int64_t account_id, slice folder, struct arena *a)
-{
-	return (struct mailbox_message){
-		.account_id = account_id,
-		.folder = folder_name(folder),
-		.uid = (uint32_t)sql_int(s, 0),
-		.blob = (blob_id)sql_int(s, 1),
-		.size = (uint64_t)sql_int(s, 2),
-		.prefix = arena_dup(a, sql_text(s, 3)),
-		.received_at = sql_int(s, 4),
-		.flags = (unsigned)sql_int(s, 5),
-	};
-}
-
-enum { LIST_PIECE = 200 };
-
-struct piece {
-	struct arena a;
-	struct mailbox_message rows[LIST_PIECE];
-	size_t n;
-};
-
-static int read_piece(struct sql *db, int64_t account_id, slice folder, int64_t folder_id,
-	uint32_t after_uid, struct piece *p, struct err *e)
-{
-	arena_reset(&p->a);
-	p->n = 0;
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT uid, blob, size, prefix, received_at, flags FROM message"
-		" WHERE account_id = $1 AND folder_id = $2 AND uid > $3 ORDER BY uid LIMIT $4",
-		e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, account_id);
-	sql_bind_int(s, 2, folder_id);
-	sql_bind_int(s, 3, after_uid);
-	sql_bind_int(s, 4, LIST_PIECE);
-	int r;
-	while ((r = sql_step(s, e)) == 1)
-		p->rows[p->n++] = read_message(s, account_id, folder, &p->a);
-	return r;
-}
-
-int mailbox_list(struct sql *db, int64_t account_id, slice folder, uint32_t after_uid,
-	uint64_t most, bool (*row)(void *arg, const struct mailbox_message *m), void *arg,
-	struct err *e)
-{
-	int64_t folder_id;
-	if (find_folder(db, account_id, folder, &folder_id, e) < 0)
-		return -1;
-	struct piece *p = NEW(struct piece);
-	bool go_on = most > 0;
-	int r = 0;
-	while (go_on && (r = read_piece(db, account_id, folder, folder_id, after_uid, p, e)) == 0 &&
-		p->n) {
-		for (size_t i = 0; i < p->n && go_on; i++)
-			go_on = row(arg, &p->rows[i]) && --most > 0;
-		after_uid = p->rows[p->n - 1].uid;
-	}
-	arena_done(&p->a);
-	free(p);
-	return r;
-}
-
-int mailbox_get(struct sql *db, int64_t account_id, slice folder, uint32_t uid, struct arena *a,
-	struct mailbox_message *ret, struct err *e)
-{
-	int64_t folder_id;
-	if (find_folder(db, account_id, folder, &folder_id, e) < 0)
-		return -1;
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT uid, blob, size, prefix, received_at, flags FROM message"
-		" WHERE account_id = $1 AND folder_id = $2 AND uid = $3",
-		e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, account_id);
-	sql_bind_int(s, 2, folder_id);
-	sql_bind_int(s, 3, uid);
-	int r = sql_step(s, e);
-	if (r <= 0)
-		return r < 0 ? -1
-			     : err_set(e, ERR_NOTFOUND, "no message %u in %.*s", uid, SFMT(folder));
-	*ret = read_message(s, account_id, arena_dup(a, folder), a);
-	sql_reset(s);
-	return 0;
-}
-
-int mailbox_find(struct sql *db, int64_t account_id, msg_id queue_id, struct arena *a,
-	struct mailbox_message *ret, struct err *e)
-{
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT uid, blob, size, prefix, received_at, flags FROM message"
-		" WHERE account_id = $1 AND queue_id = $2 LIMIT 1",
-		e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, account_id);
-	sql_bind_int(s, 2, queue_id);
-	int r = sql_step(s, e);
-	if (r <= 0)
-		return r < 0 ? -1 : err_set(e, ERR_NOTFOUND, "not in this mailbox");
-	*ret = read_message(s, account_id, S(""), a);
-	sql_reset(s);
+	*ret_uid = (uint32_t)first;
 	return 0;
 }
 
 int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages,
 	struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT), CAST(COALESCE(SUM(messages), 0) "
-		"AS BIGINT)"
-		" FROM folder WHERE account_id = $1",
-		e);
+	struct sql_stmt *s = sql_prepare(
+		db, "SELECT bytes, messages FROM mailbox WHERE account_id = $1", e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, account_id);
-	if (sql_step(s, e) < 0)
-		return -1;
-	*ret_bytes = (uint64_t)sql_int(s, 0);
-	*ret_messages = (uint64_t)sql_int(s, 1);
-	sql_reset(s);
-	return 0;
-}
-
-int64_t mailbox_remove_some_tx(struct sql *db, int64_t account_id, struct err *e)
-{
-	int64_t n = sql_run(db, e,
-		"DELETE FROM message WHERE account_id = $1 AND (folder_id, uid) IN"
-		" (SELECT folder_id, uid FROM message WHERE account_id = $1 LIMIT $2)",
-		"ii", account_id, (int64_t)MAILBOX_REMOVE_BATCH);
-	if (n < 0 || n == MAILBOX_REMOVE_BATCH)
-		return n;
-	if (sql_run(db, e, "DELETE FROM folder WHERE account_id = $1", "i", account_id) < 0 ||
-		sql_run(db, e, "DELETE FROM mailbox WHERE account_id = $1", "i", account_id) < 0)
-		return -1;
-	return n;
-}
-
-int mailbox_folders(struct sql *db, int64_t account_id, struct arena *a,
-	struct mailbox_folder **ret, size_t *ret_n, struct err *e)
-{
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT name, messages, bytes, uidvalidity, uidnext FROM folder WHERE account_id = "
-		"$1"
-		" ORDER BY name LIMIT $2",
-		e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, account_id);
-	sql_bind_int(s, 2, MAILBOX_FOLDERS_MAX);
-	struct mailbox_folder *v = ARENA_ARRAY(a, struct mailbox_folder, MAILBOX_FOLDERS_MAX);
-	size_t n = 0;
-	int r;
-	while ((r = sql_step(s, e)) == 1)
-		v[n++] = (struct mailbox_folder){
-			.name = arena_dup(a, sql_text(s, 0)),
-			.messages = (uint64_t)sql_int(s, 1),
-			.bytes = (uint64_t)sql_int(s, 2),
-			.uidvalidity = (uint32_t)sql_int(s, 3),
-			.uidnext = (uint32_t)sql_int(s, 4),
-		};
+	int r = sql_step(s, e);
 	if (r < 0)
 		return -1;
-	*ret = v;
-	*ret_n = n;
+	*ret_bytes = r ? (uint64_t)sql_int(s, 0) : 0;
+	*ret_messages = r ? (uint64_t)sql_int(s, 1) : 0;
+	if (r)
+		sql_reset(s);
 	return 0;
+}
+
+int mailbox_modseq(struct sql *db, int64_t account_id, uint64_t *ret, struct err *e)
+{
+	int64_t n = 0;
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT modseq FROM mailbox WHERE account_id = $1", e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, account_id);
+	if (mailbox_returned(s, &n, e) < 0)
+		return -1;
+	*ret = (uint64_t)n;
+	return 0;
+}
+
+/* ---- rows ---- */
+
+int mailbox_message_insert(struct sql *db, const struct mailbox_message *m, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"INSERT INTO message (account_id, folder_id, uid, email_id, flags, keywords, modseq,"
+		" size, received_at, saved_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, m->account_id);
+	sql_bind_int(s, 2, m->folder_id);
+	sql_bind_int(s, 3, m->uid);
+	sql_bind_int(s, 4, m->email_id);
+	sql_bind_int(s, 5, m->flags);
+	sql_bind_text(s, 6, m->keywords);
+	sql_bind_int(s, 7, (int64_t)m->modseq);
+	sql_bind_int(s, 8, (int64_t)m->size);
+	sql_bind_int(s, 9, m->received_at);
+	sql_bind_int(s, 10, m->saved_at);
+	return sql_step(s, e);
+}
+
+int mailbox_message_delete(
+	struct sql *db, int64_t account_id, int64_t folder_id, uint32_t uid, struct err *e)
+{
+	return sql_run(db, e,
+		       "DELETE FROM message WHERE account_id = $1 AND folder_id = $2 AND uid = $3",
+		       "iii", account_id, folder_id, (int64_t)uid) < 0
+		       ? -1
+		       : 0;
+}
+
+int mailbox_email_hold(struct sql *db, int64_t email_id, struct err *e)
+{
+	return sql_run(db, e, "UPDATE email SET refs = refs + 1 WHERE id = $1", "i", email_id) < 0
+		       ? -1
+		       : 0;
+}
+
+int mailbox_email_drop(struct sql *db, int64_t email_id, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"UPDATE email SET refs = refs - 1 WHERE id = $1 RETURNING refs, thread_id", e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, email_id);
+	int r = sql_step(s, e);
+	if (r <= 0)
+		return r; /* none: damage, which verify mends */
+	int64_t refs = sql_int(s, 0), thread_id = sql_int(s, 1);
+	sql_reset(s);
+	if (refs > 0)
+		return 0;
+	if (sql_run(db, e, "DELETE FROM email WHERE id = $1", "i", email_id) < 0 ||
+		mailbox_thread_leave(db, email_id, thread_id, e) < 0)
+		return -1;
+	return sql_run(db, e, "DELETE FROM summary WHERE id = $1", "i", email_id) < 0 ? -1 : 0;
+}
+
+/* ---- delivery ---- */
+
+/* The email of this delivery if it was made before: 1, 0, -1. */
+static int delivered_before(
+	struct sql *db, const struct mailbox_delivery *d, int64_t *ret_email, struct err *e)
+{
+	if (!d->queue_id)
+		return 0;
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT id FROM email WHERE account_id = $1 AND queue_id = $2 AND rcpt_idx = $3"
+		" AND queue_id <> 0",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, d->account_id);
+	sql_bind_int(s, 2, d->queue_id);
+	sql_bind_int(s, 3, d->rcpt_idx);
+	return mailbox_returned(s, ret_email, e);
+}
+
+int mailbox_delivered(struct sql *db, const struct mailbox_delivery *d, struct err *e)
+{
+	int64_t email_id;
+	return delivered_before(db, d, &email_id, e);
+}
+
+/* Where that email is now; nowhere when its owner has deleted it since. */
+static int earlier_place(
+	struct sql *db, int64_t email_id, struct mailbox_place *ret, struct err *e)
+{
+	struct mailbox_place p = {.email_id = email_id};
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT m.folder_id, m.uid, m.modseq, f.uidvalidity FROM message m JOIN folder f"
+		" ON f.account_id = m.account_id AND f.id = m.folder_id WHERE m.email_id = $1"
+		" ORDER BY m.folder_id, m.uid LIMIT 1",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, email_id);
+	int r = sql_step(s, e);
+	if (r < 0)
+		return -1;
+	if (r == 1) {
+		p.folder_id = sql_int(s, 0);
+		p.uid = (uint32_t)sql_int(s, 1);
+		p.modseq = (uint64_t)sql_int(s, 2);
+		p.uidvalidity = (uint32_t)sql_int(s, 3);
+		sql_reset(s);
+	}
+	*ret = p;
+	return 0;
+}
+
+static int folder_of(struct sql *db, const struct mailbox_delivery *d, int64_t *ret, struct err *e)
+{
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT id FROM folder WHERE account_id = $1 AND name = $2", e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, d->account_id);
+	sql_bind_text(s, 2, known_name(d->folder));
+	int r = mailbox_returned(s, ret, e);
+	return r == 0 ? mailbox_folder_need(db, d->account_id, d->folder, ret, e) : r < 0 ? -1 : 0;
+}
+
+static int insert_email(struct sql *db, const struct mailbox_delivery *d, int64_t email_id,
+	int64_t thread_id, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"INSERT INTO email (id, account_id, refs, blob, size, queue_id, rcpt_idx, thread_id,"
+		" received_at, prefix) VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9)",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, email_id);
+	sql_bind_int(s, 2, d->account_id);
+	sql_bind_int(s, 3, (int64_t)d->blob);
+	sql_bind_int(s, 4, (int64_t)d->size);
+	sql_bind_int(s, 5, d->queue_id);
+	sql_bind_int(s, 6, d->rcpt_idx);
+	sql_bind_int(s, 7, thread_id);
+	sql_bind_int(s, 8, d->received_at);
+	sql_bind_blob(s, 9, d->prefix);
+	return sql_step(s, e);
+}
+
+static int insert_summary(
+	struct sql *db, int64_t account_id, int64_t email_id, slice record, struct err *e)
+{
+	return sql_run(db, e,
+		       "INSERT INTO summary (id, account_id, record) VALUES ($1, $2, $3)"
+		       " ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+		       "iib", email_id, account_id, record) < 0
+		       ? -1
+		       : 0;
+}
+
+/* The email and what is known of it. */
+static int enter_email(
+	struct sql *db, const struct mailbox_delivery *d, int64_t email_id, struct err *e)
+{
+	int64_t thread_id = email_id;
+	if (d->summary.n &&
+		mailbox_thread_enter(db, d->account_id, email_id, d->summary, &thread_id, e) < 0)
+		return -1;
+	if (insert_email(db, d, email_id, thread_id, e) < 0)
+		return -1;
+	return d->summary.n ? insert_summary(db, d->account_id, email_id, d->summary, e) : 0;
+}
+
+int mailbox_deliver_tx(
+	struct sql *db, const struct mailbox_delivery *d, struct mailbox_place *ret, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	struct mailbox_message m = {.account_id = d->account_id,
+		.flags = d->flags,
+		.size = d->size + d->prefix.n,
+		.received_at = d->received_at,
+		.saved_at = wall_now()};
+	uint32_t uidvalidity;
+	int64_t email_id;
+	int r = delivered_before(db, d, &email_id, e);
+	if (r)
+		return r < 0 ? -1 : earlier_place(db, email_id, ret, e);
+	struct mailbox_sum sum = {0};
+	mailbox_sum_add(&sum, m.flags, m.size);
+	if (folder_of(db, d, &m.folder_id, e) < 0 ||
+		mailbox_next(db, d->account_id, &sum, 1, &m.modseq, &m.email_id, e) < 0 ||
+		mailbox_folder_enter(db, d->account_id, m.folder_id, &sum, 1, m.modseq, &m.uid,
+			&uidvalidity, e) < 0)
+		return -1;
+	if (d->keywords.n && mailbox_keywords_note(db, d->account_id, m.folder_id, d->keywords, &a,
+				     &m.keywords, e) < 0)
+		return -1;
+	if (enter_email(db, d, m.email_id, e) < 0 || mailbox_message_insert(db, &m, e) < 0)
+		return -1;
+	*ret = (struct mailbox_place){
+		m.folder_id, m.email_id, m.uid, uidvalidity, m.modseq};
+	return 0;
+}
+
+/* Late: the thread is looked for when it is not known yet, that is when the email is alone in its own. */
+static int late_thread(
+	struct sql *db, int64_t account_id, int64_t email_id, slice summary, struct err *e)
+{
+	int64_t thread_id = email_id;
+	if (mailbox_thread_enter(db, account_id, email_id, summary, &thread_id, e) < 0)
+		return -1;
+	if (thread_id == email_id)
+		return 0;
+	return sql_run(db, e, "UPDATE email SET thread_id = $2 WHERE id = $1 AND thread_id = $1",
+		       "ii", email_id, thread_id) < 0
+		       ? -1
+		       : 0;
+}
+
+int mailbox_summary_tx(
+	struct sql *db, int64_t account_id, int64_t email_id, slice summary, struct err *e)
+{
+	int64_t refs;
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT refs FROM email WHERE id = $1 AND account_id = $2", e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, email_id);
+	sql_bind_int(s, 2, account_id);
+	int r = mailbox_returned(s, &refs, e);
+	if (r <= 0) /* it left meanwhile: nobody needs it */
+		return r;
+	if (insert_summary(db, account_id, email_id, summary, e) < 0)
+		return -1;
+	return late_thread(db, account_id, email_id, summary, e);
 }

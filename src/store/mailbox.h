@@ -15,10 +15,12 @@
  *	thread_ref	message ids seen -> thread (THREADID)
  *	keyword, acl, metadata, subscription
  *
- *	mailbox.c	schema, delivery, usage	mailbox_folder.c	folders
- *	mailbox_row.c	reading messages		mailbox_change.c	flags, copy, move, expunge
- *	mailbox_removed.c  what left, recovery, ends	mailbox_acl.c, mailbox_metadata.c, mailbox_thread.c
- *	mailbox_recent.c  mail that came lately	mailbox_verify.c	verify, repair, reindex
+ *	mailbox.c	counts, delivery, usage	mailbox_schema.c	tables
+ *	mailbox_folder.c  folders		mailbox_keyword.c	keywords
+ *	mailbox_row.c	reading messages	mailbox_change.c	flags, copy, move, expunge
+ *	mailbox_removed.c  what left, recovery, ends  mailbox_acl.c	rights, metadata
+ *	mailbox_thread.c  threads		mailbox_recent.c	mail that came lately
+ *	mailbox_verify.c  verify, repair	mailbox_reindex.c	what can be made again is
  */
 #pragma once
 #include "base/uidset.h"
@@ -59,12 +61,19 @@ enum mailbox_use { /* special use, RFC 6154, 8457; stored */
 	MAILBOX_USE_FLAGGED, MAILBOX_USE_ALL, MAILBOX_USE_IMPORTANT,
 };
 
+enum mailbox_how { /* how a message left its folder; stored */
+	MAILBOX_EXPUNGED = 1, MAILBOX_MOVED, MAILBOX_FOLDER_REMOVED, MAILBOX_AGED, MAILBOX_VIRUS,
+	MAILBOX_RECOVERED, /* a line of the log: it came back, as this UID */
+	MAILBOX_LOST /* its bytes could not be read any more (store repair) */
+};
+
 /* Who changes a mailbox, by what: for the log. */
 struct mailbox_actor {
 	slice who; /* login; or "keeper", "administrator NAME" */
 	slice protocol; /* "imap", "pop3", "web", "command" ... */
 	slice client; /* what the program calls itself (ID), or empty */
 	slice ip;
+	enum mailbox_how how; /* of what mailbox_expunge_tx takes out; 0: MAILBOX_EXPUNGED */
 };
 
 /* ---- folders ---- */
@@ -96,6 +105,8 @@ int mailbox_folder_remove_tx(struct sql *db, int64_t account_id, slice name, con
 int mailbox_folder_use_tx(struct sql *db, int64_t account_id, int64_t id, enum mailbox_use use, struct err *e);
 /* INBOX, Drafts, Sent, Junk, Trash, Archive with their uses and subscriptions: at an account's first login. Idempotent. */
 int mailbox_folders_default_tx(struct sql *db, int64_t account_id, struct err *e);
+/* Were they made? 1, 0, -1. */
+int mailbox_prepared(struct sql *db, int64_t account_id, struct err *e);
 /* From now on nothing below `uidnext` is \Recent to others. */
 int mailbox_recent_tx(struct sql *db, int64_t account_id, int64_t folder_id, uint32_t uidnext, struct err *e);
 
@@ -178,9 +189,9 @@ int mailbox_list(struct sql *db, int64_t account_id, slice folder, uint32_t afte
 
 /* Bytes and messages of an account. */
 int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages, struct err *e);
-uint64_t mailbox_modseq(struct sql *db, int64_t account_id, struct err *e); /* 0: nothing yet */
+int mailbox_modseq(struct sql *db, int64_t account_id, uint64_t *ret, struct err *e); /* 0: nothing yet */
 
-/* ---- messages change: at most MAILBOX_BATCH at a time; callers go on behind the last one ---- */
+/* ---- messages change: callers give at most MAILBOX_BATCH UIDs (uidset.count) a call, so that no transaction is long ---- */
 
 enum mailbox_flags_how { MAILBOX_FLAGS_SET, MAILBOX_FLAGS_ADD, MAILBOX_FLAGS_REMOVE };
 struct mailbox_store {
@@ -200,20 +211,20 @@ int mailbox_store_tx(struct sql *db, const struct mailbox_store *s, struct uidse
 struct mailbox_copy {
 	int64_t account_id, folder_id; /* from */
 	const struct uidset *uids;
-	int64_t to_account, to_folder; /* of the same shard: see mailbox_copy_across */
+	int64_t to_account, to_folder; /* of the same shard (mailbox_shard); to another one: read, deliver there, then expunge (mail/box.h) */
 	unsigned keep_flags; /* flags that are taken along (rights) */
 	bool keep_keywords, move;
 	const struct mailbox_actor *by; /* of a move */
 };
 /* Appends pairs in order: *from[i] became *to[i]. Moving within an account keeps the email. */
 int mailbox_copy_tx(struct sql *db, const struct mailbox_copy *c, struct uidset *from, struct uidset *to, uint32_t *ret_uidvalidity, struct err *e);
-/* Takes messages out into `removed`. only_deleted: those with \Deleted. *gone: the UIDs. */
+/* Takes messages out into `removed`, at most MAILBOX_BATCH: those of `uids` (NULL: all, again and again until none is gone);
+ * only_deleted: those with \Deleted. *gone: the UIDs; *ret_modseq 0: none. */
 int mailbox_expunge_tx(struct sql *db, int64_t account_id, int64_t folder_id, const struct uidset *uids, bool only_deleted,
 	const struct mailbox_actor *by, struct uidset *gone, uint64_t *ret_modseq, struct err *e);
 
 /* ---- what left (S4, J8) ---- */
 
-enum mailbox_how { MAILBOX_EXPUNGED = 1, MAILBOX_MOVED, MAILBOX_FOLDER_REMOVED, MAILBOX_AGED, MAILBOX_VIRUS, MAILBOX_RECOVERED };
 struct mailbox_removed {
 	uint64_t modseq;
 	int64_t folder_id, email_id;
@@ -250,6 +261,9 @@ int64_t mailbox_age_tx(struct sql *db, int64_t account_id, int64_t folder_id, in
  * messages (less than that: none is left), or -1. */
 enum { MAILBOX_REMOVE_BATCH = 500 };
 int64_t mailbox_remove_some_tx(struct sql *db, int64_t account_id, struct err *e);
+
+/* Messages whose bytes cannot be read leave, for repair. */
+int mailbox_forget_blob(struct sql *db, blob_id blob, struct err *e);
 
 /* ---- rights (RFC 4314), metadata (RFC 5464) ---- */
 

@@ -268,12 +268,14 @@ static bool held_rows(struct verify *v, struct sql *db, blob_id blob)
 	return done;
 }
 
-/* verify_mailboxes corrects the folders' counts afterwards. */
+/* A mailbox's message; folder 0: it was deleted and could have been brought back. */
 static bool lost_mailbox_rows(struct verify *v, struct sql *db, blob_id blob)
 {
 	struct err e;
-	struct sql_stmt *s = sql_prepare(
-		db, "SELECT account_id, folder_id, uid, prefix FROM message WHERE blob = $1", &e);
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT e.account_id, COALESCE(m.folder_id, 0), COALESCE(m.uid, e.id), e.prefix"
+		" FROM email e LEFT JOIN message m ON m.email_id = e.id WHERE e.blob = $1",
+		&e);
 	if (!s)
 		return false;
 	sql_bind_int(s, 1, (int64_t)blob);
@@ -288,8 +290,7 @@ static bool lost_mailbox_rows(struct verify *v, struct sql *db, blob_id blob)
 			return false;
 		}
 	}
-	return more == 0 &&
-	       sql_run(db, &e, "DELETE FROM message WHERE blob = $1", "i", (int64_t)blob) >= 0;
+	return more == 0 && mailbox_forget_blob(db, blob, &e) == 0;
 }
 
 bool repair_message(struct verify *v, blob_id id)
@@ -319,8 +320,7 @@ bool repair_message(struct verify *v, blob_id id)
 bool repair_size(struct verify *v, int db, blob_id id, uint64_t size)
 {
 	static const char queue[] = "UPDATE msg SET size = $1 WHERE blob = $2";
-	static const char mailbox[] =
-		"UPDATE message SET size = $1 + LENGTH(prefix) WHERE blob = $2";
+	static const char mailbox[] = "UPDATE email SET size = $1 WHERE blob = $2";
 	static const char held[] = "UPDATE held SET size = $1 WHERE blob = $2";
 	struct sql *c;
 	struct err e;

@@ -194,10 +194,10 @@ static const struct check mailbox_checks[] = {
 		"SELECT COUNT(*) FROM message WHERE NOT EXISTS (SELECT 1 FROM folder"
 		" WHERE folder.account_id = message.account_id AND folder.id = message.folder_id)",
 		"INSERT INTO folder (account_id, id, name, uidvalidity, uidnext, modseq, messages, "
-		"bytes)"
+		"bytes, recent_uid, unseen, deleted, removed_floor, changed, special, created_at)"
 		" SELECT account_id, folder_id, 'Recovered-' || CAST(folder_id AS TEXT), $1, "
 		"MAX(uid) + 1, MAX(modseq),"
-		" COUNT(*), SUM(size) FROM message WHERE NOT EXISTS (SELECT 1 FROM folder"
+		" COUNT(*), SUM(size), 1, 0, 0, MAX(modseq), MAX(modseq), 0, 0 FROM message WHERE NOT EXISTS (SELECT 1 FROM folder"
 		" WHERE folder.account_id = message.account_id AND folder.id = message.folder_id)"
 		" GROUP BY account_id, folder_id"},
 	{"mailbox-count", "folders count their messages or bytes wrong",
