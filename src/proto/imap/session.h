@@ -66,6 +66,7 @@ struct imap {
 	unsigned bad_commands, login_failures;
 	struct box_user *user;
 	struct box_view *view; /* selected */
+	struct buf keywords; /* that FLAGS has told of the view, separated by blanks */
 	struct uidset saved; /* SEARCHRES "$": UIDs */
 	struct imap_told *told; /* in mem: what this command changed itself and need not be told again; NULL when it begins */
 	struct imap_notify *notify; /* notify.c; NULL: none */
@@ -80,6 +81,8 @@ void imap_ok(struct imap *s, const char *code, const char *fmt, ...)
 void imap_no(struct imap *s, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void imap_bad(struct imap *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void imap_bad_code(struct imap *s, const char *code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* NO with the response code (RFC 5530) that fits the kind. */
 void imap_fail(struct imap *s, const struct err *e);
 /* The reader's complaint: BAD, or NO [LIMIT]. */
@@ -129,6 +132,10 @@ bool imap_was_told(const struct imap *s, const struct mailbox_message *m);
 void imap_tell_vanished(struct imap *s, const struct uidset *u, bool earlier);
 /* One "* n FETCH (UID u MODSEQ (m) FLAGS (...))" (or UIDFETCH): UID when with_uid, QRESYNC, UIDONLY; MODSEQ as enabled. */
 void imap_put_fetch_flags(struct imap *s, const struct mailbox_message *m, bool with_uid);
+void imap_tell_exists(struct imap *s); /* "* n EXISTS", and RECENT */
+/* If the message has a keyword that FLAGS has not told yet: FLAGS, PERMANENTFLAGS. */
+void imap_tell_keywords(struct imap *s, const struct mailbox_message *m);
+void imap_know_keywords(struct imap *s, slice keywords);
 /* CONDSTORE is enabled by a command that uses it: tells HIGHESTMODSEQ if something is selected (RFC 7162 3.1.10). */
 void imap_use_condstore(struct imap *s);
 
@@ -136,17 +143,24 @@ void imap_use_condstore(struct imap *s);
 /* Waits for input until `deadline`, and meanwhile tells what happens to who wants to hear it (IDLE: s->idling; NOTIFY). False: the
  * stream is over, or it is time (s->in.why). */
 bool imap_wait(struct imap *s, instant deadline);
+/* Hears of changes of these accounts; n == 0: of none any more. */
+void imap_watch(struct imap *s, const int64_t *accounts, size_t n);
 /* The session's memory while it only waits: as little as there can be. */
 void imap_rest(struct imap *s);
 
+/* imap.c, command.c */
+bool imap_start_tls(struct imap *s); /* false: the session ends */
+void imap_dispatch(struct imap *s); /* the command whose first line was read */
+bool imap_mech_offered(const struct imap *s, slice mech); /* login.c */
+
 /* select.c */
 void imap_close_view(struct imap *s); /* nothing selected any more; nothing is told */
+void imap_tell_flags(struct imap *s, const slice *keywords, size_t n); /* FLAGS, PERMANENTFLAGS */
+uint64_t imap_highest_modseq(const struct box_view *v);
+slice imap_mailbox_id(struct arena *a, const struct box_folder *f); /* RFC 8474 */
 /* capability.c: "IMAP4rev2 IMAP4rev1 ..." as it is now. */
 void imap_put_capabilities(struct imap *s);
 /* list_status.c: "* STATUS name (...)" for LIST-STATUS and NOTIFY. */
-struct imap_status {
-	unsigned items; /* enum imap_status_item */
-};
 enum imap_status_item {
 	IMAP_STATUS_MESSAGES = 1,
 	IMAP_STATUS_RECENT = 2,
@@ -162,10 +176,14 @@ enum imap_status_item {
 };
 bool imap_status_items(struct imap_reader *r, unsigned *ret); /* "(MESSAGES UIDNEXT)" */
 void imap_put_status(struct imap *s, const struct box_folder *f, unsigned items);
+const char *imap_use_name(enum mailbox_use use); /* "\Sent", or NULL */
+void imap_put_myrights(struct imap *s, const struct box_folder *f); /* rights.c */
+/* metadata.c: "* METADATA name (entry value ...)" of these entries, those that are there. */
+void imap_put_metadata(struct imap *s, slice name, const slice *entries, size_t n);
 
 /* ---- commands, by file ---- */
 
-/* login.c, capability.c */
+/* login.c, misc.c, capability.c */
 void imap_cmd_capability(struct imap *s);
 void imap_cmd_noop(struct imap *s);
 void imap_cmd_logout(struct imap *s);
@@ -205,6 +223,8 @@ void imap_cmd_setmetadata(struct imap *s);
 void imap_cmd_idle(struct imap *s);
 void imap_cmd_notify(struct imap *s);
 void imap_notify_free(struct imap_notify *n); /* NULL is fine */
+void imap_notify_tell(struct imap *s); /* what was asked for and happened */
+void imap_notify_selected(struct imap *s, struct box_view *v); /* another folder is selected; NULL: none */
 /* fetch.c, store.c, copy.c */
 void imap_cmd_fetch(struct imap *s);
 void imap_cmd_store(struct imap *s);
