@@ -8,44 +8,81 @@
 
 /* ---- domains ---- */
 
-int directory_domain_add(struct sql *db, const struct domain *d, struct err *e)
+/* What a domain refers to must be there: its route, the domain that it stands for, its organisation.
+ * *ret_real: that domain in its one spelling. */
+static int check_domain(struct sql *db, const struct domain *d, slice name, struct arena *a,
+	slice *ret_real, struct err *e)
 {
-	AUTO(arena) struct arena a = {0};
-	slice name;
 	struct route route;
-	if (!directory_domain_name(d->name, &a, &name))
-		return err_set(e, ERR_PROTO, "not a domain name: %.*s", SFMT(d->name));
-	if (d->kind == DOMAIN_BACKEND && directory_route(db, d->backend, &a, &route, e) < 0)
+	struct domain real = {.name = S("")};
+	if (d->kind == DOMAIN_BACKEND && directory_route(db, d->backend, a, &route, e) < 0)
 		return e->kind == ERR_NOTFOUND
 			       ? err_set(e, ERR_NOTFOUND,
 					 "no such route: %.*s (add the route first)",
 					 SFMT(d->backend))
 			       : -1;
+	if (d->kind == DOMAIN_ALIAS) {
+		if (directory_domain(db, d->stands_for, a, &real, e) < 0)
+			return -1;
+		if (real.kind != DOMAIN_LOCAL || slice_eq(real.name, name))
+			return err_set(e, ERR_PROTO,
+				"a domain can stand for another one with mailboxes here, not for "
+				"%.*s",
+				SFMT(real.name));
+	}
+	if (d->org_id) {
+		int64_t n =
+			directory_number(db, e, "SELECT 1 FROM org WHERE id = $1", "i", d->org_id);
+		if (n <= 0)
+			return n < 0 ? -1 : err_set(e, ERR_NOTFOUND, "no such organisation");
+	}
+	*ret_real = real.name;
+	return 0;
+}
+
+int directory_domain_add(struct sql *db, const struct domain *d, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	slice name, real;
+	if (!directory_domain_name(d->name, &a, &name))
+		return err_set(e, ERR_PROTO, "not a domain name: %.*s", SFMT(d->name));
 	if (sql_begin(db, e) < 0)
 		return -1;
-	int64_t r = sql_run(db, e,
-		"INSERT INTO domain (name, kind, backend, callout, disabled, created_at)"
-		" VALUES ($1, $2, $3, $4, $5, $6)",
-		"titiii", name, (int64_t)d->kind, d->kind == DOMAIN_BACKEND ? d->backend : S(""),
-		(int64_t)d->callout, (int64_t)d->disabled,
-		d->created_at ? d->created_at : wall_now());
+	int64_t r = check_domain(db, d, name, &a, &real, e);
+	if (r == 0)
+		r = sql_run(db, e,
+			"INSERT INTO domain (name, kind, backend, callout, disabled, created_at,"
+			" org_id, stands_for) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+			"titiiiit", name, (int64_t)d->kind,
+			d->kind == DOMAIN_BACKEND ? d->backend : S(""), (int64_t)d->callout,
+			(int64_t)d->disabled, d->created_at ? d->created_at : wall_now(),
+			d->org_id ? d->org_id : (int64_t)DIRECTORY_FIRST, real);
 	if (r < 0 && e->kind == ERR_EXISTS)
 		err_set(e, ERR_EXISTS, "domain %.*s exists already", SFMT(name));
 	return directory_end_change(db, r, e);
 }
 
-/* 0 when the query, with the domain's id as $1, finds nothing. */
-static int must_be_empty(
-	struct sql *db, const char *query, int64_t id, const char *what, struct err *e)
+static int must_be_empty(struct sql *db, const struct domain *d, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(db, query, e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, id);
-	int r = sql_step(s, e);
-	if (r == 1)
-		sql_reset(s);
-	return r == 1 ? err_set(e, ERR_PERM, "the domain still has %s", what) : r;
+	static const struct {
+		const char *query, *what;
+	} uses[] = {
+		{"SELECT 1 FROM account WHERE domain_id = $1 LIMIT 1",
+			"accounts (also deleted ones count until they are purged)"},
+		{"SELECT 1 FROM alias WHERE domain_id = $1 LIMIT 1", "aliases"},
+		{"SELECT 1 FROM mailgroup WHERE domain_id = $1 LIMIT 1", "groups"},
+		{"SELECT 1 FROM domain AS other, domain AS this WHERE this.id = $1"
+		 " AND other.kind = 3 AND other.stands_for = this.name LIMIT 1",
+			"domains that stand for it"},
+	};
+	for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
+		int64_t n = directory_number(db, e, uses[i].query, "i", d->id);
+		if (n)
+			return n < 0 ? -1
+				     : err_set(e, ERR_PERM, "the domain still has %s",
+					       uses[i].what);
+	}
+	return 0;
 }
 
 int directory_domain_remove(struct sql *db, slice name, struct err *e)
@@ -56,11 +93,7 @@ int directory_domain_remove(struct sql *db, slice name, struct err *e)
 		return -1;
 	int64_t r = directory_domain(db, name, &a, &d, e);
 	if (r == 0)
-		r = must_be_empty(db, "SELECT 1 FROM account WHERE domain_id = $1 LIMIT 1", d.id,
-			"accounts", e);
-	if (r == 0)
-		r = must_be_empty(
-			db, "SELECT 1 FROM alias WHERE domain_id = $1 LIMIT 1", d.id, "aliases", e);
+		r = must_be_empty(db, &d, e);
 	if (r == 0)
 		r = sql_run(db, e, "DELETE FROM domain WHERE id = $1", "i", d.id);
 	return directory_end_change(db, r, e);
@@ -68,14 +101,17 @@ int directory_domain_remove(struct sql *db, slice name, struct err *e)
 
 /* ---- aliases ---- */
 
-static int not_an_account(struct sql *db, slice address, struct arena *a, struct err *e)
+static int not_something_else(struct sql *db, slice address, struct err *e)
 {
-	struct account account;
 	if (slice_starts(address, S("@")))
 		return 0;
-	if (directory_account(db, address, a, &account, e) == 0)
-		return err_set(e, ERR_EXISTS, "%.*s is an account", SFMT(address));
-	return e->kind == ERR_NOTFOUND ? 0 : -1;
+	if (directory_not_taken(db, address, TAKEN_ACCOUNT | TAKEN_GROUP, e) < 0)
+		return -1;
+	int64_t n = directory_number(
+		db, e, "SELECT 1 FROM alias WHERE address = $1 AND account_id > 0", "t", address);
+	return n > 0 ? err_set(e, ERR_EXISTS, "%.*s is an account's own further address",
+			       SFMT(address))
+		     : (int)n;
 }
 
 static int64_t insert_alias(
@@ -105,7 +141,7 @@ int directory_alias_add(struct sql *db, slice address, slice target, struct err 
 		return -1;
 	int64_t r = directory_local_domain(db, from, &a, &d, e);
 	if (r == 0)
-		r = not_an_account(db, from, &a, e);
+		r = not_something_else(db, from, e);
 	if (r == 0)
 		r = directory_targets(db, from, &a, &targets, &n, e);
 	if (r == 0 && n == DIRECTORY_TARGETS_MAX)

@@ -5,7 +5,6 @@
  */
 #include "base/mem.h"
 #include "store/directory_impl.h"
-#include "store/mailbox.h"
 
 #include <stdio.h>
 
@@ -94,19 +93,6 @@ int directory_account_facts(
 	char text[24];
 	int n = snprintf(text, sizeof text, "%lld", (long long)id);
 	return read_facts(s, slice_of(text, (size_t)n), a, ret, e);
-}
-
-unsigned shared_level_rights(enum shared_level level)
-{
-	switch (level) {
-	case SHARED_READ:
-		return RIGHT_LOOKUP | RIGHT_READ | RIGHT_SEEN;
-	case SHARED_WRITE:
-		return RIGHT_ALL & ~(unsigned)RIGHT_ADMIN;
-	case SHARED_MANAGE:
-		return RIGHT_ALL;
-	}
-	return 0;
 }
 
 /* ---- what an account belongs to ---- */

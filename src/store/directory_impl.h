@@ -92,10 +92,16 @@ struct mail_group directory_read_group(struct sql_stmt *s, struct arena *a);
 #define GROUP_COLUMNS                                                                              \
 	"mailgroup.id, mailgroup.domain_id, mailgroup.address, mailgroup.name, "                   \
 	"mailgroup.created_at"
-/* The addresses of all people in a department with all below it, or in an organisation: *fn says
- * -1 to stop. */
+/* The addresses of all people in a department with all below it, or in an organisation; of all accounts
+ * that are direct members of a group. Without those that are disabled or deleted. fn says -1 to stop. */
 int directory_each_person(struct sql *db, enum member_kind kind, int64_t id,
 	int (*fn)(void *arg, slice address), void *arg, struct err *e);
 /* May an account with these memberships send as the group? */
 int directory_group_sender(struct sql *db, int64_t group_id, int64_t account_id,
 	const struct memberships *m, bool *ret, struct err *e);
+/* Members from rows (kind, id, address, send_as, level), with their texts. s NULL: -1. */
+int directory_read_members(struct sql *db, struct sql_stmt *s, struct arena *a, struct member **ret,
+	size_t *ret_n, struct err *e);
+/* Members of a group that are no accounts. */
+int directory_group_others(struct sql *db, int64_t group_id, struct arena *a, struct member **ret,
+	size_t *ret_n, struct err *e);
