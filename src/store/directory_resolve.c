@@ -8,8 +8,11 @@
 int directory_targets(
 	struct sql *db, slice address, struct arena *a, slice **ret, size_t *ret_n, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(
-		db, "SELECT target FROM alias WHERE address = $1 ORDER BY target LIMIT $2", e);
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT target FROM alias WHERE address = $1 AND (account_id = 0 OR"
+		" EXISTS (SELECT 1 FROM account WHERE account.id = alias.account_id"
+		" AND account.deleted_at = 0)) ORDER BY target LIMIT $2",
+		e);
 	if (!s)
 		return -1;
 	sql_bind_text(s, 1, address);
@@ -193,6 +196,11 @@ static int expand(struct expansion *x, slice address, unsigned depth)
 	return add_target(x, n.address);
 }
 
+static int by_text(const void *x, const void *y)
+{
+	return slice_cmp(*(const slice *)x, *(const slice *)y);
+}
+
 static int expand_found(struct sql *db, const struct found *f, bool keep_groups, struct arena *a,
 	slice **ret, size_t *ret_n, struct err *e)
 {
@@ -207,6 +215,8 @@ static int expand_found(struct sql *db, const struct found *f, bool keep_groups,
 	if (r == 0) {
 		*ret = ARENA_ARRAY(a, slice, x.n);
 		memcpy(*ret, x.out, x.n * sizeof **ret);
+		if (f->group_id)
+			qsort(*ret, x.n, sizeof **ret, by_text);
 		*ret_n = x.n;
 	}
 	map_done(&x.seen);
