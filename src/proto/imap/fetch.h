@@ -5,7 +5,6 @@
  *	fetch_args.c		items and modifiers
  *	fetch_body.c		bytes of messages: BODY[...], RFC822, BINARY[...]
  *	fetch_structure.c	ENVELOPE, BODY, BODYSTRUCTURE from a summary
- *	binary.c		undoing transfer encodings in pieces
  *	section.c		places of sections
  */
 #pragma once

@@ -5,7 +5,7 @@
  */
 #include "base/mem.h"
 #include "codec/mime.h"
-#include "proto/imap/binary.h"
+#include "codec/mime_stream.h"
 #include "proto/imap/fetch.h"
 
 static void flush_line(struct imap *s, struct fetch *f)
@@ -139,10 +139,10 @@ static void decoded(struct decoding *d, slice v)
 static int decode(struct decoding *d, struct err *e)
 {
 	AUTO(buf) struct buf out = BUF(8 * FETCH_PIECE);
-	struct imap_binary b;
+	struct mime_stream b;
 	int r = 0;
 	d->at = 0;
-	imap_binary_init(&b, d->encoding);
+	mime_stream_init(&b, d->encoding);
 	for (uint64_t at = 0; at < d->place.n && d->at < d->until && !r && !d->s->lost;) {
 		uint64_t n = d->place.n - at < FETCH_PIECE ? d->place.n - at : FETCH_PIECE;
 		buf_reset(&d->f->piece);
@@ -150,11 +150,11 @@ static int decode(struct decoding *d, struct err *e)
 		r = read_exactly(d->c, d->place.at + at, n, &d->f->piece, e);
 		at += n;
 		if (!r)
-			imap_binary_feed(&b, buf_slice(&d->f->piece), &out);
+			mime_stream_feed(&b, buf_slice(&d->f->piece), &out);
 		decoded(d, buf_slice(&out));
 	}
 	buf_reset(&out);
-	imap_binary_end(&b, &out);
+	mime_stream_end(&b, &out);
 	decoded(d, buf_slice(&out));
 	return r;
 }
@@ -194,8 +194,8 @@ static bool put_binary(struct imap *s, struct fetch *f, struct box_content *c,
 		.kept = BUF(FETCH_PIECE)};
 	if (!b->section.npath || part.multipart || part.message)
 		d.encoding = MIME_BINARY;
-	struct imap_binary probe;
-	if (!imap_binary_init(&probe, d.encoding)) {
+	struct mime_stream probe;
+	if (!mime_stream_init(&probe, d.encoding)) {
 		f->unknown_encoding = true;
 		buf_put(&f->line, b->how == FETCH_BINARY_SIZE ? S("0") : S("NIL"));
 		return false;

@@ -1,15 +1,15 @@
 /*
- * Transfer encodings undone in pieces: see binary.h. Called by fetch_body.c; uuencode is not undone (its bytes
- * are known only by lines that say how long they are, and RFC 3516 has an answer for those).
+ * Transfer encodings undone in pieces: see mime_stream.h. Called by IMAP's BINARY and by searches. uuencode is not undone (its bytes are
+ * known only by lines that say how long they are).
  */
-#include "proto/imap/binary.h"
+#include "codec/mime_stream.h"
 #include "codec/qp.h"
 
 enum { LINE_MAX_HELD = 64 * 1024 };
 
-bool imap_binary_init(struct imap_binary *b, enum mime_encoding encoding)
+bool mime_stream_init(struct mime_stream *b, enum mime_encoding encoding)
 {
-	*b = (struct imap_binary){.encoding = encoding, .held = BUF(4 * LINE_MAX_HELD)};
+	*b = (struct mime_stream){.encoding = encoding, .held = BUF(4 * LINE_MAX_HELD)};
 	return encoding != MIME_UUENCODE && encoding != MIME_UNKNOWN;
 }
 
@@ -24,7 +24,7 @@ static int b64_value(unsigned char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-static void feed_b64(struct imap_binary *b, slice in, struct buf *out)
+static void feed_b64(struct mime_stream *b, slice in, struct buf *out)
 {
 	char *to = buf_room(out, in.n);
 	size_t n = 0;
@@ -63,7 +63,7 @@ static size_t safe_cut(slice s)
 	return cut ? cut : s.n;
 }
 
-static void feed_qp(struct imap_binary *b, slice in, struct buf *out)
+static void feed_qp(struct mime_stream *b, slice in, struct buf *out)
 {
 	while (in.n) {
 		slice piece = slice_first(in, LINE_MAX_HELD);
@@ -77,7 +77,7 @@ static void feed_qp(struct imap_binary *b, slice in, struct buf *out)
 	}
 }
 
-void imap_binary_feed(struct imap_binary *b, slice in, struct buf *out)
+void mime_stream_feed(struct mime_stream *b, slice in, struct buf *out)
 {
 	if (b->encoding == MIME_BASE64)
 		feed_b64(b, in, out);
@@ -87,7 +87,7 @@ void imap_binary_feed(struct imap_binary *b, slice in, struct buf *out)
 		buf_put(out, in);
 }
 
-void imap_binary_end(struct imap_binary *b, struct buf *out)
+void mime_stream_end(struct mime_stream *b, struct buf *out)
 {
 	if (b->encoding == MIME_QP)
 		qp_decode(out, buf_slice(&b->held));
