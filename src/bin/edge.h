@@ -4,6 +4,7 @@
  * happens to it). */
 #pragma once
 #include "base/map.h"
+#include "bin/auth_client.h"
 #include "bin/auth_failures.h"
 #include "bin/census.h"
 #include "bin/role.h"
@@ -106,7 +107,7 @@ struct edge_session {
 	struct net_addr peer; /* of the socket */
 	struct net_addr counted; /* where the census has it */
 	struct log_ctx log;
-	uint64_t login; /* handle of an unfinished SASL exchange, or 0 */
+	struct auth_exchange login; /* SASL under way */
 	char ip[NET_TEXT_MAX];
 	struct blob_writer *body;
 	struct smtpd_client *client; /* from connect() to end() */

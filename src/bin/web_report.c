@@ -11,18 +11,17 @@
 
 #include "base/b64.h"
 #include "base/mem.h"
-#include "bin/auth_wire.h"
+#include "bin/auth_client.h"
 #include "bin/user_report.h"
 #include "codec/json_read.h"
 #include "defence/rate.h"
-#include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
 #include <jansson.h>
 
 METRIC_COUNTER(reported, "posthouse_web_reports_total", "", "Letters reported by mail programs.");
 
-enum { AUTH_WAIT_S = 75, BASIC_MAX = 1000 };
+enum { BASIC_MAX = 1000 };
 
 static void say(struct http *h, unsigned status, const char *key, slice value)
 {
@@ -69,25 +68,18 @@ static bool read_basic(struct http *h, struct buf *ret_plain)
 	return fine && buf_ok(ret_plain);
 }
 
-static int ask_auth(struct http *h, slice plain, struct auth_reply *ret, struct err *e)
+static void ask_auth(struct http *h, slice plain, struct auth_reply *ret)
 {
-	struct buf request = BUF(AUTH_WIRE_MAX);
-	const struct auth_request q = {.op = AUTH_START,
-		.response = plain,
+	struct auth_exchange x = {.link = web_of(h)->auth_link};
+	const struct auth_request q = {.response = plain,
 		.mech = S("PLAIN"),
 		.has_initial = true,
+		.secure = h->secure,
 		.ip = slice_z(h->ip),
-		.service = S("web")};
-	slice answer;
-	auth_request_encode(&request, &q);
-	int r = link_call(web_of(h)->auth_link, buf_slice(&request),
-		instant_in(AUTH_WAIT_S * SECOND), h->a, &answer, e);
-	if (request.p)
-		explicit_bzero(request.p, request.cap);
-	buf_done(&request);
-	if (r < 0)
-		return -1;
-	return auth_reply_decode(answer, ret) ? 0 : err_set(e, ERR_BUG, "malformed answer");
+		.service = S("web"),
+		.client = http1_field(h->head, S("user-agent"))};
+	auth_client_start(&x, &q, h->a, ret);
+	auth_client_cancel(&x); /* one step is all there is */
 }
 
 static void ask_for_login(struct http *h)
@@ -100,8 +92,7 @@ static void ask_for_login(struct http *h)
 static bool log_in(struct http *h, slice *ret_login)
 {
 	AUTO(buf) struct buf plain = BUF(BASIC_MAX + 8);
-	struct auth_reply reply = {.outcome = AUTH_TEMP};
-	struct err e = {0};
+	struct auth_reply reply;
 	if (!h->secure) {
 		refuse(h, 403, "only over TLS");
 		return false;
@@ -110,19 +101,20 @@ static bool log_in(struct http *h, slice *ret_login)
 		ask_for_login(h);
 		return false;
 	}
-	int r = ask_auth(h, buf_slice(&plain), &reply, &e);
+	ask_auth(h, buf_slice(&plain), &reply);
 	explicit_bzero(plain.p, plain.cap);
-	if (r == 0 && reply.outcome == AUTH_OK) {
+	if (reply.outcome == AUTH_OK) {
 		*ret_login = reply.login;
 		return true;
 	}
-	if (r == 0 && reply.outcome == AUTH_FAILED) {
+	if (reply.outcome == AUTH_FAILED || reply.outcome == AUTH_EXPIRED ||
+		reply.outcome == AUTH_NOT_HERE) {
 		web_count_bad(h);
 		log_warn(NULL, "web.login", F("ip", (const char *)h->ip), F("why", reply.why));
 		ask_for_login(h);
 		return false;
 	}
-	log_error(NULL, "web.login", F("error", &e), F("why", reply.why));
+	log_error(NULL, "web.login", F("why", reply.why));
 	refuse(h, 503, "try again later");
 	return false;
 }
