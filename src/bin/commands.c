@@ -70,6 +70,8 @@ const struct command commands[] = {
 		report_verbs, NULL, NULL},
 	{"digest", NULL, "lists of held mail for its recipients: who gets them, when",
 		"隔离邮件清单：发给谁、何时发", digest_verbs, NULL, NULL},
+	{"session", NULL, "who is logged in with a mail program: list, end",
+		"邮件客户端的会话：列出、结束", session_verbs, NULL, NULL},
 	{"mailbox", NULL, "messages in a mailbox", "邮箱中的邮件", mailbox_verbs, NULL, NULL},
 	{"store", NULL, "check, mend and clean the store", "检查、修复和清理存储", store_verbs,
 		NULL, NULL},
