@@ -4,6 +4,7 @@
  */
 #include "bin/cli_verbs.h"
 
+#include "base/mem.h"
 #include "base/time.h"
 #include "bin/sessions.h"
 #include "store/directory.h"
