@@ -6,6 +6,7 @@
 #include "proto/imap/fetch.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "run/log.h"
 #include <stdio.h>
 #include <time.h>
 
@@ -335,12 +336,60 @@ static void fetch(struct imap *s, struct fetch *f)
 		finish(s, f, limited);
 }
 
+static struct fetch new_fetch(void)
+{
+	return (struct fetch){.line = BUF(FETCH_LINE_MAX), .piece = BUF(IMAP_SECTION_HEADER + 16)};
+}
+
+static void end_fetch(struct fetch *f)
+{
+	buf_done(&f->line);
+	buf_done(&f->piece);
+	uidset_done(&f->uids);
+	uidset_done(&f->seen_now);
+}
+
 void imap_cmd_fetch(struct imap *s)
 {
-	struct fetch f = {.line = BUF(FETCH_LINE_MAX), .piece = BUF(IMAP_SECTION_HEADER + 16)};
+	struct fetch f = new_fetch();
 	fetch(s, &f);
-	buf_done(&f.line);
-	buf_done(&f.piece);
-	uidset_done(&f.uids);
-	uidset_done(&f.seen_now);
+	end_fetch(&f);
+}
+
+/* ---- for NOTIFY (RFC 5465 5.2) */
+
+/* Has the reader read "1 ITEMS" instead of what the client says; its place is kept. */
+static bool read_items(struct imap *s, slice items, struct fetch *f)
+{
+	struct imap_reader kept = s->in;
+	slice text = arena_printf(&s->mem, " 1 %.*s", SFMT(items));
+	s->in.p = text.p;
+	s->in.end = text.p + text.n;
+	s->in.bad = s->in.too_big = s->in.ended = false;
+	bool good = fetch_args(s, f);
+	uint64_t left = s->in.command_left;
+	s->in = kept;
+	s->in.command_left = left;
+	return good;
+}
+
+bool imap_fetch_check(struct imap *s, slice items)
+{
+	struct fetch f = new_fetch();
+	bool good = read_items(s, items, &f) && !f.seen;
+	end_fetch(&f);
+	return good;
+}
+
+void imap_fetch_new(struct imap *s, slice items, const struct uidset *uids)
+{
+	struct fetch f = new_fetch();
+	struct err e;
+	if (read_items(s, items, &f)) {
+		uidset_copy(&f.uids, uids);
+		f.items |= FETCH_UID;
+		if (pieces(s, &f, &e) < 0)
+			log_warn(NULL, "imap.notify.fetch", F("error", e.text));
+	}
+	end_fetch(&f);
 }

@@ -18,8 +18,6 @@ slice imap_mailbox_id(struct arena *a, const struct box_folder *f)
 
 void imap_close_view(struct imap *s)
 {
-	if (s->notify)
-		imap_notify_selected(s, NULL);
 	box_close(take(&s->view));
 	uidset_done(&s->saved);
 	buf_done(&s->keywords);
@@ -143,8 +141,6 @@ static void selected(struct imap *s, const struct box_selected *more, const stru
 	tell_folder(s, more);
 	if (q->given)
 		imap_qresync_tell(s, q);
-	if (s->notify)
-		imap_notify_selected(s, s->view);
 	imap_ok(s, s->view->read_only ? "READ-ONLY" : "READ-WRITE", "%s",
 		s->view->read_only ? "Only for reading" : "Selected");
 }

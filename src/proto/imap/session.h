@@ -224,7 +224,6 @@ void imap_cmd_idle(struct imap *s);
 void imap_cmd_notify(struct imap *s);
 void imap_notify_free(struct imap_notify *n); /* NULL is fine */
 void imap_notify_tell(struct imap *s); /* what was asked for and happened */
-void imap_notify_selected(struct imap *s, struct box_view *v); /* another folder is selected; NULL: none */
 /* fetch.c, store.c, copy.c */
 void imap_cmd_fetch(struct imap *s);
 void imap_cmd_store(struct imap *s);
@@ -234,6 +233,9 @@ void imap_cmd_move(struct imap *s);
 /* append.c */
 void imap_cmd_append(struct imap *s);
 void imap_cmd_replace(struct imap *s);
+/* fetch.c, for NOTIFY: items as FETCH has them; can they be read? Of messages that came: UID and these. */
+bool imap_fetch_check(struct imap *s, slice items);
+void imap_fetch_new(struct imap *s, slice items, const struct uidset *uids);
 /* search.c, sort.c, thread.c */
 void imap_cmd_search(struct imap *s);
 void imap_cmd_sort(struct imap *s);
