@@ -23,6 +23,7 @@
 #include "mail/digest.h"
 #include "mail/report_conf.h"
 #include "run/sandbox.h"
+#include "store/directory_org.h"
 #include "training/conf.h"
 
 static const char *const sandbox_words[] = {"auto", "required", "off", NULL};
@@ -355,7 +356,7 @@ const struct conf_section *const config_sections[] = {&server_section, &tls_sect
 	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
 	&dns_section, &source_section, &scores_section, &caps_section, &outbound_section,
 	&dnsbl_section, &mirror_section, &verify_section, &signing_section, &srs_section,
-	&reports_section, &store_section, &log_section, &scan_section, &filter_section,
+	&reports_section, &store_section, &directory_section, &log_section, &scan_section, &filter_section,
 	&person_section, &policy_conf_section, &learning_section, &kv_section, &reputation_section,
 	&fingerprints_section, &greylist_section, &autowhite_section, &digest_section,
 	&alarm_section, &access_section, &imap_section, &pop3_section, &web_section,

@@ -2,7 +2,7 @@
  * The keeper role: keeps house in the store. Every few seconds packs without live messages are
  * deleted (a busy relay fills them fast); once a day ([store] gc_every) old traces are removed and
  * packs that are mostly dead rewritten. Every minute what has been in quarantine long enough, or is
- * too much there, leaves it. When virus engines know more than before, mail is looked at again
+ * too much there, leaves it, and accounts that were deleted long enough ago go. When virus engines know more than before, mail is looked at again
  * (keeper_again.h). A process of its own, so that neither mail nor memory of
  * the others suffers; killing it at any point is safe. It does not run at a low priority: on a busy machine
  * it would keep the queue's database from those who bring mail for as long as it waits for a processor.
@@ -10,6 +10,7 @@
 #include "bin/role.h"
 
 #include "base/mem.h"
+#include "bin/account_purge.h"
 #include "bin/keeper_again.h"
 #include "bin/policy_conf.h"
 #include "bin/quarantine_conf.h"
@@ -19,6 +20,7 @@
 #include "run/loop.h"
 #include "run/metrics.h"
 #include "run/pool.h"
+#include "store/directory_org.h"
 #include "store/policies.h"
 #include "store/quarantine.h"
 #include "store/store.h"
@@ -44,14 +46,16 @@ METRIC_COUNTER(left, "posthouse_quarantine_left_total", "",
 	"Messages that left the quarantine because their time was up.");
 METRIC_COUNTER(squeezed, "posthouse_quarantine_squeezed_total", "",
 	"Messages that had to leave the quarantine early, because it was too full.");
+METRIC_COUNTER(purged, "posthouse_accounts_purged_total", "",
+	"Deleted accounts that went for good because their time was up.");
 METRIC_GAUGE(held_messages, "posthouse_quarantine_messages", "", "Messages in quarantine.");
 METRIC_GAUGE(held_bytes, "posthouse_quarantine_bytes", "", "Bytes of messages in quarantine.");
 
 struct keeper {
 	slice dir; /* of the store: fixed while the server runs */
-	int64_t trace_keep, facts_keep, every;
+	int64_t trace_keep, facts_keep, every, keep_deleted;
 	struct store_gc *quick;
-	struct sql *trace, *queue;
+	struct sql *trace, *queue, *directory;
 	struct quarantine_conf held; /* [quarantine] */
 	struct quarantine_totals totals;
 	struct engines *links; /* to the engine process */
@@ -71,6 +75,8 @@ static void take_config(struct keeper *k, const struct config *c)
 	k->facts_keep = c->policy->facts_keep;
 	k->every = c->store->gc_every;
 	k->held = *c->quarantine;
+	const struct directory_conf *d = conf_get(c->conf, &directory_section);
+	k->keep_deleted = d->keep_deleted;
 }
 
 /* ---- in the pool ---- */
@@ -183,6 +189,13 @@ static void forget_deeds(void *arg)
 	k->result = -1;
 }
 
+static void purge_account(void *arg)
+{
+	struct keeper *k = arg;
+	k->batch = account_purge_next(k->dir, k->directory, wall_now() - k->keep_deleted, &k->e);
+	k->result = k->batch < 0 ? -1 : 0;
+}
+
 static void collect(void *arg)
 {
 	struct keeper *k = arg;
@@ -289,6 +302,17 @@ static void look_after_held(struct keeper *k)
 	k->working = false;
 }
 
+static void look_after_accounts(struct keeper *k)
+{
+	k->working = true;
+	int64_t total = drain(k, "accounts", purge_account);
+	if (total) {
+		metric_add(&purged, total);
+		log_info(NULL, "keeper.accounts", F("purged", total));
+	}
+	k->working = false;
+}
+
 static void clean_up(struct keeper *k)
 {
 	instant began = instant_now();
@@ -317,6 +341,7 @@ static void keep(void *arg)
 			looked = instant_now();
 		if (instant_now() - held >= HELD_SECONDS * SECOND) {
 			look_after_held(k);
+			look_after_accounts(k);
 			held = instant_now();
 		}
 		if (k->every == 0 || instant_now() - last < (k->every < wait ? k->every : wait))
@@ -350,6 +375,7 @@ static int keeper_open(struct role_env *env, struct err *e)
 	struct keeper *k = env->self;
 	if (sql_open(k->dir, "trace", &k->trace, e) < 0 ||
 		sql_open(k->dir, "queue", &k->queue, e) < 0 ||
+		sql_open(k->dir, "directory", &k->directory, e) < 0 ||
 		store_gc_open(k->dir, &k->quick, e) < 0)
 		return -1;
 	if (again_open(&env->config, k->links, &k->again, e) < 0)
@@ -411,6 +437,7 @@ static void keeper_close(struct role_env *env)
 		store_gc_close(k->quick);
 	sql_close(k->trace);
 	sql_close(k->queue);
+	sql_close(k->directory);
 	free(k);
 }
 

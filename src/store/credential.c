@@ -213,7 +213,25 @@ int credential_put(slice dir, int64_t account_id, const struct password *p, stru
 	return r;
 }
 
-int credential_remove(slice dir, int64_t account_id, struct err *e)
+int credential_put_all(slice dir, const struct credential_row *v, size_t n, struct err *e)
+{
+	struct sql *db;
+	if (n == 0)
+		return 0;
+	if (credential_open(dir, &db, e) < 0)
+		return -1;
+	int r = sql_begin(db, e);
+	if (r == 0) {
+		int64_t done = 0;
+		for (size_t i = 0; i < n && done >= 0; i++)
+			done = put_tx(db, v[i].account_id, v[i].password, v[i].must_change, e);
+		r = credential_end(db, done, e);
+	}
+	sql_close(db);
+	return r;
+}
+
+static int64_t remove_tx(struct sql *db, int64_t account_id, struct err *e)
 {
 	static const char *const texts[] = {"DELETE FROM credential WHERE account_id = $1",
 		"DELETE FROM password_history WHERE account_id = $1",
@@ -221,18 +239,57 @@ int credential_remove(slice dir, int64_t account_id, struct err *e)
 		"DELETE FROM second_factor WHERE account_id = $1",
 		"DELETE FROM recovery_code WHERE account_id = $1",
 		"DELETE FROM suspension WHERE account_id = $1"};
+	int64_t n = 0;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts && n >= 0; i++)
+		n = sql_run(db, e, texts[i], "i", account_id);
+	return n;
+}
+
+int credential_remove(slice dir, int64_t account_id, struct err *e)
+{
 	struct sql *db;
 	if (credential_open(dir, &db, e) < 0)
 		return -1;
 	int r = sql_begin(db, e);
-	if (r == 0) {
-		int64_t n = 0;
-		for (size_t i = 0; i < sizeof texts / sizeof *texts && n >= 0; i++)
-			n = sql_run(db, e, texts[i], "i", account_id);
-		r = credential_end(db, n, e);
-	}
+	if (r == 0)
+		r = credential_end(db, remove_tx(db, account_id, e), e);
 	sql_close(db);
 	return r;
+}
+
+/* The next account above *at that has a credential; 0: none. */
+static int64_t next_credential(struct sql *db, int64_t at, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT account_id FROM credential WHERE account_id > $1 ORDER BY account_id LIMIT 1",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, at);
+	int r = sql_step(s, e);
+	if (r <= 0)
+		return r;
+	int64_t id = sql_int(s, 0);
+	sql_reset(s);
+	return id;
+}
+
+int64_t credential_sweep(struct sql *directory, struct sql *credentials, struct err *e)
+{
+	/* An account is seen by others only after its password is stored: above the highest number
+	 * there may be one in the making. */
+	int64_t highest = directory_number(directory, e, "SELECT MAX(id) FROM account", "");
+	int64_t gone = 0, id = 0;
+	while (highest > 0 && (id = next_credential(credentials, id, e)) > 0 && id < highest) {
+		int64_t there = directory_number(
+			directory, e, "SELECT 1 FROM account WHERE id = $1", "i", id);
+		if (there < 0 || (there == 0 && sql_begin(credentials, e) < 0) ||
+			(there == 0 &&
+				credential_end(credentials, remove_tx(credentials, id, e), e) < 0))
+			return -1;
+		gone += there == 0;
+	}
+	return highest < 0 || id < 0 ? -1 : gone;
 }
 
 /* Is it one of those that were in use lately? Each costs a hash. */

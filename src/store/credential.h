@@ -72,6 +72,17 @@ int credential_find(struct sql *directory, struct sql *credentials, slice login,
 int credential_put(slice dir, int64_t account_id, const struct password *p, struct err *e);
 int credential_remove(slice dir, int64_t account_id, struct err *e); /* with all that is about it */
 
+/* Many at once, in one transaction: for imports. */
+struct credential_row {
+	int64_t account_id;
+	const struct password *password;
+	bool must_change;
+};
+int credential_put_all(slice dir, const struct credential_row *v, size_t n, struct err *e);
+/* Removes all that is about accounts that are in the directory no more (those that the keeper purged). Returns how
+ * many, or -1. For the auth process, now and then. */
+int64_t credential_sweep(struct sql *directory, struct sql *credentials, struct err *e);
+
 struct credential_change {
 	int64_t account_id;
 	slice address, name; /* that the password must not be */

@@ -49,6 +49,8 @@ static int64_t remove_rows(struct sql *db, const struct account *v, struct err *
 {
 	static const char *const by_id[] = {
 		"DELETE FROM account_field WHERE account_id = $1",
+		"DELETE FROM forward WHERE account_id = $1",
+		"DELETE FROM autoreply WHERE account_id = $1",
 		"DELETE FROM alias WHERE account_id = $1",
 		"DELETE FROM forward WHERE account_id = $1",
 		"DELETE FROM autoreply WHERE account_id = $1",
@@ -77,12 +79,10 @@ static int64_t remove_rows(struct sql *db, const struct account *v, struct err *
 }
 
 /* A crash between the two leaves an account without password, which can be removed again. */
-static int remove_account(struct sql *db, const struct account *v, struct err *e)
+static int remove_account(struct sql *db, const struct account *v, bool password, struct err *e)
 {
-	int64_t r = not_wanted(db, v, e);
-	if (r == 0)
-		r = remove_rows(db, v, e);
-	return r > 0 ? credential_remove(slice_z(db->dir), v->id, e) : (int)r;
+	int64_t r = remove_rows(db, v, e);
+	return r > 0 && password ? credential_remove(slice_z(db->dir), v->id, e) : (int)r;
 }
 
 int directory_account_remove(struct sql *db, slice address, struct err *e)
@@ -93,7 +93,9 @@ int directory_account_remove(struct sql *db, slice address, struct err *e)
 		return -1;
 	int r = directory_account(db, address, &a, &account, e);
 	if (r == 0)
-		r = remove_account(db, &account, e);
+		r = not_wanted(db, &account, e);
+	if (r == 0)
+		r = remove_account(db, &account, true, e);
 	return directory_end_change(db, r, e);
 }
 
@@ -164,7 +166,7 @@ int directory_account_recover(struct sql *db, slice address, struct err *e)
 	return directory_end_change(db, r, e);
 }
 
-int directory_account_purge(struct sql *db, int64_t account_id, struct err *e)
+int directory_account_purge(struct sql *db, int64_t account_id, bool password, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	struct account account;
@@ -174,6 +176,6 @@ int directory_account_purge(struct sql *db, int64_t account_id, struct err *e)
 	if (r == 0 && !account.deleted_at)
 		r = err_set(e, ERR_PERM, "%.*s is not deleted", SFMT(account.address));
 	if (r == 0)
-		r = remove_account(db, &account, e);
+		r = remove_account(db, &account, password, e);
 	return directory_end_change(db, r, e);
 }

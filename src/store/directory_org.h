@@ -190,8 +190,9 @@ int directory_deleted(
 /* One that was deleted before `before`: 1, 0 none, -1. For the keeper, who removes its mail first. */
 int directory_next_deleted(
 	struct sql *db, int64_t before, struct arena *a, struct account *ret, struct err *e);
-/* For good: rows, password. Only of a deleted one. */
-int directory_account_purge(struct sql *db, int64_t account_id, struct err *e);
+/* For good: its rows; and its password, where the caller may write those (else credential_sweep takes it
+ * later). Only of a deleted one. */
+int directory_account_purge(struct sql *db, int64_t account_id, bool password, struct err *e);
 
 /* ---- groups ---- */
 

@@ -417,7 +417,7 @@ TEST(org_own_addresses_go_with_the_account)
 	CHECK(may(p, S("ann@one.test"), S("a.lee@two.test")));
 	OK(directory_account_delete(p->db, S("ann@one.test"), &e));
 	FAILS(directory_own_add(p->db, ann, S("b@two.test"), &e), ERR_NOTFOUND);
-	OK(directory_account_purge(p->db, ann, &e));
+	OK(directory_account_purge(p->db, ann, true, &e));
 	OK(directory_own(p->db, ann, &p->a, &v, &n, &e));
 	CHECK_INT(n, 0);
 	leave(p);
@@ -457,9 +457,9 @@ TEST(org_deleted_accounts_come_back_whole)
 	OK(directory_find_memberships(p->db, S("ann@one.test"), &p->a, &m, &e));
 	CHECK_INT(m.ngroups, 1);
 	CHECK(may(p, S("ann@one.test"), S("a@two.test")));
-	FAILS(directory_account_purge(p->db, ann, &e), ERR_PERM);
+	FAILS(directory_account_purge(p->db, ann, true, &e), ERR_PERM);
 	OK(directory_account_delete(p->db, S("ann@one.test"), &e));
-	OK(directory_account_purge(p->db, ann, &e));
+	OK(directory_account_purge(p->db, ann, true, &e));
 	CHECK_INT(directory_number(p->db, &e, "SELECT COUNT(*) FROM mailgroup_member", ""), 0);
 	make(p, S("ann@one.test"), ACCOUNT_PERSON, 0); /* the address is free again */
 	leave(p);
