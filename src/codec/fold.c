@@ -9,6 +9,7 @@
 
 enum {
 	RUN_BYTES = 100, /* of UTF-8 at a time */
+	ASCII_RUN = 4096, /* likewise, of plain ASCII */
 	GROWTH = 6, /* UTF-16 units that NFKC makes of one byte: 18 of the three of U+FDFA */
 };
 
@@ -62,6 +63,26 @@ static size_t run_end(slice s, size_t at)
 	return end;
 }
 
+/* ASCII up to something else; returns how much of it. */
+static size_t fold_ascii(slice s, struct buf *out)
+{
+	size_t i = 0, n = 0;
+	char *to = buf_room(out, s.n < ASCII_RUN ? s.n : ASCII_RUN);
+	bool blank = out->n && out->p[out->n - 1] == ' ';
+	for (; i < s.n && i < ASCII_RUN && (unsigned char)s.p[i] <= 127; i++) {
+		char c = s.p[i];
+		if (!to)
+			continue;
+		if (!is_blank(c))
+			to[n++] = ascii_lower(c);
+		else if (!(n ? to[n - 1] == ' ' : blank))
+			to[n++] = ' ';
+	}
+	if (to)
+		buf_commit(out, n);
+	return i;
+}
+
 void text_fold(slice utf8, struct buf *out)
 {
 	for (size_t i = 0; i < utf8.n;) {
@@ -78,10 +99,6 @@ void text_fold(slice utf8, struct buf *out)
 			i = end;
 			continue;
 		}
-		if (is_blank(c))
-			put_blank(out);
-		else
-			buf_byte(out, ascii_lower(c));
-		i++;
+		i += fold_ascii(slice_skip(utf8, i), out);
 	}
 }
