@@ -220,10 +220,27 @@ int mailbox_email_drop(struct sql *db, int64_t email_id, struct err *e)
 	sql_reset(s);
 	if (refs > 0)
 		return 0;
-	if (sql_run(db, e, "DELETE FROM email WHERE id = $1", "i", email_id) < 0 ||
-		mailbox_thread_leave(db, email_id, thread_id, e) < 0)
+	AUTO(arena) struct arena a = {0};
+	slice summary = S("");
+	if (mailbox_summary(db, email_id, &a, &summary, e) < 0 ||
+		sql_run(db, e, "DELETE FROM email WHERE id = $1", "i", email_id) < 0)
 		return -1;
-	return sql_run(db, e, "DELETE FROM summary WHERE id = $1", "i", email_id) < 0 ? -1 : 0;
+	return mailbox_thread_leave(db, email_id, thread_id, summary, e);
+}
+
+int mailbox_summary(
+	struct sql *db, int64_t email_id, struct arena *a, slice *ret, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db, "SELECT summary FROM email WHERE id = $1", e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, email_id);
+	int r = sql_step(s, e);
+	if (r == 1) {
+		*ret = arena_dup(a, sql_text(s, 0));
+		sql_reset(s);
+	}
+	return r;
 }
 
 /* ---- delivery ---- */
@@ -296,7 +313,7 @@ static int insert_email(struct sql *db, const struct mailbox_delivery *d, int64_
 {
 	struct sql_stmt *s = sql_prepare(db,
 		"INSERT INTO email (id, account_id, refs, blob, size, queue_id, rcpt_idx, thread_id,"
-		" received_at, prefix) VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9)",
+		" received_at, summary, prefix) VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10)",
 		e);
 	if (!s)
 		return -1;
@@ -308,19 +325,9 @@ static int insert_email(struct sql *db, const struct mailbox_delivery *d, int64_
 	sql_bind_int(s, 6, d->rcpt_idx);
 	sql_bind_int(s, 7, thread_id);
 	sql_bind_int(s, 8, d->received_at);
-	sql_bind_blob(s, 9, d->prefix);
+	sql_bind_blob(s, 9, d->summary);
+	sql_bind_blob(s, 10, d->prefix);
 	return sql_step(s, e);
-}
-
-static int insert_summary(
-	struct sql *db, int64_t account_id, int64_t email_id, slice record, struct err *e)
-{
-	return sql_run(db, e,
-		       "INSERT INTO summary (id, account_id, record) VALUES ($1, $2, $3)"
-		       " ON CONFLICT (id) DO UPDATE SET record = excluded.record",
-		       "iib", email_id, account_id, record) < 0
-		       ? -1
-		       : 0;
 }
 
 /* The email and what is known of it. */
@@ -331,9 +338,7 @@ static int enter_email(
 	if (d->summary.n &&
 		mailbox_thread_enter(db, d->account_id, email_id, d->summary, &thread_id, e) < 0)
 		return -1;
-	if (insert_email(db, d, email_id, thread_id, e) < 0)
-		return -1;
-	return d->summary.n ? insert_summary(db, d->account_id, email_id, d->summary, e) : 0;
+	return insert_email(db, d, email_id, thread_id, e);
 }
 
 int mailbox_deliver_tx(
@@ -385,17 +390,10 @@ static int late_thread(
 int mailbox_summary_tx(
 	struct sql *db, int64_t account_id, int64_t email_id, slice summary, struct err *e)
 {
-	int64_t refs;
-	struct sql_stmt *s =
-		sql_prepare(db, "SELECT refs FROM email WHERE id = $1 AND account_id = $2", e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, email_id);
-	sql_bind_int(s, 2, account_id);
-	int r = mailbox_returned(s, &refs, e);
-	if (r <= 0) /* it left meanwhile: nobody needs it */
-		return r;
-	if (insert_summary(db, account_id, email_id, summary, e) < 0)
-		return -1;
+	int64_t n = sql_run(db, e,
+		"UPDATE email SET summary = $3 WHERE id = $1 AND account_id = $2", "iib", email_id,
+		account_id, summary);
+	if (n <= 0) /* 0: it left meanwhile, nobody needs it */
+		return n < 0 ? -1 : 0;
 	return late_thread(db, account_id, email_id, summary, e);
 }

@@ -6,8 +6,8 @@
  *	mailbox		an account: its modification sequence (RFC 7162; one number a change, across all folders), totals, next ids
  *	folder		name as a path ("Work/2026", UTF-8 NFC, "/" between levels), UIDVALIDITY, UIDNEXT, highest modseq,
  *			counts (messages, bytes, unseen, deleted), special use, recent_uid, when it was created and changed
- *	email		one stored message of the account (EMAILID, RFC 8474): blob, size, prefix, delivery, thread
- *	summary		what codec/summary.h made of it
+ *	email		one stored message of the account (EMAILID, RFC 8474): blob, size, prefix, delivery, thread, and what
+ *			codec/summary.h made of it
  *	message		an email in a folder: UID, flags, keywords, modseq, size, INTERNALDATE, SAVEDATE. COPY makes another
  *			row of the same email
  *	removed		what left a folder, by modseq: VANISHED (QRESYNC), the log of deletions (who, when, by which program) and
@@ -172,7 +172,8 @@ struct mailbox_query {
 int mailbox_rows(struct sql *db, const struct mailbox_query *q, struct arena *a, struct mailbox_message **ret, size_t *ret_n, struct err *e);
 /* All UIDs of a folder; cheap when there are no gaps. */
 int mailbox_uids(struct sql *db, int64_t account_id, int64_t folder_id, struct uidset *ret, struct err *e);
-/* UIDs whose flags have (or lack) these bits; unseen ones are found without a walk. */
+/* UIDs whose flags have (or lack) these bits; unseen ones are looked for from the newest on, until the folder's
+ * count of them is reached. */
 int mailbox_uids_flagged(struct sql *db, int64_t account_id, int64_t folder_id, unsigned flags, bool set, struct uidset *ret, struct err *e);
 /* What left the folder after `since`. ERR_NOTFOUND: that is longer ago than the log goes (removed_floor). */
 int mailbox_vanished(struct sql *db, int64_t account_id, int64_t folder_id, uint64_t since, struct uidset *ret, struct err *e);
@@ -286,7 +287,7 @@ int mailbox_metadata_set_tx(struct sql *db, int64_t account_id, int64_t folder_i
 struct mailbox_metadata { slice entry, value; };
 int mailbox_metadata(struct sql *db, int64_t account_id, int64_t folder_id, struct arena *a, struct mailbox_metadata **ret, size_t *ret_n, struct err *e);
 
-/* ---- mail that came lately (mailbox_recent.c), in all folders, by account and arrival ---- */
+/* ---- mail that came lately (mailbox_recent.c), in all folders, by arrival ---- */
 
 struct mailbox_mark {
 	int64_t account_id;

@@ -183,29 +183,16 @@ struct copying {
 /* The email as one of another account: the same bytes. */
 static int copy_email(struct copying *p, int64_t from, int64_t to, struct err *e)
 {
-	slice record;
+	slice summary = S("");
 	int64_t thread_id = to, account = p->c->to_account;
-	struct sql_stmt *s =
-		sql_prepare(p->db, "SELECT record FROM summary WHERE id = $1", e);
-	if (!s)
+	if (mailbox_summary(p->db, from, &p->a, &summary, e) < 0)
 		return -1;
-	sql_bind_int(s, 1, from);
-	int r = sql_step(s, e);
-	if (r < 0)
+	if (summary.n && mailbox_thread_enter(p->db, account, to, summary, &thread_id, e) < 0)
 		return -1;
-	if (r == 1) {
-		record = arena_dup(&p->a, sql_text(s, 0));
-		sql_reset(s);
-		if (mailbox_thread_enter(p->db, account, to, record, &thread_id, e) < 0 ||
-			sql_run(p->db, e,
-				"INSERT INTO summary (id, account_id, record) VALUES ($1, $2, $3)",
-				"iib", to, account, record) < 0)
-			return -1;
-	}
 	int64_t n = sql_run(p->db, e,
 		"INSERT INTO email (id, account_id, refs, blob, size, queue_id, rcpt_idx, thread_id,"
-		" received_at, prefix) SELECT $1, $2, 1, blob, size, 0, 0, $3, received_at, prefix"
-		" FROM email WHERE id = $4",
+		" received_at, summary, prefix) SELECT $1, $2, 1, blob, size, 0, 0, $3, received_at,"
+		" summary, prefix FROM email WHERE id = $4",
 		"iiii", to, account, thread_id, from);
 	return n < 0 ? -1 : n == 0 ? err_set(e, ERR_TEMP, "the message has no email row (posthouse mailbox verify)") : 0;
 }

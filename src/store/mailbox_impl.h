@@ -62,6 +62,9 @@ int mailbox_message_delete(
 /* What holds an email: messages, and removals that can return. With the last one it goes. */
 int mailbox_email_hold(struct sql *db, int64_t email_id, struct err *e);
 int mailbox_email_drop(struct sql *db, int64_t email_id, struct err *e);
+/* 1, 0 no such email, -1. */
+int mailbox_summary(
+	struct sql *db, int64_t email_id, struct arena *a, slice *ret, struct err *e);
 /* The keywords (separated by blanks) as the folder spells them; new ones are noted there. ERR_LIMIT, ERR_PROTO. */
 int mailbox_keywords_note(struct sql *db, int64_t account_id, int64_t folder_id, slice keywords,
 	struct arena *a, slice *ret, struct err *e);
@@ -109,5 +112,6 @@ int64_t mailbox_email_take(struct sql *db, int64_t email_id, enum mailbox_how ho
 /* The thread of a new email: that of the oldest message it refers to that was seen, else its own id. Notes its ids. */
 int mailbox_thread_enter(
 	struct sql *db, int64_t account_id, int64_t email_id, slice summary, int64_t *ret, struct err *e);
-/* The last email of a thread goes: ids it was known by go, too. */
-int mailbox_thread_leave(struct sql *db, int64_t email_id, int64_t thread_id, struct err *e);
+/* An email has gone; with the last one of a thread the ids go that it was known by. */
+int mailbox_thread_leave(
+	struct sql *db, int64_t email_id, int64_t thread_id, slice summary, struct err *e);

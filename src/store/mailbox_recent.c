@@ -1,74 +1,43 @@
 /*
- * Mail that was delivered lately, looked at once more (mailbox.h): walking through it account by account in the
- * order of arrival, and taking one message out. Called by the keeper when signatures of virus engines have changed.
+ * Mail that was delivered lately, looked at once more (mailbox.h): walking through it in the order of
+ * arrival, and taking one message out. Called by the keeper when signatures of virus engines have changed.
  */
 #include "store/mailbox_impl.h"
 
 #include "base/mem.h"
 #include "base/time.h"
 
-/* Behind *m in its own account. */
-static int next_of_account(struct sql *db, msg_id oldest, const struct mailbox_mark *m,
-	struct arena *a, struct mailbox_recent *ret, struct err *e)
+int mailbox_next_recent(struct sql *db, msg_id oldest, struct mailbox_mark *mark, struct arena *a,
+	struct mailbox_recent *ret, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
-		"SELECT e.queue_id, e.rcpt_idx, m.uid, m.folder_id, e.blob, m.size, e.prefix,"
-		" e.received_at, e.id FROM email e JOIN message m ON m.email_id = e.id"
-		" WHERE e.account_id = $1 AND e.queue_id <> 0 AND e.queue_id >= $2"
-		" AND (e.queue_id, e.rcpt_idx) > ($3, $4)"
-		" ORDER BY e.queue_id, e.rcpt_idx LIMIT 1",
+		"SELECT e.queue_id, e.rcpt_idx, e.account_id, m.uid, m.folder_id, e.blob, m.size,"
+		" e.prefix, e.received_at, e.id FROM email e JOIN message m ON m.email_id = e.id"
+		" WHERE e.queue_id <> 0 AND e.queue_id >= $1"
+		" AND (e.queue_id, e.rcpt_idx, e.account_id) > ($2, $3, $4)"
+		" ORDER BY e.queue_id, e.rcpt_idx, e.account_id LIMIT 1",
 		e);
 	if (!s)
 		return -1;
-	sql_bind_int(s, 1, m->account_id);
-	sql_bind_int(s, 2, oldest);
-	sql_bind_int(s, 3, m->queue_id);
-	sql_bind_int(s, 4, m->rcpt_idx);
+	sql_bind_int(s, 1, oldest > mark->queue_id ? oldest : mark->queue_id);
+	sql_bind_int(s, 2, mark->queue_id);
+	sql_bind_int(s, 3, mark->rcpt_idx);
+	sql_bind_int(s, 4, mark->account_id);
 	int r = sql_step(s, e);
 	if (r <= 0)
 		return r;
 	*ret = (struct mailbox_recent){
-		.mark = {m->account_id, sql_int(s, 0), (int32_t)sql_int(s, 1)},
-		.uid = (uint32_t)sql_int(s, 2),
-		.folder_id = sql_int(s, 3),
-		.blob = (blob_id)sql_int(s, 4),
-		.size = (uint64_t)sql_int(s, 5),
-		.prefix = arena_dup(a, sql_text(s, 6)),
-		.received_at = sql_int(s, 7),
-		.email_id = sql_int(s, 8)};
+		.mark = {sql_int(s, 2), sql_int(s, 0), (int32_t)sql_int(s, 1)},
+		.uid = (uint32_t)sql_int(s, 3),
+		.folder_id = sql_int(s, 4),
+		.blob = (blob_id)sql_int(s, 5),
+		.size = (uint64_t)sql_int(s, 6),
+		.prefix = arena_dup(a, sql_text(s, 7)),
+		.received_at = sql_int(s, 8),
+		.email_id = sql_int(s, 9)};
 	sql_reset(s);
+	*mark = ret->mark;
 	return 1;
-}
-
-static int next_account(struct sql *db, struct mailbox_mark *m, struct err *e)
-{
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT account_id FROM mailbox WHERE account_id > $1 ORDER BY account_id LIMIT 1",
-		e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, m->account_id);
-	int r = sql_step(s, e);
-	if (r <= 0)
-		return r;
-	*m = (struct mailbox_mark){sql_int(s, 0), 0, -1};
-	sql_reset(s);
-	return 1;
-}
-
-int mailbox_next_recent(struct sql *db, msg_id oldest, struct mailbox_mark *mark, struct arena *a,
-	struct mailbox_recent *ret, struct err *e)
-{
-	for (;;) {
-		int r = next_of_account(db, oldest, mark, a, ret, e);
-		if (r > 0)
-			*mark = ret->mark;
-		if (r != 0)
-			return r;
-		r = next_account(db, mark, e);
-		if (r <= 0)
-			return r;
-	}
 }
 
 /* ---- taking one out ---- */
@@ -176,8 +145,7 @@ int mailbox_forget_blob(struct sql *db, blob_id blob, struct err *e)
 	int r;
 	while ((r = email_of(db, blob, &email_id, e)) == 1)
 		if (mailbox_email_take(db, email_id, MAILBOX_LOST, &by, e) < 0 ||
-			sql_run(db, e, "DELETE FROM email WHERE id = $1", "i", email_id) < 0 ||
-			sql_run(db, e, "DELETE FROM summary WHERE id = $1", "i", email_id) < 0)
+			sql_run(db, e, "DELETE FROM email WHERE id = $1", "i", email_id) < 0)
 			return -1;
 	return r;
 }

@@ -39,7 +39,7 @@ static int read_words(
 	struct sql *db, int64_t email_id, struct arena *a, struct words *ret, struct err *e)
 {
 	struct summary summary;
-	struct sql_stmt *s = sql_prepare(db, "SELECT record FROM summary WHERE id = $1", e);
+	struct sql_stmt *s = sql_prepare(db, "SELECT summary FROM email WHERE id = $1", e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, email_id);
@@ -386,7 +386,6 @@ static int64_t remove_emails(struct sql *db, int64_t account_id, struct err *e)
 			return -1;
 		for (int64_t i = 0; i < n; i++)
 			if (sql_run(db, e, "DELETE FROM message WHERE email_id = $1", "i", v[i]) < 0 ||
-				sql_run(db, e, "DELETE FROM summary WHERE id = $1", "i", v[i]) < 0 ||
 				sql_run(db, e, "DELETE FROM email WHERE id = $1", "i", v[i]) < 0)
 				return -1;
 		done += n;

@@ -19,8 +19,7 @@ enum {
 #define OF_FOLDER                                                                                  \
 	" WHERE m.account_id = $1 AND m.folder_id = $2 AND m.uid >= $3 AND m.uid <= $4"            \
 	" AND m.modseq > $5 ORDER BY m.uid LIMIT $6"
-#define WITH_SUMMARY " LEFT JOIN summary s ON s.id = m.email_id"
-#define WITH_EMAIL " LEFT JOIN email e ON e.id = m.email_id"
+#define WITH_EMAIL " FROM message m LEFT JOIN email e ON e.id = m.email_id" OF_FOLDER
 
 static struct sql_stmt *prepare_rows(struct sql *db, unsigned want, struct err *e)
 {
@@ -28,17 +27,12 @@ static struct sql_stmt *prepare_rows(struct sql *db, unsigned want, struct err *
 	case 0:
 		return sql_prepare(db, ROWS " FROM message m" OF_FOLDER, e);
 	case MAILBOX_WANT_SUMMARY:
-		return sql_prepare(
-			db, ROWS ", s.record FROM message m" WITH_SUMMARY OF_FOLDER, e);
+		return sql_prepare(db, ROWS ", e.summary" WITH_EMAIL, e);
 	case MAILBOX_WANT_EMAIL:
-		return sql_prepare(db,
-			ROWS ", e.blob, e.prefix, e.thread_id FROM message m" WITH_EMAIL OF_FOLDER,
-			e);
+		return sql_prepare(db, ROWS ", e.blob, e.prefix, e.thread_id" WITH_EMAIL, e);
 	default:
-		return sql_prepare(db,
-			ROWS ", s.record, e.blob, e.prefix, e.thread_id"
-			     " FROM message m" WITH_SUMMARY WITH_EMAIL OF_FOLDER,
-			e);
+		return sql_prepare(
+			db, ROWS ", e.summary, e.blob, e.prefix, e.thread_id" WITH_EMAIL, e);
 	}
 }
 
@@ -233,39 +227,71 @@ int mailbox_uids(struct sql *db, int64_t account_id, int64_t folder_id, struct u
 	return s ? collect(s, ret, e) : -1;
 }
 
+/* UIDs of rows in descending order, at most n of them: added the other way round. */
+static int collect_last(struct sql_stmt *s, size_t n, struct uidset *ret, struct err *e)
+{
+	AUTO(free) uint32_t *v = mem_alloc(n * sizeof *v);
+	size_t found = 0;
+	int r = 0;
+	while (found < n && (r = sql_step(s, e)) == 1)
+		v[found++] = (uint32_t)sql_int(s, 0);
+	if (r == 1)
+		sql_reset(s);
+	while (found--)
+		uidset_add(ret, v[found], v[found]);
+	return r < 0 ? -1 : 0;
+}
+
+/* The folder knows how many there are, and they are mostly the newest: from the end until all are found. */
+static int unseen(struct sql *db, int64_t account_id, int64_t folder_id, struct uidset *ret, struct err *e)
+{
+	int64_t n = 0;
+	struct sql_stmt *s = of_folder(db,
+		"SELECT unseen FROM folder WHERE account_id = $1 AND id = $2", account_id,
+		folder_id, e);
+	if (!s || mailbox_returned(s, &n, e) < 0)
+		return -1;
+	if (n <= 0)
+		return 0;
+	s = of_folder(db,
+		"SELECT uid FROM message WHERE account_id = $1 AND folder_id = $2"
+		" AND (flags & 1) = 0 ORDER BY uid DESC",
+		account_id, folder_id, e);
+	return s ? collect_last(s, (size_t)n, ret, e) : -1;
+}
+
+static int seen(struct sql *db, int64_t account_id, int64_t folder_id, struct uidset *ret, struct err *e)
+{
+	AUTO(uidset) struct uidset others = {0};
+	if (mailbox_uids(db, account_id, folder_id, ret, e) < 0 ||
+		unseen(db, account_id, folder_id, &others, e) < 0)
+		return -1;
+	uidset_drop(ret, &others);
+	return 0;
+}
+
 int mailbox_uids_flagged(struct sql *db, int64_t account_id, int64_t folder_id, unsigned flags,
 	bool set, struct uidset *ret, struct err *e)
 {
 	struct sql_stmt *s;
-	if (flags == MAILBOX_SEEN && set) {
-		AUTO(uidset) struct uidset unseen = {0};
-		if (mailbox_uids(db, account_id, folder_id, ret, e) < 0 ||
-			mailbox_uids_flagged(db, account_id, folder_id, flags, false, &unseen, e) < 0)
-			return -1;
-		uidset_drop(ret, &unseen);
-		return 0;
-	}
 	if (flags == MAILBOX_SEEN)
-		s = of_folder(db,
-			"SELECT uid FROM message WHERE account_id = $1 AND folder_id = $2"
-			" AND (flags & 1) = 0 ORDER BY uid",
-			account_id, folder_id, e);
-	else if (flags == MAILBOX_DELETED && set)
+		return (set ? seen : unseen)(db, account_id, folder_id, ret, e);
+	if (flags == MAILBOX_DELETED && set) {
 		s = of_folder(db,
 			"SELECT uid FROM message WHERE account_id = $1 AND folder_id = $2"
 			" AND (flags & 8) <> 0 ORDER BY uid",
 			account_id, folder_id, e);
-	else {
-		s = of_folder(db,
-			"SELECT uid FROM message WHERE account_id = $1 AND folder_id = $2"
-			" AND (flags & $3) = $4 ORDER BY uid",
-			account_id, folder_id, e);
-		if (s) {
-			sql_bind_int(s, 3, flags);
-			sql_bind_int(s, 4, set ? flags : 0);
-		}
+		return s ? collect(s, ret, e) : -1;
 	}
-	return s ? collect(s, ret, e) : -1;
+	s = of_folder(db,
+		"SELECT uid FROM message WHERE account_id = $1 AND folder_id = $2"
+		" AND (flags & $3) = $4 ORDER BY uid",
+		account_id, folder_id, e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 3, flags);
+	sql_bind_int(s, 4, set ? flags : 0);
+	return collect(s, ret, e);
 }
 
 static int check_floor(

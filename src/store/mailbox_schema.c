@@ -3,7 +3,8 @@
  * or has it, so that a cluster can distribute them by it.
  *
  * Tables that are read by small rows (message, folder) are clustered by their keys. Rows with long
- * bytes (email, summary, removed) are not: SQLite would carry them through the inner pages of the tree.
+ * bytes (email, removed) are not: SQLite would carry them through the inner pages of the tree.
+ * Each index that is led by the account is one more page to write for each delivery: there are few.
  */
 #include "store/mailbox.h"
 
@@ -53,22 +54,18 @@ static const char second_up[] =
 	"PRIMARY KEY (account_id, folder_id, uid)) {{WITHOUT_ROWID}};"
 	"CREATE INDEX message_modseq ON message (account_id, modseq);"
 	"CREATE INDEX message_email ON message (email_id);"
-	"CREATE INDEX message_unseen ON message (account_id, folder_id, uid)"
-	" WHERE (flags & 1) = 0;"
 	"CREATE INDEX message_deleted ON message (account_id, folder_id, uid)"
 	" WHERE (flags & 8) <> 0;"
 
 	"CREATE TABLE email ("
 	"id {{KEY}}, account_id BIGINT NOT NULL, refs BIGINT NOT NULL, blob BIGINT NOT NULL,"
 	"size BIGINT NOT NULL, queue_id BIGINT NOT NULL, rcpt_idx BIGINT NOT NULL,"
-	"thread_id BIGINT NOT NULL, received_at BIGINT NOT NULL, prefix {{BLOB}} NOT NULL);"
+	"thread_id BIGINT NOT NULL, received_at BIGINT NOT NULL, summary {{BLOB}} NOT NULL,"
+	"prefix {{BLOB}} NOT NULL);"
 	"CREATE INDEX email_blob ON email (blob, size);"
-	"CREATE UNIQUE INDEX email_delivery ON email (account_id, queue_id, rcpt_idx)"
+	"CREATE UNIQUE INDEX email_delivery ON email (queue_id, rcpt_idx, account_id)"
 	" WHERE queue_id <> 0;"
-	"CREATE INDEX email_thread ON email (thread_id);"
-
-	"CREATE TABLE summary ("
-	"id {{KEY}}, account_id BIGINT NOT NULL, record {{BLOB}} NOT NULL);"
+	"CREATE INDEX email_thread ON email (thread_id) WHERE thread_id <> id;"
 
 	"CREATE TABLE removed ("
 	"account_id BIGINT NOT NULL, modseq BIGINT NOT NULL, folder_id BIGINT NOT NULL,"
@@ -108,8 +105,8 @@ static const char second_up[] =
 	" account_id, folder_id, uid, blob, size, prefix, received_at, flags, modseq, queue_id,"
 	" rcpt_idx FROM message_1;"
 	"INSERT INTO email (id, account_id, refs, blob, size, queue_id, rcpt_idx, thread_id,"
-	" received_at, prefix) SELECT email_id, account_id, 1, blob, size - LENGTH(prefix), queue_id,"
-	" rcpt_idx, email_id, received_at, prefix FROM numbered ORDER BY email_id;"
+	" received_at, summary, prefix) SELECT email_id, account_id, 1, blob, size - LENGTH(prefix),"
+	" queue_id, rcpt_idx, email_id, received_at, SUBSTR(prefix, 1, 0), prefix FROM numbered ORDER BY email_id;"
 	"INSERT INTO message (account_id, folder_id, uid, email_id, flags, keywords, modseq, size,"
 	" received_at, saved_at) SELECT account_id, folder_id, uid, email_id, flags, '', modseq, size,"
 	" received_at, received_at FROM numbered ORDER BY account_id, folder_id, uid;"
@@ -138,7 +135,7 @@ static const char second_up[] =
 static const char second_down[] =
 	"ALTER TABLE mailbox RENAME TO mailbox_2; ALTER TABLE folder RENAME TO folder_2;"
 	"DROP INDEX folder_name; DROP INDEX message_modseq; DROP INDEX message_email;"
-	"DROP INDEX message_unseen; DROP INDEX message_deleted;"
+	"DROP INDEX message_deleted;"
 	"ALTER TABLE message RENAME TO message_2;"
 	"CREATE TABLE mailbox ("
 	"account_id {{KEY}}, modseq BIGINT NOT NULL, next_folder BIGINT NOT NULL);"
@@ -169,7 +166,7 @@ static const char second_down[] =
 	"CREATE UNIQUE INDEX message_delivery ON message (account_id, queue_id, rcpt_idx);"
 	"CREATE INDEX message_blob ON message (blob);"
 	"DROP TABLE mailbox_2; DROP TABLE folder_2; DROP TABLE message_2; DROP TABLE email;"
-	"DROP TABLE summary; DROP TABLE removed; DROP TABLE thread_ref; DROP TABLE keyword;"
+	"DROP TABLE removed; DROP TABLE thread_ref; DROP TABLE keyword;"
 	"DROP TABLE acl; DROP TABLE metadata; DROP TABLE subscription;";
 
 const struct sql_migration mailbox_migrations[] = {

@@ -101,26 +101,19 @@ static int forget(struct sql *db, int64_t account_id, slice record, int64_t thre
 	return 0;
 }
 
-/* Its summary is there still. */
-int mailbox_thread_leave(struct sql *db, int64_t email_id, int64_t thread_id, struct err *e)
+int mailbox_thread_leave(
+	struct sql *db, int64_t email_id, int64_t thread_id, slice summary, struct err *e)
 {
 	int64_t other;
-	struct sql_stmt *s =
-		sql_prepare(db, "SELECT id FROM email WHERE thread_id = $1 LIMIT 1", e);
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT id FROM email WHERE id = $1 UNION ALL"
+		" SELECT id FROM email WHERE thread_id = $1 AND thread_id <> id LIMIT 1",
+		e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, thread_id);
 	int r = mailbox_returned(s, &other, e);
 	if (r)
 		return r < 0 ? -1 : 0;
-	if (!(s = sql_prepare(db, "SELECT record FROM summary WHERE id = $1", e)))
-		return -1;
-	sql_bind_int(s, 1, email_id);
-	r = sql_step(s, e);
-	if (r <= 0)
-		return r;
-	AUTO(arena) struct arena a = {0};
-	slice record = arena_dup(&a, sql_text(s, 0));
-	sql_reset(s);
-	return forget(db, email_id >> EMAIL_BITS, record, thread_id, e);
+	return forget(db, email_id >> EMAIL_BITS, summary, thread_id, e);
 }
