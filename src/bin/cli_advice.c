@@ -4,6 +4,7 @@
  */
 #include "bin/cli_advice.h"
 
+#include "bin/access.h"
 #include "bin/tr.h"
 
 #include <stdio.h>
@@ -26,19 +27,42 @@ static const char *use_of(int kind)
 	}
 }
 
+static const char *use_of_reading(const struct access_listener *l)
+{
+	if (l->conf->tls == ACCESS_TLS_IMPLICIT)
+		return l->imap ? T("users read mail (IMAP), TLS", "用户收信（IMAP，TLS）")
+			       : T("users fetch mail (POP3), TLS", "用户收信（POP3，TLS）");
+	return l->imap ? T("users read mail (IMAP), STARTTLS", "用户收信（IMAP，STARTTLS）")
+		       : T("users fetch mail (POP3), STARTTLS", "用户收信（POP3，STARTTLS）");
+}
+
+static void print_reachable(const struct conf_addrs *v, const char *between, bool *first)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (net_is_loopback(&v->v[i]) || net_port(&v->v[i]) == 0)
+			continue;
+		printf("%s%u", *first ? "" : between, net_port(&v->v[i]));
+		*first = false;
+	}
+}
+
 /* The TCP ports that others must reach, "25, 465, 587". */
 static void print_open_ports(const struct config *c, const char *between)
 {
 	bool first = true;
-	for (size_t i = 0; i < c->nlisteners; i++) {
-		const struct smtpd_conf *l = c->listeners[i].conf;
-		for (size_t j = 0; l->kind != SMTPD_LMTP && j < l->listen.n; j++) {
-			const struct net_addr *at = &l->listen.v[j];
-			if (net_is_loopback(at) || net_port(at) == 0)
-				continue;
-			printf("%s%u", first ? "" : between, net_port(at));
-			first = false;
-		}
+	for (size_t i = 0; i < c->nlisteners; i++)
+		if (c->listeners[i].conf->kind != SMTPD_LMTP)
+			print_reachable(&c->listeners[i].conf->listen, between, &first);
+	for (size_t i = 0; i < access_listeners(c); i++)
+		print_reachable(&access_listener(c, i).conf->listen, between, &first);
+}
+
+static void print_uses(const struct conf_addrs *v, const char *use)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		char text[NET_TEXT_MAX];
+		net_print(&v->v[i], text);
+		printf("  %-22s %s\n", text, use);
 	}
 }
 
@@ -46,13 +70,11 @@ static void ports(const struct config *c)
 {
 	puts(T("\nPorts (TCP) to open in the firewall, or to map to this machine:",
 		"\n需要在防火墙开放、或映射到本机的端口（TCP）："));
-	for (size_t i = 0; i < c->nlisteners; i++) {
-		const struct listener *l = &c->listeners[i];
-		for (size_t j = 0; j < l->conf->listen.n; j++) {
-			char text[NET_TEXT_MAX];
-			net_print(&l->conf->listen.v[j], text);
-			printf("  %-22s %s\n", text, use_of(l->conf->kind));
-		}
+	for (size_t i = 0; i < c->nlisteners; i++)
+		print_uses(&c->listeners[i].conf->listen, use_of(c->listeners[i].conf->kind));
+	for (size_t i = 0; i < access_listeners(c); i++) {
+		struct access_listener l = access_listener(c, i);
+		print_uses(&l.conf->listen, use_of_reading(&l));
 	}
 	fputs("  nftables: nft add rule inet filter input tcp dport { ", stdout);
 	print_open_ports(c, ", ");

@@ -5,6 +5,8 @@
  */
 #include "bin/dns_plan.h"
 
+#include "bin/access.h"
+
 #include "base/hex.h"
 #include "base/mem.h"
 #include "bin/cli_dkim.h"
@@ -281,6 +283,26 @@ static void add_services(struct making_plan *m, const struct config *c)
 	}
 }
 
+/* Reading before sending, IMAP before POP3, TLS from the first byte before STARTTLS. */
+static void add_reading(struct making_plan *m, const struct config *c)
+{
+	for (size_t i = 0; i < access_listeners(c); i++) {
+		struct access_listener l = access_listener(c, i);
+		bool implicit = l.conf->tls == ACCESS_TLS_IMPLICIT;
+		if (l.conf->tls == ACCESS_TLS_NO || !l.conf->listen.n)
+			continue;
+		plan_add(m, PLAN_SRV, "SRV",
+			arena_printf(m->mem, "_%s%s._tcp.%.*s", l.imap ? "imap" : "pop3",
+				implicit ? "s" : "", SFMT(m->p->domain)),
+			arena_printf(m->mem, "%d 1 %u %.*s.",
+				(l.imap ? 0 : 20) + (implicit ? 0 : 10),
+				net_port(&l.conf->listen.v[0]), SFMT(m->p->hostname)),
+			true,
+			T("Mail programs find the server for reading by themselves.",
+				"邮件客户端自动找到收信服务器。"));
+	}
+}
+
 /* ---- all ---- */
 
 int plan_make(const struct plan_input *in, struct arena *a, struct plan *ret, struct err *e)
@@ -301,6 +323,7 @@ int plan_make(const struct plan_input *in, struct arena *a, struct plan *ret, st
 	if (plan_add_tls(&m, in, e) < 0)
 		return -1;
 	add_services(&m, c);
+	add_reading(&m, c);
 	add_reverse(&m);
 	return 0;
 }
