@@ -30,12 +30,10 @@ struct mailbox_conf { /* section [mailbox], box_conf.c */
 	int64_t keep_removed; /* usec: deleted mail can be brought back so long; 0: not at all */
 	int64_t keep_log; /* usec: the log of deletions */
 	int64_t max_message; /* bytes of an APPEND */
-	bool teach; /* moves to and from Junk teach the filter */
-	struct conf_list defaults; /* folders made at the first login */
+	bool teach; /* moves to and from Junk teach the filter (box_teach.h) */
 };
 extern const struct conf_section mailbox_section;
 
-/* A lesson that a move into or out of Junk is. Kept in the shard until the filter has it (box_teach.c). */
 struct boxes_config {
 	slice data;
 	struct directory *directory;
@@ -100,12 +98,17 @@ int box_metadata_set(struct box_user *u, slice name, const struct mailbox_metada
 /* What a session knows of a folder: which UIDs, in what state (modseq). */
 struct box_view {
 	struct box_user *user;
-	struct box_folder folder; /* strings in mem */
+	struct box_folder folder;
 	bool read_only;
 	struct uidset uids;
 	uint64_t modseq; /* up to here the session knows */
 	uint32_t recent_from; /* UIDs from here on are \Recent in this session */
-	struct arena mem;
+	/* Of the implementation. */
+	char *name_z;
+	uint64_t left_modseq; /* what left up to here was told */
+	uint64_t seen; /* changes_seen() at the last look */
+	instant looked_at;
+	uint32_t recent_taken;
 };
 /* ERR_NOTFOUND, ERR_DENIED. */
 int box_open(struct box_user *u, slice name, bool read_only, struct box_view **ret, struct err *e);
@@ -123,7 +126,7 @@ int box_keywords(struct box_view *v, struct arena *a, slice **ret, size_t *ret_n
 int box_vanished(struct box_view *v, uint64_t since, struct uidset *ret, struct err *e);
 void box_close(struct box_view *v); /* NULL is fine */
 
-struct box_news { /* what happened since v->modseq; the view is brought up to it */
+struct box_news { /* what happened since v->modseq; the view is brought up to it. The sets are the caller's to free (uidset_done) */
 	bool any;
 	struct uidset gone; /* left; before they were taken out of v->uids (positions: *before) */
 	struct uidset before; /* v->uids as it was, when any are gone */

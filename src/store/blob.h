@@ -61,6 +61,11 @@ int blob_open(struct blobs *b, blob_id id, struct blob_reader **ret,
 /* 1 with the next piece (borrowed until the next call), 0 at the end, -1 (ERR_PERM: damaged).
  * Blocks for at most one disk read of SEGMENT_MAX. */
 int blob_next(struct blob_reader *r, slice *ret, struct err *e);
+/* blob_next goes on at this byte, to either side; what lies between is not read. */
+void blob_seek(struct blob_reader *r, uint64_t to);
+uint64_t blob_size(const struct blob_reader *r);
+/* All of it is in memory: blob_next does not block. */
+bool blob_at_hand(const struct blob_reader *r);
 void blob_close(struct blob_reader *r); /* NULL is fine */
 /* The whole message into *out (whose limit must suffice). */
 int blob_read(struct blobs *b, blob_id id, struct buf *out, struct err *e);

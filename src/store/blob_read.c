@@ -9,7 +9,13 @@
 struct blob_reader {
 	struct blobs *b;
 	struct pack_record message, segment;
-	struct piece_list list;
+	struct piece_list all, list; /* the whole, and from the next piece on */
+	uint64_t at; /* where the next piece begins */
+	struct piece piece; /* the next one, when it was looked at already */
+	bool looked;
+	uint32_t skip; /* so much of it was jumped over */
+	uint64_t segment_at; /* what is in `segment`; UINT64_MAX: nothing */
+	bool at_hand;
 };
 
 /* A message of this process may be read before it was written. */
@@ -48,32 +54,78 @@ int blob_open(struct blobs *b, blob_id id, struct blob_reader **ret, struct err 
 {
 	struct blob_reader *r = NEW(struct blob_reader);
 	r->b = b;
-	if (blobs_read_list(b, id, &r->message, &r->list, e) < 0) {
+	r->segment_at = UINT64_MAX;
+	if (blobs_read_list(b, id, &r->message, &r->all, e) < 0) {
 		blob_close(r);
 		return -1;
 	}
+	r->list = r->all;
+	r->at_hand = !(id & BLOB_HAS_REFS);
 	*ret = r;
+	return 0;
+}
+
+uint64_t blob_size(const struct blob_reader *r)
+{
+	return r->all.size;
+}
+
+bool blob_at_hand(const struct blob_reader *r)
+{
+	return r->at_hand;
+}
+
+static bool look(struct blob_reader *r)
+{
+	if (!r->looked)
+		r->looked = piece_next(&r->list, &r->piece);
+	return r->looked;
+}
+
+void blob_seek(struct blob_reader *r, uint64_t to)
+{
+	if (to < r->at) {
+		r->list = r->all;
+		r->at = 0;
+		r->looked = false;
+	}
+	r->skip = 0;
+	while (look(r) && to - r->at >= r->piece.n) {
+		r->at += r->piece.n;
+		r->looked = false;
+	}
+	if (r->looked)
+		r->skip = (uint32_t)(to - r->at);
+}
+
+static int read_segment(struct blob_reader *r, const struct piece *p, struct err *e)
+{
+	if (r->segment_at == r->at)
+		return 0;
+	r->segment_at = UINT64_MAX;
+	if (read_record(r->b, p->ref, p->n, &r->segment, e) < 0) {
+		if (e->kind == ERR_NOTFOUND) /* the message is there and lacks a part */
+			e->kind = ERR_PERM;
+		return -1;
+	}
+	if (r->segment.head.type == RECORD_MESSAGE || r->segment.content.n != p->n)
+		return err_set(e, ERR_PERM, "pack %u holds no segment of %u bytes at %llu",
+			blob_pack(p->ref), p->n, (unsigned long long)blob_offset(p->ref));
+	r->segment_at = r->at;
 	return 0;
 }
 
 int blob_next(struct blob_reader *r, slice *ret, struct err *e)
 {
-	struct piece p;
-	if (!piece_next(&r->list, &p))
+	if (!look(r))
 		return 0;
-	if (p.kind == PIECE_INLINE) {
-		*ret = p.bytes;
-		return 1;
-	}
-	if (read_record(r->b, p.ref, p.n, &r->segment, e) < 0) {
-		if (e->kind == ERR_NOTFOUND) /* the message is there and lacks a part */
-			e->kind = ERR_PERM;
+	const struct piece *p = &r->piece;
+	if (p->kind != PIECE_INLINE && read_segment(r, p, e) < 0)
 		return -1;
-	}
-	if (r->segment.head.type == RECORD_MESSAGE || r->segment.content.n != p.n)
-		return err_set(e, ERR_PERM, "pack %u holds no segment of %u bytes at %llu",
-			blob_pack(p.ref), p.n, (unsigned long long)blob_offset(p.ref));
-	*ret = r->segment.content;
+	*ret = slice_skip(p->kind == PIECE_INLINE ? p->bytes : r->segment.content, r->skip);
+	r->skip = 0;
+	r->at += p->n;
+	r->looked = false;
 	return 1;
 }
 

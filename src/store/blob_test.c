@@ -385,3 +385,41 @@ TEST(blob_file_size_limit_is_temporary)
 	check_read(b, id, buf_slice(&m));
 	blobs_close(b);
 }
+
+static void check_part(struct blob_reader *r, slice want, size_t at, size_t n)
+{
+	AUTO(buf) struct buf got = BUF(want.n + BLOB_SEGMENT_MAX);
+	struct err e;
+	slice piece;
+	blob_seek(r, at);
+	while (got.n < n && blob_next(r, &piece, &e) == 1) {
+		CHECK(piece.n > 0);
+		buf_put(&got, piece);
+	}
+	want = slice_first(slice_skip(want, at), n);
+	CHECK(slice_eq(slice_first(buf_slice(&got), want.n), want));
+	CHECK(got.n >= want.n);
+}
+
+TEST(blob_is_read_from_any_place)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(buf) struct buf msg = BUF(4 << 20);
+	multipart(&msg, "places", 900000, 3);
+	struct blobs *b = open_store(&d);
+	struct blob_reader *r;
+	struct err e;
+	CHECK(blob_open(b, store(b, buf_slice(&msg), 5000), &r, &e) == 0);
+	CHECK_INT(blob_size(r), msg.n);
+	CHECK(!blob_at_hand(r));
+	for (int i = 0; i < 300; i++) {
+		size_t at = (size_t)rand_below(msg.n + 3);
+		check_part(r, buf_slice(&msg), at, (size_t)rand_below(i % 7 ? 3000 : 400000));
+	}
+	blob_close(r);
+	CHECK(blob_open(b, store(b, S("Subject: small\r\n\r\nx\r\n"), 7), &r, &e) == 0);
+	CHECK(blob_at_hand(r));
+	check_part(r, S("Subject: small\r\n\r\nx\r\n"), 9, 5);
+	blob_close(r);
+	blobs_close(b);
+}

@@ -169,9 +169,17 @@ static const char second_down[] =
 	"DROP TABLE removed; DROP TABLE thread_ref; DROP TABLE keyword;"
 	"DROP TABLE acl; DROP TABLE metadata; DROP TABLE subscription;";
 
+/* What people teach by moving messages (mail/box_teach.h). */
+static const char third_up[] =
+	"CREATE TABLE lesson ("
+	"email_id {{KEY}}, account_id BIGINT NOT NULL, who TEXT NOT NULL, spam BIGINT NOT NULL,"
+	"at BIGINT NOT NULL);"
+	"CREATE INDEX lesson_account ON lesson (account_id);";
+
 const struct sql_migration mailbox_migrations[] = {
 	{1, "mailbox", first_up, "DROP TABLE message; DROP TABLE folder; DROP TABLE mailbox;"},
 	{2, "folders, emails, what left", second_up, second_down},
+	{3, "lessons", third_up, "DROP TABLE lesson;"},
 };
 const size_t mailbox_migrations_n = sizeof mailbox_migrations / sizeof mailbox_migrations[0];
 

@@ -1,0 +1,535 @@
+/*
+ * A folder that is open (box.h): which messages a session knows, up to which change, and what happened since.
+ *
+ * Nothing is read twice in one snapshot; the order of reading makes up for it. The folder's modseq comes first, then what left,
+ * then what changed: whatever happens meanwhile has a higher modseq and comes again with the next sync, which does no harm.
+ * What left may have to wait until it can be told: it has a mark of its own, left_modseq.
+ *
+ * The sets of UIDs of large folders are kept when a view is closed: opened again, such a folder costs what happened since.
+ */
+#include "base/mem.h"
+#include "base/must.h"
+#include "mail/box_impl.h"
+#include "run/loop.h"
+
+enum { SYNC_PIECE = 250 };
+#define LOOK_EVERY (60 * SECOND)
+
+/* ---- sets of UIDs of folders that were closed ---- */
+
+static void kept_unref(struct box_kept *k)
+{
+	if (--k->refs)
+		return;
+	uidset_done(&k->uids);
+	free(k);
+}
+
+static void kept_drop(struct boxes *b, struct box_kept *k)
+{
+	list_remove(&k->in);
+	b->nkept--;
+	b->kept_ranges -= k->uids.n;
+	kept_unref(k);
+}
+
+void box_kept_clear(struct boxes *b)
+{
+	list_each(it, &b->kept)
+		kept_drop(b, list_entry(it, struct box_kept, in));
+}
+
+static struct box_kept *kept_find(struct boxes *b, int64_t account_id, int64_t folder_id)
+{
+	list_each(it, &b->kept) {
+		struct box_kept *k = list_entry(it, struct box_kept, in);
+		if (k->account_id == account_id && k->folder_id == folder_id)
+			return k;
+	}
+	return NULL;
+}
+
+/* Takes the view's set. */
+static void keep_uids(struct boxes *b, struct box_view *v)
+{
+	const struct mailbox_folder *f = &v->folder.f;
+	if (v->uids.count < BOX_KEPT_FROM || v->uids.n > BOX_KEPT_RANGES / 2 ||
+		v->left_modseq != v->modseq)
+		return;
+	struct box_kept *k = kept_find(b, v->folder.account_id, f->id);
+	if (k && k->modseq >= v->modseq)
+		return;
+	if (k)
+		kept_drop(b, k);
+	k = NEW(struct box_kept);
+	*k = (struct box_kept){.refs = 1,
+		.account_id = v->folder.account_id,
+		.folder_id = f->id,
+		.uidvalidity = f->uidvalidity,
+		.uidnext = f->uidnext,
+		.modseq = v->modseq,
+		.uids = v->uids};
+	v->uids = (struct uidset){0};
+	uidset_trim(&k->uids);
+	list_prepend(&b->kept, &k->in);
+	b->nkept++;
+	b->kept_ranges += k->uids.n;
+	while (b->nkept > BOX_KEPT_MAX || b->kept_ranges > BOX_KEPT_RANGES)
+		kept_drop(b, list_entry(b->kept.prev, struct box_kept, in));
+}
+
+/* ---- opening ---- */
+
+struct opening {
+	struct box_user *u;
+	struct box_look look;
+	struct box_kept **kept; /* those of the process; a share in each while the pool reads */
+	unsigned nkept;
+	struct uidset uids;
+	bool first_unseen;
+	struct box_selected *more; /* or NULL */
+	struct arena *a; /* for more */
+};
+
+static const struct box_kept *kept_of(const struct opening *o)
+{
+	for (unsigned i = 0; i < o->nkept; i++)
+		if (o->kept[i]->folder_id == o->look.f.id)
+			return o->kept[i];
+	return NULL;
+}
+
+static int add_new(struct sql *db, struct opening *o, uint32_t after, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	struct mailbox_query q = {.account_id = o->look.where.account_id,
+		.folder_id = o->look.f.id,
+		.after = after,
+		.most = SYNC_PIECE};
+	struct mailbox_message *v;
+	size_t n;
+	do {
+		arena_reset(&a);
+		if (mailbox_rows(db, &q, &a, &v, &n, e) < 0)
+			return -1;
+		for (size_t i = 0; i < n; i++)
+			uidset_add(&o->uids, q.after = v[i].uid, v[i].uid);
+	} while (n == SYNC_PIECE);
+	return 0;
+}
+
+/* From what was known of it: 1, 0 when that does not help, -1. */
+static int read_kept(struct sql *db, struct opening *o, struct err *e)
+{
+	const struct box_kept *k = kept_of(o);
+	const struct mailbox_folder *f = &o->look.f;
+	AUTO(uidset) struct uidset gone = {0};
+	if (!k || k->uidvalidity != f->uidvalidity || k->modseq > f->modseq ||
+		f->uidnext - k->uidnext > k->uids.count / 10 + 1000)
+		return 0;
+	if (k->modseq < f->modseq &&
+		mailbox_vanished(db, o->look.where.account_id, f->id, k->modseq, &gone, e) < 0)
+		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	uidset_copy(&o->uids, &k->uids);
+	uidset_drop(&o->uids, &gone);
+	return f->uidnext == k->uidnext || add_new(db, o, k->uidnext - 1, e) == 0 ? 1 : -1;
+}
+
+static int read_uids(struct sql *db, struct opening *o, struct err *e)
+{
+	int64_t account = o->look.where.account_id;
+	int r = read_kept(db, o, e);
+	if (r == 0)
+		r = mailbox_uids(db, account, o->look.f.id, &o->uids, e);
+	return r < 0 ? -1 : 0;
+}
+
+static int read_more(struct sql *db, struct opening *o, struct err *e)
+{
+	int64_t account = o->look.where.account_id, folder = o->look.f.id;
+	struct box_selected *m = o->more;
+	AUTO(uidset) struct uidset unseen = {0};
+	if (!m)
+		return 0;
+	*m = (struct box_selected){0};
+	if (mailbox_keywords(db, account, folder, o->a, &m->keywords, &m->nkeywords, e) < 0)
+		return -1;
+	if (!o->first_unseen || !o->look.f.unseen)
+		return 0;
+	if (mailbox_uids_flagged(db, account, folder, MAILBOX_SEEN, false, &unseen, e) < 0)
+		return -1;
+	m->first_unseen = uidset_at(&unseen, 0);
+	return 0;
+}
+
+static int open_job(struct sql *db, void *arg, struct err *e)
+{
+	struct opening *o = arg;
+	uidset_done(&o->uids);
+	if (box_look_db(db, &o->look, e) < 0)
+		return -1;
+	if (!o->look.found || !box_may_quietly(o->look.rights, BOX_DO_OPEN))
+		return 0;
+	return read_uids(db, o, e) < 0 ? -1 : read_more(db, o, e);
+}
+
+/* What may be of use: sets of this account. */
+static void borrow_kept(struct opening *o)
+{
+	struct boxes *b = o->u->b;
+	o->kept = ARENA_ARRAY(o->look.a, struct box_kept *, b->nkept + 1);
+	list_each(it, &b->kept) {
+		struct box_kept *k = list_entry(it, struct box_kept, in);
+		if (k->account_id != o->look.where.account_id)
+			continue;
+		k->refs++;
+		o->kept[o->nkept++] = k;
+	}
+}
+
+static void return_kept(struct opening *o)
+{
+	for (unsigned i = 0; i < o->nkept; i++)
+		kept_unref(o->kept[i]);
+}
+
+struct recent {
+	int64_t account_id, folder_id;
+	uint32_t uidnext;
+};
+
+static int recent_tx(struct sql *db, void *arg, struct err *e)
+{
+	const struct recent *r = arg;
+	return mailbox_recent_tx(db, r->account_id, r->folder_id, r->uidnext, e);
+}
+
+static void recent_done(void *arg, const struct err *e)
+{
+	(void)e; /* then they are recent once more */
+	free(arg);
+}
+
+/* Nobody waits for it, and nothing is written when nothing is new. */
+static void take_recent(struct box_view *v)
+{
+	const struct mailbox_folder *f = &v->folder.f;
+	if (v->read_only || v->recent_taken >= f->uidnext)
+		return;
+	struct recent *r = NEW(struct recent);
+	*r = (struct recent){v->folder.account_id, f->id, v->recent_taken = f->uidnext};
+	commit_post(v->user->b->commit[mailbox_shard(r->account_id)], recent_tx, recent_done, r);
+}
+
+static struct box_view *view_new(struct opening *o, slice name, bool read_only)
+{
+	const struct box_look *l = &o->look;
+	struct box_view *v = NEW(struct box_view);
+	v->user = o->u;
+	v->read_only = read_only;
+	v->uids = o->uids;
+	uidset_trim(&v->uids);
+	/* As the mailbox spells it. */
+	slice tail = l->f.name, head = slice_first(name, l->where.prefix.n);
+	if (l->where.prefix.n)
+		head = l->where.prefix;
+	v->name_z = mem_alloc(head.n + tail.n + 1);
+	if (head.n)
+		memcpy(v->name_z, head.p, head.n);
+	memcpy(v->name_z + head.n, tail.p, tail.n);
+	v->folder = (struct box_folder){.name = slice_of(v->name_z, head.n + tail.n),
+		.account_id = l->where.account_id,
+		.f = l->f,
+		.rights = l->rights,
+		.own = l->where.own};
+	v->folder.f.name = slice_skip(v->folder.name, head.n);
+	v->modseq = v->left_modseq = l->f.modseq;
+	v->recent_from = v->recent_taken = l->f.recent_uid ? l->f.recent_uid : 1;
+	return v;
+}
+
+static int open_view(
+	struct opening *o, slice name, bool read_only, struct box_view **ret, struct err *e)
+{
+	struct boxes *b = o->u->b;
+	if (!o->look.where.folder.n)
+		return box_no_such(name, e);
+	uint64_t seen = changes_seen(b->changes, o->look.where.account_id);
+	borrow_kept(o);
+	int r = box_read_of(b, o->look.where.account_id, open_job, o, e);
+	return_kept(o);
+	if (r == 0 && !o->look.found)
+		r = box_no_such(name, e);
+	if (r == 0)
+		r = box_may(o->look.rights, BOX_DO_OPEN, name, e);
+	if (r < 0) {
+		uidset_done(&o->uids);
+		return -1;
+	}
+	struct box_view *v = view_new(o, name, read_only);
+	v->seen = seen;
+	v->looked_at = loop_now();
+	take_recent(v);
+	*ret = v;
+	return 0;
+}
+
+int box_select(struct box_user *u, slice name, bool read_only, bool first_unseen, struct arena *a,
+	struct box_selected *ret_more, struct box_view **ret, struct err *e)
+{
+	AUTO(arena) struct arena mem = {0};
+	struct opening o = {.u = u, .first_unseen = first_unseen, .more = ret_more, .a = a};
+	if (box_look_begin(u, name, &mem, &o.look, e) < 0)
+		return -1;
+	return open_view(&o, name, read_only, ret, e);
+}
+
+int box_open(struct box_user *u, slice name, bool read_only, struct box_view **ret, struct err *e)
+{
+	return box_select(u, name, read_only, false, NULL, NULL, ret, e);
+}
+
+void box_close(struct box_view *v)
+{
+	if (!v)
+		return;
+	take_recent(v); /* what came meanwhile */
+	keep_uids(v->user->b, v);
+	uidset_done(&v->uids);
+	free(v->name_z);
+	free(v);
+}
+
+/* ---- what happened since ---- */
+
+struct syncing {
+	struct box_view *v;
+	struct box_look look; /* for rights on what is another's */
+	struct arena *a;
+	bool expunges;
+	bool gone; /* the folder, or the right to read it */
+	struct mailbox_folder f;
+	struct uidset left;
+	struct mailbox_message *rows;
+	size_t nrows, cap;
+};
+
+static int read_left(struct sql *db, struct syncing *s, struct err *e)
+{
+	const struct box_view *v = s->v;
+	int64_t account = v->folder.account_id, folder = v->folder.f.id;
+	AUTO(uidset) struct uidset now = {0};
+	if (v->left_modseq >= s->f.modseq)
+		return 0;
+	if (mailbox_vanished(db, account, folder, v->left_modseq, &s->left, e) == 0) {
+		uidset_keep(&s->left, &v->uids);
+		return 0;
+	}
+	if (e->kind != ERR_NOTFOUND || mailbox_uids(db, account, folder, &now, e) < 0)
+		return -1;
+	uidset_copy(&s->left, &v->uids); /* longer ago than is remembered: compared */
+	uidset_drop(&s->left, &now);
+	return 0;
+}
+
+static void add_rows(struct syncing *s, const struct mailbox_message *v, size_t n)
+{
+	if (s->nrows + n > s->cap) {
+		s->cap = s->cap ? 2 * s->cap : n;
+		if (s->cap < s->nrows + n)
+			s->cap = s->nrows + n;
+		struct mailbox_message *grown = ARENA_ARRAY(s->a, struct mailbox_message, s->cap);
+		if (s->nrows)
+			memcpy(grown, s->rows, s->nrows * sizeof *grown);
+		s->rows = grown;
+	}
+	if (n)
+		memcpy(s->rows + s->nrows, v, n * sizeof *v);
+	s->nrows += n;
+}
+
+static int read_changed(struct sql *db, struct syncing *s, struct err *e)
+{
+	const struct box_view *v = s->v;
+	struct mailbox_query q = {.account_id = v->folder.account_id,
+		.folder_id = v->folder.f.id,
+		.since = v->modseq,
+		.most = SYNC_PIECE};
+	struct mailbox_message *rows;
+	size_t n;
+	if (v->modseq >= s->f.modseq)
+		return 0;
+	do {
+		if (mailbox_rows(db, &q, s->a, &rows, &n, e) < 0)
+			return -1;
+		if (!n)
+			break;
+		add_rows(s, rows, n);
+		q.after = rows[n - 1].uid;
+	} while (n == SYNC_PIECE);
+	return 0;
+}
+
+static int sync_job(struct sql *db, void *arg, struct err *e)
+{
+	struct syncing *s = arg;
+	const struct box_folder *of = &s->v->folder;
+	uidset_done(&s->left);
+	s->rows = NULL;
+	s->nrows = s->cap = 0;
+	s->gone = false;
+	if (mailbox_folder_by_id(db, of->account_id, of->f.id, s->a, &s->f, e) < 0) {
+		s->gone = e->kind == ERR_NOTFOUND;
+		return s->gone ? 0 : -1;
+	}
+	if (!of->own && box_look_rights(db, &s->look, of->f.id, e) < 0)
+		return -1;
+	s->gone = !of->own && !box_may_quietly(s->look.rights, BOX_DO_OPEN);
+	if (s->gone)
+		return 0;
+	if (s->expunges && read_left(db, s, e) < 0)
+		return -1;
+	return read_changed(db, s, e);
+}
+
+/* Rights on another's folder are worked out anew: they may have been taken away. */
+static int begin_rights(struct syncing *s, struct err *e)
+{
+	const struct box_view *v = s->v;
+	if (v->folder.own)
+		return 0;
+	s->look.a = s->a;
+	s->look.where.account_id = v->folder.account_id;
+	if (box_whos(v->user, s->a, &s->look.whos, e) < 0)
+		return -1;
+	s->look.base = box_rights_base(v->user, v->folder.account_id, &s->look.whos);
+	return 0;
+}
+
+static void tell_left(struct syncing *s, struct box_news *ret)
+{
+	struct box_view *v = s->v;
+	v->left_modseq = s->f.modseq;
+	if (!s->left.count)
+		return;
+	ret->any = true;
+	uidset_copy(&ret->before, &v->uids);
+	uidset_drop(&v->uids, &s->left);
+	ret->gone = s->left;
+	s->left = (struct uidset){0};
+}
+
+static void tell_rows(struct syncing *s, struct box_news *ret)
+{
+	struct box_view *v = s->v;
+	uint32_t next = v->folder.f.uidnext;
+	ret->came = s->nrows ? ARENA_ARRAY(s->a, uint32_t, s->nrows) : NULL;
+	for (size_t i = 0; i < s->nrows; i++) {
+		uint32_t uid = s->rows[i].uid;
+		if (uid < next)
+			continue;
+		uidset_add(&v->uids, uid, uid);
+		ret->came[ret->ncame++] = uid;
+	}
+	ret->changed = s->rows;
+	ret->nchanged = s->nrows;
+	ret->any |= s->nrows > 0;
+	next = ret->ncame && ret->came[ret->ncame - 1] >= s->f.uidnext
+		       ? ret->came[ret->ncame - 1] + 1
+		       : s->f.uidnext;
+	slice name = v->folder.f.name; /* as it was opened */
+	if (s->f.modseq >= v->folder.f.modseq)
+		v->folder.f = s->f;
+	v->folder.f.name = name;
+	v->folder.f.uidnext = next;
+	v->modseq = s->f.modseq;
+}
+
+/* In the loop's thread: does anything speak for looking? */
+static bool must_look(struct box_view *v, bool expunges, uint64_t seen)
+{
+	return seen != v->seen || (expunges && v->left_modseq < v->modseq) ||
+	       loop_now() - v->looked_at >= LOOK_EVERY;
+}
+
+int box_sync(
+	struct box_view *v, bool expunges, struct arena *a, struct box_news *ret, struct err *e)
+{
+	struct boxes *b = v->user->b;
+	struct syncing s = {.v = v, .a = a, .expunges = expunges};
+	uint64_t seen = changes_seen(b->changes, v->folder.account_id);
+	*ret = (struct box_news){0};
+	if (!must_look(v, expunges, seen))
+		return 0;
+	if (begin_rights(&s, e) < 0 || box_read_of(b, v->folder.account_id, sync_job, &s, e) < 0) {
+		uidset_done(&s.left);
+		return -1;
+	}
+	v->seen = seen;
+	v->looked_at = loop_now();
+	if (s.gone) {
+		v->seen = seen - 1; /* so it stays */
+		v->folder.rights = 0;
+		ret->any = ret->folder_gone = true;
+		return 0;
+	}
+	if (!v->folder.own)
+		v->folder.rights = s.look.rights;
+	if (expunges)
+		tell_left(&s, ret);
+	tell_rows(&s, ret);
+	return 0;
+}
+
+/* ---- asked beside ---- */
+
+struct asking {
+	const struct box_view *v;
+	struct arena *a;
+	slice *keywords;
+	size_t nkeywords;
+	uint64_t since;
+	struct uidset gone;
+};
+
+static int keywords_job(struct sql *db, void *arg, struct err *e)
+{
+	struct asking *q = arg;
+	const struct box_folder *f = &q->v->folder;
+	return mailbox_keywords(db, f->account_id, f->f.id, q->a, &q->keywords, &q->nkeywords, e);
+}
+
+int box_keywords(struct box_view *v, struct arena *a, slice **ret, size_t *ret_n, struct err *e)
+{
+	struct asking q = {.v = v, .a = a};
+	if (box_may(v->folder.rights, BOX_DO_READ, v->folder.name, e) < 0 ||
+		box_read_of(v->user->b, v->folder.account_id, keywords_job, &q, e) < 0)
+		return -1;
+	*ret = q.keywords;
+	*ret_n = q.nkeywords;
+	return 0;
+}
+
+static int vanished_job(struct sql *db, void *arg, struct err *e)
+{
+	struct asking *q = arg;
+	const struct box_folder *f = &q->v->folder;
+	uidset_done(&q->gone);
+	return mailbox_vanished(db, f->account_id, f->f.id, q->since, &q->gone, e);
+}
+
+/* Of what left, only what this session does not still count as there. */
+int box_vanished(struct box_view *v, uint64_t since, struct uidset *ret, struct err *e)
+{
+	struct asking q = {.v = v, .since = since};
+	if (box_may(v->folder.rights, BOX_DO_READ, v->folder.name, e) < 0)
+		return -1;
+	if (box_read_of(v->user->b, v->folder.account_id, vanished_job, &q, e) < 0) {
+		uidset_done(&q.gone);
+		return -1;
+	}
+	uidset_drop(&q.gone, &v->uids);
+	uidset_join(ret, &q.gone);
+	uidset_done(&q.gone);
+	return 0;
+}
