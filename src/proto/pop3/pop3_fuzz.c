@@ -1,0 +1,49 @@
+/*
+ * Whole sessions from memory on a small real mailbox: whatever a client says, the session ends, each answer begins with "+" or "-" or is
+ * a line of a longer one, and nothing is deleted before QUIT.
+ */
+#include "proto/pop3/pop3_testing.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static struct world w;
+
+static void remove_world(void)
+{
+	nftw(w.dir, world_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct world *world(void)
+{
+	static bool open;
+	if (!open) {
+		open = true;
+		loop_init();
+		pool_init(1);
+		world_open(&w);
+		atexit(remove_world);
+		world_deliver(&w, S("Subject: one\r\n\r\n.dot\r\n"));
+	}
+	return &w;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	struct world *a = world();
+	AUTO(buf) struct buf in = BUF(1 << 20), out = BUF(16 << 20);
+	/* Half of the inputs begin behind a login. */
+	if (n && data[0] & 1)
+		buf_put(&in, S("USER alice\r\nPASS se cret\r\n"));
+	if (n)
+		buf_put(&in, slice_of(data + 1, n - 1));
+	struct session_run r = {a, io_mem(buf_slice(&in), &out), n && data[0] & 2};
+	loop_main(session_run, &r);
+	must(a->end[0] != 0);
+	must(slice_starts(buf_slice(&out), S("+OK ")));
+	must(out.n >= 2 && slice_ends(buf_slice(&out), S("\r\n")));
+	if (a->sum.deleted) {
+		must(strcmp(a->end, "quit") == 0);
+		world_deliver(a, S("Subject: again\n\n.\nlast"));
+	}
+	return 0;
+}
