@@ -171,8 +171,8 @@ static const struct transcript in_drop[] = {
 	T("overview",
 		LOGIN "STAT\r\nLIST\r\nLIST 2\r\nLIST 4\r\nLIST 0\r\nLIST x\r\nNOOP\r\nUSER "
 		      "x\r\nQUIT\r\n",
-		IN("3") "+OK 3 124\r\n+OK 3 messages (124 octets)\r\n1 47\r\n2 42\r\n3 "
-			"35\r\n.\r\n+OK 2 42\r\n"
+		IN("3") "+OK 3 119\r\n+OK 3 messages (119 octets)\r\n1 46\r\n2 40\r\n3 "
+			"35\r\n.\r\n+OK 2 40\r\n"
 			"-ERR No such message\r\n-ERR No such message\r\n-ERR No such message\r\n"
 			"+OK Nothing done\r\n-ERR You are logged in already\r\n" BYE,
 		"quit"),
@@ -181,7 +181,7 @@ static const struct transcript in_drop[] = {
 			"Subject: one\r\n\r\n..dot\r\n...\r\nend\r\n.\r\n"
 			"+OK Message follows\r\n" P
 			"Subject: two\r\n\r\nbare\r\n..\r\nlast\r\n.\r\n"
-			"+OK Message follows\r\n" P MAIL_3 ".\r\n+OK 2 48\r\n" BYE,
+			"+OK Message follows\r\n" P MAIL_3 ".\r\n+OK 2 46\r\n" BYE,
 		"quit"),
 	T("tops",
 		LOGIN "TOP 1 0\r\nTOP 1 1\r\nTOP 2 2\r\nTOP 1 99\r\nTOP 1\r\nTOP 9 9\r\nTOP 3 "
@@ -198,16 +198,16 @@ static const struct transcript in_drop[] = {
 		LOGIN "DELE 2\r\nDELE 2\r\nRETR 2\r\nSTAT\r\nLIST\r\nRSET\r\nSTAT\r\nQUIT\r\n",
 		IN("3") "+OK Message 2 will be deleted\r\n-ERR This message is marked as "
 			"deleted\r\n"
-			"-ERR This message is marked as deleted\r\n+OK 2 82\r\n"
-			"+OK 2 messages (82 octets)\r\n1 47\r\n3 35\r\n.\r\n+OK 3 messages\r\n+OK "
-			"3 124\r\n" BYE,
+			"-ERR This message is marked as deleted\r\n+OK 2 79\r\n"
+			"+OK 2 messages (79 octets)\r\n1 46\r\n3 33\r\n.\r\n+OK 3 messages\r\n+OK "
+			"3 119\r\n" BYE,
 		"quit"),
 	T("hanging up deletes nothing", LOGIN "DELE 1\r\n",
 		IN("3") "+OK Message 1 will be deleted\r\n", "closed"),
 	T("deleting", LOGIN "DELE 1\r\nDELE 3\r\nQUIT\r\n",
 		IN("3") "+OK Message 1 will be deleted\r\n+OK Message 3 will be deleted\r\n" BYE,
 		"quit"),
-	T("deleted", LOGIN "STAT\r\nQUIT\r\n", IN("1") "+OK 1 42\r\n" BYE, "quit"),
+	T("deleted", LOGIN "STAT\r\nQUIT\r\n", IN("1") "+OK 1 40\r\n" BYE, "quit"),
 };
 
 static void uidl(struct world *w, struct buf *out)
