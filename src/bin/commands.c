@@ -40,6 +40,8 @@ const struct command commands[] = {
 	{"account", NULL, "mailboxes and their passwords", "邮箱帐号与密码", account_verbs, NULL,
 		NULL},
 	{"alias", NULL, "addresses that stand for others", "别名地址", alias_verbs, NULL, NULL},
+	{"forward", NULL, "accounts whose mail is passed on", "自动转发", forward_verbs, NULL, NULL},
+	{"autoreply", NULL, "automatic answers of accounts", "自动回复", autoreply_verbs, NULL, NULL},
 	{"route", NULL, "ways out: backends, smarthosts, rules", "投递路由：后端、中继、规则",
 		route_verbs, NULL, NULL},
 	{"list", NULL, "allow and block lists", "允许与阻止列表", list_verbs, NULL, NULL},

@@ -80,6 +80,7 @@ struct delivery_conf {
 	int tls; /* enum smtpc_tls */
 	bool dane, mta_sts;
 	struct conf_list tls_exceptions; /* domains, ".domain" for all below */
+	bool plus_folders, forward_outside, autoreply;
 };
 
 struct store_conf {

@@ -311,13 +311,22 @@ static const struct conf_key delivery_keys[] = {
 		"are broken and mail must get there; \".example.com\" means all below it.",
 		"不按其 DANE 记录和 MTA-STS 策略执行的域（因其设置有误而邮件又必须送达）；"
 		"“.example.com”表示其所有下级域。"),
+	CONF_KEY_BOOL(T, plus_folders, "yes",
+		"Mail for user+folder@ goes to that folder of the mailbox when there is one; else to INBOX.",
+		"发给“用户+文件夹@”的邮件投递到邮箱中的同名文件夹（如果存在），否则投递到收件箱。"),
+	CONF_KEY_BOOL(T, forward_outside, "yes",
+		"Accounts may have their mail passed on to other systems. no: what they have set for addresses "
+		"outside is not followed; a copy stays in the mailbox.",
+		"允许帐号把邮件自动转发到其他系统。no：不执行发往外部地址的转发设置，邮件保留在邮箱中。"),
+	CONF_KEY_BOOL(T, autoreply, "yes", "Automatic answers that accounts have set are sent.",
+		"发送帐号设置的自动回复。"),
 	CONF_END};
 #undef T
 const struct conf_section delivery_section = {.name = "delivery",
 	.keys = delivery_keys,
 	.size = sizeof(struct delivery_conf),
-	.doc_en = "Sending to other systems.",
-	.doc_zh = "向其他系统发送。",
+	.doc_en = "Sending to other systems, and delivery into mailboxes.",
+	.doc_zh = "向其他系统发送，以及投递到邮箱。",
 	.check = check_delivery};
 
 #define T struct store_conf

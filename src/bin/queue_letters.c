@@ -152,10 +152,12 @@ static int make_all(struct queue_letters *l, struct queue_settings *set, struct 
 	struct queue *q = l->q;
 	for (size_t i = 0; i < s->job->nto && s->n < LETTERS_TO_MAX; i++) {
 		struct notice_letter letter = s->job->letters[s->job->each ? i : 0];
-		letter.from = c->from.n ? c->from : set->config.postmaster;
-		letter.from_name = c->from_name.n   ? c->from_name
-				   : letter.chinese ? S("邮件隔离区")
-						    : S("Mail quarantine");
+		if (!letter.as_written) {
+			letter.from = c->from.n ? c->from : set->config.postmaster;
+			letter.from_name = c->from_name.n   ? c->from_name
+					   : letter.chinese ? S("邮件隔离区")
+							    : S("Mail quarantine");
+		}
 		letter.lifetime = LETTERS_LIFETIME_S * SECOND;
 		letter.to = s->job->to[i];
 		int r = notice_make(&letter, set->config.hostname, &set->signing, &q->routes,

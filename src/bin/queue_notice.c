@@ -211,7 +211,7 @@ static slice message_id(const struct making *k)
 	slice id = {0};
 	if (k->n.kind == NOTICE_HELD_SENDER && k->there)
 		id = k->m.msg.message_id;
-	if (k->n.kind == NOTICE_REPORT) {
+	if (k->n.kind == NOTICE_REPORT || k->n.kind == NOTICE_AUTOREPLY) {
 		json_t *data = json_loadb(k->n.data.p, k->n.data.n, 0, NULL);
 		id = arena_dup(k->a, json_read_text(data, "message_id"));
 		json_decref(data);

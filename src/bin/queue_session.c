@@ -143,7 +143,12 @@ static void deliver_locally(struct queue_session *s, struct flow_item *it)
 		at[i] = s->v[i].at;
 	flow_settling(s->q->flow, it);
 	flow_report(s->q->flow, s->fs, FLOW_OK, 0, (slice){0}, instant_now());
-	local_deliver(s->q->local, s->letter, at, s->n, &s->settings->forward, token_new(s, it));
+	const struct delivery_conf *c = s->settings->config.delivery;
+	const struct local_rules rules = {.forward = &s->settings->forward,
+		.plus_folders = c->plus_folders,
+		.forward_outside = c->forward_outside,
+		.autoreply = c->autoreply};
+	local_deliver(s->q->local, s->letter, at, s->n, &rules, token_new(s, it));
 }
 
 /* The destination is down: the group shares its fate. */

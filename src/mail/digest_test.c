@@ -267,7 +267,9 @@ TEST(every_notice_can_be_written_in_both_languages)
 	data[NOTICE_ALARM] = notice_alarm_data(&alarm, &a);
 	data[NOTICE_REPORT] = S("{\"spam\":true,\"letters\":[{\"subject\":\"s<\",\"from\":\"f\","
 				"\"done\":\"learned\"}]}");
-	for (int kind = NOTICE_APPROVE; kind < NOTICE_KINDS; kind++)
+	data[NOTICE_FORWARD] = S("{\"by\":\"<b>hi\",\"targets\":[\"x@far.test\"],\"outside\":true,"
+				 "\"enabled\":true}");
+	for (int kind = NOTICE_APPROVE; kind < NOTICE_KINDS && kind != NOTICE_AUTOREPLY; kind++)
 		for (int chinese = 0; chinese < 2; chinese++) {
 			struct notice_letter l = {0};
 			const struct notice_facts f = {.kind = (enum notice_kind)kind,

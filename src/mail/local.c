@@ -13,6 +13,7 @@
 #include "base/must.h"
 #include "codec/header.h"
 #include "codec/received.h"
+#include "mail/autoreply.h"
 #include "run/co.h"
 #include "run/loop.h"
 #include "store/trace.h"
@@ -50,14 +51,17 @@ struct expanding {
 	struct queue_msg m; /* id 0: none yet */
 	size_t capacity; /* of m.rcpts */
 	struct map targets; /* addresses that are in it */
-	struct buf prefix;
+	struct buf top; /* Delivered-To: of each recipient that it was made of */
+	struct buf prefix; /* what stands below */
 };
 
 /* One group under way. */
 struct job {
 	struct local *l;
 	struct letter *letter;
-	const struct forward *forward; /* valid while recipients are being started */
+	const struct local_rules *rules; /* valid while recipients are being started */
+	bool has_header;
+	struct buf header; /* of the message, once somebody wanted to see it */
 	void *token;
 	struct arena mem;
 	struct settle_rcpt *v;
@@ -74,8 +78,10 @@ static void free_job(struct job *j)
 	letter_unref(j->letter);
 	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++) {
 		map_done(&j->expanding[i].targets);
+		buf_done(&j->expanding[i].top);
 		buf_done(&j->expanding[i].prefix);
 	}
+	buf_done(&j->header);
 	arena_done(&j->mem);
 	free(j);
 }
@@ -85,9 +91,14 @@ static void finish(void *arg)
 	struct job *j = arg;
 	struct local_config *c = &j->l->c;
 	struct expansions made = {.n = 0};
-	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++)
-		if (j->expanding[i].m.nrcpts)
-			made.v[made.n++] = j->expanding[i].m;
+	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++) {
+		struct expanding *x = &j->expanding[i];
+		if (!x->m.nrcpts)
+			continue;
+		buf_put(&x->top, buf_slice(&x->prefix));
+		x->m.prefix = buf_slice(&x->top);
+		made.v[made.n++] = x->m;
+	}
 	c->done(c->arg, j->letter, j->v, j->n, &made, j->token);
 	free_job(j);
 }
@@ -105,6 +116,9 @@ struct drop {
 	struct mailbox_delivery d;
 	uint64_t quota;
 	bool full;
+	bool junk;
+	slice detail; /* the folder that the address names; empty: none */
+	struct arena mem; /* of one try */
 };
 
 /* Sets p->full. What is in the mailbox since before a crash does not count twice. */
@@ -120,13 +134,45 @@ static int check_quota(struct sql *db, struct drop *p, struct err *e)
 	return delivered < 0 ? -1 : 0;
 }
 
+/* "work.2026" is the folder Work/2026. Those with a use of their own are not for strangers to choose. */
+static bool is_named(const struct mailbox_folder *f, slice detail)
+{
+	if (f->use != MAILBOX_USE_NONE || f->name.n != detail.n)
+		return false;
+	for (size_t i = 0; i < detail.n; i++) {
+		char c = ascii_lower(detail.p[i]);
+		if (c != ascii_lower(f->name.p[i]) && !(c == '.' && f->name.p[i] == '/'))
+			return false;
+	}
+	return true;
+}
+
+/* The folder that is used as Junk may have any name. */
+static int find_folder(struct sql *db, struct drop *p, struct err *e)
+{
+	struct mailbox_folder *v;
+	size_t n;
+	p->d.folder = p->junk ? S(LOCAL_JUNK) : S("INBOX");
+	if (!p->junk && !p->detail.n)
+		return 0;
+	if (mailbox_folders(db, p->d.account_id, &p->mem, &v, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (p->junk ? v[i].use == MAILBOX_USE_JUNK : is_named(&v[i], p->detail)) {
+			p->d.folder = v[i].name;
+			break;
+		}
+	return 0;
+}
+
 /* A full mailbox is an answer, not a failure: the others of the group commit goes on. */
 static int drop_tx(struct sql *db, void *arg, struct err *e)
 {
 	struct drop *p = arg;
 	struct mailbox_place place;
 	p->full = false;
-	if (p->quota && check_quota(db, p, e) < 0)
+	arena_reset(&p->mem);
+	if (find_folder(db, p, e) < 0 || (p->quota && check_quota(db, p, e) < 0))
 		return -1;
 	if (p->full || mailbox_deliver_tx(db, &p->d, &place, e) == 0)
 		return 0;
@@ -140,6 +186,7 @@ static void drop_done(void *arg, const struct err *e)
 {
 	struct drop *p = arg;
 	struct job *j = p->job;
+	arena_done(&p->mem);
 	if (e)
 		result(p->result, RESULT_DEFERRED, STATUS(4, 3, 0),
 			arena_dup(&j->mem, slice_z(e->text)));
@@ -163,21 +210,32 @@ static slice mailbox_prefix(struct job *j, const struct queue_rcpt *r)
 	return arena_dup(&j->mem, buf_slice(&b));
 }
 
+/* What stands behind "+" in the local part, unless that is the account's own name. */
+static slice detail_of(
+	const struct job *j, const struct queue_rcpt *r, const struct delivery_wishes *w)
+{
+	slice local = slice_first(r->address, slice_rindex(r->address, '@'));
+	slice detail = slice_skip(local, slice_index(local, '+') + 1);
+	return j->rules->plus_folders && !slice_ieq(r->address, w->address) ? detail : S("");
+}
+
 static void into_mailbox(struct job *j, const struct queue_rcpt *r,
-	const struct rcpt_answer *answer, struct result *ret)
+	const struct rcpt_answer *answer, const struct delivery_wishes *w, struct result *ret)
 {
 	const struct queue_msg *m = &j->letter->m;
 	struct drop *p = ARENA_NEW(&j->mem, struct drop);
 	*p = (struct drop){.job = j,
 		.result = ret,
 		.quota = answer->quota,
+		.junk = m->flags & MSG_JUNK,
+		.detail = detail_of(j, r, w),
 		.d = {.account_id = answer->account_id,
-			.folder = m->flags & MSG_JUNK ? S(LOCAL_JUNK) : S("INBOX"),
 			.queue_id = m->id,
 			.rcpt_idx = r->idx,
 			.blob = m->blob,
 			.size = m->size,
 			.prefix = mailbox_prefix(j, r),
+			.summary = m->summary,
 			.received_at = wall_now()}};
 	j->pending++;
 	j->l->posted++;
@@ -195,19 +253,30 @@ static bool header_has(slice header, slice address)
 	return false;
 }
 
+/* The header as it would be delivered; read once for all recipients. */
+static int have_header(struct job *j, struct err *e)
+{
+	if (j->has_header)
+		return 0;
+	j->header = BUF(PREFIX_MAX + HEADER_READ);
+	if (letter_read(j->l->c.blobs, &j->letter->m, HEADER_READ, true, &j->header, e) < 0) {
+		buf_done(&j->header);
+		return -1;
+	}
+	j->has_header = true;
+	return 0;
+}
+
 /* Did this message pass this address before? 1, 0, -1. */
 static int came_back(struct job *j, slice address, struct err *e)
 {
-	AUTO(buf) struct buf header = BUF(PREFIX_MAX + HEADER_READ);
-	if (letter_read(j->l->c.blobs, &j->letter->m, HEADER_READ, true, &header, e) < 0)
-		return -1;
-	return header_has(buf_slice(&header), address);
+	return have_header(j, e) < 0 ? -1 : header_has(buf_slice(&j->header), address);
 }
 
 /* What leaves gets another sender and a seal, by the alias that is the first to need it. */
 static int make_fit(struct job *j, struct expanding *x, slice alias, struct buf *log, struct err *e)
 {
-	const struct forward *f = j->forward;
+	const struct forward *f = j->rules->forward;
 	const struct queue_msg *m = &j->letter->m;
 	int64_t now = wall_now();
 	slice why;
@@ -241,6 +310,7 @@ static int begin_expansion(
 	x->m.nrcpts = 0;
 	buf_done(&x->prefix);
 	x->prefix = BUF(PREFIX_MAX);
+	x->top = BUF(PREFIX_MAX);
 	if (leaves && make_fit(j, x, alias, &log, e) < 0)
 		return -1;
 	x->m.id = msg_id_new();
@@ -294,8 +364,8 @@ static int find_target(struct job *j, slice address, struct target *ret, struct 
 	struct route_decision d;
 	if (route_decide(j->l->c.routes, address, false, &j->mem, &d, e) < 0)
 		return -1;
-	*ret = (struct target){
-		d.stands_for.n ? d.stands_for : address, d.dest, j->forward && forward_leaves(&d)};
+	*ret = (struct target){d.stands_for.n ? d.stands_for : address, d.dest,
+		j->rules->forward && forward_leaves(&d)};
 	return 0;
 }
 
@@ -320,8 +390,7 @@ static int expand(
 	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++) {
 		struct expanding *x = &j->expanding[i];
 		if (any[i])
-			buf_printf(&x->prefix, "Delivered-To: %.*s\r\n", SFMT(r->address));
-		x->m.prefix = buf_slice(&x->prefix);
+			buf_printf(&x->top, "Delivered-To: %.*s\r\n", SFMT(r->address));
 	}
 	return 0;
 }
@@ -343,6 +412,112 @@ static void through_alias(struct job *j, const struct queue_rcpt *r,
 	result(ret, RESULT_EXPANDED, STATUS(2, 1, 5),
 		arena_printf(&j->mem, "alias with %zu targets", answer->ntargets));
 	ret->dsn = answer->ntargets == 1;
+}
+
+/* ---- what the account wants ---- */
+
+/* Where its mail goes: targets that may be, and the mailbox itself. None but the mailbox: n is 0. */
+static int forward_targets(struct job *j, const struct queue_rcpt *r, const struct forwarding *f,
+	struct rcpt_answer *ret, struct err *e)
+{
+	struct target t;
+	ret->targets = ARENA_ARRAY(&j->mem, slice, f->ntargets + 1);
+	ret->ntargets = 0;
+	for (size_t i = 0; i < f->ntargets; i++) {
+		if (find_target(j, f->targets[i], &t, e) < 0)
+			return -1;
+		if (!t.leaves || j->rules->forward_outside)
+			ret->targets[ret->ntargets++] = f->targets[i];
+	}
+	if (ret->ntargets && f->keep)
+		ret->targets[ret->ntargets++] = r->address;
+	return 0;
+}
+
+/* 1: it was passed on, 0: it stays; -1. Junk is not spread, and what came back stays: so nothing can go round. */
+static int pass_on(struct job *j, const struct queue_rcpt *r, const struct delivery_wishes *w,
+	struct result *ret, struct err *e)
+{
+	struct rcpt_answer to = {0};
+	if (!w->forwarding || j->letter->m.flags & MSG_JUNK)
+		return 0;
+	int back = came_back(j, r->address, e);
+	if (back == 0)
+		back = came_back(j, w->address, e);
+	if (back || forward_targets(j, r, w->forwarding, &to, e) < 0)
+		return back == 1 ? 0 : -1;
+	if (!to.ntargets)
+		return 0;
+	if (expand(j, r, &to, e) < 0)
+		return -1;
+	result(ret, RESULT_EXPANDED, STATUS(2, 1, 5),
+		arena_printf(&j->mem, "forwarded to %zu addresses%s",
+			to.ntargets - w->forwarding->keep,
+			w->forwarding->keep ? ", a copy stays" : ""));
+	ret->dsn = to.ntargets == 1;
+	return 1;
+}
+
+struct own {
+	struct job *j;
+	const struct delivery_wishes *w;
+	slice address; /* the recipient's */
+};
+
+static int is_own(void *arg, slice address)
+{
+	const struct own *o = arg;
+	struct err e;
+	bool own;
+	if (slice_ieq(address, o->w->address) || slice_ieq(address, o->address))
+		return 1;
+	return directory_may_send_as(o->j->l->c.directory, o->w->address, address, &own, &e) < 0
+		       ? -1
+		       : own;
+}
+
+/* A letter that cannot be read gets no answer: that is no reason not to deliver it. */
+static const struct settle_answer *find_answer(
+	struct job *j, const struct queue_rcpt *r, const struct delivery_wishes *w)
+{
+	struct own own = {j, w, r->address};
+	struct err e;
+	if (!w->autoreply || !j->rules->autoreply || have_header(j, &e) < 0)
+		return NULL;
+	const struct autoreply_ask q = {.header = buf_slice(&j->header),
+		.m = &j->letter->m,
+		.wishes = w,
+		.is_own = is_own,
+		.arg = &own,
+		.now = wall_now()};
+	if (autoreply_why_not(&q, &j->mem))
+		return NULL;
+	struct settle_answer *a = ARENA_NEW(&j->mem, struct settle_answer);
+	*a = (struct settle_answer){.account_id = w->autoreply->account_id,
+		.quiet = w->autoreply->days * DAY,
+		.data = autoreply_data(&q, &j->mem)};
+	return a;
+}
+
+static void to_account(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
+	struct settle_rcpt *ret)
+{
+	struct delivery_wishes w;
+	struct err e;
+	int passed = directory_get_wishes(j->l->c.directory, answer->account_id, &j->mem, &w, &e);
+	if (passed == 0)
+		passed = pass_on(j, r, &w, &ret->result, &e);
+	if (passed < 0) {
+		result(&ret->result, RESULT_DEFERRED, STATUS(4, 3, 0),
+			arena_dup(&j->mem, slice_z(e.text)));
+		return;
+	}
+	/* Of what was passed on the copy that stays is no news. */
+	bool copy = w.forwarding && !passed && j->has_header &&
+		    header_has(buf_slice(&j->header), r->address);
+	ret->answer = copy ? NULL : find_answer(j, r, &w);
+	if (!passed)
+		into_mailbox(j, r, answer, &w, &ret->result);
 }
 
 /* ---- what it is ---- */
@@ -371,8 +546,9 @@ static int wait_for_room(struct local *l, struct err *e)
 	return 0;
 }
 
-static void deliver_one(struct job *j, const struct queue_rcpt *r, struct result *ret)
+static void deliver_one(struct job *j, const struct queue_rcpt *r, struct settle_rcpt *v)
 {
+	struct result *ret = &v->result;
 	struct rcpt_answer answer;
 	struct err e;
 	if (wait_for_room(j->l, &e) < 0 ||
@@ -385,7 +561,7 @@ static void deliver_one(struct job *j, const struct queue_rcpt *r, struct result
 		if (answer.targets)
 			through_alias(j, r, &answer, ret);
 		else
-			into_mailbox(j, r, &answer, ret);
+			to_account(j, r, &answer, v);
 		break;
 	case RCPT_NO_SUCH_USER:
 		result(ret, RESULT_FAILED, STATUS(5, 1, 1), S("no such mailbox here"));
@@ -420,7 +596,7 @@ static void start_all(struct job *j)
 	for (size_t i = 0; i < j->n; i++) {
 		struct settle_rcpt *v = &j->v[i];
 		if (held)
-			deliver_one(j, &j->letter->m.rcpts[v->at], &v->result);
+			deliver_one(j, &j->letter->m.rcpts[v->at], v);
 		else
 			result(&v->result, RESULT_DEFERRED, STATUS(4, 3, 0),
 				arena_dup(&j->mem, slice_z(e.text)));
@@ -428,12 +604,12 @@ static void start_all(struct job *j)
 }
 
 void local_deliver(struct local *l, struct letter *letter, const uint32_t *at, size_t n,
-	const struct forward *f, void *token)
+	const struct local_rules *rules, void *token)
 {
 	struct job *j = NEW(struct job);
 	j->l = l;
 	j->letter = letter_ref(letter);
-	j->forward = f;
+	j->rules = rules;
 	j->token = token;
 	j->n = n;
 	j->v = ARENA_ARRAY(&j->mem, struct settle_rcpt, n);
@@ -441,7 +617,7 @@ void local_deliver(struct local *l, struct letter *letter, const uint32_t *at, s
 		j->v[i].at = at[i];
 	j->pending = 1;
 	start_all(j);
-	j->forward = NULL;
+	j->rules = NULL;
 	if (--j->pending == 0)
 		loop_post(finish, j);
 }

@@ -4,6 +4,11 @@
  * for those elsewhere, which forward.h makes fit to travel. Mailbox rows are committed per
  * shard; the same (message, recipient) is never stored twice, so a crash repeats without
  * duplicates.
+ *
+ * What the account wants (store/forward.h): mail is passed on as by an alias, with the mailbox itself among the targets
+ * where a copy is to stay; mail that comes back, or was found to be junk, is kept and goes nowhere. "ann+work@" goes to
+ * the folder Work when there is one (case does not count; "+work/2026" and "+work.2026" to Work/2026). Its automatic
+ * answer (autoreply.h) travels with the result.
  */
 #pragma once
 #include "mail/forward.h"
@@ -14,7 +19,8 @@
 #include "store/commit.h"
 #include "store/mailbox.h"
 
-#define LOCAL_JUNK "Junk" /* folder of mail with MSG_JUNK; made by its first message */
+#define LOCAL_JUNK                                                                                 \
+	"Junk" /* folder of mail with MSG_JUNK where none has that use; made by its first message */
 
 enum { LOCAL_POSTED_MAX = 5000 }; /* mailbox rows on their way to the disk */
 
@@ -33,8 +39,15 @@ struct local;
 struct local *local_new(const struct local_config *c);
 void local_free(struct local *l); /* nothing may be under way */
 
+struct local_rules { /* of the configuration */
+	const struct forward *forward; /* how mail is passed on to other systems; NULL: as it is */
+	bool plus_folders; /* "+detail" chooses a folder */
+	bool forward_outside; /* accounts may have mail passed on to other systems */
+	bool autoreply;
+};
+
 /* Starts the delivery of the group's recipients (positions in letter->m.rcpts). In a coroutine:
  * waits only when the directory must be read, or (for an alias) the message, or the keys process be
- * asked. `f` (borrowed during the call): how mail is passed on to other systems. */
+ * asked. The rules are borrowed during the call. */
 void local_deliver(struct local *l, struct letter *letter, const uint32_t *at, size_t n,
-	const struct forward *f, void *token);
+	const struct local_rules *rules, void *token);

@@ -72,12 +72,13 @@ static void put_header(
 		(int)time_rfc5322(now, date), date, SFMT(id), SFMT(hostname));
 	if (n->in_reply_to.n)
 		buf_printf(out, "In-Reply-To: %.*s\r\nReferences: %.*s\r\n", SFMT(n->in_reply_to),
-			SFMT(n->in_reply_to));
+			SFMT(n->references.n ? n->references : n->in_reply_to));
 	/* RFC 3834 section 5; the second one is heeded by Exchange alone. */
 	buf_printf(out, "Auto-Submitted: auto-%s\r\nX-Auto-Response-Suppress: All\r\n",
 		n->automatic_reply ? "replied" : "generated");
-	buf_printf(out, "X-Posthouse-Notice: %s\r\nContent-Language: %s\r\nMIME-Version: 1.0\r\n",
-		n->kind, n->chinese ? "zh-CN" : "en");
+	if (!n->as_written)
+		buf_printf(out, "Content-Language: %s\r\n", n->chinese ? "zh-CN" : "en");
+	buf_printf(out, "X-Posthouse-Notice: %s\r\nMIME-Version: 1.0\r\n", n->kind);
 }
 
 int notice_build(const struct notice_letter *n, slice hostname, slice id, int64_t now,

@@ -5,7 +5,7 @@
  *
  *	notice.c	the message (MIME), and its way into the queue
  *	notice_page.c	text and HTML, written side by side
- *	notice_write.c	the letters behind the outbox, one function each
+ *	notice_write.c	the letters behind the outbox, one function each; notice_report.c, notice_own.c likewise
  *	digest_write.c	the digest (digest.h)
  *
  * What a row of the outbox (store/notice.h) carries in `data`, as JSON; everything may be left out:
@@ -30,6 +30,8 @@ struct notice_letter {
 	int64_t lifetime; /* usec it is tried */
 	bool automatic_reply; /* answers a letter of somebody: Auto-Submitted: auto-replied */
 	slice in_reply_to; /* Message-ID or empty */
+	slice references; /* with that one at its end; empty: it alone */
+	bool as_written; /* a person's words: nobody knows in which language; `from` is that person */
 };
 enum { NOTICE_TEXT_MAX = 2 * 1024 * 1024 /* text, HTML, the whole message */ };
 

@@ -14,3 +14,6 @@ slice notice_or(slice a, slice b); /* the first that is not empty */
 void notice_finish(struct notice_job *j, slice subject, const char *kind);
 /* notice_report.c */
 void notice_write_report(struct notice_job *j);
+/* notice_own.c */
+void notice_write_forward(struct notice_job *j);
+bool notice_write_answer(const struct notice_facts *f, struct arena *a, struct notice_letter *ret);

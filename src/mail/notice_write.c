@@ -295,9 +295,12 @@ bool notice_write(const struct notice_facts *f, struct arena *a, struct notice_l
 		[NOTICE_RELEASE_ASKED] = write_release_asked,
 		[NOTICE_REPORT] = notice_write_report,
 		[NOTICE_ALARM] = write_alarm,
+		[NOTICE_FORWARD] = notice_write_forward,
 	};
 	if (f->kind < NOTICE_APPROVE || f->kind >= NOTICE_KINDS)
 		return false;
+	if (f->kind == NOTICE_AUTOREPLY)
+		return notice_write_answer(f, a, ret);
 	struct notice_job j = {.f = f, .a = a, .ret = ret, .page.chinese = f->chinese};
 	j.data = json_loadb(f->data.p ? f->data.p : "", f->data.n, 0, NULL);
 	letters[f->kind](&j);

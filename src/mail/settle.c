@@ -13,6 +13,8 @@
 #include "run/log.h"
 #include "run/loop.h"
 #include "run/metrics.h"
+#include "store/forward.h"
+#include "store/notice.h"
 
 METRIC_GAUGE(pending_now, "posthouse_queue_uncommitted", "",
 	"Groups whose results are not yet on disk.");
@@ -48,8 +50,8 @@ void settle_configure(
 	s->bounce.doubles_to = arena_dup(a, bounce->doubles_to);
 	if (bounce->signing) {
 		struct signing *signing = ARENA_NEW(a, struct signing);
-		*signing = (struct signing){signing_conf_copy(bounce->signing->conf, a),
-			bounce->signing->signer};
+		*signing = (struct signing){
+			signing_conf_copy(bounce->signing->conf, a), bounce->signing->signer};
 		s->bounce.signing = signing;
 	}
 	s->retry = *retry;
@@ -131,6 +133,20 @@ static int trace_tx(struct sql *db, void *arg, struct err *e)
 	return 0;
 }
 
+/* Answers are a courtesy: when too many wait to be sent they are left out. */
+static int answer_tx(
+	struct sql *db, const struct docket *k, const struct settle_answer *a, struct err *e)
+{
+	const struct queue_msg *m = &k->l->m;
+	int64_t now = wall_now();
+	struct notice n = {
+		.kind = NOTICE_AUTOREPLY, .to = m->sender, .idx = -1, .data = a->data, .at = now};
+	int due = notice_has_room(db, e);
+	if (due == 1)
+		due = autoreply_note_tx(db, a->account_id, m->sender, now, a->quiet, e);
+	return due == 1 ? notice_add_tx(db, &n, e) : due;
+}
+
 static int queue_tx(struct sql *db, void *arg, struct err *e)
 {
 	const struct docket *k = arg;
@@ -139,6 +155,9 @@ static int queue_tx(struct sql *db, void *arg, struct err *e)
 		return -1;
 	for (size_t i = 0; i < k->expansions.n; i++)
 		if (queue_add_tx(db, &k->expansions.v[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < k->nanswers; i++)
+		if (answer_tx(db, k, &k->answers[i], e) < 0)
 			return -1;
 	if (k->nupdated && queue_update_tx(db, m->id, k->updated, k->nupdated, e) < 0)
 		return -1;

@@ -47,10 +47,17 @@ void settle_free(struct settle *s); /* after settle_drain */
 void settle_configure(
 	struct settle *s, const struct bounce_config *bounce, const struct retry_config *retry);
 
+/* An automatic answer that its reader gives (autoreply.h): handed to the outbox in the transaction that ends the recipient,
+ * once its sender was not answered for `quiet`. */
+struct settle_answer {
+	int64_t account_id, quiet; /* usec */
+	slice data; /* of the notice */
+};
 /* The recipients of one group, by position in letter->m.rcpts, each with its result. */
 struct settle_rcpt {
 	uint32_t at;
 	struct result result;
+	const struct settle_answer *answer; /* if it is delivered; NULL: none */
 };
 /* New messages of the same blob that take the place of recipients that are RESULT_EXPANDED. */
 struct expansions {

@@ -25,6 +25,8 @@ struct docket {
 	int *told_ended; /* position in `ended` of each, -1: it goes on */
 	slice *plain; /* logs of the ended without a note about the report; NULL: not noted yet */
 
+	struct settle_answer *answers; /* to the sender */
+	size_t nanswers;
 	bool has_report, rerouted;
 	struct queue_msg report;
 	struct expansions expansions;

@@ -223,6 +223,16 @@ static void settle_one(struct plan *p, const struct queue_rcpt *r, const struct 
 	}
 }
 
+static void keep_answer(struct docket *k, const struct settle_rcpt *v)
+{
+	enum result_kind kind = v->result.kind;
+	if (!v->answer || (kind != RESULT_DELIVERED && kind != RESULT_EXPANDED))
+		return;
+	struct settle_answer *a = &k->answers[k->nanswers++];
+	*a = *v->answer;
+	a->data = arena_dup(&k->mem, a->data);
+}
+
 static void copy_expansion(struct docket *k, const struct queue_msg *m)
 {
 	struct letter *l = letter_copy(m); /* then its arena is ours */
@@ -242,8 +252,11 @@ void settle_plan(struct docket *k, const struct settle_config *c, const struct s
 	k->updated = ARENA_ARRAY(&k->mem, struct queue_rcpt, n);
 	k->told = ARENA_ARRAY(&k->mem, struct dsn_rcpt, n);
 	k->told_ended = ARENA_ARRAY(&k->mem, int, n);
+	k->answers = ARENA_ARRAY(&k->mem, struct settle_answer, n);
 	for (size_t i = 0; i < n; i++)
 		settle_one(&p, &k->l->m.rcpts[v[i].at], &v[i].result);
+	for (size_t i = 0; i < n; i++)
+		keep_answer(k, &v[i]);
 	for (size_t i = 0; expansions && i < expansions->n; i++)
 		copy_expansion(k, &expansions->v[i]);
 }

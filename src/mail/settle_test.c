@@ -203,11 +203,13 @@ static struct letter *post(
 static struct settle_rcpt gets(
 	uint32_t at, enum result_kind kind, struct status_code status, const char *text)
 {
-	return (struct settle_rcpt){at, {.kind = kind,
-						.status = status,
-						.mta = S("mx.far.example"),
-						.text = slice_z(text),
-						.relayed = true}};
+	return (struct settle_rcpt){at,
+		{.kind = kind,
+			.status = status,
+			.mta = S("mx.far.example"),
+			.text = slice_z(text),
+			.relayed = true},
+		NULL};
 }
 
 static void settle_and_wait(
@@ -640,7 +642,9 @@ static void deliver_and_wait(struct bench *b, struct letter *l, const uint32_t *
 {
 	unsigned before = b->settled;
 	struct err e;
-	local_deliver(b->local, l, at, n, NULL, b);
+	const struct local_rules rules = {
+		.plus_folders = true, .forward_outside = true, .autoreply = true};
+	local_deliver(b->local, l, at, n, &rules, b);
 	for (int i = 0; i < 1000 && b->settled == before; i++)
 		OK(co_sleep(instant_in(10 * MSEC), &e));
 	CHECK_INT(b->settled, before + 1);
@@ -663,7 +667,7 @@ static void local_delivery(void *arg)
 	CHECK_INT(i.size, strlen(i.prefix) + strlen(BODY));
 	CHECK_INT(b->nmade, 1); /* nobody@ bounced */
 	/* The same once more, as after a crash before the queue's commit: no second copy. */
-	local_deliver(b->local, l, both, 1, NULL, b);
+	local_deliver(b->local, l, both, 1, &(const struct local_rules){0}, b);
 	struct err e;
 	OK(co_sleep(instant_in(300 * MSEC), &e));
 	CHECK_INT(inbox_of(b, S("alice@home.example")).n, 1);
@@ -779,6 +783,7 @@ static void forwarding(void *arg)
 	bool down = true;
 	struct srs srs = {.hmac = srs_hmac, .arg = &down, .valid_days = 21};
 	const struct forward f = {.srs = &srs, .routes = &b->routes, .blobs = b->blobs};
+	const struct local_rules rules = {.forward = &f, .forward_outside = true};
 	const uint32_t first[] = {0};
 	struct queue_rcpt r[1] = {{.address = S("both@home.example"), .dest = S("local")}};
 	struct queue_msg m;
@@ -786,7 +791,7 @@ static void forwarding(void *arg)
 	b->routes.srs = &srs;
 	struct letter *l = post(b, S("s@else.example"), MINUTE, S(BODY), r, 1);
 	/* Without the secret nothing is passed on, and nothing is lost. */
-	local_deliver(b->local, l, first, 1, &f, b);
+	local_deliver(b->local, l, first, 1, &rules, b);
 	for (int i = 0; i < 1000 && b->settled == 0; i++)
 		OK(co_sleep(instant_in(10 * MSEC), &e));
 	CHECK_INT(b->nmade, 0);
@@ -795,7 +800,7 @@ static void forwarding(void *arg)
 	/* With it, those elsewhere get a message with a sender of ours, those here keep the true
 	 * one. */
 	down = false;
-	local_deliver(b->local, l, first, 1, &f, b);
+	local_deliver(b->local, l, first, 1, &rules, b);
 	for (int i = 0; i < 1000 && b->settled == 1; i++)
 		OK(co_sleep(instant_in(10 * MSEC), &e));
 	CHECK_INT(b->nmade, 2);

@@ -387,8 +387,8 @@ static int run_wishes(struct job *j)
 	return forward_wishes(j->d->db, j->id, j->a, j->answer.wishes, &j->e);
 }
 
-int directory_get_wishes(
-	struct directory *d, int64_t account_id, struct arena *a, struct delivery_wishes *ret, struct err *e)
+int directory_get_wishes(struct directory *d, int64_t account_id, struct arena *a,
+	struct delivery_wishes *ret, struct err *e)
 {
 	char key[32];
 	int n = snprintf(key, sizeof key, "w %" PRId64, account_id);

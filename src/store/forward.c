@@ -180,8 +180,8 @@ int forwarding_leaves(struct sql *db, slice target, bool *ret, struct err *e)
 static void read_row(struct sql_stmt *s, struct arena *a, void *row)
 {
 	struct forwarding_row *r = row;
-	r->f = read_forwarding(s, a);
-	r->address = arena_dup(a, sql_text(s, 6));
+	*r = (struct forwarding_row){
+		.f = read_forwarding(s, a), .address = arena_dup(a, sql_text(s, 6))};
 }
 
 int forwarding_list(struct sql *db, slice domain, struct arena *a, struct forwarding_row **ret,
@@ -306,8 +306,6 @@ int forward_wishes(struct sql *db, int64_t account_id, struct arena *a, struct d
 		ret->autoreply = r->enabled ? r : NULL;
 	else if (e->kind != ERR_NOTFOUND)
 		return -1;
-	if (!ret->forwarding && !ret->autoreply)
-		return 0;
 	if (directory_account_by_id(db, account_id, a, &account, e) < 0)
 		return -1;
 	ret->address = account.address;

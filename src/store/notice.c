@@ -18,7 +18,7 @@ static int check(const struct notice *n, struct err *e)
 
 /* The span of row numbers is never less than their count, and is known at once; only when that is large
  * are they counted. */
-static int check_room(struct sql *db, struct err *e)
+int notice_has_room(struct sql *db, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
 		"SELECT CASE WHEN COALESCE((SELECT MAX(seq) FROM notice)"
@@ -33,7 +33,13 @@ static int check_room(struct sql *db, struct err *e)
 		return -1;
 	bool full = r == 1 && sql_int(s, 0) >= NOTICE_WAITING_MAX;
 	sql_reset(s);
-	return full ? err_set(e, ERR_TEMP, "%d notices wait to be sent", NOTICE_WAITING_MAX) : 0;
+	return !full;
+}
+
+static int check_room(struct sql *db, struct err *e)
+{
+	int room = notice_has_room(db, e);
+	return room == 0 ? err_set(e, ERR_TEMP, "%d notices wait to be sent", NOTICE_WAITING_MAX) : room < 0 ? -1 : 0;
 }
 
 /* 1: told within the hour; 0: not, and how often it was kept back since; -1. A time in the future is

@@ -16,6 +16,8 @@ enum notice_kind { /* numbers are stored */
 	NOTICE_RELEASE_ASKED = 6, /* to the administrator: a recipient asks for it */
 	NOTICE_REPORT = 7, /* to a user: what became of his report */
 	NOTICE_ALARM = 8, /* to the administrator; data: what, why, what was done, what to do */
+	NOTICE_FORWARD = 9, /* to an account: its mail is passed on, or no more */
+	NOTICE_AUTOREPLY = 10, /* to a sender: the automatic answer of a reader */
 	NOTICE_KINDS
 };
 struct notice {
@@ -38,6 +40,8 @@ enum {
 /* One whose key was told within the hour is not added (0). ERR_LIMIT: data or key are too long;
  * ERR_TEMP: too many wait. */
 int notice_add_tx(struct sql *db, const struct notice *n, struct err *e);
+/* 1, 0: too many wait, -1. */
+int notice_has_room(struct sql *db, struct err *e);
 /* Oldest first, those behind row `after` (0: all). fn must not change the outbox. */
 int notice_each(struct sql *db, int64_t after, uint64_t most,
 	bool (*fn)(void *arg, const struct notice *n), void *arg, struct err *e);
