@@ -172,7 +172,7 @@ static const struct transcript in_drop[] = {
 		LOGIN "STAT\r\nLIST\r\nLIST 2\r\nLIST 4\r\nLIST 0\r\nLIST x\r\nNOOP\r\nUSER "
 		      "x\r\nQUIT\r\n",
 		IN("3") "+OK 3 119\r\n+OK 3 messages (119 octets)\r\n1 46\r\n2 40\r\n3 "
-			"35\r\n.\r\n+OK 2 40\r\n"
+			"33\r\n.\r\n+OK 2 40\r\n"
 			"-ERR No such message\r\n-ERR No such message\r\n-ERR No such message\r\n"
 			"+OK Nothing done\r\n-ERR You are logged in already\r\n" BYE,
 		"quit"),
