@@ -29,6 +29,7 @@ struct answers {
 	slice hostname, domain, admin; /* the first two as lower-case A-labels */
 	slice data, run, user; /* empty: the defaults */
 	slice resolver; /* empty: the system's */
+	bool gateway; /* nobody reads mail here */
 	slice anchor; /* what [dns] trust_anchor shall be */
 	slice password;
 	bool generated; /* nobody was there to choose one */
@@ -124,6 +125,7 @@ static int ask_all(struct cli_call *c, struct arena *a, struct answers *w, struc
 	w->run = cli_option_text(c, "run");
 	w->user = cli_option_text(c, "user");
 	w->resolver = cli_option_text(c, "resolver");
+	w->gateway = cli_flag(c, "gateway");
 	if ((w->data.n && w->data.p[0] != '/') || (w->run.n && w->run.p[0] != '/'))
 		return err_set(e, ERR_PROTO, "%s",
 			T("--data and --run are absolute paths", "--data 和 --run 应为绝对路径"));
@@ -186,6 +188,11 @@ static void compose(const struct answers *w, struct buf *out)
 	buf_put(out, S("\n[smtp \"mx\"]\nkind = mx\nlisten = *:25\n"
 		       "\n[smtp \"submission\"]\nkind = submission\nlisten = *:587\n"
 		       "\n[smtp \"submissions\"]\nkind = submissions\nlisten = *:465\n"));
+	if (!w->gateway)
+		buf_put(out, S("\n[imap \"imap\"]\nlisten = *:143\n"
+			       "\n[imap \"imaps\"]\nlisten = *:993\ntls = implicit\n"
+			       "\n[pop3 \"pop3\"]\nlisten = *:110\n"
+			       "\n[pop3 \"pop3s\"]\nlisten = *:995\ntls = implicit\n"));
 	if (w->resolver.n || w->anchor.n)
 		buf_put(out, S("\n[dns]\n"));
 	if (w->resolver.n)
@@ -355,6 +362,9 @@ static const struct cli_option options[] = {
 		"服务器的系统用户（默认 posthouse）"},
 	{"resolver", "ADDRESS[@PORT]", "the DNS server to ask (default: those of the system)",
 		"要查询的 DNS 服务器（默认使用系统的）"},
+	{"gateway", NULL,
+		"only a gateway before other mail systems: no IMAP and POP3 for mail programs",
+		"仅作为其他邮件系统之前的网关：不为邮件客户端提供 IMAP 和 POP3"},
 	{"trust-anchor", "FILE", "for DNSSEC (default " ANCHOR_FILE ")",
 		"DNSSEC 信任锚文件（默认 " ANCHOR_FILE "）"},
 	{NULL, NULL, NULL, NULL},

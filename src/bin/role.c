@@ -64,6 +64,8 @@ static const struct role_limits {
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE, 3, 1 << 10},
 	{&web_role, MAY_READ_BLOBS | MAY_DB | MAY_ZONES, SANDBOX_NO_DUMP | SANDBOX_MAY_MEMORY_FILE,
 		6, 1 << 14},
+	{&access_role, MAY_BLOBS | MAY_DB | MAY_SESSIONS, SANDBOX_NO_DUMP | SANDBOX_MAY_MEMORY_FILE,
+		10, 1 << 17},
 	{&keeper_role, MAY_BLOBS | MAY_DB, SANDBOX_MAY_MEMORY_FILE, 2, 1 << 12},
 	{&prepare_role, MAY_DATA, SANDBOX_MAY_FORK, 2, 1 << 10},
 };

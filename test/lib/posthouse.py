@@ -51,6 +51,8 @@ def wait_until(what, seconds, check, every=0.05):
 
 class Instance:
     LISTENERS = ('mx', 'submission', 'submissions', 'lmtp')
+    READING = ('imap', 'imaps', 'pop3', 'pop3s')
+    IMPLICIT = ('submissions', 'imaps', 'pop3s')
 
     def __init__(self, config=(), directory=None, environment=None, listeners=LISTENERS):
         self.dir = tempfile.mkdtemp(prefix='posthouse-test-') if directory is None else directory
@@ -80,7 +82,10 @@ class Instance:
         sections = {'[server]': ['hostname = mx.post.test', f'data = {self.dir}/data', f'run = {self.dir}/run', 'edges = 2'],
                     '[tls]': [f'certificate = {self.cert_file}', f'key = {self.key_file}']}
         for name, port in self.ports.items():
-            sections[f'[smtp "{name}"]'] = [f'listen = 127.0.0.1:{port}', f'kind = {name}']
+            if name in self.READING:  # mail programs
+                sections[f'[{name[:4]} "{name}"]'] = [f'listen = 127.0.0.1:{port}'] + (['tls = implicit'] if name in self.IMPLICIT else [])
+            else:
+                sections[f'[smtp "{name}"]'] = [f'listen = 127.0.0.1:{port}', f'kind = {name}']
         where = None
         for line in extra:
             if line.startswith('['):
@@ -129,11 +134,11 @@ class Instance:
         def greets():
             if self.master.poll() is not None:
                 raise RuntimeError('posthouse serve ended:\n' + self.log_tail())
-            for port in self.ports.values():
+            for name, port in self.ports.items():
                 try:
                     with socket.create_connection(('127.0.0.1', port), 1) as s:
                         s.settimeout(2)
-                        if port != self.ports.get('submissions') and not s.recv(3):
+                        if name not in self.IMPLICIT and not s.recv(3):
                             return False
                 except OSError:
                     return False
