@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "codec/proxy.h"
 #include "run/metrics.h"
+#include "store/directory.h"
 #include <stdio.h>
 
 METRIC_GAUGE(open_imap, "posthouse_access_sessions", "protocol=\"imap\"",
@@ -271,12 +272,25 @@ static void op_auth_cancel(void *arg)
 	auth_client_cancel(&s->login);
 }
 
+/* For limits; the auth process may not have said whose login it was. */
+static int find_account(struct access_session *s, slice login, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	struct login_facts facts;
+	if (s->account_id)
+		return 0;
+	if (directory_get_facts(s->access->directory, login, &a, &facts, e) < 0)
+		return -1;
+	s->account_id = facts.id;
+	return 0;
+}
+
 static int op_enter(void *arg, slice login, struct mailbox_actor *ret_actor, struct err *e)
 {
 	struct access_session *s = arg;
 	const struct access_conf *c = s->access->conf;
-	if (!s->account_id)
-		return err_set(e, ERR_DENIED, "This login has no mailbox");
+	if (find_account(s, login, e) < 0)
+		return -1;
 	if (census_enter_number(s->access->accounts, (uint64_t)s->account_id, c->max_per_account) !=
 		CENSUS_FINE) {
 		s->account_id = 0;
