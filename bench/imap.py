@@ -48,7 +48,8 @@ class Posthouse:
     name, user = 'posthouse', 'user%ld@local.test'
 
     def __init__(self, users=USERS):
-        self.p = Instance(config=['[connections]', 'max = 25000', 'max_per_ip = 25000', '[filter]', 'enabled = no'], listeners=('mx', 'imap', 'imaps'))
+        self.p = Instance(config=['[connections]', 'max = 25000', 'max_per_ip = 25000', '[filter]', 'enabled = no', '[access]',
+                                  'max_connections = 60000', 'max_per_ip = 60000', 'max_per_account = 60000', '[imap "imap"]', 'auth_plaintext = yes'], listeners=('mx', 'imap', 'imaps'))
         self.p.setup_command('domain add local.test')
         for i in range(users):
             self.p.setup_command(f'account add user{i}@local.test', password=PASSWORD)
