@@ -18,6 +18,7 @@
 #include "run/memfile.h"
 #include "run/metrics.h"
 #include "run/pool.h"
+#include "store/changes.h"
 #include "store/directory.h"
 #include "store/mailbox.h"
 #include "store/trace.h"
@@ -46,6 +47,7 @@ struct again {
 	struct quarantine_conf held;
 	struct blobs *blobs;
 	struct sql *queue, *directory, *trace, *shards[MAILBOX_SHARDS];
+	struct changes *changes;
 	/* State, as kept in the file. */
 	uint64_t version;
 	enum phase phase;
@@ -493,6 +495,8 @@ static int take_out(struct sql *db, void *arg, struct err *e)
 static int take_delivered(struct again *g, void *arg, struct err *e)
 {
 	int r = in_transaction(g->shards[g->shard], take_out, arg, e);
+	if (r == 0)
+		changes_tell(g->changes, ((struct delivered *)arg)->m.mark.account_id);
 	return r < 0 && e->kind == ERR_NOTFOUND ? 0 : r;
 }
 
@@ -651,7 +655,7 @@ static int open_dbs(struct again *g, struct err *e)
 	for (int i = 0; i < MAILBOX_SHARDS; i++)
 		if (sql_open(g->data, mailbox_db_name(i), &g->shards[i], e) < 0)
 			return -1;
-	return 0;
+	return changes_open(g->data, &g->changes, e);
 }
 
 int again_open(const struct config *c, struct engines *engines, struct again **ret, struct err *e)
@@ -676,6 +680,7 @@ void again_close(struct again *g)
 		return;
 	for (int i = 0; i < MAILBOX_SHARDS; i++)
 		sql_close(g->shards[i]);
+	changes_close(g->changes);
 	sql_close(g->trace);
 	sql_close(g->directory);
 	sql_close(g->queue);

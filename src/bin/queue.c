@@ -118,7 +118,7 @@ static int open_shards(struct queue *q, slice data, struct err *e)
 			return -1;
 		q->shard_commit[i] = commit_new(q->shard_db[i], NULL);
 	}
-	return 0;
+	return changes_open(data, &q->changes, e);
 }
 
 static int open_store(struct queue *q, struct err *e)
@@ -188,6 +188,7 @@ static void make_settle(struct queue *q)
 	struct local_config l = {.directory = q->directory,
 		.routes = &q->routes,
 		.blobs = q->blobs,
+		.changes = q->changes,
 		.done = on_local_done,
 		.arg = q};
 	memcpy(l.shards, q->shard_commit, sizeof l.shards);
@@ -390,6 +391,7 @@ static void queue_close(struct role_env *env)
 		commit_free(q->shard_commit[i]);
 		sql_close(q->shard_db[i]);
 	}
+	changes_close(q->changes);
 	sql_close(q->queue_db);
 	sql_close(q->trace_db);
 	sql_close(q->load_db);

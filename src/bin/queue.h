@@ -97,6 +97,7 @@ struct queue {
 
 	struct blobs *blobs;
 	struct sql *queue_db, *trace_db, *shard_db[MAILBOX_SHARDS], *load_db, *sweep_db;
+	struct changes *changes; /* who waits for mail learns of it */
 	struct commit *queue_commit, *trace_commit, *shard_commit[MAILBOX_SHARDS];
 	struct directory *directory;
 	struct route_lookup routes;

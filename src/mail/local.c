@@ -194,6 +194,8 @@ static void drop_done(void *arg, const struct err *e)
 		result(p->result, RESULT_DEFERRED, STATUS(4, 2, 2), S("mailbox is full"));
 	else
 		result(p->result, RESULT_DELIVERED, STATUS(2, 1, 5), S("delivered to mailbox"));
+	if (!e && !p->full)
+		changes_tell(j->l->c.changes, p->d.account_id);
 	if (j->l->posted-- == LOCAL_POSTED_MAX)
 		cond_wake_all(&j->l->room);
 	if (--j->pending == 0)

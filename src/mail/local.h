@@ -16,6 +16,7 @@
 #include "mail/result.h"
 #include "mail/route.h"
 #include "mail/settle.h"
+#include "store/changes.h"
 #include "store/commit.h"
 #include "store/mailbox.h"
 
@@ -29,6 +30,7 @@ struct local_config {
 	const struct route_lookup *routes;
 	struct commit *shards[MAILBOX_SHARDS];
 	struct blobs *blobs;
+	struct changes *changes; /* told of what arrived; may be NULL */
 	/* All recipients of the group have their result. In the loop's thread; not inside
 	 * local_deliver. The arrays are valid during the call. */
 	void (*done)(void *arg, struct letter *l, const struct settle_rcpt *v, size_t n,
