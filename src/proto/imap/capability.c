@@ -34,6 +34,23 @@ static const struct {
 	{"RIGHTS=texk", false}, {"METADATA", false}, /* 5464 */
 	{"METADATA-SERVER", false}, {"NOTIFY", false}, /* 5465 */
 	{"UTF8=ACCEPT", false}, /* 6855 */
+	{"MOVE", false}, /* 6851 */
+	{"MULTIAPPEND", false}, /* 3502 */
+	{"CATENATE", false}, /* 4469 */
+	{"BINARY", false}, /* 3516 */
+	{"REPLACE", false}, /* 8508 */
+	{"ESEARCH", false}, /* 4731 */
+	{"SEARCHRES", false}, /* 5182 */
+	{"WITHIN", false}, /* 5032 */
+	{"SORT", false}, /* 5256 */
+	{"SORT=DISPLAY", false}, /* 5957 */
+	{"ESORT", false}, /* 5267 */
+	{"THREAD=ORDEREDSUBJECT", false}, /* 5256 */
+	{"THREAD=REFERENCES", false}, {"PREVIEW", false}, /* 8970 */
+	{"SAVEDATE", false}, /* 8514 */
+	{"PARTIAL", false}, /* 9394 */
+	{"UIDONLY", false}, /* 9586 */
+	{"INPROGRESS", false}, /* 9585 */
 };
 
 static void put_login(struct imap *s)
@@ -70,6 +87,8 @@ void imap_put_capabilities(struct imap *s)
 	if (!s->compressed)
 		imap_put(s, S(" COMPRESS=DEFLATE"));
 	imap_printf(s, " APPENDLIMIT=%lld", (long long)boxes_max_message(s->service->boxes));
+	if (s->service->limits.messages)
+		imap_printf(s, " MESSAGELIMIT=%llu", (unsigned long long)s->service->limits.messages);
 }
 
 void imap_cmd_capability(struct imap *s)
