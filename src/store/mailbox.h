@@ -263,6 +263,19 @@ int64_t mailbox_age_tx(struct sql *db, int64_t account_id, int64_t folder_id, in
 enum { MAILBOX_REMOVE_BATCH = 500 };
 int64_t mailbox_remove_some_tx(struct sql *db, int64_t account_id, struct err *e);
 
+/* ---- verify, repair, reindex ---- */
+
+struct mailbox_finding {
+	const char *kind, *text; /* "mailbox-count", "folders count their messages or bytes wrong" */
+	int64_t n;
+	bool mended;
+};
+/* Do the tables agree? An account's, or (0) all of the shard. With repair, in a transaction, which is the caller's: each finding
+ * is mended. How many kinds of findings. */
+int64_t mailbox_verify(struct sql *db, int64_t account_id, bool repair, void (*found)(void *arg, const struct mailbox_finding *f), void *arg, struct err *e);
+/* Summaries, threads and lists of keywords of an account are made anew from its messages. In short transactions of its own; those who
+ * read meanwhile make what they miss. How many emails; *ret_unread: those whose bytes could not be read. */
+int64_t mailbox_reindex(struct sql *db, struct blobs *blobs, int64_t account_id, uint64_t *ret_unread, struct err *e);
 /* Messages whose bytes cannot be read leave, for repair. */
 int mailbox_forget_blob(struct sql *db, blob_id blob, struct err *e);
 

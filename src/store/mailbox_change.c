@@ -365,8 +365,8 @@ static int expunge(struct sql *db, int64_t account_id, int64_t folder_id, const 
 		.folder = f.name,
 		.at = wall_now(),
 		.how = by && by->how ? by->how : MAILBOX_EXPUNGED,
-		.can_return = true,
 		.by = by};
+	l.can_return = l.how != MAILBOX_LOST;
 	if (mailbox_leave(db, &l, rows.v, rows.n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++)

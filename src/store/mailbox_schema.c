@@ -80,7 +80,8 @@ static const char second_up[] =
 
 	"CREATE TABLE thread_ref ("
 	"account_id BIGINT NOT NULL, hash BIGINT NOT NULL, thread_id BIGINT NOT NULL,"
-	"PRIMARY KEY (account_id, hash)) {{WITHOUT_ROWID}};"
+	"own BIGINT NOT NULL, PRIMARY KEY (account_id, hash)) {{WITHOUT_ROWID}};"
+	"CREATE INDEX thread_ref_others ON thread_ref (thread_id) WHERE own = 0;"
 
 	"CREATE TABLE keyword ("
 	"account_id BIGINT NOT NULL, folder_id BIGINT NOT NULL, name TEXT NOT NULL," /* lower case */

@@ -1,7 +1,8 @@
 /*
  * Threads (THREADID, RFC 8474): a message belongs to the thread of the oldest message that it refers to, by the
  * message ids in its header (References, In-Reply-To, its own). Ids are kept as hashes of 64 bits, with the
- * thread they belong to. Threads are never merged: what a client was told stays.
+ * thread they belong to. Threads are never merged: what a client was told stays. An email's own id goes with it,
+ * ids that others only refer to go with the last email of the thread.
  */
 #include "store/mailbox_impl.h"
 
@@ -15,6 +16,7 @@ struct ids {
 	int64_t v[IDS_MAX];
 	int64_t last[IDS_LAST]; /* a ring */
 	size_t n, seen;
+	bool has_own; /* v[0] */
 };
 
 /* Not secret: two who refer to the same id must meet in every process. */
@@ -40,7 +42,8 @@ static void read_ids(slice record, struct ids *ids)
 	if (!summary_open(record, &s))
 		return;
 	slice own = summary_text(&s, 0, SUMMARY_MESSAGE_ID);
-	if (summary_message_id(&own, &a, &id))
+	ids->has_own = summary_message_id(&own, &a, &id);
+	if (ids->has_own)
 		add(ids, hash_of(id));
 	for (unsigned it = 0; summary_next_reference(&s, &it, &id); ids->seen++)
 		if (ids->seen == 0)
@@ -80,31 +83,36 @@ int mailbox_thread_enter(struct sql *db, int64_t account_id, int64_t email_id, s
 	for (size_t i = 0; i < ids.n; i++)
 		if (!known[i] &&
 			sql_run(db, e,
-				"INSERT INTO thread_ref (account_id, hash, thread_id)"
-				" VALUES ($1, $2, $3)",
-				"iii", account_id, ids.v[i], thread_id) < 0)
+				"INSERT INTO thread_ref (account_id, hash, thread_id, own)"
+				" VALUES ($1, $2, $3, $4)",
+				"iiii", account_id, ids.v[i], thread_id,
+				(int64_t)(i == 0 && ids.has_own)) < 0)
 			return -1;
 	*ret = thread_id;
 	return 0;
 }
 
-static int forget(struct sql *db, int64_t account_id, slice record, int64_t thread_id, struct err *e)
+static int forget_own(
+	struct sql *db, int64_t account_id, slice summary, int64_t thread_id, struct err *e)
 {
 	struct ids ids = {.n = 0};
-	read_ids(record, &ids);
-	for (size_t i = 0; i < ids.n; i++)
-		if (sql_run(db, e,
-			    "DELETE FROM thread_ref WHERE account_id = $1 AND hash = $2"
-			    " AND thread_id = $3",
-			    "iii", account_id, ids.v[i], thread_id) < 0)
-			return -1;
-	return 0;
+	read_ids(summary, &ids);
+	if (!ids.has_own)
+		return 0;
+	return sql_run(db, e,
+		       "DELETE FROM thread_ref WHERE account_id = $1 AND hash = $2"
+		       " AND thread_id = $3 AND own = 1",
+		       "iii", account_id, ids.v[0], thread_id) < 0
+		       ? -1
+		       : 0;
 }
 
 int mailbox_thread_leave(
 	struct sql *db, int64_t email_id, int64_t thread_id, slice summary, struct err *e)
 {
 	int64_t other;
+	if (forget_own(db, email_id >> EMAIL_BITS, summary, thread_id, e) < 0)
+		return -1;
 	struct sql_stmt *s = sql_prepare(db,
 		"SELECT id FROM email WHERE id = $1 UNION ALL"
 		" SELECT id FROM email WHERE thread_id = $1 AND thread_id <> id LIMIT 1",
@@ -115,5 +123,8 @@ int mailbox_thread_leave(
 	int r = mailbox_returned(s, &other, e);
 	if (r)
 		return r < 0 ? -1 : 0;
-	return forget(db, email_id >> EMAIL_BITS, summary, thread_id, e);
+	return sql_run(db, e, "DELETE FROM thread_ref WHERE thread_id = $1 AND own = 0", "i",
+		       thread_id) < 0
+		       ? -1
+		       : 0;
 }

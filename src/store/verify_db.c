@@ -6,7 +6,6 @@
 #include "store/verify.h"
 
 #include "base/mem.h"
-#include "base/time.h"
 #include "store/report.h"
 #include "store/tlspolicy.h"
 
@@ -185,66 +184,21 @@ int verify_queue(struct verify *v, struct err *e)
 	return verify_with_database(v, "queue", look_at_queue, e);
 }
 
-/* One finding of a count, mended by one statement. */
-struct check {
-	const char *kind, *text, *count, *mend;
+struct in_shard {
+	struct verify *v;
+	struct sql *db;
 };
-static const struct check mailbox_checks[] = {
-	{"mailbox-orphan", "messages are in folders that do not exist",
-		"SELECT COUNT(*) FROM message WHERE NOT EXISTS (SELECT 1 FROM folder"
-		" WHERE folder.account_id = message.account_id AND folder.id = message.folder_id)",
-		"INSERT INTO folder (account_id, id, name, uidvalidity, uidnext, modseq, messages, "
-		"bytes, recent_uid, unseen, deleted, removed_floor, changed, special, created_at)"
-		" SELECT account_id, folder_id, 'Recovered-' || CAST(folder_id AS TEXT), $1, "
-		"MAX(uid) + 1, MAX(modseq),"
-		" COUNT(*), SUM(size), 1, 0, 0, MAX(modseq), MAX(modseq), 0, 0 FROM message WHERE NOT EXISTS (SELECT 1 FROM folder"
-		" WHERE folder.account_id = message.account_id AND folder.id = message.folder_id)"
-		" GROUP BY account_id, folder_id"},
-	{"mailbox-count", "folders count their messages or bytes wrong",
-		"SELECT COUNT(*) FROM folder WHERE"
-		" messages <> (SELECT COUNT(*) FROM message WHERE message.account_id = "
-		"folder.account_id"
-		" AND message.folder_id = folder.id) OR"
-		" bytes <> (SELECT COALESCE(SUM(size), 0) FROM message WHERE message.account_id = "
-		"folder.account_id"
-		" AND message.folder_id = folder.id)",
-		"UPDATE folder SET"
-		" messages = (SELECT COUNT(*) FROM message WHERE message.account_id = "
-		"folder.account_id"
-		" AND message.folder_id = folder.id),"
-		" bytes = (SELECT COALESCE(SUM(size), 0) FROM message WHERE message.account_id = "
-		"folder.account_id"
-		" AND message.folder_id = folder.id)"},
-	{"mailbox-uid", "folders would give a UID a second time",
-		"SELECT COUNT(*) FROM folder WHERE uidnext <= (SELECT COALESCE(MAX(uid), 0) FROM "
-		"message"
-		" WHERE message.account_id = folder.account_id AND message.folder_id = folder.id)",
-		"UPDATE folder SET uidnext = 1 + (SELECT MAX(uid) FROM message WHERE "
-		"message.account_id ="
-		" folder.account_id AND message.folder_id = folder.id) WHERE uidnext <= (SELECT "
-		"COALESCE(MAX(uid), 0)"
-		" FROM message WHERE message.account_id = folder.account_id AND message.folder_id "
-		"= folder.id)"},
-};
+
+static void found_in_mailboxes(void *arg, const struct mailbox_finding *f)
+{
+	struct in_shard *x = arg;
+	verify_report(x->v, f->kind, f->mended, "%s: %" PRId64 " %s", sql_name(x->db), f->n, f->text);
+}
 
 static int look_at_mailboxes(struct verify *v, struct sql *db, struct err *e)
 {
-	for (size_t i = 0; i < sizeof mailbox_checks / sizeof *mailbox_checks; i++) {
-		const struct check *c = &mailbox_checks[i];
-		int64_t n;
-		if (count(db, c->count, &n, e) < 0)
-			return -1;
-		if (!n)
-			continue;
-		bool mended = false;
-		if (v->repair) {
-			int64_t r = i == 0 ? sql_run(db, e, c->mend, "i", wall_now() / SECOND)
-					   : sql_run(db, e, c->mend, "");
-			mended = r >= 0;
-		}
-		verify_report(v, c->kind, mended, "%s: %" PRId64 " %s", sql_name(db), n, c->text);
-	}
-	return 0;
+	struct in_shard x = {v, db};
+	return mailbox_verify(db, 0, v->repair, found_in_mailboxes, &x, e) < 0 ? -1 : 0;
 }
 
 int verify_mailboxes(struct verify *v, struct err *e)

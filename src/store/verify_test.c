@@ -371,7 +371,7 @@ TEST(verify_counts_of_folders)
 	wants(&f, "mailbox-orphan");
 	wants(&f, "mailbox-uid");
 	found_and_mended(&f, "mailbox-count", "mailbox-count+");
-	run_sql(&f, "mail-01", "UPDATE message SET size = 5 WHERE uid = 1");
+	run_sql(&f, "mail-01", "UPDATE email SET size = 5 WHERE queue_id = 3");
 	found_and_mended(&f, "size-wrong", "size-wrong+");
 	teardown(&f);
 }
