@@ -1,54 +1,42 @@
-/* `posthouse account`: who has a mailbox here. Aliases are in cli_alias.c. */
+/* `posthouse account`: who has a mailbox here. Its larger parts are in cli_account_*.c, aliases in
+ * cli_alias.c. */
+#include "bin/cli_account.h"
 #include "bin/cli_tty.h"
 #include "bin/cli_verbs.h"
 
 #include "base/mem.h"
-#include "store/directory.h"
-#include "store/mailbox.h"
+#include "store/password.h"
 
 #include <stdio.h>
-#include <unistd.h>
-
-static slice or_none(slice s)
-{
-	return s.n ? s : S("none");
-}
-
-/* "2g", "none". An exit code. */
-static int parse_quota(slice s, uint64_t *ret)
-{
-	int64_t v = 0;
-	if (!slice_eq(s, S("none")) && (!conf_size_parse(s, &v) || v == 0))
-		return out_usage(T("a quota is a size such as 500m or 2g, or none: %.*s",
-					 "限额是一个大小（如 500m、2g）或 none：%.*s"),
-			SFMT(s));
-	*ret = (uint64_t)v;
-	return CLI_OK;
-}
 
 static int account_add(struct cli_call *c)
 {
 	AUTO(cli_env) struct cli_env env = {0};
 	struct err e;
 	struct account found;
-	slice password, address = cli_arg(c, 0);
-	uint64_t quota;
-	int code = parse_quota(or_none(cli_option_text(c, "quota")), &quota);
-	if (code)
-		return code;
+	struct password p;
+	struct account_draft d = {.account = {.address = cli_arg(c, 0)}};
+	slice password;
+	int64_t id;
+	int code;
 	struct sql *db = cli_env_directory(c->cli, &env, &code);
 	if (!db)
 		return code;
-	if (directory_account(db, address, &env.mem, &found, &e) ==
+	if (directory_account(db, d.account.address, &env.mem, &found, &e) ==
 		0) { /* before anybody types a password */
 		err_set(&e, ERR_EXISTS, "account %.*s exists already", SFMT(found.address));
 		return out_fail(&e);
 	}
+	code = account_options(c, db, &d, &env.mem);
+	if (code)
+		return code;
 	if (tty_new_password(cli_flag(c, "stdin"), &env.mem, &password, &e) < 0 ||
-		directory_account_add(db, address, cli_option_text(c, "name"), password, &e) < 0 ||
-		(quota && directory_account_quota(db, address, quota, &e) < 0))
+		password_make(password, &env.mem, &p, &e) < 0)
 		return out_fail(&e);
-	printf(T("Account %.*s added.\n", "已添加帐号 %.*s。\n"), SFMT(address));
+	d.password = &p;
+	if (directory_account_make(db, &d, &id, &e) < 0)
+		return out_fail(&e);
+	printf(T("Account %.*s added.\n", "已添加帐号 %.*s。\n"), SFMT(d.account.address));
 	return CLI_OK;
 }
 
@@ -70,11 +58,23 @@ static int account_passwd(struct cli_call *c)
 	return CLI_OK;
 }
 
+/* "2g", "none". An exit code. */
+static int parse_quota(slice s, uint64_t *ret)
+{
+	int64_t v = 0;
+	if (!slice_eq(s, S("none")) && (!conf_size_parse(s, &v) || v == 0))
+		return out_usage(T("a quota is a size such as 500m or 2g, or none: %.*s",
+					 "限额是一个大小（如 500m、2g）或 none：%.*s"),
+			SFMT(s));
+	*ret = (uint64_t)v;
+	return CLI_OK;
+}
+
 static int account_quota(struct cli_call *c)
 {
 	AUTO(cli_env) struct cli_env env = {0};
 	struct err e;
-	uint64_t quota;
+	uint64_t quota = 0;
 	int code = parse_quota(cli_arg(c, 1), &quota);
 	if (code)
 		return code;
@@ -116,180 +116,31 @@ static int account_enable(struct cli_call *c)
 	return set_disabled(c, false);
 }
 
-struct usage {
-	struct cli_env *env;
-	struct sql *shard[MAILBOX_SHARDS];
-	bool wanted;
-};
-
-static int usage_of(
-	struct usage *u, int64_t id, uint64_t *ret_bytes, uint64_t *ret_messages, struct err *e)
-{
-	struct sql **db = &u->shard[mailbox_shard(id)];
-	*ret_bytes = *ret_messages = 0;
-	if (!u->wanted)
-		return 0;
-	if (!*db && !(*db = cli_env_shard(u->env, id, e)))
-		return -1;
-	return mailbox_usage(*db, id, ret_bytes, ret_messages, e);
-}
-
-static int print_account(struct listing *l, struct usage *u, const struct account *a, struct err *e)
-{
-	char text[OUT_TEXT];
-	uint64_t bytes, messages;
-	if (usage_of(u, a->id, &bytes, &messages, e) < 0)
-		return -1;
-	if (l->json) {
-		json_open_object(&l->j, NULL);
-		json_int(&l->j, "id", a->id);
-		json_text(&l->j, "address", a->address);
-		json_text(&l->j, "name", a->name);
-		json_bool(&l->j, "disabled", a->disabled);
-		json_int(&l->j, "quota", (int64_t)a->quota);
-		json_time(&l->j, "created_at", a->created_at);
-		if (u->wanted) {
-			json_int(&l->j, "messages", (int64_t)messages);
-			json_int(&l->j, "bytes", (int64_t)bytes);
-		}
-		json_close(&l->j, '}');
-		return 0;
-	}
-	table_cell(l->table, out_address(a->address, &u->env->mem));
-	table_cell(l->table, a->name);
-	table_cell(l->table, slice_z(a->disabled ? T("disabled", "停用") : T("active", "正常")));
-	if (u->wanted) {
-		table_cellf(l->table, "%llu", (unsigned long long)messages);
-		table_cell(l->table, slice_z(out_size(bytes, text)));
-		table_cell(l->table,
-			a->quota ? slice_z(out_size(a->quota, text)) : slice_z(T("none", "无")));
-	}
-	table_cell(l->table, slice_z(out_time(a->created_at, text)));
-	return 0;
-}
-
-static int account_list(struct cli_call *c)
-{
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	struct account *v;
-	struct listing l;
-	struct usage u = {.env = &env, .wanted = cli_flag(c, "usage")};
-	size_t n;
-	int code, r = 0;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
-	if (!db)
-		return code;
-	if (directory_accounts(db, cli_arg(c, 0), &env.mem, &v, &n, &e) < 0)
-		return out_fail(&e);
-	const char *const heads[] = {T("ADDRESS", "地址"), T("NAME", "姓名"), T("STATE", "状态"),
-		T("CREATED", "创建时间")};
-	const char *const wide[] = {heads[0], heads[1], heads[2], T(">MAILS", ">邮件数"),
-		T(">SIZE", ">大小"), T(">QUOTA", ">限额"), heads[3]};
-	listing_begin(&l, c->cli->json, "accounts", u.wanted ? wide : heads, u.wanted ? 7 : 4);
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = print_account(&l, &u, &v[i], &e);
-	listing_end_rows(&l);
-	listing_end(&l);
-	for (int i = 0; i < MAILBOX_SHARDS; i++)
-		sql_close(u.shard[i]);
-	return r < 0 ? out_fail(&e) : CLI_OK;
-}
-
-/* ---- removing ---- */
-
-enum { NOTICED_USEC = 1200 * 1000 }; /* servers see changes of the directory within a second */
-
-/* An exit code: may it go, with what is in it? */
-static int check_mail(struct cli_call *c, struct sql *shard, const struct account *a)
-{
-	uint64_t bytes, messages;
-	struct err e;
-	char text[OUT_TEXT];
-	if (mailbox_usage(shard, a->id, &bytes, &messages, &e) < 0)
-		return out_fail(&e);
-	if (messages == 0 || cli_flag(c, "with-mail"))
-		return CLI_OK;
-	fprintf(stderr,
-		T("posthouse: the mailbox holds %llu messages (%s): mailbox export saves them, "
-		  "--with-mail deletes them\n",
-			"posthouse: 邮箱中有 %llu 封邮件（%s）：可用 mailbox export 保存，"
-			"或以 --with-mail 一并删除\n"),
-		(unsigned long long)messages, out_size(bytes, text));
-	return CLI_FAILED;
-}
-
-static int remove_mail(struct sql *shard, int64_t account_id, struct err *e)
-{
-	int64_t n;
-	do {
-		if (sql_begin(shard, e) < 0)
-			return -1;
-		n = mailbox_remove_some_tx(shard, account_id, e);
-		if (n < 0) {
-			sql_rollback(shard);
-			return -1;
-		}
-		if (sql_commit(shard, e) < 0)
-			return -1;
-	} while (n == MAILBOX_REMOVE_BATCH);
-	return 0;
-}
-
-/* Nothing comes in any more before the last look. An exit code. */
-static int close_and_remove(
-	struct cli_call *c, struct sql *db, struct sql *shard, const struct account *a)
-{
-	struct err e;
-	if (directory_account_disable(db, a->address, true, &e) < 0)
-		return out_fail(&e);
-	usleep(NOTICED_USEC);
-	int code = check_mail(c, shard, a);
-	if (code == CLI_OK && (remove_mail(shard, a->id, &e) < 0 ||
-				      directory_account_remove(db, a->address, &e) < 0))
-		code = out_fail(&e);
-	if (code == CLI_OK)
-		printf(T("Account %.*s removed.\n", "已删除帐号 %.*s。\n"), SFMT(a->address));
-	else if (!a->disabled && directory_account_disable(db, a->address, false, &e) < 0)
-		out_fail(&e);
-	return code;
-}
-
-static int account_remove(struct cli_call *c)
-{
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	struct account a;
-	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
-	if (!db)
-		return code;
-	if (directory_account(db, cli_arg(c, 0), &env.mem, &a, &e) < 0 ||
-		directory_account_may_go(db, a.address, &e) < 0)
-		return out_fail(&e);
-	struct sql *shard = cli_env_shard(&env, a.id, &e);
-	if (!shard)
-		return out_fail(&e);
-	code = check_mail(c, shard, &a);
-	if (code == CLI_OK && cli_flag(c, "with-mail") && !cli_flag(c, "yes") &&
-		!tty_confirm(T("Delete the account and all its mail for good?",
-			"永久删除此帐号及其全部邮件？")))
-		code = out_usage(T("nothing was changed; --yes does it without asking",
-			"未作任何更改；--yes 可不经询问直接执行"));
-	if (code == CLI_OK)
-		code = close_and_remove(c, db, shard, &a);
-	sql_close(shard);
-	return code;
-}
-
 /* ---- tables ---- */
 
 static const struct cli_option add_options[] = {
-	{"name", "TEXT", "the person's name", "姓名"},
-	{"quota", "SIZE", "the most that the mailbox may hold: 500m, 2g (default none)",
-		"邮箱容量限额：500m、2g（默认无）"},
+	ACCOUNT_OPTIONS,
 	{"stdin", NULL, "read the password from the first line of stdin",
 		"从标准输入的第一行读取密码"},
+	{NULL, NULL, NULL, NULL},
+};
+static const struct cli_option set_options[] = {ACCOUNT_OPTIONS, {NULL, NULL, NULL, NULL}};
+static const struct cli_option own_options[] = {
+	{"remove", NULL, "take them away", "移除"},
+	{NULL, NULL, NULL, NULL},
+};
+static const struct cli_option import_options[] = {
+	{"dry-run", NULL, "only look for mistakes", "仅检查，不作更改"},
+	{"update", NULL, "change accounts that are there already", "修改已有帐号"},
+	{"result", "FILE", "where the passwords go that were made for accounts without one",
+		"为没有密码的帐号生成的密码保存到此文件"},
+	{"no-passwords", NULL, "new accounts without a password have none (LDAP, OpenID)",
+		"没有密码的新帐号不设密码（用于 LDAP、OpenID 登录）"},
+	{NULL, NULL, NULL, NULL},
+};
+static const struct cli_option export_options[] = {
+	{"org", "NAME", "of this organisation alone", "仅此组织"},
+	{"chinese", NULL, "names of columns in Chinese", "使用中文列名"},
 	{NULL, NULL, NULL, NULL},
 };
 static const struct cli_option passwd_options[] = {
@@ -300,6 +151,13 @@ static const struct cli_option passwd_options[] = {
 static const struct cli_option list_options[] = {
 	{"usage", NULL, "with messages, bytes and quota of each mailbox",
 		"同时显示每个邮箱的邮件数、大小和限额"},
+	{"org", "NAME", "of this organisation", "此组织"},
+	{"department", "PATH", "of this department and below", "此部门及下级部门"},
+	{"class", "NAME", "of this service class", "此服务等级"},
+	{"kind", "KIND", "person, shared, room, equipment",
+		"person 个人、shared 共享、room 会议室、equipment 设备"},
+	{"find", "TEXT", "in address, name or a field", "在地址、姓名或字段中查找"},
+	{"deleted", NULL, "those that were deleted and can be recovered", "已删除、可恢复的帐号"},
 	{NULL, NULL, NULL, NULL},
 };
 static const struct cli_option remove_options[] = {
@@ -336,8 +194,50 @@ const struct cli_verb account_verbs[] = {
 		"  posthouse account quota alice@example.org 2g",
 		"邮箱已满时，在 RCPT 拒绝其邮件（452 4.2.2），或在队列中等待。\n\n"
 		"  posthouse account quota alice@example.org 2g"},
+	{"set", account_set, "ADDRESS...", 1, -1, false, set_options,
+		"Changes the settings of accounts.", "修改帐号的设置。",
+		"  posthouse account set alice@example.org --department Sales --field "
+		"title=Director\n"
+		"  posthouse account set bob@example.org --deny pop3,eas --quota class",
+		"  posthouse account set alice@example.org --department 销售部 --field "
+		"title=经理\n"
+		"  posthouse account set bob@example.org --deny pop3,eas --quota class"},
+	{"show", account_show, "ADDRESS", 1, 1, true, NULL,
+		"Shows an account: settings, limits, groups, fields.",
+		"显示帐号：设置、限制、所属组、字段。", NULL, NULL},
+	{"fields", account_fields, "", 0, 0, true, NULL, "Lists the fields of the address book.",
+		"列出通讯录字段。", NULL, NULL},
+	{"own", account_own, "ADDRESS FURTHER...", 2, -1, false, own_options,
+		"Gives an account further addresses, in any domain here; it may send as these.",
+		"为帐号添加本机任意域的其他地址，可用其发信。", NULL, NULL},
+	{"delete", account_delete, "ADDRESS...", 1, -1, false, NULL,
+		"Deletes accounts so that they can be recovered.", "删除帐号，可以恢复。",
+		"Mail, password and memberships stay for [directory] keep_deleted; meanwhile the "
+		"address is\nunknown, and nobody else can get it. Then the account goes for good.",
+		"邮件、密码和所属关系保留到 [directory] keep_deleted 期满；其间该地址视为不存在，"
+		"也不能另作他用。\n期满后永久删除。"},
+	{"recover", account_recover, "ADDRESS...", 1, -1, false, NULL,
+		"Brings deleted accounts back, with everything.", "恢复已删除的帐号及其全部内容。",
+		NULL, NULL},
 	{"remove", account_remove, "ADDRESS", 1, 1, false, remove_options,
-		"Removes an account whose mailbox is empty and to which no alias leads.",
-		"删除邮箱为空且没有别名指向的帐号。", NULL, NULL},
+		"Removes an account for good whose mailbox is empty and to which no alias leads.",
+		"永久删除邮箱为空且没有别名指向的帐号。", NULL, NULL},
+	{"import", account_import, "FILE.csv", 1, 1, true, import_options,
+		"Makes or changes many accounts from a table.", "由表格批量创建或修改帐号。",
+		"The first line names the columns, in English or Chinese: address, name, password, "
+		"hash, department,\nclass, quota, services, language, aliases, disabled, and the "
+		"fields of the address book. UTF-8 or\nGB18030, as spreadsheets write them. All "
+		"mistakes are told, with their lines, before anything is changed.\n\n"
+		"  posthouse account import staff.csv --dry-run\n"
+		"  posthouse account import staff.csv --update --result passwords.csv",
+		"第一行为列名，中英文均可：地址、姓名、密码、密码哈希、部门、服务等级、容量、服务、"
+		"语言、别名、停用，\n以及通讯录字段。编码为 UTF-8 或 "
+		"GB18030，即电子表格导出的格式。"
+		"先逐行报告所有错误，无误才作更改。\n\n"
+		"  posthouse account import staff.csv --dry-run\n"
+		"  posthouse account import staff.csv --update --result passwords.csv"},
+	{"export", account_export, "[DOMAIN]", 0, 1, false, export_options,
+		"Prints accounts as a table that import reads (without passwords).",
+		"以 import 可读取的表格输出帐号（不含密码）。", NULL, NULL},
 	CLI_VERBS_END,
 };

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "codec/address.h"
-#include "store/directory.h"
+#include "store/directory_org.h"
 
 #include <stdio.h>
 
@@ -29,25 +29,40 @@ static int domain_add(struct cli_call *c)
 	AUTO(cli_env) struct cli_env env = {0};
 	struct err e;
 	int code;
-	slice backend = cli_option_text(c, "backend");
+	struct org org = {0};
+	slice backend = cli_option_text(c, "backend"), real = cli_option_text(c, "stands-for");
 	if (cli_flag(c, "callout") && backend.n == 0)
 		return out_usage(T("--callout needs --backend", "--callout 需要 --backend"));
+	if (real.n && backend.n)
+		return out_usage(T("a domain that stands for another one has no backend",
+			"代表其他域的域不能有后端"));
 	if (cli_env_open(c->cli, &env, &code) < 0)
 		return code;
 	struct sql *db = cli_env_db(&env, DB_DIRECTORY, &e);
+	if (!db || (cli_option(c, "org") &&
+			   directory_org(db, cli_option_text(c, "org"), &env.mem, &org, &e) < 0))
+		return out_fail(&e);
 	for (int i = 0; i < c->nargs; i++) {
 		struct domain d = {
 			.name = cli_arg(c, i),
-			.kind = backend.n ? DOMAIN_BACKEND : DOMAIN_LOCAL,
+			.kind = real.n      ? DOMAIN_ALIAS
+				: backend.n ? DOMAIN_BACKEND
+					    : DOMAIN_LOCAL,
 			.backend = backend,
 			.callout = cli_flag(c, "callout"),
+			.org_id = org.id,
+			.stands_for = real,
 		};
-		if (!db || directory_domain_add(db, &d, &e) < 0)
+		if (directory_domain_add(db, &d, &e) < 0)
 			return out_fail(&e);
 		if (backend.n)
 			printf(T("Domain %.*s added; its mail goes by route %.*s.\n",
 				       "已添加域 %.*s；其邮件经路由 %.*s 投递。\n"),
 				SFMT(d.name), SFMT(backend));
+		else if (real.n)
+			printf(T("Domain %.*s added; its addresses are those of %.*s.\n",
+				       "已添加域 %.*s；其地址即 %.*s 的地址。\n"),
+				SFMT(d.name), SFMT(real));
 		else
 			printf(T("Domain %.*s added; its mailboxes are here.\n",
 				       "已添加域 %.*s；其邮箱在本机。\n"),
@@ -58,6 +73,11 @@ static int domain_add(struct cli_call *c)
 	return CLI_OK;
 }
 
+static const char *kind_word(enum domain_kind k)
+{
+	return k == DOMAIN_LOCAL ? "local" : k == DOMAIN_ALIAS ? "alias" : "backend";
+}
+
 static void print_domain(struct listing *l, const struct domain *d, struct arena *a)
 {
 	char when[OUT_TEXT];
@@ -65,8 +85,10 @@ static void print_domain(struct listing *l, const struct domain *d, struct arena
 		json_open_object(&l->j, NULL);
 		json_text(&l->j, "name", d->name);
 		json_text(&l->j, "unicode", domain_to_utf8(d->name, a));
-		json_text(&l->j, "kind", d->kind == DOMAIN_LOCAL ? S("local") : S("backend"));
+		json_text(&l->j, "kind", slice_z(kind_word(d->kind)));
 		json_text(&l->j, "backend", d->backend);
+		json_text(&l->j, "stands_for", d->stands_for);
+		json_int(&l->j, "organisation_id", d->org_id);
 		json_bool(&l->j, "callout", d->callout);
 		json_bool(&l->j, "disabled", d->disabled);
 		json_time(&l->j, "created_at", d->created_at);
@@ -74,9 +96,11 @@ static void print_domain(struct listing *l, const struct domain *d, struct arena
 		return;
 	}
 	table_cell(l->table, domain_to_utf8(d->name, a));
-	table_cell(l->table,
-		slice_z(d->kind == DOMAIN_LOCAL ? T("local", "本机") : T("backend", "后端")));
-	table_cell(l->table, d->backend);
+	table_cell(l->table, slice_z(d->kind == DOMAIN_LOCAL   ? T("local", "本机")
+				     : d->kind == DOMAIN_ALIAS ? T("alias of", "等同于")
+							       : T("backend", "后端")));
+	table_cell(
+		l->table, d->kind == DOMAIN_ALIAS ? domain_to_utf8(d->stands_for, a) : d->backend);
 	table_cell(l->table, slice_z(d->disabled  ? T("disabled", "停用")
 				     : d->callout ? T("callout", "回呼验证")
 						  : ""));
@@ -122,6 +146,49 @@ static int domain_remove(struct cli_call *c)
 	return CLI_OK;
 }
 
+static int domain_move(struct cli_call *c)
+{
+	AUTO(cli_env) struct cli_env env = {0};
+	struct err e;
+	int code;
+	struct sql *db = cli_env_directory(c->cli, &env, &code);
+	if (!db)
+		return code;
+	if (directory_domain_move(db, cli_arg(c, 0), cli_arg(c, 1), &e) < 0)
+		return out_fail(&e);
+	printf(T("Domain %.*s is in organisation %.*s now.\n", "域 %.*s 现归属组织 %.*s。\n"),
+		SFMT(cli_arg(c, 0)), SFMT(cli_arg(c, 1)));
+	return CLI_OK;
+}
+
+static int set_disabled(struct cli_call *c, bool disabled)
+{
+	AUTO(cli_env) struct cli_env env = {0};
+	struct err e;
+	int code;
+	struct sql *db = cli_env_directory(c->cli, &env, &code);
+	if (!db)
+		return code;
+	for (int i = 0; i < c->nargs; i++) {
+		if (directory_domain_disable(db, cli_arg(c, i), disabled, &e) < 0)
+			return out_fail(&e);
+		printf(disabled ? T("Domain %.*s disabled.\n", "已停用域 %.*s。\n")
+				: T("Domain %.*s enabled.\n", "已启用域 %.*s。\n"),
+			SFMT(cli_arg(c, i)));
+	}
+	return CLI_OK;
+}
+
+static int domain_disable(struct cli_call *c)
+{
+	return set_disabled(c, true);
+}
+
+static int domain_enable(struct cli_call *c)
+{
+	return set_disabled(c, false);
+}
+
 static int run_check(struct cli_call *c)
 {
 	return looking_run(c, domain_check);
@@ -161,6 +228,10 @@ static const struct cli_option add_options[] = {
 		"后端邮件系统：其邮件经此路由投递"},
 	{"callout", NULL, "ask the backend whether a recipient exists, at RCPT",
 		"收件时向后端查询收件人是否存在"},
+	{"stands-for", "DOMAIN", "every address in it is the same one in that local domain",
+		"域别名：其每个地址即该本机域的同名地址"},
+	{"org", "NAME", "the organisation that it belongs to (default: the first)",
+		"所属组织（默认：第一个）"},
 	{"no-keys", NULL, "make no signing keys (posthouse dkim)",
 		"不生成签名密钥（posthouse dkim）"},
 	{NULL, NULL, NULL, NULL},
@@ -207,6 +278,16 @@ const struct cli_verb domain_verbs[] = {
 		"  posthouse domain check --all --json"},
 	{"list", domain_list, "", 0, 0, true, NULL, "Lists the domains.", "列出所有域。", NULL,
 		NULL},
+	{"move", domain_move, "DOMAIN ORG", 2, 2, false, NULL,
+		"Puts a domain, with its accounts, into another organisation.",
+		"将域及其帐号移入另一组织。",
+		"Departments stay behind: its accounts are in none afterwards.",
+		"部门不随之移动：移动后其帐号不属于任何部门。"},
+	{"disable", domain_disable, "DOMAIN...", 1, -1, false, NULL,
+		"Refuses mail for the domain and logins in it; everything stays.",
+		"停用域：拒收其邮件和登录，内容保留。", NULL, NULL},
+	{"enable", domain_enable, "DOMAIN...", 1, -1, false, NULL, "Undoes disable.",
+		"重新启用域。", NULL, NULL},
 	{"remove", domain_remove, "DOMAIN", 1, 1, false, NULL,
 		"Removes a domain that has no accounts and aliases any more.",
 		"删除已没有帐号和别名的域。", NULL, NULL},
