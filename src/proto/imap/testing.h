@@ -1,0 +1,419 @@
+/*
+ * Transcripts of whole sessions on a real store in a directory of its own, for the unit tests and the fuzzer of this folder.
+ *
+ *	CHECK_IMAP(w,
+ *		"C: a LOGIN alice secret\n"
+ *		"S: a OK [CAPABILITY <any>] Logged in\n"
+ *		"C: b SELECT INBOX\n"
+ *		"W: b OK [READ-WRITE]<any>\n");
+ *
+ *	C: TEXT		the client says it, and CRLF	T: TEXT		the same without CRLF; <crlf> is one
+ *	S: TEXT		the next line is that; <any> stands for anything
+ *	W: TEXT		lines are skipped until that one comes
+ *	N: TEXT		nothing that begins so has been skipped by the W: before
+ *	E:		the server closes the connection
+ *	M: FOLDER TEXT	a message arrives in alice's folder
+ *
+ * C2: S2: ... C9: are of other sessions, opened when they are first spoken of; the greeting is read then. What is left of a session
+ * at the end is closed. Logins: alice and bob, password "secret".
+ */
+#pragma once
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/test.h"
+#include "proto/imap/imap.h"
+#include "run/co.h"
+#include "run/loop.h"
+#include "run/pool.h"
+#include "store/commit.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct world {
+	char dir[64];
+	struct directory *directory;
+	struct blobs *blobs;
+	struct boxes *boxes;
+	struct mailbox_conf conf;
+	struct imap_hub hub;
+	struct imap_service service;
+	int64_t alice;
+	struct imap_summary sum; /* of the session that ended last */
+	char client[64]; /* what ID told of it */
+};
+
+/* ---- the store ---- */
+
+static inline void world_account(struct sql *db, slice address)
+{
+	struct err e;
+	must(directory_account_add(db, address, S(""), S("correct horse 7"), &e) == 0);
+}
+
+static inline void world_directory(struct world *w, slice dir)
+{
+	struct arena a = {0};
+	struct account account;
+	struct err e;
+	struct sql *db;
+	must(sql_open(dir, "directory", &db, &e) == 0);
+	must(sql_migrate(db, directory_migrations, directory_migrations_n, &e) == 0);
+	const struct domain local = {.name = S("local.test"), .kind = DOMAIN_LOCAL};
+	must(directory_domain_add(db, &local, &e) == 0);
+	world_account(db, S("alice@local.test"));
+	world_account(db, S("bob@local.test"));
+	must(directory_account(db, S("alice@local.test"), &a, &account, &e) == 0);
+	w->alice = account.id;
+	sql_close(db);
+	arena_done(&a);
+}
+
+static inline void world_service(struct world *w)
+{
+	static const slice mechs[] = {
+		S_INIT("SCRAM-SHA-256-PLUS"), S_INIT("PLAIN"), S_INIT("TWO"), S_INIT("LOGIN")};
+	w->service = (struct imap_service){
+		.tls_mode = IMAP_TLS_NO,
+		.auth_plaintext = true,
+		.hostname = S("mx.post.test"),
+		.version = S("1"),
+		.limits = {.login_time = MINUTE,
+			.idle_time = 30 * MINUTE,
+			.command_time = MINUTE,
+			.bad_commands = 20,
+			.login_failures = 3,
+			.line = 65536,
+			.literal = 128 * 1024,
+			.command = 256 * 1024},
+		.mechs = mechs,
+		.nmechs = sizeof mechs / sizeof *mechs,
+		.boxes = w->boxes,
+	};
+}
+
+static inline struct world *world_open(void)
+{
+	static struct world world;
+	struct world *w = &world;
+	struct err e;
+	struct sql *db;
+	loop_init();
+	pool_init(2);
+	*w = (struct world){.conf = {.max_message = 1 << 20, .keep_removed = DAY, .keep_log = DAY}};
+	const char *tmp = getenv("TMPDIR");
+	snprintf(w->dir, sizeof w->dir, "%s/imaptest-XXXXXX",
+		tmp && strlen(tmp) < 40 ? tmp : "/tmp");
+	must(mkdtemp(w->dir) != NULL);
+	slice dir = slice_z(w->dir);
+	world_directory(w, dir);
+	for (int i = 0; i < MAILBOX_SHARDS; i++) {
+		must(sql_open(dir, mailbox_db_name(i), &db, &e) == 0);
+		must(sql_migrate(db, mailbox_migrations, mailbox_migrations_n, &e) == 0);
+		sql_close(db);
+	}
+	must(directory_open(dir, &w->directory, &e) == 0 && blobs_open(dir, &w->blobs, &e) == 0);
+	const struct boxes_config c = {.data = dir,
+		.directory = w->directory,
+		.blobs = w->blobs,
+		.readers = 1,
+		.conf = &w->conf};
+	must(boxes_open(&c, &w->boxes, &e) == 0);
+	world_service(w);
+	imap_hub_init(&w->hub);
+	return w;
+}
+
+static inline int world_remove_one(
+	const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st, (void)type, (void)at;
+	return remove(path);
+}
+
+static inline void world_close(struct world *w)
+{
+	boxes_close(w->boxes);
+	directory_close(w->directory);
+	blobs_close(w->blobs);
+	nftw(w->dir, world_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	pool_done();
+	loop_done();
+}
+
+/* A message as delivery leaves it. */
+static inline void world_deliver(struct world *w, slice folder, slice text)
+{
+	struct err e;
+	struct sql *db;
+	struct mailbox_place place;
+	blob_id blob;
+	uint64_t size;
+	must(sql_open(slice_z(w->dir), mailbox_db_name(mailbox_shard(w->alice)), &db, &e) == 0);
+	struct blob_writer *writer = blob_begin(w->blobs);
+	must(blob_add(writer, text, &e) == 0 && blob_finish(writer, &blob, &size, &e) == 0);
+	must(blobs_sync(w->blobs, &e) == 0);
+	const struct mailbox_delivery d = {.account_id = w->alice,
+		.folder = folder,
+		.blob = blob,
+		.size = size,
+		.prefix = S("X-Prefix: yes\r\n"),
+		.received_at = 1000 * SECOND,
+		.keywords = S(""),
+		.summary = S("")};
+	must(mailbox_deliver_tx(db, &d, &place, &e) == 0);
+	blob_settle(w->blobs, blob);
+	sql_close(db);
+	struct changes *changes;
+	must(changes_open(slice_z(w->dir), &changes, &e) == 0);
+	changes_tell(changes, w->alice);
+	changes_close(changes);
+}
+
+/* ---- what the process answers ---- */
+
+static inline enum imap_auth world_judge(slice response, struct imap_auth_result *ret)
+{
+	if (slice_eq(response, S("\0alice\0old")))
+		return IMAP_AUTH_EXPIRED;
+	if (slice_eq(response, S("\0alice\0later")))
+		return IMAP_AUTH_TEMP;
+	if (slice_eq(response, S("\0nobody\0secret")))
+		ret->login = S("nobody@local.test");
+	else if (slice_eq(response, S("\0alice\0secret")))
+		ret->login = S("alice@local.test");
+	else if (slice_eq(response, S("\0bob\0secret")))
+		ret->login = S("bob@local.test");
+	return ret->login.n ? IMAP_AUTH_OK : IMAP_AUTH_FAILED;
+}
+
+/* PLAIN at once; "TWO" asks once more and ends with a last word. */
+static inline enum imap_auth world_auth_start(
+	void *arg, const struct imap_auth_start *s, struct arena *a, struct imap_auth_result *ret)
+{
+	(void)arg, (void)a;
+	if (slice_eq(s->mech, S("PLAIN")))
+		return world_judge(s->initial, ret);
+	ret->challenge = S("Say it");
+	return IMAP_AUTH_MORE;
+}
+
+static inline enum imap_auth world_auth_step(
+	void *arg, slice response, struct arena *a, struct imap_auth_result *ret)
+{
+	(void)arg, (void)a;
+	enum imap_auth r = world_judge(response, ret);
+	if (r == IMAP_AUTH_OK)
+		ret->challenge = S("v=proof");
+	return r;
+}
+
+static inline void world_auth_cancel(void *arg)
+{
+	(void)arg;
+}
+
+static inline int world_enter(void *arg, slice login, struct mailbox_actor *ret, struct err *e)
+{
+	(void)arg, (void)e;
+	*ret = (struct mailbox_actor){.who = login, .protocol = S("imap"), .ip = S("192.0.2.1")};
+	return 0;
+}
+
+static inline void world_client(void *arg, slice name)
+{
+	struct world *w = arg;
+	snprintf(w->client, sizeof w->client, "%.*s", SFMT(name));
+}
+
+static inline void world_end(void *arg, const struct imap_summary *s)
+{
+	struct world *w = arg;
+	w->sum = *s;
+	w->sum.why = S("");
+}
+
+static const struct imap_ops world_ops = {.auth_start = world_auth_start,
+	.auth_step = world_auth_step,
+	.auth_cancel = world_auth_cancel,
+	.enter = world_enter,
+	.client = world_client,
+	.end = world_end};
+
+struct world_session {
+	struct world *w;
+	struct io *io;
+};
+
+static inline void world_serve(void *arg)
+{
+	struct world_session *s = arg;
+	struct net_addr peer = {0};
+	imap_serve(&s->w->hub, s->io, &s->w->service, &world_ops, s->w, &peer);
+	free(s);
+}
+
+/* ---- the language ---- */
+
+enum { WORLD_SESSIONS = 10, WORLD_LINE_MAX = 1 << 20, WORLD_SKIPPED_MAX = 1 << 20 };
+struct transcript {
+	struct world *w;
+	const char *file;
+	int line;
+	slice script;
+	struct group servers;
+	struct io *client[WORLD_SESSIONS];
+	struct buf skipped; /* by the last W: */
+	char failed[700];
+};
+
+static inline bool world_match(slice pattern, slice text)
+{
+	size_t at = slice_find(pattern, S("<any>"));
+	if (at == pattern.n)
+		return slice_eq(pattern, text);
+	if (!slice_starts(text, slice_first(pattern, at)))
+		return false;
+	slice rest = slice_skip(pattern, at + 5), tail = slice_skip(text, at);
+	for (size_t i = 0; i <= tail.n; i++)
+		if (world_match(rest, slice_skip(tail, i)))
+			return true;
+	return false;
+}
+
+static inline void world_fail(struct transcript *t, slice step, const char *why, slice got)
+{
+	if (!t->failed[0])
+		snprintf(t->failed, sizeof t->failed, "%.*s\n\t%s %.*s",
+			SFMT(slice_first(step, 250)), why, SFMT(slice_first(got, 300)));
+}
+
+/* A line without its end; false: there is none. */
+static inline bool world_line(struct io *io, slice *ret)
+{
+	struct err e;
+	io_set_deadline(io, instant_in(10 * SECOND));
+	if (io_line(io, WORLD_LINE_MAX, ret, &e) <= 0) {
+		*ret = S("(no line)");
+		return false;
+	}
+	*ret = slice_first(*ret, ret->n - 1);
+	if (ret->n && ret->p[ret->n - 1] == '\r')
+		ret->n--;
+	return true;
+}
+
+static inline struct io *world_client_of(struct transcript *t, unsigned i)
+{
+	slice greeting;
+	struct io *server;
+	if (t->client[i])
+		return t->client[i];
+	io_mem_pair(&server, &t->client[i]);
+	struct world_session *s = NEW(struct world_session);
+	*s = (struct world_session){t->w, server};
+	group_go(&t->servers, "imap", world_serve, s);
+	if (!world_line(t->client[i], &greeting) || !slice_starts(greeting, S("* ")))
+		world_fail(t, S("greeting"), "but:", greeting);
+	return t->client[i];
+}
+
+static inline void world_wait_for(struct transcript *t, struct io *io, slice step, slice want)
+{
+	slice got;
+	buf_reset(&t->skipped);
+	while (world_line(io, &got)) {
+		if (world_match(want, got))
+			return;
+		buf_put(&t->skipped, got);
+		buf_byte(&t->skipped, '\n');
+	}
+	world_fail(t, step, "never came, but:", buf_slice(&t->skipped));
+}
+
+static inline void world_not_skipped(struct transcript *t, slice step, slice what)
+{
+	slice rest = buf_slice(&t->skipped), one;
+	while (slice_cut(&rest, '\n', &one))
+		if (slice_starts(one, what))
+			world_fail(t, step, "has come:", one);
+}
+
+static inline bool world_say(struct io *io, slice text, bool line, struct err *e)
+{
+	for (;;) {
+		size_t at = slice_find(text, S("<crlf>"));
+		if (io_write(io, slice_first(text, at), e) < 0)
+			return false;
+		if (at == text.n)
+			break;
+		text = slice_skip(text, at + 6);
+		if (io_write(io, S("\r\n"), e) < 0)
+			return false;
+	}
+	return (!line || io_write(io, S("\r\n"), e) == 0) && io_flush(io, e) == 0;
+}
+
+static inline void world_step(struct transcript *t, slice step)
+{
+	char what = step.n ? *step.p : ' ';
+	bool numbered = step.n > 1 && step.p[1] >= '2' && step.p[1] <= '9';
+	unsigned i = numbered ? (unsigned)(step.p[1] - '0') : 1;
+	slice text = slice_skip(step, numbered ? 4 : 3), got, folder;
+	struct err e;
+	if (what == 'M') {
+		slice_cut(&text, ' ', &folder);
+		AUTO(buf) struct buf b = BUF(WORLD_LINE_MAX);
+		buf_printf(&b, "Subject: %.*s\r\nFrom: <bob@local.test>\r\n\r\n%.*s\r\n",
+			SFMT(text), SFMT(text));
+		world_deliver(t->w, folder, buf_slice(&b));
+		return;
+	}
+	if (what == 'N') {
+		world_not_skipped(t, step, text);
+		return;
+	}
+	struct io *io = world_client_of(t, i);
+	if (what == 'C' || what == 'T') {
+		if (!world_say(io, text, what == 'C', &e))
+			world_fail(t, step, "could not be said:", slice_z(e.text));
+	} else if (what == 'S') {
+		if (!world_line(io, &got) || !world_match(text, got))
+			world_fail(t, step, "but:", got);
+	} else if (what == 'W') {
+		world_wait_for(t, io, step, text);
+	} else if (what == 'E') {
+		if (world_line(io, &got))
+			world_fail(t, step, "but:", got);
+	} else {
+		world_fail(t, step, "is no step", S(""));
+	}
+}
+
+static inline void world_run(void *arg)
+{
+	struct transcript *t = arg;
+	slice rest = t->script, step;
+	group_init(&t->servers);
+	t->skipped = BUF(WORLD_SKIPPED_MAX);
+	while (!t->failed[0] && slice_cut(&rest, '\n', &step))
+		if (step.n)
+			world_step(t, step);
+	for (unsigned i = 0; i < WORLD_SESSIONS; i++)
+		io_close(t->client[i]);
+	group_join(&t->servers);
+	boxes_drain(t->w->boxes);
+	buf_done(&t->skipped);
+}
+
+static inline void world_check(struct world *w, const char *script, const char *file, int line)
+{
+	static struct transcript t; /* larger than a stack should hold */
+	t = (struct transcript){.w = w, .file = file, .line = line, .script = slice_z(script)};
+	loop_main(world_run, &t);
+	if (t.failed[0])
+		test_fail(file, line, "%s", t.failed);
+}
+#define CHECK_IMAP(w, script) world_check(w, script, __FILE__, __LINE__)
+#define LOGIN "C: l LOGIN alice secret\nS: l OK [CAPABILITY <any>] Logged in\n"
