@@ -61,6 +61,7 @@ static int make_file(struct cli_env *env, const char *name, FILE **ret, struct e
 
 struct importing {
 	struct listing l; /* of mistakes */
+	const char *heads[2];
 	bool listed;
 	bool json;
 	FILE *result;
@@ -68,9 +69,10 @@ struct importing {
 
 static void begin_list(struct importing *m)
 {
-	const char *const heads[] = {T(">LINE", ">行"), T("MISTAKE", "错误")};
+	m->heads[0] = T(">LINE", ">行");
+	m->heads[1] = T("MISTAKE", "错误");
 	if (!m->listed)
-		listing_begin(&m->l, m->json, "mistakes", heads, 2);
+		listing_begin(&m->l, m->json, "mistakes", m->heads, 2);
 	m->listed = true;
 }
 

@@ -10,12 +10,11 @@
 
 void sheet_begin(struct sheet *s, bool json)
 {
-	const char *const heads[] = {T("WHAT", "项目"), T("VALUE", "值")};
-	*s = (struct sheet){.json = json};
+	*s = (struct sheet){.json = json, .heads = {T("WHAT", "项目"), T("VALUE", "值")}};
 	if (json)
 		json_begin(&s->j);
 	else
-		s->table = table_new(heads, 2);
+		s->table = table_new(s->heads, 2);
 }
 
 static void row(struct sheet *s, const char *label, slice v)

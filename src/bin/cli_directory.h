@@ -10,6 +10,7 @@
 struct sheet {
 	bool json;
 	struct table *table;
+	const char *heads[2]; /* the table's, for as long as it is there */
 	struct json j;
 };
 void sheet_begin(struct sheet *s, bool json);
