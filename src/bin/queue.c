@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "bin/keys_client.h"
 #include "bin/queue_digest.h"
+#include "bin/queue_lesson.h"
 #include "bin/queue_letters.h"
 #include "bin/queue_notice.h"
 #include "bin/queue_reports.h"
@@ -241,6 +242,7 @@ static int queue_open(struct role_env *env, struct err *e)
 		queue_digests_open(q->letters, &q->digests, e) < 0 ||
 		queue_report_in_open(q->report_in, q->settings->config.server->data, e) < 0 ||
 		queue_user_reports_open(q->user_reports, q, e) < 0 ||
+		queue_lessons_open(q, &q->lessons, e) < 0 ||
 		queue_scan_open(q->scan, q->settings->config.server->data, e) < 0)
 		return -1;
 	open_policies(q);
@@ -256,6 +258,7 @@ static int queue_open(struct role_env *env, struct err *e)
 	group_go(&q->workers, "queue.reports", queue_reports_run, q->reporter);
 	group_go(&q->workers, "queue.scan", queue_scan_run, q->scan);
 	group_go(&q->workers, "queue.notices", queue_notices_run, q->notices);
+	group_go(&q->workers, "queue.lessons", queue_lessons_run, q->lessons);
 	group_go(&q->workers, "queue.digests", queue_digests_run, q->digests);
 	return 0;
 }
@@ -381,6 +384,7 @@ static void queue_close(struct role_env *env)
 	sts_free(q->sts);
 	report_counter_free(q->reports);
 	queue_reports_close(q->reporter);
+	queue_lessons_close(q->lessons);
 	queue_notices_free(q->notices);
 	queue_digests_close(q->digests);
 	queue_letters_close(q->letters);

@@ -13,6 +13,7 @@
  *	queue_report_in.c reports of others about our mail
  *	queue_scan.c      the scan processes; which domains are ours
  *	queue_user_report.c letters that our users report
+ *	queue_lesson.c   letters that they move into Junk or out of it
  *	queue_letters.c  letters to people: queue_notice.c (the outbox), queue_digest.c
  *	queue_outbound.c own accounts whose recipients do not exist
  *	queue_honeypot.c letters to addresses that nobody has
@@ -86,6 +87,7 @@ struct queue_letters;
 struct queue_notices;
 struct queue_digests;
 struct queue_user_reports;
+struct queue_lessons;
 struct queue_outbound;
 struct queue {
 	struct role_env *env;
@@ -115,6 +117,7 @@ struct queue {
 	struct queue_notices *notices;
 	struct queue_digests *digests;
 	struct queue_user_reports *user_reports;
+	struct queue_lessons *lessons;
 	struct queue_outbound *outbound; /* queue_outbound.c; made when needed */
 	struct hosts_health *health;
 

@@ -441,7 +441,7 @@ static int pass_on(struct job *j, const struct queue_rcpt *r, const struct deliv
 	struct result *ret, struct err *e)
 {
 	struct rcpt_answer to = {0};
-	if (!w->forwarding || j->letter->m.flags & MSG_JUNK)
+	if (!w->forwarding || j->letter->m.flags & (MSG_JUNK | MSG_STAYS))
 		return 0;
 	int back = came_back(j, r->address, e);
 	if (back == 0)

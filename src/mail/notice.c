@@ -158,6 +158,7 @@ int notice_make(const struct notice_letter *n, slice hostname, const struct sign
 	m.message_id = arena_printf(a, "<%s@%.*s>", id, SFMT(hostname));
 	m.flags =
 		utf8_is_ascii(n->to) || utf8_is_ascii(header_address(n->to, a)) ? 0 : MSG_SMTPUTF8;
+	m.flags |= n->stays ? MSG_STAYS : 0;
 	m.log = first_log(n, now, a);
 	*ret = m;
 	return 0;

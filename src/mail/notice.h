@@ -31,6 +31,7 @@ struct notice_letter {
 	bool automatic_reply; /* answers a letter of somebody: Auto-Submitted: auto-replied */
 	slice in_reply_to; /* Message-ID or empty */
 	slice references; /* with that one at its end; empty: it alone */
+	bool stays; /* about the safety of the reader's mailbox: whoever has his mail passed on must not get it instead */
 	bool as_written; /* a person's words: nobody knows in which language; `from` is that person */
 };
 enum { NOTICE_TEXT_MAX = 2 * 1024 * 1024 /* text, HTML, the whole message */ };

@@ -50,6 +50,7 @@ void notice_write_forward(struct notice_job *j)
 			   "once: whoever reads the mail of others often begins like this.",
 			   "如果您不知情，请立即修改密码并通知管理员：盗取他人邮件往往由此开始。"));
 	notice_finish(j, title, "forward");
+	j->ret->stays = true;
 }
 
 bool notice_write_answer(const struct notice_facts *f, struct arena *a, struct notice_letter *ret)

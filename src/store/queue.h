@@ -38,6 +38,7 @@ enum msg_flags {
 	MSG_SUBMITTED = 128, /* came from an authenticated user or a trusted network */
 	MSG_VOUCHED = 256, /* to a trap, but somebody speaks for its sender: teaches nothing */
 	MSG_JUNK = 512, /* mailboxes here file it as junk */
+	MSG_STAYS = 1024, /* for the owner of the mailbox: not passed on by what the account has set */
 };
 
 enum rcpt_notify { /* DSN NOTIFY (RFC 3461) */
