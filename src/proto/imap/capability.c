@@ -32,7 +32,7 @@ static const struct {
 	{"QUOTA", false}, /* 9208 */
 	{"QUOTA=RES-STORAGE", false}, {"QUOTA=RES-MESSAGE", false}, {"ACL", false}, /* 4314 */
 	{"RIGHTS=texk", false}, {"METADATA", false}, /* 5464 */
-	{"METADATA-SERVER", false}, {"NOTIFY", false}, /* 5465 */
+	{"NOTIFY", false}, /* 5465 */
 	{"UTF8=ACCEPT", false}, /* 6855 */
 	{"MOVE", false}, /* 6851 */
 	{"MULTIAPPEND", false}, /* 3502 */

@@ -13,6 +13,8 @@
  *	N: TEXT		nothing that begins so has been skipped by the W: before
  *	E:		the server closes the connection
  *	M: FOLDER TEXT	a message arrives in alice's folder
+ *	X:		the client begins TLS			Z:		the client begins to compress
+ *	D:		the process drains its sessions
  *
  * C2: S2: ... C9: are of other sessions, opened when they are first spoken of; the greeting is read then. What is left of a session
  * at the end is closed. Logins: alice and bob, password "secret".
@@ -23,8 +25,10 @@
 #include "base/test.h"
 #include "proto/imap/imap.h"
 #include "run/co.h"
+#include "run/deflate.h"
 #include "run/loop.h"
 #include "run/pool.h"
+#include "run/tls.h"
 #include "store/commit.h"
 
 #include <ftw.h>
@@ -39,6 +43,7 @@ struct world {
 	struct mailbox_conf conf;
 	struct imap_hub hub;
 	struct imap_service service;
+	struct tls_ctx *client_tls; /* world_tls() */
 	int64_t alice;
 	struct imap_summary sum; /* of the session that ended last */
 	char client[64]; /* what ID told of it */
@@ -125,6 +130,23 @@ static inline struct world *world_open(void)
 	return w;
 }
 
+/* STARTTLS is offered from now on, and no login before it. */
+static inline void world_tls(struct world *w)
+{
+	struct arena a = {0};
+	struct err e;
+	slice cert = arena_printf(&a, "%s/cert.pem", w->dir);
+	slice key = arena_printf(&a, "%s/key.pem", w->dir);
+	must(tls_make_self_signed(w->service.hostname, cert, key, &e) == 0);
+	const struct tls_server_config sc = {.cert_file = cert, .key_file = key};
+	const struct tls_client_config cc = {.ca_file = cert};
+	must(tls_server_ctx(&sc, &w->service.tls, &e) == 0);
+	must(tls_client_ctx(&cc, &w->client_tls, &e) == 0);
+	w->service.auth_plaintext = false;
+	w->service.tls_mode = IMAP_TLS_OFFER;
+	arena_done(&a);
+}
+
 static inline int world_remove_one(
 	const char *path, const struct stat *st, int type, struct FTW *at)
 {
@@ -137,6 +159,8 @@ static inline void world_close(struct world *w)
 	boxes_close(w->boxes);
 	directory_close(w->directory);
 	blobs_close(w->blobs);
+	tls_ctx_unref(w->client_tls);
+	tls_ctx_unref(w->service.tls);
 	nftw(w->dir, world_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	pool_done();
 	loop_done();
@@ -355,6 +379,17 @@ static inline bool world_say(struct io *io, slice text, bool line, struct err *e
 	return (!line || io_write(io, S("\r\n"), e) == 0) && io_flush(io, e) == 0;
 }
 
+static inline void world_wrap(struct transcript *t, slice step, struct io *io)
+{
+	struct err e;
+	io_set_deadline(io, instant_in(10 * SECOND));
+	int r = *step.p == 'Z'
+			? deflate_start(io, &e)
+			: tls_connect(io, t->w->client_tls, S("mx.post.test"), TLS_VERIFY_HOST, &e);
+	if (r < 0)
+		world_fail(t, step, "failed:", slice_z(e.text));
+}
+
 static inline void world_step(struct transcript *t, slice step)
 {
 	char what = step.n ? *step.p : ' ';
@@ -370,6 +405,12 @@ static inline void world_step(struct transcript *t, slice step)
 		world_deliver(t->w, folder, buf_slice(&b));
 		return;
 	}
+	if (what == 'D') {
+		for (int k = 0; k < 10; k++) /* until all have read what was said to them */
+			co_yield();
+		imap_drain(&t->w->hub);
+		return;
+	}
 	if (what == 'N') {
 		world_not_skipped(t, step, text);
 		return;
@@ -383,6 +424,8 @@ static inline void world_step(struct transcript *t, slice step)
 			world_fail(t, step, "but:", got);
 	} else if (what == 'W') {
 		world_wait_for(t, io, step, text);
+	} else if (what == 'X' || what == 'Z') {
+		world_wrap(t, step, io);
 	} else if (what == 'E') {
 		if (world_line(io, &got))
 			world_fail(t, step, "but:", got);
