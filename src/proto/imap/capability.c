@@ -21,17 +21,22 @@ static const struct {
 	{"UNSELECT", false}, /* 3691 */
 	{"UIDPLUS", false}, /* 4315 */
 	{"CONDSTORE", false}, /* 7162 */
-	{"QRESYNC", false}, {"CHILDREN", false}, /* 3348 */
+	{"QRESYNC", false}, /* 7162 */
+	{"CHILDREN", false}, /* 3348 */
 	{"LIST-EXTENDED", false}, /* 5258 */
 	{"LIST-STATUS", false}, /* 5819 */
 	{"LIST-MYRIGHTS", false}, /* 8440 */
 	{"LIST-METADATA", false}, /* 9590 */
 	{"SPECIAL-USE", false}, /* 6154 */
-	{"CREATE-SPECIAL-USE", false}, {"STATUS=SIZE", false}, /* 8438 */
+	{"CREATE-SPECIAL-USE", false}, /* 6154 */
+	{"STATUS=SIZE", false}, /* 8438 */
 	{"OBJECTID", false}, /* 8474 */
 	{"QUOTA", false}, /* 9208 */
-	{"QUOTA=RES-STORAGE", false}, {"QUOTA=RES-MESSAGE", false}, {"ACL", false}, /* 4314 */
-	{"RIGHTS=texk", false}, {"METADATA", false}, /* 5464 */
+	{"QUOTA=RES-STORAGE", false}, /* 9208 */
+	{"QUOTA=RES-MESSAGE", false}, /* 9208 */
+	{"ACL", false}, /* 4314 */
+	{"RIGHTS=texk", false}, /* 4314 */
+	{"METADATA", false}, /* 5464 */
 	{"NOTIFY", false}, /* 5465 */
 	{"UTF8=ACCEPT", false}, /* 6855 */
 	{"MOVE", false}, /* 6851 */
@@ -46,7 +51,8 @@ static const struct {
 	{"SORT=DISPLAY", false}, /* 5957 */
 	{"ESORT", false}, /* 5267 */
 	{"THREAD=ORDEREDSUBJECT", false}, /* 5256 */
-	{"THREAD=REFERENCES", false}, {"PREVIEW", false}, /* 8970 */
+	{"THREAD=REFERENCES", false}, /* 5256 */
+	{"PREVIEW", false}, /* 8970 */
 	{"SAVEDATE", false}, /* 8514 */
 	{"PARTIAL", false}, /* 9394 */
 	{"UIDONLY", false}, /* 9586 */
@@ -88,7 +94,8 @@ void imap_put_capabilities(struct imap *s)
 		imap_put(s, S(" COMPRESS=DEFLATE"));
 	imap_printf(s, " APPENDLIMIT=%lld", (long long)boxes_max_message(s->service->boxes));
 	if (s->service->limits.messages)
-		imap_printf(s, " MESSAGELIMIT=%llu", (unsigned long long)s->service->limits.messages);
+		imap_printf(
+			s, " MESSAGELIMIT=%llu", (unsigned long long)s->service->limits.messages);
 }
 
 void imap_cmd_capability(struct imap *s)

@@ -46,7 +46,7 @@ static const char *why_ended(struct imap *s)
 static void end_of_input(struct imap *s)
 {
 	if (co_cancelled() || s->hub->draining)
-		imap_bye(s, "drain", "%s", why_ended(s));
+		imap_bye(s, s->hub->draining ? "drain" : "ended", "%s", why_ended(s));
 	else if (s->in.why.kind == ERR_TIMEOUT)
 		imap_bye(s, "timeout", "Nothing was said for too long");
 	else if (s->in.why.kind == ERR_LIMIT)

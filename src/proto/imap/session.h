@@ -68,7 +68,8 @@ struct imap {
 	struct box_view *view; /* selected */
 	struct buf keywords; /* that FLAGS has told of the view, separated by blanks */
 	struct uidset saved; /* SEARCHRES "$": UIDs */
-	struct imap_told *told; /* in mem: what this command changed itself and need not be told again; NULL when it begins */
+	struct imap_told *
+		told; /* in mem: what this command changed itself and need not be told again; NULL when it begins */
 	struct imap_notify *notify; /* notify.c; NULL: none */
 	struct box_watch *watch; /* idle.c: while somebody wants to hear of changes */
 	bool news; /* and there may be some */
