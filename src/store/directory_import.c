@@ -27,8 +27,29 @@ _Static_assert(IMPORT_FIELDS < 16, "bits of import_row.given");
 
 void import_mistake(struct import *x, unsigned line, const struct err *e)
 {
-	if (x->mistakes++ < IMPORT_TOLD_MAX)
-		x->o.mistake(x->o.arg, line, e);
+	if (x->mistakes < IMPORT_TOLD_MAX) {
+		if (!x->told)
+			x->told = mem_alloc(IMPORT_TOLD_MAX * sizeof *x->told);
+		x->told[x->mistakes] = (struct import_told){line, x->mistakes, *e};
+	}
+	x->mistakes++;
+}
+
+static int by_line(const void *a, const void *b)
+{
+	const struct import_told *x = a, *y = b;
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static void tell_mistakes(struct import *x)
+{
+	size_t n = x->mistakes < IMPORT_TOLD_MAX ? x->mistakes : IMPORT_TOLD_MAX;
+	if (n)
+		qsort(x->told, n, sizeof *x->told, by_line);
+	for (size_t i = 0; i < n; i++)
+		x->o.mistake(x->o.arg, x->told[i].line, &x->told[i].e);
 }
 
 /* ---- columns ---- */
@@ -272,6 +293,7 @@ int directory_import_read(struct sql *db, slice file, const struct import_option
 		r = read_table(x, e);
 	if (r == 0)
 		r = import_check(x, e);
+	tell_mistakes(x);
 	ret_result->rows = x->n;
 	ret_result->mistakes = x->mistakes;
 	if (r == 0 && x->mistakes)
@@ -294,5 +316,6 @@ void directory_import_free(struct import *x)
 	buf_done(&x->text);
 	arena_done(&x->mem);
 	free(x->rows);
+	free(x->told);
 	free(x);
 }

@@ -44,6 +44,11 @@ struct import_row {
 	slice *field; /* FIELD_COUNT of them, or NULL: none */
 	struct password verifier;
 };
+struct import_told {
+	unsigned line;
+	size_t order;
+	struct err e;
+};
 struct import {
 	struct sql *db;
 	struct import_options o;
@@ -52,13 +57,14 @@ struct import {
 	struct import_row *rows;
 	size_t n, cap;
 	size_t mistakes;
+	struct import_told *told; /* the first IMPORT_TOLD_MAX of them, told by line at the end */
 	struct map by_address, classes, departments;
 };
 static inline bool import_given(const struct import_row *r, enum import_column c)
 {
 	return (r->given >> c) & 1;
 }
-/* Tells a mistake of that line. */
+/* A mistake of that line, to be told. */
 void import_mistake(struct import *x, unsigned line, const struct err *e);
 #define IMPORT_MISTAKE(x, line, ...)                                                               \
 	do {                                                                                       \
