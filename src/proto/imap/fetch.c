@@ -300,7 +300,7 @@ static void finish(struct imap *s, struct fetch *f, bool limited)
 	else if (f->unknown_encoding)
 		imap_no(s, "UNKNOWN-CTE", "A part's encoding cannot be undone here");
 	else if (f->missing && !s->uid)
-		imap_no(s, "EXPUNGEISSUED", "Some of these messages are no longer there");
+		imap_ok(s, "EXPUNGEISSUED", "Some of these messages are no longer there");
 	else if (limited) {
 		snprintf(code, sizeof(code), "MESSAGELIMIT %llu %u",
 			(unsigned long long)s->service->limits.messages,

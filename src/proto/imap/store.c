@@ -191,7 +191,7 @@ static void store_end(struct imap *s, struct store *t, size_t missing, bool limi
 		code = arena_printf(&s->mem, "MODIFIED %.*s%c", SFMT(code), 0);
 		imap_ok(s, code.p, "Some messages had been changed meanwhile");
 	} else if (missing && !s->uid) {
-		imap_no(s, "EXPUNGEISSUED", "Some of these messages are no longer there");
+		imap_ok(s, "EXPUNGEISSUED", "Some of these messages are no longer there");
 	} else if (limited) {
 		code = arena_printf(&s->mem, "MESSAGELIMIT %llu %u%c",
 			(unsigned long long)s->service->limits.messages, t->uids.v[0].first, 0);
