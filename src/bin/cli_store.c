@@ -1,5 +1,5 @@
 /* `posthouse store`: is everything there and whole, mending it, giving space back, numbers. */
-#include "bin/cli_verbs.h"
+#include "bin/cli_mailbox.h"
 
 #include "base/mem.h"
 #include "store/store.h"
@@ -20,11 +20,24 @@ static const struct kind {
 	{"mailbox-orphan", "邮件所在文件夹不存在"},
 	{"mailbox-count", "文件夹计数错误"},
 	{"mailbox-uid", "文件夹编号错误"},
+	{"mailbox-missing", "帐号缺少邮箱记录"},
+	{"mailbox-modseq", "修改序号错误"},
+	{"mailbox-next", "帐号编号错误"},
+	{"mailbox-size", "邮件大小记录错误"},
+	{"mailbox-total", "帐号合计错误"},
+	{"mailbox-removed", "已删除邮件无法恢复"},
+	{"mailbox-lost", "邮件没有内容"},
+	{"mailbox-nowhere", "邮件不在任何文件夹"},
+	{"mailbox-refs", "邮件引用计数错误"},
+	{"mailbox-thread", "会话引用错误"},
+	{"mailbox-rights", "权限所属文件夹不存在"},
+	{"mailbox-metadata", "元数据所属文件夹不存在"},
+	{"mailbox-keyword", "关键字所属文件夹不存在"},
 	{"segment-index", "共享内容索引错误"},
 	{"sqlite", "数据库结构损坏"},
 };
 
-static const char *kind_name(const char *kind)
+const char *cli_store_kind(const char *kind)
 {
 	for (size_t i = 0; tr_lang == LANG_ZH && i < sizeof kinds / sizeof kinds[0]; i++)
 		if (strcmp(kind, kinds[i].en) == 0)
@@ -50,7 +63,7 @@ static void on_problem(void *arg, const struct store_problem *p)
 		json_close(&v->j, '}');
 		return;
 	}
-	printf("%s: ", kind_name(p->kind));
+	printf("%s: ", cli_store_kind(p->kind));
 	out_safe(p->text);
 	puts(p->repaired ? T(" (mended)", "（已修复）") : "");
 }

@@ -2,7 +2,7 @@
  * The keeper role: keeps house in the store. Every few seconds packs without live messages are
  * deleted (a busy relay fills them fast); once a day ([store] gc_every) old traces are removed and
  * packs that are mostly dead rewritten. Every minute what has been in quarantine long enough, or is
- * too much there, leaves it, and accounts that were deleted long enough ago go. When virus engines know more than before, mail is looked at again
+ * too much there, leaves it, and accounts that were deleted long enough ago go, likewise deleted mail (keeper_mail.h). When virus engines know more than before, mail is looked at again
  * (keeper_again.h). A process of its own, so that neither mail nor memory of
  * the others suffers; killing it at any point is safe. It does not run at a low priority: on a busy machine
  * it would keep the queue's database from those who bring mail for as long as it waits for a processor.
@@ -12,8 +12,10 @@
 #include "base/mem.h"
 #include "bin/account_purge.h"
 #include "bin/keeper_again.h"
+#include "bin/keeper_mail.h"
 #include "bin/policy_conf.h"
 #include "bin/quarantine_conf.h"
+#include "mail/box.h"
 #include "mail/notice.h"
 #include "run/co.h"
 #include "run/log.h"
@@ -48,6 +50,8 @@ METRIC_COUNTER(squeezed, "posthouse_quarantine_squeezed_total", "",
 	"Messages that had to leave the quarantine early, because it was too full.");
 METRIC_COUNTER(purged, "posthouse_accounts_purged_total", "",
 	"Deleted accounts that went for good because their time was up.");
+METRIC_COUNTER(mail_ended, "posthouse_mailbox_removed_ended_total", "",
+	"Deleted messages whose bytes were given up, and lines of the log of deletions that went.");
 METRIC_GAUGE(held_messages, "posthouse_quarantine_messages", "", "Messages in quarantine.");
 METRIC_GAUGE(held_bytes, "posthouse_quarantine_bytes", "", "Bytes of messages in quarantine.");
 
@@ -58,6 +62,8 @@ struct keeper {
 	struct sql *trace, *queue, *directory;
 	struct quarantine_conf held; /* [quarantine] */
 	struct quarantine_totals totals;
+	int64_t keep_removed, keep_log; /* [mailbox] */
+	struct keeper_mail *mail;
 	struct engines *links; /* to the engine process */
 	struct again *again;
 	bool working; /* at something long */
@@ -77,6 +83,9 @@ static void take_config(struct keeper *k, const struct config *c)
 	k->held = *c->quarantine;
 	const struct directory_conf *d = conf_get(c->conf, &directory_section);
 	k->keep_deleted = d->keep_deleted;
+	const struct mailbox_conf *m = conf_get(c->conf, &mailbox_section);
+	k->keep_removed = m->keep_removed;
+	k->keep_log = m->keep_log;
 }
 
 /* ---- in the pool ---- */
@@ -193,6 +202,13 @@ static void purge_account(void *arg)
 {
 	struct keeper *k = arg;
 	k->batch = account_purge_next(k->dir, k->directory, wall_now() - k->keep_deleted, &k->e);
+	k->result = k->batch < 0 ? -1 : 0;
+}
+
+static void end_mail(void *arg)
+{
+	struct keeper *k = arg;
+	k->batch = keeper_mail_end_some(k->mail, k->keep_removed, k->keep_log, &k->e);
 	k->result = k->batch < 0 ? -1 : 0;
 }
 
@@ -313,6 +329,17 @@ static void look_after_accounts(struct keeper *k)
 	k->working = false;
 }
 
+static void look_after_mailboxes(struct keeper *k)
+{
+	k->working = true;
+	int64_t total = drain(k, "mailboxes", end_mail);
+	if (total) {
+		metric_add(&mail_ended, total);
+		log_info(NULL, "keeper.mailboxes", F("ended", total));
+	}
+	k->working = false;
+}
+
 static void clean_up(struct keeper *k)
 {
 	instant began = instant_now();
@@ -342,6 +369,7 @@ static void keep(void *arg)
 		if (instant_now() - held >= HELD_SECONDS * SECOND) {
 			look_after_held(k);
 			look_after_accounts(k);
+			look_after_mailboxes(k);
 			held = instant_now();
 		}
 		if (k->every == 0 || instant_now() - last < (k->every < wait ? k->every : wait))
@@ -376,7 +404,8 @@ static int keeper_open(struct role_env *env, struct err *e)
 	if (sql_open(k->dir, "trace", &k->trace, e) < 0 ||
 		sql_open(k->dir, "queue", &k->queue, e) < 0 ||
 		sql_open(k->dir, "directory", &k->directory, e) < 0 ||
-		store_gc_open(k->dir, &k->quick, e) < 0)
+		store_gc_open(k->dir, &k->quick, e) < 0 ||
+		keeper_mail_open(k->dir, &k->mail, e) < 0)
 		return -1;
 	if (again_open(&env->config, k->links, &k->again, e) < 0)
 		return -1;

@@ -255,6 +255,8 @@ int mailbox_removed_list(struct sql *db, const struct mailbox_removed_query *q, 
 int mailbox_recover_tx(struct sql *db, int64_t account_id, uint64_t modseq, uint32_t uid, slice folder, const struct mailbox_actor *by, struct mailbox_place *ret, struct err *e);
 /* The keeper: bytes of what left before `bytes_before` are given up, lines of the log from before `log_before` go. Some at a time: rows done, -1. */
 int64_t mailbox_removed_end_tx(struct sql *db, int64_t bytes_before, int64_t log_before, struct err *e);
+/* Is there anything for it? 1, 0, -1; reads only. */
+int mailbox_removed_ends(struct sql *db, int64_t bytes_before, int64_t log_before, struct err *e);
 /* Messages of a folder that were saved before `before` leave (retention); some at a time. */
 int64_t mailbox_age_tx(struct sql *db, int64_t account_id, int64_t folder_id, int64_t before, const struct mailbox_actor *by, struct err *e);
 

@@ -321,6 +321,20 @@ static int64_t end_some(struct sql *db, int64_t bytes_before, int64_t log_before
 	return (int64_t)(bytes + lines);
 }
 
+int mailbox_removed_ends(struct sql *db, int64_t bytes_before, int64_t log_before, struct err *e)
+{
+	int64_t any;
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT 1 FROM removed WHERE can_return = 1 AND removed_at < $1 UNION ALL"
+		" SELECT 1 FROM removed WHERE can_return = 0 AND removed_at < $2 LIMIT 1",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, bytes_before);
+	sql_bind_int(s, 2, log_before);
+	return mailbox_returned(s, &any, e);
+}
+
 int64_t mailbox_removed_end_tx(
 	struct sql *db, int64_t bytes_before, int64_t log_before, struct err *e)
 {
