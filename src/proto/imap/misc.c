@@ -54,7 +54,7 @@ void imap_cmd_enable(struct imap *s)
 			return;
 		}
 		unsigned b = enable_one(word);
-		if (b & ~(s->enabled | bits))
+		if (b & ~s->enabled)
 			buf_printf(&said, " %.*s", SFMT(word));
 		bits |= b;
 	} while (imap_peek(r) == ' ');

@@ -336,21 +336,64 @@ TEST(imap_idle)
 TEST(imap_qresync)
 {
 	struct world *w = world_open();
-	CHECK_IMAP(w, LOGIN "M: INBOX one\nM: INBOX two\nM: INBOX three\nM: INBOX four\n"
-			    "C: a SELECT INBOX (QRESYNC (1 1))\n"
-			    "S: a BAD <any>\n"
-			    "C: b ENABLE QRESYNC CONDSTORE X-NONE\n"
-			    "S: * ENABLED QRESYNC\n"
-			    "S: b OK <any>\n"
-			    "C: c SELECT INBOX (QRESYNC (1 1 1:4 (1:2 1:2)))\n"
-			    "W: c OK <any>\n"
-			    "N: * VANISHED\n"
-			    "C: d STORE 2 +FLAGS (\\Deleted)\n"
-			    "S: * 2 FETCH (UID 2 MODSEQ (<any>) FLAGS (\\Deleted \\Recent))\n"
-			    "S: d OK <any>\n"
-			    "C: e EXPUNGE\n"
-			    "S: * VANISHED 2\n"
-			    "S: e OK [HIGHESTMODSEQ <any>] <any>\n");
+	CHECK_IMAP(w,
+		LOGIN "M: INBOX one\nM: INBOX two\nM: INBOX three\nM: INBOX four\n"
+		      "C: a SELECT INBOX (QRESYNC (1 1))\n"
+		      "S: a BAD <any>\n"
+		      "C: b ENABLE QRESYNC CONDSTORE X-NONE\n"
+		      "S: * ENABLED QRESYNC CONDSTORE\n"
+		      "S: b OK <any>\n"
+		      "C: c SELECT INBOX (QRESYNC (1 1 1:4 (1:2 1:2)))\n"
+		      "W: * OK [UIDVALIDITY <1>] <any>\n"
+		      "W: * OK [HIGHESTMODSEQ <2>] <any>\n"
+		      "W: c OK <any>\n"
+		      "N: * VANISHED\n"
+		      "C: d STORE 2 +FLAGS (\\Deleted)\n"
+		      "S: * 2 FETCH (UID 2 MODSEQ (<any>) FLAGS (\\Deleted \\Recent))\n"
+		      "S: d OK <any>\n"
+		      "C: e EXPUNGE\n"
+		      "S: * VANISHED 2\n"
+		      "S: e OK [HIGHESTMODSEQ <any>] <any>\n"
+		      "C: f STORE 3 +FLAGS (later)\n"
+		      "W: f OK <any>\n"
+		      "C: g SELECT INBOX (QRESYNC (<1> <2>))\n"
+		      "S: * OK [CLOSED] <any>\n"
+		      "W: * VANISHED (EARLIER) 2\n"
+		      "S: * 3 FETCH (UID 4 MODSEQ (<any>) FLAGS (<any>later))\n"
+		      "S: g OK [READ-WRITE] <any>\n"
+		      "C: h SELECT INBOX (QRESYNC (<1> <2> 1,3))\n"
+		      "W: h OK [READ-WRITE] <any>\n"
+		      "N: * VANISHED\n"
+		      "N: * 3 FETCH\n"
+		      "C: i SELECT INBOX (QRESYNC (77 <2>))\n" /* another folder of that name */
+		      "W: i OK [READ-WRITE] <any>\n"
+		      "N: * VANISHED\n"
+		      "N: * 3 FETCH\n"
+		      "C: j UNSELECT\nW: j OK <any>\n"
+		      "C: k SELECT INBOX (CONDSTORE QRESYNC (<1> <2> 1:4 (1,3 1,3)))\n"
+		      "W: * VANISHED (EARLIER) 2\n"
+		      "W: k OK <any>\n"
+		      "C: m SELECT INBOX (QRESYNC (<1> <2> 1:*))\n"
+		      "S: m BAD <any>\n");
+	world_close(w);
+}
+
+/* Two programs of one person: one marks and removes, the other one idles with QRESYNC. */
+TEST(imap_idle_qresync)
+{
+	struct world *w = world_open();
+	CHECK_IMAP(w, LOGIN "M: INBOX one\nM: INBOX two\nM: INBOX three\n"
+			    "C: a ENABLE QRESYNC\nW: a OK <any>\n"
+			    "C: b SELECT INBOX\nW: b OK <any>\n"
+			    "C: c IDLE\nS: + idling\n"
+			    "C2: l LOGIN alice secret\nW2: l OK <any>\n"
+			    "C2: a SELECT INBOX\nW2: a OK <any>\n"
+			    "C2: b STORE 1,3 +FLAGS.SILENT (\\Deleted)\nW2: b OK <any>\n"
+			    "S: * 1 FETCH (UID 1 MODSEQ (<1>) FLAGS (\\Deleted<any>))\n"
+			    "S: * 3 FETCH (UID 3 MODSEQ (<1>) FLAGS (\\Deleted<any>))\n"
+			    "C2: c EXPUNGE\nW2: c OK <any>\n"
+			    "S: * VANISHED 1,3\n"
+			    "C: DONE\nS: c OK <any>\n");
 	world_close(w);
 }
 

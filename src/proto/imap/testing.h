@@ -8,7 +8,8 @@
  *		"W: b OK [READ-WRITE]<any>\n");
  *
  *	C: TEXT		the client says it, and CRLF	T: TEXT		the same without CRLF; <crlf> is one
- *	S: TEXT		the next line is that; <any> stands for anything
+ *	S: TEXT		the next line is that; <any> stands for anything, <1> ... <9> too,
+ *			but for the same wherever they stand, also behind C:
  *	W: TEXT		lines are skipped until that one comes
  *	N: TEXT		nothing that begins so has been skipped by the W: before
  *	E:		the server closes the connection
@@ -289,21 +290,65 @@ struct transcript {
 	struct group servers;
 	struct io *client[WORLD_SESSIONS];
 	struct buf skipped; /* by the last W: */
+	char var[10][80]; /* what <1> ... stand for */
 	char failed[700];
 };
 
-static inline bool world_match(slice pattern, slice text)
+/* Where the next <any> or <1> is; n: its bytes. */
+static inline size_t world_wild(slice pattern, size_t *ret_n, unsigned *ret_var)
 {
-	size_t at = slice_find(pattern, S("<any>"));
+	for (size_t i = 0; i + 2 < pattern.n; i++) {
+		if (pattern.p[i] != '<')
+			continue;
+		bool var = pattern.p[i + 1] >= '1' && pattern.p[i + 1] <= '9' &&
+			   pattern.p[i + 2] == '>';
+		if (!var && !slice_starts(slice_skip(pattern, i), S("<any>")))
+			continue;
+		*ret_n = var ? 3 : 5;
+		*ret_var = var ? (unsigned)(pattern.p[i + 1] - '0') : 0;
+		return i;
+	}
+	return pattern.n;
+}
+
+/* <1> that has no value yet gets the one that it stands for. */
+static inline bool world_match(struct transcript *t, slice pattern, slice text)
+{
+	size_t n = 0;
+	unsigned var = 0;
+	size_t at = world_wild(pattern, &n, &var);
 	if (at == pattern.n)
 		return slice_eq(pattern, text);
 	if (!slice_starts(text, slice_first(pattern, at)))
 		return false;
-	slice rest = slice_skip(pattern, at + 5), tail = slice_skip(text, at);
+	slice rest = slice_skip(pattern, at + n), tail = slice_skip(text, at);
+	if (var && t->var[var][0]) {
+		slice v = slice_z(t->var[var]);
+		return slice_starts(tail, v) && world_match(t, rest, slice_skip(tail, v.n));
+	}
 	for (size_t i = 0; i <= tail.n; i++)
-		if (world_match(rest, slice_skip(tail, i)))
+		if (world_match(t, rest, slice_skip(tail, i))) {
+			if (var)
+				snprintf(t->var[var], sizeof t->var[var], "%.*s", (int)i, tail.p);
 			return true;
+		}
 	return false;
+}
+
+/* What the client says with the values of <1> ... and ends of lines put in. */
+static inline void world_expand(struct transcript *t, slice text, struct buf *out)
+{
+	for (;;) {
+		size_t n = 0;
+		unsigned var = 0;
+		size_t at = world_wild(text, &n, &var), crlf = slice_find(text, S("<crlf>"));
+		size_t end = at < crlf ? at : crlf;
+		buf_put(out, slice_first(text, end));
+		if (end == text.n)
+			return;
+		buf_put(out, crlf < at ? S("\r\n") : slice_z(t->var[var]));
+		text = slice_skip(text, crlf < at ? crlf + 6 : at + n);
+	}
 }
 
 static inline void world_fail(struct transcript *t, slice step, const char *why, slice got)
@@ -348,7 +393,7 @@ static inline void world_wait_for(struct transcript *t, struct io *io, slice ste
 	slice got;
 	buf_reset(&t->skipped);
 	while (world_line(io, &got)) {
-		if (world_match(want, got))
+		if (world_match(t, want, got))
 			return;
 		buf_put(&t->skipped, got);
 		buf_byte(&t->skipped, '\n');
@@ -364,19 +409,15 @@ static inline void world_not_skipped(struct transcript *t, slice step, slice wha
 			world_fail(t, step, "has come:", one);
 }
 
-static inline bool world_say(struct io *io, slice text, bool line, struct err *e)
+static inline void world_say(struct transcript *t, struct io *io, slice step, slice text)
 {
-	for (;;) {
-		size_t at = slice_find(text, S("<crlf>"));
-		if (io_write(io, slice_first(text, at), e) < 0)
-			return false;
-		if (at == text.n)
-			break;
-		text = slice_skip(text, at + 6);
-		if (io_write(io, S("\r\n"), e) < 0)
-			return false;
-	}
-	return (!line || io_write(io, S("\r\n"), e) == 0) && io_flush(io, e) == 0;
+	AUTO(buf) struct buf b = BUF(WORLD_LINE_MAX);
+	struct err e;
+	world_expand(t, text, &b);
+	if (*step.p == 'C')
+		buf_put(&b, S("\r\n"));
+	if (io_write(io, buf_slice(&b), &e) < 0 || io_flush(io, &e) < 0)
+		world_fail(t, step, "could not be said:", slice_z(e.text));
 }
 
 static inline void world_wrap(struct transcript *t, slice step, struct io *io)
@@ -396,7 +437,6 @@ static inline void world_step(struct transcript *t, slice step)
 	bool numbered = step.n > 1 && step.p[1] >= '2' && step.p[1] <= '9';
 	unsigned i = numbered ? (unsigned)(step.p[1] - '0') : 1;
 	slice text = slice_skip(step, numbered ? 4 : 3), got, folder;
-	struct err e;
 	if (what == 'M') {
 		slice_cut(&text, ' ', &folder);
 		AUTO(buf) struct buf b = BUF(WORLD_LINE_MAX);
@@ -417,10 +457,9 @@ static inline void world_step(struct transcript *t, slice step)
 	}
 	struct io *io = world_client_of(t, i);
 	if (what == 'C' || what == 'T') {
-		if (!world_say(io, text, what == 'C', &e))
-			world_fail(t, step, "could not be said:", slice_z(e.text));
+		world_say(t, io, step, text);
 	} else if (what == 'S') {
-		if (!world_line(io, &got) || !world_match(text, got))
+		if (!world_line(io, &got) || !world_match(t, text, got))
 			world_fail(t, step, "but:", got);
 	} else if (what == 'W') {
 		world_wait_for(t, io, step, text);
