@@ -331,7 +331,7 @@ static void op_state(void *arg, const char *doing, slice folder)
 	session_text(row->doing, sizeof row->doing, slice_z(doing));
 	session_text(row->folder, sizeof row->folder, folder);
 	row->active_at = wall_now();
-	set_idle(s, strcmp(doing, "idle") == 0);
+	set_idle(s, strcmp(doing, "IDLE") == 0);
 }
 
 static void op_tls(void *arg, struct io *io)

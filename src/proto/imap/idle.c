@@ -5,6 +5,7 @@
 #include "proto/imap/session.h"
 
 #include "base/mem.h"
+#include "run/deflate.h"
 #include "run/loop.h"
 
 enum {
@@ -15,6 +16,7 @@ enum {
 void imap_rest(struct imap *s)
 {
 	arena_done(&s->mem);
+	deflate_rest(s->io);
 	uidset_trim(&s->saved);
 	if (s->user)
 		box_user_rest(s->user);

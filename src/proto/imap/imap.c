@@ -71,20 +71,24 @@ static void run_command(struct imap *s)
 		imap_complain(s);
 	if (s->in.lost || !imap_skip_rest(&s->in))
 		end_of_input(s);
+	if (s->ops->state && s->command)
+		s->ops->state(s->arg, "", s->view ? s->view->folder.name : S(""));
 	s->command = NULL;
 	arena_reset(&s->mem);
 }
 
-static instant next_deadline(struct imap *s, instant login_until)
+/* Before somebody has logged in the clock runs from the first byte on, whatever is said. */
+static instant next_deadline(struct imap *s)
 {
-	return s->user ? instant_in(s->service->limits.idle_time) : login_until;
+	if (s->user)
+		s->in.until = 0;
+	return s->user ? instant_in(s->service->limits.idle_time) : s->in.until;
 }
 
 static void command_loop(struct imap *s)
 {
-	instant login_until = instant_in(s->service->limits.login_time);
 	while (!s->ending && !s->lost) {
-		if (imap_wait(s, next_deadline(s, login_until)))
+		if (imap_wait(s, next_deadline(s)))
 			run_command(s);
 		else
 			end_of_input(s);
@@ -94,7 +98,7 @@ static void command_loop(struct imap *s)
 bool imap_start_tls(struct imap *s)
 {
 	struct err e;
-	io_set_deadline(s->io, instant_in(s->service->limits.command_time));
+	io_set_deadline(s->io, s->in.until);
 	if (io_flush(s->io, &e) < 0 || tls_accept(s->io, s->service->tls, &e) < 0) {
 		s->summary.end = "tls";
 		s->summary.why = arena_dup(&s->mem, slice_z(e.text));
@@ -143,6 +147,7 @@ static void set_reader(struct imap *s)
 		.literal_max = l->literal,
 		.command_max = l->command,
 		.time = l->command_time,
+		.until = instant_in(l->login_time),
 		.bytes_in = &s->summary.bytes_in,
 	};
 }

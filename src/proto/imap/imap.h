@@ -87,7 +87,7 @@ struct imap_ops {
 	int (*enter)(void *arg, slice login, struct mailbox_actor *ret_actor, struct err *e);
 	/* ID: name and version. May be NULL. */
 	void (*client)(void *arg, slice name_and_version);
-	/* For `posthouse session list`: "idle", a command's name ...; the folder selected or empty. May be NULL. */
+	/* For `posthouse session list`: a command's name when it begins, "" when it is over; the folder selected or empty. May be NULL. */
 	void (*state)(void *arg, const char *doing, slice folder);
 	/* TLS has begun (STARTTLS; with implicit TLS before the greeting). May be NULL. */
 	void (*tls)(void *arg, struct io *io);

@@ -44,10 +44,16 @@ static bool lose_because(struct imap_reader *r, enum err_kind kind, const char *
 	return lose(r);
 }
 
+static instant patience(const struct imap_reader *r)
+{
+	instant t = instant_in(r->time);
+	return r->until && r->until < t ? r->until : t;
+}
+
 /* More input, with a fresh deadline: there is progress. */
 static bool more(struct imap_reader *r)
 {
-	io_set_deadline(r->io, instant_in(r->time));
+	io_set_deadline(r->io, patience(r));
 	int got = io_fill(r->io, READ_MAX, &r->why);
 	if (got > 0)
 		return true;
@@ -195,7 +201,7 @@ static bool skip_long_line(struct imap_reader *r)
 static bool read_line(struct imap_reader *r)
 {
 	slice line;
-	io_set_deadline(r->io, instant_in(r->time));
+	io_set_deadline(r->io, patience(r));
 	int got = io_line(r->io, r->line_left + 2, &line, &r->why);
 	r->p = r->end = "";
 	if (got < 0 && r->why.kind == ERR_LIMIT)
@@ -246,7 +252,7 @@ bool imap_raw_line(struct imap_reader *r, slice *ret)
 
 static bool ask_for_literal(struct imap_reader *r)
 {
-	io_set_deadline(r->io, instant_in(r->time));
+	io_set_deadline(r->io, patience(r));
 	return io_write(r->io, S("+ OK\r\n"), &r->why) == 0 || lose(r);
 }
 

@@ -23,6 +23,7 @@ struct imap_reader {
 	size_t line_max, literal_max, command_max; /* of the service's limits */
 	size_t line_left, command_left; /* of this command */
 	int64_t time; /* usec without progress */
+	instant until; /* and never longer than this: nobody has logged in; 0: no such end */
 	uint64_t *bytes_in;
 	const char *what; /* "a mailbox name is expected": for BAD; NULL: nothing is wrong */
 	struct err why; /* when lost */
