@@ -4,7 +4,7 @@ what moved letters teach.
 
     test/delivery.py [WORD ...]     the cases whose names contain one of the words
 """
-import email, email.policy, os, re, smtplib, sqlite3, sys, time
+import email, email.policy, imaplib, os, re, smtplib, sqlite3, ssl, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import Instance, PASSWORD, free_port, wait_until
 from sink import Sink
@@ -17,7 +17,7 @@ RULE = 'rule test-junk 20\n\ten the word of this test\n\ttext has abracadabra\n'
 
 class Site(Instance):
     def __init__(self, *config, sink=None, setup=()):
-        super().__init__(config=['[filter]', 'mark = 0', 'reject = 0', 'quarantine = 0', *config])
+        super().__init__(config=['[filter]', 'mark = 0', 'reject = 0', 'quarantine = 0', *config], listeners=('mx', 'submission', 'imap'))
         for command in ('domain add local.test', f'account add {ANN} --name "Ann Example"', f'account add {BOB}',
                         f'alias add info@local.test {ANN}'):
             self.setup_command(command)
@@ -57,8 +57,15 @@ class Site(Instance):
             return [(name, s) for name, s in rows if subject.encode() in s]
         return wait_until(f'"{subject}" for {address}', seconds, find)
 
-    def count(self, address):
-        return len(self.mail(address))
+    def imap(self, address):
+        m = imaplib.IMAP4('127.0.0.1', self.ports['imap'])
+        m.starttls(ssl._create_unverified_context())
+        m.login(address, PASSWORD)
+        return m
+
+    def lessons(self):
+        with open(self.log.name, encoding='utf-8') as f:
+            return [(m[1], m[2], m[3]) for m in re.finditer(r'event=lesson.moved \S+ who=(\S+) as=(\S+) done=(\S+)', f.read())]
 
 
 def expect(good, what):
@@ -78,7 +85,6 @@ def summaries_are_made_once():
         expect(folder == 'INBOX' and b'What it begins with.' in summary, 'the summary came with the letter')
         expect(len(summary) < 1000, f'{len(summary)} bytes')
         with smtplib.SMTP('127.0.0.1', p.ports['submission']) as s:
-            import ssl
             s.starttls(context=ssl._create_unverified_context())
             s.login(BOB, PASSWORD)
             s.sendmail(BOB, [ANN], f'From: {BOB}\r\nTo: {ANN}\r\nSubject: Without a Message-ID\r\n\r\nx\r\n')
@@ -196,6 +202,30 @@ def people_are_answered_once():
             expect('no text' in p.cli('autoreply', 'set', ANN, check=False), 'without a text')
     finally:
         sink.stop()
+
+
+@case
+def moved_letters_teach():
+    with Site('[reports]', 'letters_per_hour = 3') as p:
+        for n in range(5):
+            p.send(ANN, f'letter {n}', body=f'Number {n}: cheap pills and watches. ' * 20)
+            p.wait_mail(ANN, n + 1)
+        m = p.imap(ANN)
+        m.select('INBOX')
+        m.uid('MOVE', '1', 'Junk')
+        wait_until('the lesson', 30, lambda: p.lessons() == [(ANN, 'spam', 'learned')])
+        m.select('Junk')
+        m.uid('MOVE', '1', 'INBOX')  # not so
+        wait_until('the other lesson', 30, lambda: p.lessons()[1:] == [(ANN, 'ham', 'learned')])
+        m.select('INBOX')
+        m.uid('MOVE', '2:4', 'Junk')
+        wait_until('three more', 30, lambda: len(p.lessons()) == 5)
+        expect(sorted(done for _, _, done in p.lessons()[2:]) == ['learned', 'many', 'many'], p.lessons())
+        m.uid('MOVE', '5', 'Trash')
+        m.uid('COPY', '6', 'Archive')
+        time.sleep(12)
+        expect(len(p.lessons()) == 5, p.lessons())
+        m.logout()
 
 
 if __name__ == '__main__':
