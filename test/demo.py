@@ -14,7 +14,7 @@ START_SECONDS = 15
 # Words in a printed command, and what its output must have.
 SHOWN = [('mailbox cat alice', 'dkim=pass'), ('trace --subject pay', 'DMARC'), ('trace --from service', 'disposition=quarantine'), ('quarantine list', 'phishing, certain'), ('policy show', '[policy "phishing"]'), ('trace --to manager', 'delivered'),
          ('digest preview', 'phishing, certain'), ('domain dns', 'v=DKIM1; k=rsa'), ('domain check', '0 to mend'), ('lookup dmarc', 'policy: reject'), ('reputation show', 'elsewhere.example'),
-         ('report list', 'elsewhere.example'), ('report received', 'elsewhere.example'), ('list add', ''), ('curl', '')]
+         ('report list', 'elsewhere.example'), ('report received', 'elsewhere.example'), ('list add', ''), ('smtps://', ''), ('imaps://', 'Subject:'), ('session list', '')]
 
 
 def shell(line):
@@ -24,7 +24,7 @@ def shell(line):
 
 def commands(text):
     lines = [line.strip() for line in text.split('\n')]
-    return [line for line in lines if re.match(r'\S*build/release/posthouse |printf ', line)]
+    return [line for line in lines if re.match(r'\S*build/release/posthouse |printf |curl ', line)]
 
 
 def try_all(found):
