@@ -13,10 +13,10 @@ MESSAGES = re.compile(r'\.(msg|eml|txt|mime|mbox)$')
 
 OTHERWISE = {  # Python's reading is the odd one
     'long-header.eml': 'longer than a record keeps (SUMMARY_CUT)',
-    'issue-40.eml': 'a name that is an address: who writes to it is what counts',
+    'issue-40.eml': 'a line that is no field ends the header for Python alone',
     'mix_caps_content_type.eml': 'a name and an address without brackets',
     'raw_email_multiple_from.eml': 'two @',
-    'example13.eml': 'comments and blanks within an address (RFC 5322 A.5)',
+    'example13.eml': 'blanks before the colon (RFC 5322 A.6.3)',
 }
 
 
