@@ -70,7 +70,8 @@ static bool is_to_be_listed(const struct list_name *n, const struct imap_list_ar
 {
 	if (imap_list_meets(n, a->select))
 		return true;
-	return (a->select & LIST_SELECT_RECURSIVE) && n->selected_below;
+	/* RFC 5258 section 5, example 9: not where what is below is listed itself. */
+	return (a->select & LIST_SELECT_RECURSIVE) && n->hidden_below;
 }
 
 static void list(struct imap *s, const struct imap_list_args *a)
@@ -86,7 +87,7 @@ static void list(struct imap *s, const struct imap_list_args *a)
 		return;
 	}
 	if (a->select & LIST_SELECT_RECURSIVE)
-		imap_list_mark(v, n, a->select);
+		imap_list_mark(v, n, a);
 	for (size_t i = 0; i < n && !s->lost; i++) {
 		if (i % YIELD_EVERY == YIELD_EVERY - 1)
 			co_yield();
@@ -126,9 +127,11 @@ static void lsub(struct imap *s, const struct imap_list_args *a)
 		imap_fail(s, &e);
 		return;
 	}
-	imap_list_mark(v, n, LIST_SELECT_SUBSCRIBED);
+	struct imap_list_args marked = *a;
+	marked.select = LIST_SELECT_SUBSCRIBED;
+	imap_list_mark(v, n, &marked);
 	for (size_t i = 0; i < n && !s->lost; i++) {
-		bool level = !v[i].subscribed && stops && v[i].selected_below;
+		bool level = !v[i].subscribed && stops && v[i].hidden_below;
 		if ((!v[i].subscribed && !level) || !imap_list_match_any(a, v[i].name))
 			continue;
 		imap_put(s, level ? S("* LSUB (\\Noselect) \"/\" ") : S("* LSUB () \"/\" "));

@@ -54,10 +54,11 @@ struct list_name {
 	const struct box_folder *folder; /* NULL: none of that name */
 	bool subscribed, children;
 	bool selected_below; /* a name below it meets the selection */
+	bool hidden_below; /* and one that does no pattern matches: only so it is heard of */
 };
 /* All names: folders, names subscribed to, and levels above them; a level stands before what is below it. */
 int imap_list_names(
 	struct imap *s, bool subscriptions, struct list_name **ret, size_t *ret_n, struct err *e);
-/* Sets selected_below for the selection. */
-void imap_list_mark(struct list_name *v, size_t n, unsigned select);
+/* Sets selected_below, hidden_below. */
+void imap_list_mark(struct list_name *v, size_t n, const struct imap_list_args *a);
 bool imap_list_meets(const struct list_name *n, unsigned select);

@@ -106,7 +106,7 @@ bool imap_list_meets(const struct list_name *n, unsigned select)
 	return true;
 }
 
-void imap_list_mark(struct list_name *v, size_t n, unsigned select)
+void imap_list_mark(struct list_name *v, size_t n, const struct imap_list_args *a)
 {
 	enum { OPEN_MAX = 64 };
 	struct list_name *open[OPEN_MAX];
@@ -114,9 +114,13 @@ void imap_list_mark(struct list_name *v, size_t n, unsigned select)
 	for (size_t i = 0; i < n; i++) {
 		while (depth > 0 && !is_below(v[i].name, open[depth - 1]->name))
 			depth--;
-		if (imap_list_meets(&v[i], select))
+		if (depth > 0 && imap_list_meets(&v[i], a->select)) {
+			bool hidden = !imap_list_match_any(a, v[i].name);
 			for (size_t k = depth; k-- > 0 && !open[k]->selected_below;)
 				open[k]->selected_below = true;
+			for (size_t k = depth; hidden && k-- > 0 && !open[k]->hidden_below;)
+				open[k]->hidden_below = true;
+		}
 		if (depth < OPEN_MAX)
 			open[depth++] = &v[i];
 	}

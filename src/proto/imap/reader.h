@@ -77,7 +77,8 @@ bool imap_nstring(struct imap_reader *r, slice *ret); /* NIL: p == NULL */
 /* As imap_nstring, but a literal8 is taken, too (METADATA values). */
 bool imap_nstring8(struct imap_reader *r, slice *ret);
 bool imap_list_mailbox(struct imap_reader *r, slice *ret); /* a pattern, as UTF-8: % and *, too */
-/* UTF-8, undone from mUTF-7 where that is spoken; INBOX in one spelling. A name that is no good UTF-8 is bad. */
+/* UTF-8, undone from mUTF-7 where that is spoken; INBOX in one spelling. Raw 8-bit where it may not be is bad; no modified UTF-7: "\xff", which no
+ * folder is called. */
 bool imap_mailbox(struct imap_reader *r, slice *ret);
 /* The same from bytes that were read as astring. False: no such name can be; nothing is set. */
 bool imap_mailbox_decode(const struct imap_reader *r, slice raw, slice *ret);

@@ -131,7 +131,11 @@ TEST(imap_folders)
 			    "C: m CREATE &U,BTFw-\n"
 			    "S: m OK <any>\n"
 			    "C: n LIST \"\" &U*\n"
-			    "S: n BAD <any>\n"
+			    "S: n OK <any>\n"
+			    "C: r SELECT a&b\n"
+			    "S: r NO <any>\n"
+			    "C: s CREATE a&b\n"
+			    "S: s NO [CANNOT] <any>\n"
 			    "C: o LIST \"\" &U,BTFw-\n"
 			    "S: * LIST (\\HasNoChildren) \"/\" &U,BTFw-\n"
 			    "S: o OK <any>\n"
@@ -196,6 +200,29 @@ TEST(imap_subscriptions)
 			    "S: j OK <any>\n"
 			    "C: k LSUB \"\" a*\n"
 			    "S: k OK <any>\n");
+	world_close(w);
+}
+
+/* RFC 5258 section 5, example 9. */
+TEST(imap_recursive_match)
+{
+	struct world *w = world_open();
+	CHECK_IMAP(w, LOGIN
+		"C: a CREATE foo2/bar1\nC: a CREATE foo2/bar2\nC: a CREATE baz2/bar2\n"
+		"C: a CREATE baz2/bar22\nC: a CREATE eps2/mamba\n"
+		"C: b SUBSCRIBE foo2/bar1\nC: b SUBSCRIBE foo2/bar2\nC: b SUBSCRIBE baz2/bar2\n"
+		"C: b SUBSCRIBE baz2/bar22\nC: b SUBSCRIBE eps2\nC: b SUBSCRIBE eps2/mamba\n"
+		"C: b SUBSCRIBE qux2/bar2\n"
+		"C: c NOOP\nW: c OK <any>\n"
+		"C: d LIST (RECURSIVEMATCH SUBSCRIBED) \"\" *2\n"
+		"S: * LIST (\\Subscribed \\HasNoChildren) \"/\" baz2/bar2\n"
+		"S: * LIST (\\Subscribed \\HasNoChildren) \"/\" baz2/bar22\n"
+		"S: * LIST (\\Subscribed \\HasChildren) \"/\" eps2 (\"CHILDINFO\" "
+		"(\"SUBSCRIBED\"))\n"
+		"S: * LIST (\\HasChildren) \"/\" foo2 (\"CHILDINFO\" (\"SUBSCRIBED\"))\n"
+		"S: * LIST (\\Subscribed \\HasNoChildren) \"/\" foo2/bar2\n"
+		"S: * LIST (\\NonExistent \\Subscribed) \"/\" qux2/bar2\n"
+		"S: d OK <any>\n");
 	world_close(w);
 }
 

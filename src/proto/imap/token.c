@@ -190,11 +190,17 @@ bool imap_mailbox_decode(const struct imap_reader *r, slice raw, slice *ret)
 	return true;
 }
 
+/* No folder can be called so: what is no modified UTF-7 is a name that there is not, rather than no name (NO, not BAD). */
+#define NO_NAME S("\xff")
+
 static bool decode_name(struct imap_reader *r, slice raw, slice *ret)
 {
-	return imap_mailbox_decode(r, raw, ret) ||
-	       imap_wrong(r, r->utf8 ? "the mailbox name is no valid UTF-8"
-				     : "the mailbox name is no valid modified UTF-7");
+	if (imap_mailbox_decode(r, raw, ret))
+		return true;
+	if (r->utf8 || !utf8_is_ascii(raw))
+		return imap_wrong(r, "the mailbox name is not encoded as it must be");
+	*ret = NO_NAME;
+	return true;
 }
 
 bool imap_mailbox(struct imap_reader *r, slice *ret)
