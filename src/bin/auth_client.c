@@ -17,8 +17,8 @@ static void wipe(struct buf *b)
 	buf_done(b);
 }
 
-static enum auth_outcome ask(struct auth_exchange *x, const struct auth_request *q,
-	struct arena *a, struct auth_reply *ret)
+static enum auth_outcome ask(struct auth_exchange *x, const struct auth_request *q, struct arena *a,
+	struct auth_reply *ret)
 {
 	struct buf request = BUF(AUTH_WIRE_MAX);
 	slice answer;
@@ -53,8 +53,7 @@ enum auth_outcome auth_client_start(struct auth_exchange *x, const struct auth_r
 enum auth_outcome auth_client_step(
 	struct auth_exchange *x, slice response, struct arena *a, struct auth_reply *ret)
 {
-	const struct auth_request q = {
-		.op = AUTH_STEP, .handle = x->handle, .response = response};
+	const struct auth_request q = {.op = AUTH_STEP, .handle = x->handle, .response = response};
 	return ask(x, &q, a, ret);
 }
 
@@ -63,8 +62,7 @@ void auth_client_cancel(struct auth_exchange *x)
 	AUTO(buf) struct buf out = BUF(64);
 	if (!x->handle)
 		return;
-	auth_request_encode(
-		&out, &(struct auth_request){.op = AUTH_CANCEL, .handle = x->handle});
+	auth_request_encode(&out, &(struct auth_request){.op = AUTH_CANCEL, .handle = x->handle});
 	link_send(x->link, buf_slice(&out)); /* lost: the exchange times out there */
 	x->handle = 0;
 }

@@ -1,11 +1,13 @@
 /* `posthouse account`: who has a mailbox here. Its larger parts are in cli_account_*.c, aliases in
  * cli_alias.c. */
 #include "bin/cli_account.h"
+#include "bin/cli_account_login.h"
 #include "bin/cli_tty.h"
 #include "bin/cli_verbs.h"
 
 #include "base/mem.h"
 #include "store/password.h"
+#include "store/password_rule.h"
 
 #include <stdio.h>
 
@@ -31,30 +33,14 @@ static int account_add(struct cli_call *c)
 	if (code)
 		return code;
 	if (tty_new_password(cli_flag(c, "stdin"), &env.mem, &password, &e) < 0 ||
+		password_check(cli_password_rule(&env), password, d.account.address,
+			cli_option_text(c, "name"), &e) < 0 ||
 		password_make(password, &env.mem, &p, &e) < 0)
 		return out_fail(&e);
 	d.password = &p;
 	if (directory_account_make(db, &d, &id, &e) < 0)
 		return out_fail(&e);
 	printf(T("Account %.*s added.\n", "已添加帐号 %.*s。\n"), SFMT(d.account.address));
-	return CLI_OK;
-}
-
-static int account_passwd(struct cli_call *c)
-{
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	struct account found;
-	slice password;
-	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
-	if (!db)
-		return code;
-	if (directory_account(db, cli_arg(c, 0), &env.mem, &found, &e) < 0 ||
-		tty_new_password(cli_flag(c, "stdin"), &env.mem, &password, &e) < 0 ||
-		directory_password(db, cli_arg(c, 0), password, &e) < 0)
-		return out_fail(&e);
-	printf(T("Password of %.*s changed.\n", "已修改 %.*s 的密码。\n"), SFMT(found.address));
 	return CLI_OK;
 }
 
@@ -146,6 +132,12 @@ static const struct cli_option export_options[] = {
 static const struct cli_option passwd_options[] = {
 	{"stdin", NULL, "read the password from the first line of stdin",
 		"从标准输入的第一行读取密码"},
+	{"must-change", NULL, "the owner has to change it before mail programs work",
+		"主人须先修改此密码，邮件程序才能使用"},
+	{NULL, NULL, NULL, NULL},
+};
+static const struct cli_option suspend_options[] = {
+	{"reason", "TEXT", "kept and shown in lists", "保存并在列表中显示的原因"},
 	{NULL, NULL, NULL, NULL},
 };
 static const struct cli_option list_options[] = {
@@ -181,8 +173,20 @@ const struct cli_verb account_verbs[] = {
 	{"list", account_list, "[DOMAIN]", 0, 1, true, list_options,
 		"Lists the accounts, of one domain or all.", "列出帐号（某个域的或全部）。", NULL,
 		NULL},
-	{"passwd", account_passwd, "ADDRESS", 1, 1, false, passwd_options,
-		"Changes an account's password.", "修改帐号密码。", NULL, NULL},
+	{"passwd", cli_account_passwd, "ADDRESS", 1, 1, false, passwd_options,
+		"Changes an account's password.", "修改帐号密码。",
+		"The rules of section [password] hold; former passwords that may not come again "
+		"are refused.",
+		"须符合 [password] 一节的规则；不得重复使用的旧密码会被拒绝。"},
+	{"suspend", cli_account_suspend, "ADDRESS", 1, 1, false, suspend_options,
+		"Nobody logs in to it any more, sessions end; mail still comes in.",
+		"暂停帐号：不能登录，会话结束，邮件照常接收。", NULL, NULL},
+	{"resume", cli_account_resume, "ADDRESS", 1, 1, false, NULL,
+		"Ends a suspension: by hand, or because the account behaved as if stolen.",
+		"恢复被手动暂停、或因疑似被盗而暂停的帐号。", NULL, NULL},
+	{"suspended", cli_account_suspended, "", 0, 0, true, NULL,
+		"Lists the accounts that are suspended, and why.", "列出已暂停的帐号及原因。", NULL,
+		NULL},
 	{"disable", account_disable, "ADDRESS...", 1, -1, false, NULL,
 		"Refuses the account's mail and logins; its messages stay.",
 		"停用帐号：拒收其邮件和登录，已有邮件保留。", NULL, NULL},

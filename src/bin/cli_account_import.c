@@ -1,5 +1,6 @@
 /* `posthouse account import` and `export`: many accounts as a table (store/directory_import.h). */
 #include "bin/cli_account.h"
+#include "bin/cli_account_login.h"
 
 #include "base/mem.h"
 #include "codec/csv.h"
@@ -161,6 +162,7 @@ static int run(struct cli_call *c, struct cli_env *env, struct sql *db, slice ta
 		.update = cli_flag(c, "update"),
 		.make_passwords = cli_option(c, "result") != NULL,
 		.no_passwords = cli_flag(c, "no-passwords"),
+		.rule = cli_password_rule(env),
 		.threads = cpus > 0 ? (unsigned)cpus : 1,
 		.mistake = on_mistake,
 		.made = on_made,

@@ -18,6 +18,7 @@
 #include "codec/address.h"
 #include "run/sandbox.h"
 #include "store/directory.h"
+#include "store/password_rule.h"
 #include "store/policies.h"
 
 #include <errno.h>
@@ -270,7 +271,9 @@ static int add_first(struct cli_call *c, struct cli_env *env, struct answers *w,
 			SFMT(out_address(w->admin, &env->mem)));
 		return 0;
 	}
-	if (ask_password(c, &env->mem, w, e) < 0)
+	if (ask_password(c, &env->mem, w, e) < 0 ||
+		(!w->generated && password_check(conf_get(env->config.conf, &password_section),
+					  w->password, w->admin, S(""), e) < 0))
 		return -1;
 	if (directory_account_add(db, w->admin, S(""), w->password, e) < 0)
 		return -1;

@@ -10,6 +10,7 @@
 #include "mail/sign.h"
 #include "mail/srs.h"
 #include "proto/smtpd/smtpd.h"
+#include "bin/auth_conf.h"
 #include "bin/scan.h"
 #include "defence/autowhite.h"
 #include "defence/greylist.h"
@@ -55,11 +56,6 @@ enum callout_failure { CALLOUT_TRY_LATER, CALLOUT_ACCEPT };
 struct callout_conf {
 	int64_t timeout, good, bad, entries;
 	int if_unreachable; /* enum callout_failure */
-};
-
-struct auth_conf {
-	int64_t hashes_at_once;
-	int64_t failures_per_login, failures_per_ip, failure_window, failure_delay;
 };
 
 struct queue_conf {

@@ -25,6 +25,7 @@
 #include "mail/report_conf.h"
 #include "run/sandbox.h"
 #include "store/directory_org.h"
+#include "store/password_rule.h"
 #include "training/conf.h"
 
 static const char *const sandbox_words[] = {"auto", "required", "off", NULL};
@@ -155,29 +156,6 @@ const struct conf_section callout_section = {.name = "callout",
 	.size = sizeof(struct callout_conf),
 	.doc_en = "Asking backend systems whether a recipient exists.",
 	.doc_zh = "向后端邮件系统查询收件人是否存在。"};
-
-#define T struct auth_conf
-static const struct conf_key auth_keys[] = {
-	CONF_KEY_INT(T, hashes_at_once, "2", 1, 64,
-		"Passwords checked at a time; each takes 20 MiB of memory meanwhile.",
-		"同时核对的口令数；每个期间占用 20 MiB 内存。"),
-	CONF_KEY_INT(T, failures_per_login, "20", 1, 1000000,
-		"Failed logins of one account within failure_window, then it is refused for a "
-		"while.",
-		"一个帐号在 failure_window 内登录失败的次数，超过则暂时拒绝。"),
-	CONF_KEY_INT(T, failures_per_ip, "50", 1, 1000000,
-		"Failed logins from one IPv4 address or IPv6 /64 network within failure_window.",
-		"同一 IPv4 地址或 IPv6 /64 网段在 failure_window 内登录失败的次数。"),
-	CONF_KEY_DURATION(T, failure_window, "15m", MINUTE, DAY, "See above.", "见上。"),
-	CONF_KEY_DURATION(T, failure_delay, "2s", 0, MINUTE,
-		"A failed login is answered that late.", "登录失败时延迟这么久才应答。"),
-	CONF_END};
-#undef T
-const struct conf_section auth_section = {.name = "auth",
-	.keys = auth_keys,
-	.size = sizeof(struct auth_conf),
-	.doc_en = "Logins.",
-	.doc_zh = "登录。"};
 
 static void check_queue(const void *value, slice instance, struct conf_check *c)
 {
@@ -363,7 +341,7 @@ const struct conf_section log_section = {.name = "log",
 	.doc_zh = "日志。"};
 
 const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
-	&connections_section, &callout_section, &auth_section, &queue_section, &delivery_section,
+	&connections_section, &callout_section, &auth_section, &password_section, &queue_section, &delivery_section,
 	&dns_section, &source_section, &scores_section, &caps_section, &outbound_section,
 	&dnsbl_section, &mirror_section, &verify_section, &signing_section, &srs_section,
 	&reports_section, &store_section, &directory_section, &log_section, &scan_section, &filter_section,

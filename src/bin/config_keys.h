@@ -5,4 +5,4 @@
 enum { CONFIG_RETRY_MAX = 64 };
 
 extern const struct conf_section server_section, tls_section, connections_section, callout_section,
-	auth_section, queue_section, delivery_section, store_section, log_section;
+	queue_section, delivery_section, store_section, log_section;

@@ -9,7 +9,7 @@ static enum smtpd_auth outcome(
 	struct edge_session *s, const struct auth_reply *r, struct smtpd_auth_result *ret)
 {
 	*ret = (struct smtpd_auth_result){
-		.challenge = r->challenge, .login = r->login, .why = r->why};
+		.challenge = r->challenge, .login = r->login, .why = r->why, .say = r->say};
 	if (r->outcome == AUTH_OK || r->outcome == AUTH_FAILED)
 		edge_door_login(s, ret->login, r->outcome == AUTH_OK);
 	switch (r->outcome) {
@@ -18,9 +18,10 @@ static enum smtpd_auth outcome(
 	case AUTH_OK:
 		return SMTPD_AUTH_OK;
 	case AUTH_FAILED:
+		return SMTPD_AUTH_FAILED;
 	case AUTH_EXPIRED:
 	case AUTH_NOT_HERE:
-		return SMTPD_AUTH_FAILED;
+		return SMTPD_AUTH_DENIED;
 	default:
 		return SMTPD_AUTH_TEMP;
 	}

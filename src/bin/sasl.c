@@ -1,13 +1,13 @@
 /*
- * One SASL exchange by libgsasl (sasl.h). Unknown logins and wrong passwords take the same way: a
- * password is hashed against nothing, SCRAM goes on to its end with keys that nobody has. Used by
- * the auth role.
+ * One SASL exchange (sasl.h). Unknown logins and wrong passwords take the same way: SCRAM goes on to its
+ * end with keys that nobody has. Tokens are read in sasl_oauth.c. Used by the auth role.
  */
 #include "bin/sasl.h"
 
 #include "base/b64.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "bin/sasl_oauth.h"
 #include "store/password.h"
 #include <gsasl.h>
 #include <openssl/crypto.h>
@@ -24,15 +24,18 @@ struct sasl {
 	struct sasl_library *library;
 	Gsasl_session *session;
 	bool plaintext, plus, silent_first;
+	bool token, xoauth2, told; /* told: the client was told that its token is wrong */
 	char *out; /* the last challenge, gsasl's memory */
 	struct arena mem;
 	/* During a step. */
 	sasl_lookup lookup;
 	void *arg;
 	/* What came of it. */
-	bool looked_up, found, verified, temp;
+	bool looked_up, found, temp;
 	struct sasl_verifier verifier;
-	slice name;
+	slice name, act_as;
+	char *secret;
+	size_t secret_n;
 	char why[200];
 };
 
@@ -55,9 +58,7 @@ static void look_up(struct sasl *s, slice name)
 		return;
 	}
 	if (s->lookup(s->arg, s->name, &s->mem, &s->verifier, &e) == 0) {
-		s->found = !s->verifier.disabled;
-		if (!s->found)
-			because(s, "account disabled");
+		s->found = true;
 		return;
 	}
 	s->temp = e.kind != ERR_NOTFOUND;
@@ -65,21 +66,38 @@ static void look_up(struct sasl *s, slice name)
 	s->verifier = (struct sasl_verifier){0};
 }
 
+static void forget_secret(struct sasl *s)
+{
+	if (s->secret)
+		OPENSSL_cleanse(s->secret, s->secret_n);
+	free(s->secret);
+	s->secret = NULL;
+	s->secret_n = 0;
+}
+
+static void keep_secret(struct sasl *s, slice secret)
+{
+	forget_secret(s);
+	s->secret = mem_dup(secret.p ? secret.p : "", secret.n);
+	s->secret_n = secret.n;
+}
+
 /* ---- PLAIN and LOGIN ---- */
 
-static int validate(struct sasl *s)
+/* Both are known; whether they are right is found out by the caller. */
+static int note_password(struct sasl *s)
 {
 	const char *name = gsasl_property_fast(s->session, GSASL_AUTHID);
 	const char *password = gsasl_property_fast(s->session, GSASL_PASSWORD);
 	if (!name || !password)
 		return GSASL_AUTHENTICATION_ERROR;
-	look_up(s, slice_z(name));
-	/* Hashed in every case: the answer takes its time whether the account exists or not. */
-	bool right = password_verify(s->found ? s->verifier.argon2 : S(""), slice_z(password));
-	if (!right)
-		because(s, "wrong password");
-	s->verified = right && s->found;
-	return s->verified ? GSASL_OK : GSASL_AUTHENTICATION_ERROR;
+	if (strlen(name) > SASL_NAME_MAX) {
+		because(s, "name too long");
+		return GSASL_AUTHENTICATION_ERROR;
+	}
+	s->name = arena_dup(&s->mem, slice_z(name));
+	keep_secret(s, slice_z(password));
+	return GSASL_OK;
 }
 
 /* ---- SCRAM ---- */
@@ -108,7 +126,7 @@ static struct password_scram scram_keys(struct sasl *s)
 	if (s->found && password_scram_parse(s->verifier.scram, &keys))
 		return keys;
 	if (s->found)
-		because(s, "account has no SCRAM keys");
+		because(s, "account has no SCRAM keys, or may not use them");
 	s->found = false;
 	return (struct password_scram){
 		.iterations = arena_printf(&s->mem, "%d", PASSWORD_SCRAM_ITERATIONS),
@@ -138,7 +156,7 @@ static int callback(Gsasl *g, Gsasl_session *session, Gsasl_property prop)
 	(void)g;
 	switch (prop) {
 	case GSASL_VALIDATE_SIMPLE:
-		return validate(s);
+		return note_password(s);
 	case GSASL_SCRAM_ITER:
 	case GSASL_SCRAM_SALT:
 	case GSASL_SCRAM_SERVERKEY:
@@ -180,7 +198,9 @@ static bool known_mech(slice mech, struct sasl *s)
 	s->silent_first = slice_eq(mech, S("LOGIN"));
 	s->plaintext = s->silent_first || slice_eq(mech, S("PLAIN"));
 	s->plus = slice_eq(mech, S("SCRAM-SHA-256-PLUS"));
-	return s->plaintext || s->plus || slice_eq(mech, S("SCRAM-SHA-256"));
+	s->xoauth2 = slice_eq(mech, S("XOAUTH2"));
+	s->token = s->xoauth2 || slice_eq(mech, S("OAUTHBEARER"));
+	return s->token || s->plaintext || s->plus || slice_eq(mech, S("SCRAM-SHA-256"));
 }
 
 /* Only for -PLUS: in the plain variant a client may not support what we do (RFC 5802 section 6). */
@@ -209,6 +229,8 @@ struct sasl *sasl_begin(
 		free(s);
 		return NULL;
 	}
+	if (s->token)
+		return s;
 	snprintf(name, sizeof name, "%.*s", SFMT(mech));
 	int r = gsasl_server_start(l->gsasl, name, &s->session);
 	if (r != GSASL_OK) {
@@ -224,22 +246,58 @@ struct sasl *sasl_begin(
 	return s;
 }
 
-/* After the mechanism is content: the account, and that nobody acts as somebody else. */
-static enum sasl_outcome finish(struct sasl *s)
+/* Nobody acts as somebody else. */
+static enum sasl_outcome finish(struct sasl *s, slice act_as)
 {
-	const char *other = gsasl_property_fast(s->session, GSASL_AUTHZID);
-	if (s->temp)
-		return SASL_TEMP;
-	if (!s->found || (s->plaintext && !s->verified)) {
-		because(s, "rejected");
-		return SASL_FAILED;
-	}
-	if (other && other[0] && !slice_ieq(slice_z(other), s->name) &&
-		!slice_ieq(slice_z(other), s->verifier.login)) {
+	bool named = !s->token && slice_ieq(act_as, s->name);
+	if (act_as.n && !named && !slice_ieq(act_as, s->verifier.login)) {
 		because(s, "wants to act as another account");
 		return SASL_FAILED;
 	}
 	return SASL_OK;
+}
+
+static slice authzid(const struct sasl *s)
+{
+	return slice_z(s->session ? gsasl_property_fast(s->session, GSASL_AUTHZID) : NULL);
+}
+
+/* RFC 7628 section 3: everything is in the first response. */
+static enum sasl_outcome step_token(struct sasl *s, slice response, slice *ret_challenge)
+{
+	struct sasl_bearer b;
+	*ret_challenge = S("");
+	if (s->told)
+		return SASL_FAILED;
+	if (!response.p)
+		return SASL_MORE;
+	bool fine = s->xoauth2 ? sasl_xoauth2_parse(response, &b)
+			       : sasl_oauthbearer_parse(response, &s->mem, &b);
+	if (!fine || b.token.n == 0 || b.token.n > SASL_TOKEN_MAX || b.user.n > SASL_NAME_MAX) {
+		because(s, "malformed token response");
+		return SASL_FAILED;
+	}
+	s->name = arena_dup(&s->mem, b.user);
+	s->act_as = s->name;
+	keep_secret(s, b.token);
+	return SASL_TOKEN;
+}
+
+enum sasl_outcome sasl_verdict(struct sasl *s, slice login, slice *ret_challenge)
+{
+	forget_secret(s);
+	*ret_challenge = S("");
+	if (login.n) {
+		s->verifier.login = arena_dup(&s->mem, login);
+		s->found = true;
+		return finish(s, s->token ? s->act_as : authzid(s));
+	}
+	if (!s->token)
+		return SASL_FAILED;
+	s->told = true;
+	*ret_challenge = s->xoauth2 ? S("{\"status\":\"401\",\"schemes\":\"bearer\"}")
+				    : S("{\"status\":\"invalid_token\"}");
+	return SASL_MORE;
 }
 
 static int run(struct sasl *s, slice response, slice *ret_challenge)
@@ -257,6 +315,8 @@ enum sasl_outcome sasl_step(
 {
 	s->lookup = lookup;
 	s->arg = arg;
+	if (s->token)
+		return step_token(s, response, ret_challenge);
 	if (s->silent_first && response.p) {
 		/* LOGIN asks first; this client knew the question. */
 		int first = run(s, S(""), ret_challenge);
@@ -267,10 +327,12 @@ enum sasl_outcome sasl_step(
 	int r = run(s, response, ret_challenge);
 	if (r == GSASL_NEEDS_MORE)
 		return SASL_MORE;
-	if (r == GSASL_OK)
-		return finish(s);
 	if (s->temp)
 		return SASL_TEMP;
+	if (r == GSASL_OK && s->plaintext)
+		return SASL_PASSWORD;
+	if (r == GSASL_OK && s->found)
+		return finish(s, authzid(s));
 	because(s, gsasl_strerror(r));
 	return SASL_FAILED;
 }
@@ -290,15 +352,21 @@ const char *sasl_why(const struct sasl *s)
 	return s->why;
 }
 
-bool sasl_will_hash(const struct sasl *s)
+slice sasl_secret(const struct sasl *s)
 {
-	return s->plaintext;
+	return slice_of(s->secret, s->secret_n);
+}
+
+bool sasl_is_token(const struct sasl *s)
+{
+	return s->token;
 }
 
 void sasl_end(struct sasl *s)
 {
 	if (!s)
 		return;
+	forget_secret(s);
 	gsasl_free(s->out);
 	if (s->session)
 		gsasl_finish(s->session);

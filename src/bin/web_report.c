@@ -107,8 +107,12 @@ static bool log_in(struct http *h, slice *ret_login)
 		*ret_login = reply.login;
 		return true;
 	}
-	if (reply.outcome == AUTH_FAILED || reply.outcome == AUTH_EXPIRED ||
-		reply.outcome == AUTH_NOT_HERE) {
+	if (reply.outcome == AUTH_EXPIRED || reply.outcome == AUTH_NOT_HERE) {
+		log_warn(NULL, "web.login", F("ip", (const char *)h->ip), F("why", reply.why));
+		say(h, 403, "error", reply.say); /* who is right hears why it is refused all the same */
+		return false;
+	}
+	if (reply.outcome == AUTH_FAILED) {
 		web_count_bad(h);
 		log_warn(NULL, "web.login", F("ip", (const char *)h->ip), F("why", reply.why));
 		ask_for_login(h);

@@ -6,7 +6,7 @@
 
 static const slice key = S_INIT("12345678901234567890");
 
-TEST(codes_of_the_rfc)
+TEST(totp_codes_of_the_rfc)
 {
 	static const struct {
 		uint64_t time;
@@ -19,7 +19,7 @@ TEST(codes_of_the_rfc)
 	CHECK(totp_code(key, 9) == 520489);
 }
 
-TEST(drift_and_replay)
+TEST(totp_drift_and_replay)
 {
 	char text[8];
 	uint64_t now = 1234567890 / TOTP_STEP_S;
@@ -35,7 +35,7 @@ TEST(drift_and_replay)
 	CHECK(totp_match(key, S("00592x"), now, 1, 0) == 0);
 }
 
-TEST(base32)
+TEST(totp_base32)
 {
 	static const char *const t[][2] = {{"", ""}, {"f", "MY"}, {"fo", "MZXQ"}, {"foo", "MZXW6"},
 		{"foob", "MZXW6YQ"}, {"fooba", "MZXW6YTB"}, {"foobar", "MZXW6YTBOI"}};
@@ -52,7 +52,7 @@ TEST(base32)
 	CHECK(!base32_decode(&out, S("MZ1W")) && out.n == 6);
 }
 
-TEST(uri)
+TEST(totp_uri_text)
 {
 	AUTO(arena) struct arena a = {0};
 	CHECK_STR(totp_uri(S("Müller Mail"), S("a+b@example.org"), S("ABC"), &a),

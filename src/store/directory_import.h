@@ -19,10 +19,12 @@ enum {
 	IMPORT_PASSWORD = 16, /* characters of one that is made */
 };
 
+struct password_rule;
 struct import_options {
 	bool update; /* accounts that are there are changed; else they are mistakes */
 	bool make_passwords; /* for new people without one; told by `made` */
 	bool no_passwords; /* new people without one have none: they log in otherwise (LDAP, OpenID) */
+	const struct password_rule *rule; /* for passwords that stand in the table; NULL: any */
 	unsigned threads; /* that hash passwords */
 	/* e: what is wrong with that line. */
 	void (*mistake)(void *arg, unsigned line, const struct err *e);

@@ -4,6 +4,7 @@
  */
 #include "base/mem.h"
 #include "store/directory_import_impl.h"
+#include "store/password_rule.h"
 
 /* The class by name, asked once each. 0, -1; *ret 0: none. */
 static int class_id(struct import *x, slice name, int64_t *ret, struct err *e)
@@ -49,21 +50,17 @@ static void check_texts(struct import *x, const struct import_row *r)
 			x, r->line, "not a language: %.*s", SFMT(slice_first(r->language, 100)));
 }
 
-static size_t characters(slice s)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < s.n; i++)
-		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-	return n;
-}
-
 static void check_password(struct import *x, const struct import_row *r)
 {
 	bool password = import_given(r, IMPORT_PASSWORD_CELL), hash = import_given(r, IMPORT_HASH);
 	if (password && hash)
 		IMPORT_MISTAKE(x, r->line, "there is both a password and a hash");
-	if (password && (r->password.n > PASSWORD_MAX || characters(r->password) < PASSWORD_MIN))
-		IMPORT_MISTAKE(x, r->line, "a password has at least %d characters", PASSWORD_MIN);
+	struct err wrong;
+	if (password && r->password.n > PASSWORD_MAX)
+		IMPORT_MISTAKE(x, r->line, "password is longer than %d bytes", PASSWORD_MAX);
+	else if (password && x->o.rule &&
+		 password_check(x->o.rule, r->password, r->address, r->name, &wrong) < 0)
+		import_mistake(x, r->line, &wrong);
 	if (hash && (!slice_starts(r->hash, S("$argon2id$v=19$")) || r->hash.n > 300))
 		IMPORT_MISTAKE(x, r->line, "the hash is none of argon2id");
 	if ((password || hash) && r->kind != ACCOUNT_PERSON)

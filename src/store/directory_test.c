@@ -105,7 +105,7 @@ TEST(changes_are_checked)
 	FAILS(directory_account_add(db, S("x"), S(""), S("long enough"), &e), ERR_PROTO);
 	FAILS(directory_account_add(db, S("x@here.test"), S("a\nb"), S("long enough"), &e),
 		ERR_PROTO);
-	FAILS(directory_account_add(db, S("x@here.test"), S(""), S("short"), &e), ERR_PROTO);
+	FAILS(directory_account_add(db, S("x@here.test"), S(""), S(""), &e), ERR_PROTO);
 	FAILS(directory_account_disable(db, S("x@here.test"), true, &e), ERR_NOTFOUND);
 	FAILS(directory_account_quota(db, S("x@here.test"), 1, &e), ERR_NOTFOUND);
 	FAILS(directory_account_remove(db, S("x@here.test"), &e), ERR_NOTFOUND);

@@ -8,7 +8,6 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/rand.h"
-#include "base/utf8.h"
 
 #include <argon2.h>
 #include <gsasl.h>
@@ -45,14 +44,6 @@ static void forget(char *prepared)
 	if (prepared)
 		OPENSSL_cleanse(prepared, strlen(prepared));
 	free(prepared);
-}
-
-static size_t characters(slice s)
-{
-	size_t n = 0;
-	for (uint32_t cp; utf8_next(&s, &cp);)
-		n++;
-	return n;
 }
 
 static int make_argon2(const char *z, struct arena *a, slice *ret, struct err *e)
@@ -99,9 +90,6 @@ int password_make(slice password, struct arena *a, struct password *ret, struct 
 {
 	if (password.n > PASSWORD_MAX)
 		return err_set(e, ERR_PROTO, "password is longer than %d bytes", PASSWORD_MAX);
-	if (characters(password) < PASSWORD_MIN)
-		return err_set(
-			e, ERR_PROTO, "password is shorter than %d characters", PASSWORD_MIN);
 	char *z = prepare(password);
 	if (!z)
 		return err_set(e, ERR_PROTO,

@@ -11,7 +11,6 @@
 #include "base/err.h"
 
 enum {
-	PASSWORD_MIN = 8, /* characters */
 	PASSWORD_MAX = 1000, /* bytes */
 	PASSWORD_ARGON_KIB =
 		19 * 1024, /* OWASP's first choice for argon2id: 19 MiB, 2 passes, 1 lane */
@@ -23,7 +22,7 @@ struct password {
 	slice argon2; /* "$argon2id$v=19$m=...$salt$hash" */
 	slice scram; /* "SCRAM-SHA-256$iter:salt$StoredKey:ServerKey", base64 (RFC 5803) */
 };
-/* Strings from *a. ERR_PROTO: too short, too long, or characters that SASLprep forbids. */
+/* Strings from *a. Rules for what people may choose are in password_rule.h. ERR_PROTO: empty, too long, or characters that SASLprep forbids. */
 int password_make(slice password, struct arena *a, struct password *ret, struct err *e);
 
 /* Does the password belong to this argon2 verifier? Fails closed: whatever is malformed, of another

@@ -12,6 +12,7 @@
 #include "store/gc.h"
 #include "store/keyring.h"
 #include "store/kv.h"
+#include "store/login.h"
 #include "store/queue.h"
 #include "store/report.h"
 #include "store/snapshot.h"
@@ -84,6 +85,8 @@ int store_prepare(slice dir, struct err *e)
 	AUTO(arena) struct arena a = {0};
 	if (migrate(credential_dir(dir, &a), CREDENTIAL_DB, credential_migrations,
 		    credential_migrations_n, e) < 0)
+		return -1;
+	if (migrate(credential_dir(dir, &a), LOGIN_DB, login_migrations, login_migrations_n, e) < 0)
 		return -1;
 	if (migrate(keyring_dir(dir, &a), KEYRING_DB, keyring_migrations, keyring_migrations_n, e) <
 		0)

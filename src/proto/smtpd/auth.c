@@ -75,6 +75,17 @@ static void failed(struct smtpd_session *s, slice mech, const struct smtpd_auth_
 		smtpd_complain(s, 535, "5.7.8", "Wrong user name or password");
 }
 
+/* Who is right hears why it is refused all the same. */
+static void denied(struct smtpd_session *s, slice mech, const struct smtpd_auth_result *r)
+{
+	s->sum.auth_failures++;
+	trace_event(&s->log, wall_now(), "auth", "mech", mech, "failed", r->why, NULL);
+	if (s->sum.auth_failures >= s->conf->max_auth_failures)
+		smtpd_hang_up(s, "auth", "4.7.0", "Too many failed logins, closing connection");
+	else
+		smtpd_complain(s, 535, "5.7.13", "%.*s", SFMT(slice_first(r->say, 200)));
+}
+
 /* RFC 4954 4: what the server says last goes out as a challenge that is answered by nothing. */
 static bool last_word(struct smtpd_session *s, slice challenge, struct buf *response)
 {
@@ -110,8 +121,8 @@ static void exchange(struct smtpd_session *s, struct smtpd_auth_start *start, st
 	}
 	if (a == SMTPD_AUTH_FAILED || (a == SMTPD_AUTH_OK && !r.login.n))
 		failed(s, start->mech, &r);
-	else if (a == SMTPD_AUTH_WEAK)
-		smtpd_complain(s, 534, "5.7.9", "This account needs a stronger mechanism");
+	else if (a == SMTPD_AUTH_DENIED)
+		denied(s, start->mech, &r);
 	else if (a == SMTPD_AUTH_TEMP)
 		smtpd_say(s, 454, "4.7.0", "Logins cannot be checked at the moment");
 	else if (last_word(s, r.challenge, response))

@@ -58,7 +58,7 @@ TEST(auth)
 			NULL, "end quit\n"},
 		{"too weak", SUBMISSION, NULL, EHLO_SUB "AUTH PLAIN AHdlYWsAeA==\r\n" QUIT, 0,
 			G CAPS_SUBMISSION
-			"534 5.7.9 This account needs a stronger mechanism\r\n" BYE,
+			"535 5.7.13 Use another password\r\n" BYE,
 			NULL, "end quit\n"},
 		{"unknown mechanism", SUBMISSION, NULL,
 			EHLO_SUB "AUTH CRAM-MD5\r\nAUTH SCRAM-SHA-256-PLUS\r\nAUTH PLAIN x "

@@ -200,7 +200,7 @@ enum smtpd_auth {
 	SMTPD_AUTH_OK,
 	SMTPD_AUTH_FAILED,
 	SMTPD_AUTH_TEMP,
-	SMTPD_AUTH_WEAK
+	SMTPD_AUTH_DENIED /* the right password, but: `say` */
 };
 struct smtpd_auth_start {
 	slice mech; /* upper case, one of conf.auth_mechs that we offered */
@@ -212,7 +212,8 @@ struct smtpd_auth_start {
 struct smtpd_auth_result {
 	slice challenge; /* MORE: to be sent; OK: server's last word (SCRAM's v=), may be empty */
 	slice login; /* OK: canonical address */
-	slice why; /* FAILED, TEMP: for the trace */
+	slice why; /* FAILED, TEMP, DENIED: for the trace */
+	slice say; /* DENIED: for the client, one line */
 };
 
 struct smtpd_summary {
@@ -237,7 +238,7 @@ struct smtpd_ops {
 	int (*helo)(void *arg, struct smtpd_refusal *no);
 
 	/* A SASL exchange. cancel ends one that did not come to OK, FAILED or TEMP. NULL where no
-	 * service offers AUTH. WEAK: the mechanism is too weak for this account (534 5.7.9). */
+	 * service offers AUTH. */
 	enum smtpd_auth (*auth_start)(void *arg, const struct smtpd_auth_start *s, struct arena *a,
 		struct smtpd_auth_result *ret);
 	enum smtpd_auth (*auth_step)(

@@ -58,7 +58,7 @@ static enum smtpd_auth fake_verdict(slice login, slice password, struct smtpd_au
 	if (slice_eq(login, S("temp")))
 		return SMTPD_AUTH_TEMP;
 	if (slice_eq(login, S("weak")))
-		return SMTPD_AUTH_WEAK;
+		return ret->say = S("Use another password"), SMTPD_AUTH_DENIED;
 	if (!slice_eq(login, S("alice")) || !slice_eq(password, S("secret"))) {
 		ret->why = S("wrong password");
 		return SMTPD_AUTH_FAILED;
