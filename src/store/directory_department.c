@@ -100,17 +100,15 @@ int directory_department_by_id(
 
 /* ---- changes ---- */
 
-static int64_t insert(struct sql *db, int64_t org_id, int64_t parent_id, slice name, struct err *e)
+int directory_departments_fit(struct sql *db, struct err *e)
 {
-	int64_t n = directory_number(
-		db, e, "SELECT COUNT(*) FROM department WHERE org_id = $1", "i", org_id);
-	if (n >= DIRECTORY_DEPARTMENTS_MAX)
-		return err_set(e, ERR_LIMIT, "at most %d departments", DIRECTORY_DEPARTMENTS_MAX);
-	return n < 0 ? -1
-		     : directory_number(db, e,
-			       "INSERT INTO department (org_id, parent_id, name, created_at)"
-			       " VALUES ($1, $2, $3, $4) RETURNING id",
-			       "iiti", org_id, parent_id, name, wall_now());
+	int64_t n = directory_number(db, e,
+		"SELECT org_id FROM department GROUP BY org_id HAVING COUNT(*) > $1 LIMIT 1", "i",
+		(int64_t)DIRECTORY_DEPARTMENTS_MAX);
+	if (n > 0)
+		return err_set(e, ERR_LIMIT, "an organisation has at most %d departments",
+			DIRECTORY_DEPARTMENTS_MAX);
+	return (int)n;
 }
 
 int directory_department_make_tx(
@@ -125,7 +123,10 @@ int directory_department_make_tx(
 		parent = id;
 		id = find_child(db, org_id, parent, name, e);
 		if (id == 0) {
-			id = insert(db, org_id, parent, name, e);
+			id = directory_number(db, e,
+				"INSERT INTO department (org_id, parent_id, name, created_at)"
+				" VALUES ($1, $2, $3, $4) RETURNING id",
+				"iiti", org_id, parent, name, wall_now());
 			fresh = true;
 		}
 		if (id < 0)
@@ -145,6 +146,8 @@ int directory_department_add(struct sql *db, int64_t org_id, slice path, struct 
 	int r = directory_department_make_tx(db, org_id, path, &id, &fresh, e);
 	if (r == 0 && !fresh)
 		r = err_set(e, ERR_EXISTS, "department %.*s exists already", SFMT(path));
+	if (r == 0)
+		r = directory_departments_fit(db, e);
 	return directory_end_change(db, r, e);
 }
 

@@ -105,3 +105,5 @@ int directory_read_members(struct sql *db, struct sql_stmt *s, struct arena *a, 
 /* Members of a group that are no accounts. */
 int directory_group_others(struct sql *db, int64_t group_id, struct arena *a, struct member **ret,
 	size_t *ret_n, struct err *e);
+/* After departments were made: ERR_LIMIT when there are too many. */
+int directory_departments_fit(struct sql *db, struct err *e);

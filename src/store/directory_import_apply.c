@@ -211,6 +211,8 @@ static int apply_batch(
 	int r = 0;
 	for (size_t i = from; i < to && r == 0; i++)
 		r = apply_row(x, &x->rows[i], &now, e);
+	if (r == 0 && now.departments > ret->departments)
+		r = directory_departments_fit(x->db, e);
 	if (r == 0)
 		r = put_passwords(x, from, to, e);
 	r = directory_end(x->db, r, e);
