@@ -30,6 +30,9 @@ static int open_shards(struct boxes *b, struct err *e)
 		if (sql_open(b->data, mailbox_db_name(i), &b->writer[i], e) < 0)
 			return -1;
 		b->commit[i] = commit_new(b->writer[i], b->blobs);
+		if (sql_open_cache(b->data, mailbox_db_name(i), &b->light_writer[i], e) < 0)
+			return -1;
+		b->light[i] = commit_new(b->light_writer[i], NULL);
 	}
 	return changes_open(b->data, &b->changes, e);
 }
@@ -63,8 +66,10 @@ int boxes_open(const struct boxes_config *c, struct boxes **ret, struct err *e)
 
 void boxes_drain(struct boxes *b)
 {
-	for (int i = 0; i < MAILBOX_SHARDS; i++)
+	for (int i = 0; i < MAILBOX_SHARDS; i++) {
 		commit_drain(b->commit[i]);
+		commit_drain(b->light[i]);
+	}
 }
 
 void boxes_close(struct boxes *b)
@@ -75,6 +80,8 @@ void boxes_close(struct boxes *b)
 	for (int i = 0; i < MAILBOX_SHARDS; i++) {
 		commit_free(b->commit[i]);
 		sql_close(b->writer[i]);
+		commit_free(b->light[i]);
+		sql_close(b->light_writer[i]);
 	}
 	box_readers_close(b);
 	box_kept_clear(b);
@@ -192,6 +199,11 @@ void box_user_close(struct box_user *u)
 	free(u->strings);
 	free(u->client);
 	free(u);
+}
+
+void box_user_no_recent(struct box_user *u)
+{
+	u->no_recent = true;
 }
 
 slice box_user_login(const struct box_user *u)

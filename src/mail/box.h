@@ -57,6 +57,8 @@ void box_user_close(struct box_user *u); /* NULL is fine */
 slice box_user_login(const struct box_user *u);
 int64_t box_user_account(const struct box_user *u);
 void box_user_client(struct box_user *u, slice client); /* what ID said */
+/* Its program knows nothing of \Recent (IMAP4rev2, POP3): nobody loses it to it, and nothing is written for it. */
+void box_user_no_recent(struct box_user *u);
 /* Memory that is only needed while something is done goes back: before waiting long. */
 void box_user_rest(struct box_user *u);
 

@@ -2,7 +2,7 @@
  * What a person changes in an open folder (box.h): flags, copies, moves, expunging; each as far as the rights go (RFC 4314 section 4).
  *
  * Flags and expunges of many messages are several transactions, so that deliveries get their turn in between; what was
- * done before an error stays done. A copy is one transaction (RFC 9051 6.4.7). A move is one for each batch (RFC 6851 3.3
+ * done before an error stays done. A copy is one transaction (RFC 9051 6.4.7), or is undone. A move is one for each batch (RFC 6851 3.3
  * wants each message whole). To a mailbox of another shard a move is a copy, and then an expunge: a crash between leaves
  * the message twice, never nowhere.
  */
@@ -392,17 +392,42 @@ static int cross_batch(struct copying *c, struct box_copied *ret, struct err *e)
 	return r;
 }
 
+struct undoing {
+	struct copying *c;
+	struct uidset batch, gone;
+	uint64_t modseq;
+};
+
+static int undo_tx(struct sql *db, void *arg, struct err *e)
+{
+	struct undoing *x = arg;
+	const struct box_look *to = &x->c->to;
+	uidset_done(&x->gone);
+	return mailbox_expunge_tx(db, to->where.account_id, to->f.id, &x->batch, false,
+		&x->c->v->user->actor, &x->gone, &x->modseq, e);
+}
+
+/* A copy is all or nothing (RFC 9051 6.4.7), also where it took several transactions. */
+static void undo(struct copying *c, struct box_copied *ret)
+{
+	struct undoing x = {.c = c};
+	struct err ignored;
+	for (uint32_t from = 1; next_batch(&ret->to, &from, &x.batch);)
+		box_change(c->v->user->b, c->to.where.account_id, undo_tx, &x, &ignored);
+	uidset_done(&x.batch);
+	uidset_done(&x.gone);
+	uidset_done(&ret->from);
+	uidset_done(&ret->to);
+}
+
 static int copy_across(
 	struct copying *c, const struct uidset *all, struct box_copied *ret, struct err *e)
 {
 	int r = 0;
-	if (!c->move) {
-		uidset_copy(&c->batch, all);
+	for (uint32_t from = 1; r == 0 && next_batch(all, &from, &c->batch);)
 		r = cross_batch(c, ret, e);
-	} else {
-		for (uint32_t from = 1; r == 0 && next_batch(all, &from, &c->batch);)
-			r = cross_batch(c, ret, e);
-	}
+	if (r < 0 && !c->move)
+		undo(c, ret);
 	uidset_done(&c->batch);
 	uidset_done(&c->done.from);
 	uidset_done(&c->done.to);

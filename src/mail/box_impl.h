@@ -56,6 +56,9 @@ struct boxes {
 	struct mailbox_conf conf;
 	struct sql *writer[MAILBOX_SHARDS];
 	struct commit *commit[MAILBOX_SHARDS];
+	/* Without sync: what costs nothing to lose (\Recent, summaries made later). */
+	struct sql *light_writer[MAILBOX_SHARDS];
+	struct commit *light[MAILBOX_SHARDS];
 	struct box_readers db[BOX_DATABASES];
 	struct map people; /* account id -> struct box_person */
 	struct arena people_mem;
@@ -82,6 +85,7 @@ struct box_user {
 	int64_t account, org;
 	struct mailbox_actor actor; /* all strings of this struct: in `strings` and `client` */
 	char *strings, *client;
+	bool no_recent;
 	/* What others granted, while the counters say that it is so still. */
 	struct arena granted_mem;
 	struct mailbox_grant *granted;

@@ -94,7 +94,7 @@ static void keep(struct boxes *b, const struct mailbox_message *m)
 	k->account_id = m->account_id;
 	k->email_id = m->email_id;
 	k->record = slice_of(k->bytes, m->summary.n);
-	commit_post(b->commit[mailbox_shard(m->account_id)], keep_tx, kept, k);
+	commit_post(b->light[mailbox_shard(m->account_id)], keep_tx, kept, k);
 }
 
 /* A record of another version reads as none. */

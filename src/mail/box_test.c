@@ -781,3 +781,79 @@ TEST(box_deleted_mail_comes_back)
 {
 	in_bench(recovery);
 }
+
+/* ---- \Recent: one session has it ---- */
+
+static uint32_t recent_of(struct box_user *u, bool read_only)
+{
+	struct box_view *v;
+	struct err e;
+	OK(box_open(u, S("INBOX"), read_only, &v, &e));
+	uint32_t from = v->recent_from;
+	box_close(v);
+	return from;
+}
+
+static void recent(struct bench *b)
+{
+	AUTO(arena) struct arena a = {0};
+	struct box_user *phone = bench_user(b, S("ann@one.test"));
+	bench_letter(b->ann, "INBOX");
+	CHECK_INT(recent_of(phone, true), 1); /* who only reads does not take it */
+	struct box_view *v = bench_view(b->ann, "INBOX");
+	CHECK_INT(v->recent_from, 1);
+	CHECK_INT(recent_of(phone, false), 2);
+	bench_letter(phone, "INBOX");
+	struct box_news n = sync_of(v, true, &a); /* told of it: it is this session's */
+	CHECK_INT(n.ncame, 1);
+	CHECK_INT(recent_of(phone, false), 3);
+	bench_letter(phone, "INBOX");
+	box_user_no_recent(phone);
+	box_close(bench_view(phone, "INBOX"));
+	n = sync_of(v, true, &a);
+	CHECK_INT(n.ncame, 1);
+	box_close(v);
+	CHECK_INT(recent_of(b->ann, false), 4);
+	box_user_close(phone);
+}
+
+TEST(box_recent_belongs_to_one_session)
+{
+	in_bench(recent);
+}
+
+/* ---- what does not fit is undone ---- */
+
+static void undone(struct bench *b)
+{
+	struct err e;
+	AUTO(uidset) struct uidset uids = {0};
+	uint32_t validity;
+	struct box_append *p;
+	struct box_usage usage;
+	OK(box_folder_make(b->bob, S("In"), MAILBOX_USE_NONE, &e));
+	OK(box_grant(b->bob, S("In"), S("ann@one.test"), RIGHT_LOOKUP | RIGHT_INSERT, &e));
+	OK(directory_account_quota(
+		b->dirdb, S("bob@one.test"), (MAILBOX_BATCH + 10) * strlen(LETTER), &e));
+	co_sleep(instant_in(1200 * MSEC), &e);
+	OK(box_append_begin(b->ann, S("INBOX"), &p, &e));
+	for (int i = 0; i < MAILBOX_BATCH + 20; i++) {
+		OK(box_append_start(p, &(struct box_append_options){.flags = 0}, &e));
+		OK(box_append_bytes(p, S(LETTER), &e));
+		OK(box_append_end(p, &e));
+	}
+	OK(box_append_commit(p, NULL, 0, &validity, &uids, &e));
+	box_append_cancel(p);
+	struct box_view *v = bench_view(b->ann, "INBOX");
+	struct box_copied c = {0};
+	FAILS(box_copy(v, NULL, S("Other Users/bob@one.test/In"), false, &c, &e), ERR_QUOTA);
+	CHECK_INT(c.to.count, 0);
+	OK(box_usage(b->bob, S(""), &usage, &e));
+	CHECK_INT(usage.messages, 0);
+	box_close(v);
+}
+
+TEST(box_copy_that_does_not_fit_leaves_nothing)
+{
+	in_bench(undone);
+}

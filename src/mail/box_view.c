@@ -204,21 +204,16 @@ static int recent_tx(struct sql *db, void *arg, struct err *e)
 	return mailbox_recent_tx(db, r->account_id, r->folder_id, r->uidnext, e);
 }
 
-static void recent_done(void *arg, const struct err *e)
-{
-	(void)e; /* then they are recent once more */
-	free(arg);
-}
-
-/* Nobody waits for it, and nothing is written when nothing is new. */
+/* Nothing is written when nothing is new. What fails leaves them recent once more. */
 static void take_recent(struct box_view *v)
 {
 	const struct mailbox_folder *f = &v->folder.f;
-	if (v->read_only || v->recent_taken >= f->uidnext)
+	struct recent r = {v->folder.account_id, f->id, f->uidnext};
+	struct err ignored;
+	if (v->read_only || v->user->no_recent || v->recent_taken >= f->uidnext)
 		return;
-	struct recent *r = NEW(struct recent);
-	*r = (struct recent){v->folder.account_id, f->id, v->recent_taken = f->uidnext};
-	commit_post(v->user->b->commit[mailbox_shard(r->account_id)], recent_tx, recent_done, r);
+	v->recent_taken = f->uidnext;
+	commit_run(v->user->b->light[mailbox_shard(r.account_id)], recent_tx, &r, &ignored);
 }
 
 static struct box_view *view_new(struct opening *o, slice name, bool read_only)
@@ -293,7 +288,6 @@ void box_close(struct box_view *v)
 {
 	if (!v)
 		return;
-	take_recent(v); /* what came meanwhile */
 	keep_uids(v->user->b, v);
 	uidset_done(&v->uids);
 	free(v->name_z);
@@ -478,6 +472,7 @@ int box_sync(
 	if (expunges)
 		tell_left(&s, ret);
 	tell_rows(&s, ret);
+	take_recent(v);
 	return 0;
 }
 

@@ -68,6 +68,8 @@ void imap_cmd_enable(struct imap *s)
 	if (bits & IMAP_CONDSTORE)
 		imap_use_condstore(s);
 	s->enabled |= bits;
+	if (bits & IMAP_REV2)
+		box_user_no_recent(s->user);
 	imap_ok(s, NULL, "Enabled");
 }
 

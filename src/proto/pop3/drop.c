@@ -47,8 +47,10 @@ int pop3_drop_open(struct pop3 *s, slice login, struct err *e)
 {
 	struct mailbox_actor actor = {0};
 	if (s->ops->enter(s->arg, login, &actor, e) < 0 ||
-		box_user_open(s->service->boxes, login, &actor, &s->who, e) < 0 ||
-		box_open(s->who, S("INBOX"), false, &s->view, e) < 0 || load(s, e) < 0)
+		box_user_open(s->service->boxes, login, &actor, &s->who, e) < 0)
+		return -1;
+	box_user_no_recent(s->who);
+	if (box_open(s->who, S("INBOX"), false, &s->view, e) < 0 || load(s, e) < 0)
 		return -1;
 	return 0;
 }
