@@ -56,6 +56,7 @@ int boxes_open(const struct boxes_config *c, struct boxes **ret, struct err *e)
 	list_init(&b->watches);
 	cond_init(&b->summed);
 	cond_init(&b->watch_end);
+	b->slow_every = BOX_SLOW_LOOK;
 	if (open_shards(b, e) < 0) {
 		boxes_close(b);
 		return -1;

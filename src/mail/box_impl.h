@@ -17,6 +17,7 @@ enum {
 	BOX_WHOLE_MAX = 1 << 30, /* of larger ones no summary is made: they read as cut */
 };
 #define BOX_READER_WAIT (30 * SECOND)
+#define BOX_SLOW_LOOK MINUTE /* at the database itself, for changes that nobody told */
 
 /* Connections of one database that only read, lent to one pool job at a time. */
 struct box_readers {
@@ -73,6 +74,7 @@ struct boxes {
 	struct list watches;
 	bool watching;
 	uint64_t watched_any;
+	int64_t slow_every;
 	struct cond watch_end;
 	/* box_row.c: one large message at a time */
 	bool summing;

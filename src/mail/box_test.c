@@ -857,3 +857,54 @@ TEST(box_copy_that_does_not_fit_leaves_nothing)
 {
 	in_bench(undone);
 }
+
+/* ---- a change of which nobody told ---- */
+
+static int deliver_tx(struct sql *db, void *arg, struct err *e)
+{
+	struct mailbox_place place;
+	return mailbox_deliver_tx(db, arg, &place, e);
+}
+
+/* As by a process that was killed after its commit. */
+static void deliver_silently(struct bench *b, int64_t account)
+{
+	struct err e;
+	struct mailbox_delivery d = {
+		.account_id = account, .folder = S("INBOX"), .received_at = wall_now()};
+	struct blob_writer *w = blob_begin(b->blobs);
+	OK(blob_add(w, S(LETTER), &e));
+	OK(blob_finish(w, &d.blob, &d.size, &e));
+	OK(commit_run_blob(b->boxes->commit[mailbox_shard(account)], d.blob, deliver_tx, &d, &e));
+}
+
+static void untold(struct bench *b)
+{
+	AUTO(arena) struct arena a = {0};
+	struct err e;
+	struct waiting w = {0};
+	int64_t account = box_user_account(b->ann);
+	struct box_view *v = bench_view(b->ann, "INBOX");
+	cond_init(&w.cond);
+	b->boxes->slow_every = 600 * MSEC;
+	struct box_watch *watch = box_watch(b->boxes, &account, 1, on_wake, &w);
+	while (!w.woken && cond_wait(&w.cond, instant_in(5 * SECOND), &e) == 0)
+		; /* its first look knows nothing to compare with */
+	CHECK_INT(w.woken, 1);
+	deliver_silently(b, account);
+	struct box_news n = sync_of(v, true, &a);
+	CHECK(!n.any);
+	while (w.woken < 2 && cond_wait(&w.cond, instant_in(5 * SECOND), &e) == 0)
+		;
+	CHECK_INT(w.woken, 2);
+	v->looked_at -= BOX_SLOW_LOOK;
+	n = sync_of(v, true, &a);
+	CHECK_INT(n.ncame, 1);
+	box_unwatch(watch);
+	box_close(v);
+}
+
+TEST(box_changes_that_nobody_told_are_found)
+{
+	in_bench(untold);
+}

@@ -13,7 +13,6 @@
 #include "run/loop.h"
 
 enum { SYNC_PIECE = 250 };
-#define LOOK_EVERY (60 * SECOND)
 
 /* ---- sets of UIDs of folders that were closed ---- */
 
@@ -443,7 +442,7 @@ static void tell_rows(struct syncing *s, struct box_news *ret)
 static bool must_look(struct box_view *v, bool expunges, uint64_t seen)
 {
 	return seen != v->seen || (expunges && v->left_modseq < v->modseq) ||
-	       loop_now() - v->looked_at >= LOOK_EVERY;
+	       loop_now() - v->looked_at >= BOX_SLOW_LOOK;
 }
 
 int box_sync(

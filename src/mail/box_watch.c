@@ -11,7 +11,6 @@
 #include "run/loop.h"
 
 #define LOOK_EVERY (170 * MSEC)
-#define SLOW_EVERY (60 * SECOND)
 
 struct watched {
 	int64_t account_id;
@@ -152,13 +151,13 @@ static void run(void *arg)
 {
 	struct boxes *b = arg;
 	struct err e;
-	instant slow_at = instant_in(SLOW_EVERY);
+	instant slow_at = instant_in(b->slow_every);
 	while (!list_empty(&b->watches) && co_sleep(instant_in(LOOK_EVERY), &e) == 0) {
 		look(b);
 		if (loop_now() < slow_at)
 			continue;
 		look_slowly(b);
-		slow_at = instant_in(SLOW_EVERY);
+		slow_at = instant_in(b->slow_every);
 	}
 	b->watching = false;
 	cond_wake_all(&b->watch_end);
