@@ -129,7 +129,8 @@ static void read_words(
 /* "\\Seen \\Flagged work" */
 static slice flags_text(const struct mailbox_message *m, struct arena *a)
 {
-	static const char *const names[] = {"\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"};
+	static const char *const names[] = {
+		"\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"};
 	AUTO(buf) struct buf out = BUF((MAILBOX_KEYWORD_MAX + 1) * MAILBOX_KEYWORDS_MAX + 100);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (m->flags & 1u << i)
@@ -212,8 +213,8 @@ static int list(struct cli_call *c)
 /* As in RFC 6154. */
 static const char *use_name(enum mailbox_use use)
 {
-	static const char *const names[] = {"", "archive", "drafts", "junk", "sent", "trash", "flagged",
-		"all", "important"};
+	static const char *const names[] = {
+		"", "archive", "drafts", "junk", "sent", "trash", "flagged", "all", "important"};
 	return use < sizeof names / sizeof *names ? names[use] : "";
 }
 
@@ -228,9 +229,8 @@ static int folders(struct cli_call *c)
 	int code;
 	if (cli_box_open(c, S(""), &b, &code) < 0)
 		return code;
-	const char *const heads[] = {
-		T("FOLDER", "文件夹"), T(">MAILS", ">邮件数"), T(">UNREAD", ">未读"),
-		T(">SIZE", ">大小"), T("USE", "用途")};
+	const char *const heads[] = {T("FOLDER", "文件夹"), T(">MAILS", ">邮件数"),
+		T(">UNREAD", ">未读"), T(">SIZE", ">大小"), T("USE", "用途")};
 	int r = mailbox_folders(b.shard, b.account.id, &b.env.mem, &v, &n, &e);
 	listing_begin(&l, c->cli->json, "folders", heads, 5);
 	for (size_t i = 0; r == 0 && i < n; i++) {
@@ -297,13 +297,14 @@ static int open_message(
 	struct err e;
 	uint64_t uid;
 	if (!slice_u64(cli_arg(c, 1), &uid) || uid == 0 || uid > UINT32_MAX) {
-		*ret_code = out_usage(
-			T("not a UID: %.*s", "不是邮件编号：%.*s"), SFMT(cli_arg(c, 1)));
+		*ret_code =
+			out_usage(T("not a UID: %.*s", "不是邮件编号：%.*s"), SFMT(cli_arg(c, 1)));
 		return -1;
 	}
 	if (cli_box_open(c, cli_option_text(c, "folder"), b, ret_code) < 0)
 		return -1;
-	if (mailbox_get(b->shard, b->account.id, b->folder, (uint32_t)uid, &b->env.mem, ret, &e) == 0)
+	if (mailbox_get(b->shard, b->account.id, b->folder, (uint32_t)uid, &b->env.mem, ret, &e) ==
+		0)
 		return 0;
 	*ret_code = out_fail(&e);
 	cli_box_close(b);
@@ -352,8 +353,9 @@ static void show_message(struct cli_box *b, const struct mailbox_message *m)
 	for (size_t i = 0; i < s.nparts; i++) {
 		struct summary_part p;
 		summary_part(&s, i, &p);
-		line(T("Part", "部分"), arena_printf(a, "%*s%.*s/%.*s, %s", 2 * (int)p.depth, "",
-						SFMT(p.type), SFMT(p.subtype), out_size(p.body_n, text)));
+		line(T("Part", "部分"),
+			arena_printf(a, "%*s%.*s/%.*s, %s", 2 * (int)p.depth, "", SFMT(p.type),
+				SFMT(p.subtype), out_size(p.body_n, text)));
 	}
 	line(T("Begins with", "开头"), summary_text(&s, 0, SUMMARY_PREVIEW));
 }
@@ -421,8 +423,8 @@ static int open_dir(struct cli_box *b, const char *path, int *ret_fd, struct err
 	return 0;
 }
 
-static int export_folder(struct cli_box *b, slice dir, const struct mailbox_folder *f, size_t number,
-	uint64_t *count, struct err *e)
+static int export_folder(struct cli_box *b, slice dir, const struct mailbox_folder *f,
+	size_t number, uint64_t *count, struct err *e)
 {
 	AUTO(fd) int fd = -1;
 	slice path = slice_eq(f->name, S("INBOX"))
@@ -503,9 +505,11 @@ const struct cli_verb mailbox_verbs[] = {
 		"  posthouse mailbox removed alice@example.org --since 2d --text invoice",
 		"保留时间见 [mailbox] keep_removed。\n\n"
 		"  posthouse mailbox removed alice@example.org --since 2d --text 发票"},
-	{"recover", cli_mailbox_recover, "ADDRESS [ID...]", 1, 1000, false, cli_mailbox_recover_options,
-		"Brings deleted messages back into their folders.", "将已删除的邮件恢复到原文件夹。",
-		"IDs are those of mailbox removed; or all that the options name. A folder that has gone is made "
+	{"recover", cli_mailbox_recover, "ADDRESS [ID...]", 1, 1000, false,
+		cli_mailbox_recover_options, "Brings deleted messages back into their folders.",
+		"将已删除的邮件恢复到原文件夹。",
+		"IDs are those of mailbox removed; or all that the options name. A folder that has "
+		"gone is made "
 		"again.\n\n"
 		"  posthouse mailbox recover alice@example.org 412.17\n"
 		"  posthouse mailbox recover alice@example.org --folder Work --since 1d",
@@ -519,11 +523,12 @@ const struct cli_verb mailbox_verbs[] = {
 	{"verify", cli_mailbox_verify, "[ADDRESS]", 0, 1, true, NULL,
 		"Looks whether the tables of a mailbox, or of all, agree.",
 		"检查一个或全部邮箱的数据是否一致。",
-		"The bytes of messages are looked at by store verify. Exit code 1: there are problems.",
+		"The bytes of messages are looked at by store verify. Exit code 1: there are "
+		"problems.",
 		"邮件内容由 store verify 检查。退出码 1 表示发现问题。"},
 	{"repair", cli_mailbox_repair, "[ADDRESS]", 0, 1, true, NULL,
-		"Mends what verify finds. No message is given up.", "修复 verify 发现的问题，不丢弃邮件。",
-		NULL, NULL},
+		"Mends what verify finds. No message is given up.",
+		"修复 verify 发现的问题，不丢弃邮件。", NULL, NULL},
 	{"reindex", cli_mailbox_reindex, "[ADDRESS]", 0, 1, true, NULL,
 		"Makes summaries, threads and lists of keywords anew from the messages.",
 		"根据邮件重新建立摘要、会话和关键字列表。",

@@ -34,8 +34,8 @@ static void on_finding(void *arg, const struct mailbox_finding *f)
 		json_close(&l->j, '}');
 		return;
 	}
-	printf("%s: %s: %" PRId64 " %s%s\n", cli_store_kind(f->kind), sql_name(l->shard), f->n, f->text,
-		f->mended ? T(" (mended)", "（已修复）") : "");
+	printf("%s: %s: %" PRId64 " %s%s\n", cli_store_kind(f->kind), sql_name(l->shard), f->n,
+		f->text, f->mended ? T(" (mended)", "（已修复）") : "");
 }
 
 static int look_at(struct looking *l, int64_t account_id, bool repair, struct err *e)
@@ -72,7 +72,9 @@ static int look_at_all(struct looking *l, slice address, bool repair, struct err
 {
 	struct account account;
 	if (address.n)
-		return find(l, address, &account, e) < 0 ? -1 : look_into(l, account.id, false, repair, e);
+		return find(l, address, &account, e) < 0
+			       ? -1
+			       : look_into(l, account.id, false, repair, e);
 	for (int64_t i = 0; i < MAILBOX_SHARDS; i++)
 		if (look_into(l, MAILBOX_SHARDS + i, true, repair, e) < 0)
 			return -1;
@@ -173,7 +175,8 @@ int cli_mailbox_reindex(struct cli_call *c)
 		json_int(&j, "unread", (int64_t)x.unread);
 		json_end(&j);
 	} else {
-		printf(T("%" PRId64 " messages read anew.\n", "已重新读取 %" PRId64 " 封邮件。\n"), x.emails);
+		printf(T("%" PRId64 " messages read anew.\n", "已重新读取 %" PRId64 " 封邮件。\n"),
+			x.emails);
 		if (x.unread)
 			printf(T("%llu of them could not be read: posthouse store verify\n",
 				       "其中 %llu 封无法读取：posthouse store verify\n"),

@@ -36,7 +36,8 @@ static int parse_time(struct cli_call *c, const char *option, int64_t *ret)
 		return CLI_OK;
 	return out_usage(
 		T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
-			"--%s：\"%s\" 既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
+			"--%s：\"%s\" "
+			"既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
 		option, text);
 }
 
@@ -73,8 +74,8 @@ static const char *how_text(enum mailbox_how how)
 
 static const char *how_name(enum mailbox_how how)
 {
-	static const char *const names[] = {"", "expunged", "moved", "folder-removed", "aged", "virus",
-		"recovered", "lost"};
+	static const char *const names[] = {
+		"", "expunged", "moved", "folder-removed", "aged", "virus", "recovered", "lost"};
 	return how < sizeof names / sizeof *names ? names[how] : "";
 }
 
@@ -167,12 +168,14 @@ static int show(struct cli_call *c, bool log)
 	int code = read_query(c, &q);
 	if (code != CLI_OK || cli_box_open(c, S(""), &b, &code) < 0)
 		return code;
-	const char *const removed[] = {T("ID", "编号"), T("DELETED", "删除时间"), T(">SIZE", ">大小"),
-		T("FOLDER", "文件夹"), T("FROM", "发件人"), T("SUBJECT", "主题")};
+	const char *const removed[] = {T("ID", "编号"), T("DELETED", "删除时间"),
+		T(">SIZE", ">大小"), T("FOLDER", "文件夹"), T("FROM", "发件人"),
+		T("SUBJECT", "主题")};
 	const char *const lines[] = {T("ID", "编号"), T("TIME", "时间"), T("WHAT", "操作"),
 		T("WHO", "操作者"), T("BY", "途径"), T("CLIENT", "程序"), T("IP", "IP"),
 		T("FOLDER", "文件夹"), T("FROM", "发件人"), T("SUBJECT", "主题")};
-	listing_begin(&s.l, c->cli->json, log ? "log" : "removed", log ? lines : removed, log ? 10 : 6);
+	listing_begin(
+		&s.l, c->cli->json, log ? "log" : "removed", log ? lines : removed, log ? 10 : 6);
 	int r = each_removed(&b, &q, show_page, &s, &e);
 	listing_end_rows(&s.l);
 	listing_end(&s.l);
@@ -201,7 +204,8 @@ struct recovering {
 };
 
 /* What somebody else brought back meanwhile, or the keeper gave up, is passed over. */
-static int recover_some(struct recovering *x, const struct mailbox_removed *v, size_t n, struct err *e)
+static int recover_some(
+	struct recovering *x, const struct mailbox_removed *v, size_t n, struct err *e)
 {
 	uint64_t done = 0;
 	if (sql_begin(x->b->shard, e) < 0)
@@ -225,7 +229,8 @@ static int recover_some(struct recovering *x, const struct mailbox_removed *v, s
 static int recover_page(void *arg, const struct mailbox_removed *v, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i += RECOVER_AT_ONCE)
-		if (recover_some(arg, v + i, n - i < RECOVER_AT_ONCE ? n - i : RECOVER_AT_ONCE, e) < 0)
+		if (recover_some(arg, v + i, n - i < RECOVER_AT_ONCE ? n - i : RECOVER_AT_ONCE, e) <
+			0)
 			return -1;
 	return 0;
 }
@@ -251,8 +256,8 @@ static int recover_named(struct cli_call *c, struct recovering *x, struct err *e
 		uint64_t modseq;
 		uint32_t uid;
 		if (!parse_id(cli_arg(c, i), &modseq, &uid) ||
-			mailbox_recover_tx(x->b->shard, x->b->account.id, modseq, uid, x->to, &x->by,
-				&place, e) < 0) {
+			mailbox_recover_tx(x->b->shard, x->b->account.id, modseq, uid, x->to,
+				&x->by, &place, e) < 0) {
 			sql_rollback(x->b->shard);
 			return -1;
 		}
@@ -267,14 +272,15 @@ static int check_names(struct cli_call *c, bool filtered)
 	uint32_t uid;
 	for (int i = 1; i < c->nargs; i++)
 		if (!parse_id(cli_arg(c, i), &modseq, &uid))
-			return out_usage(
-				T("not the ID of a deleted message: %.*s", "不是已删除邮件的编号：%.*s"),
+			return out_usage(T("not the ID of a deleted message: %.*s",
+						 "不是已删除邮件的编号：%.*s"),
 				SFMT(cli_arg(c, i)));
 	if ((c->nargs > 1) == filtered)
 		return out_usage("%s",
 			T("give IDs (mailbox removed lists them), or say which: --since, --until, "
 			  "--folder, --text, --all",
-				"请给出编号（见 mailbox removed），或用 --since、--until、--folder、--text、"
+				"请给出编号（见 mailbox removed），或用 "
+				"--since、--until、--folder、--text、"
 				"--all 选择"));
 	return CLI_OK;
 }
@@ -291,7 +297,8 @@ int cli_mailbox_recover(struct cli_call *c)
 		code = check_names(c, filtered);
 	if (code != CLI_OK || cli_box_open(c, S(""), &b, &code) < 0)
 		return code;
-	struct recovering x = {.b = &b, .to = cli_option_text(c, "to"), .by = cli_box_actor(&b.env)};
+	struct recovering x = {
+		.b = &b, .to = cli_option_text(c, "to"), .by = cli_box_actor(&b.env)};
 	int r = filtered ? each_removed(&b, &q, recover_page, &x, &e) : recover_named(c, &x, &e);
 	if (x.done)
 		cli_box_tell(&b.env, b.account.id);

@@ -1,7 +1,7 @@
 /* One spelling for names. */
-#include "codec/nfc.h"
 #include "base/mem.h"
 #include "base/test.h"
+#include "codec/nfc.h"
 
 TEST(nfc_composes_and_keeps_the_rest)
 {

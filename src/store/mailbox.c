@@ -59,7 +59,8 @@ int mailbox_next(struct sql *db, int64_t account_id, const struct mailbox_sum *s
 		return -1;
 	if (account_id < 1 || account_id > ACCOUNTS_MAX) {
 		sql_reset(s);
-		return err_set(e, ERR_LIMIT, "an account's number is at most %ld", (long)ACCOUNTS_MAX);
+		return err_set(
+			e, ERR_LIMIT, "an account's number is at most %ld", (long)ACCOUNTS_MAX);
 	}
 	sql_bind_int(s, 1, account_id);
 	sql_bind_int(s, 2, emails);
@@ -137,8 +138,8 @@ int mailbox_folder_enter(struct sql *db, int64_t account_id, int64_t folder_id,
 int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages,
 	struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(
-		db, "SELECT bytes, messages FROM mailbox WHERE account_id = $1", e);
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT bytes, messages FROM mailbox WHERE account_id = $1", e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, account_id);
@@ -155,8 +156,7 @@ int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint6
 int mailbox_modseq(struct sql *db, int64_t account_id, uint64_t *ret, struct err *e)
 {
 	int64_t n = 0;
-	struct sql_stmt *s =
-		sql_prepare(db, "SELECT modseq FROM mailbox WHERE account_id = $1", e);
+	struct sql_stmt *s = sql_prepare(db, "SELECT modseq FROM mailbox WHERE account_id = $1", e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, account_id);
@@ -171,7 +171,8 @@ int mailbox_modseq(struct sql *db, int64_t account_id, uint64_t *ret, struct err
 int mailbox_message_insert(struct sql *db, const struct mailbox_message *m, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
-		"INSERT INTO message (account_id, folder_id, uid, email_id, flags, keywords, modseq,"
+		"INSERT INTO message (account_id, folder_id, uid, email_id, flags, keywords, "
+		"modseq,"
 		" size, received_at, saved_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 		e);
 	if (!s)
@@ -208,8 +209,8 @@ int mailbox_email_hold(struct sql *db, int64_t email_id, struct err *e)
 
 int mailbox_email_drop(struct sql *db, int64_t email_id, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(db,
-		"UPDATE email SET refs = refs - 1 WHERE id = $1 RETURNING refs, thread_id", e);
+	struct sql_stmt *s = sql_prepare(
+		db, "UPDATE email SET refs = refs - 1 WHERE id = $1 RETURNING refs, thread_id", e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, email_id);
@@ -228,8 +229,7 @@ int mailbox_email_drop(struct sql *db, int64_t email_id, struct err *e)
 	return mailbox_thread_leave(db, email_id, thread_id, summary, e);
 }
 
-int mailbox_summary(
-	struct sql *db, int64_t email_id, struct arena *a, slice *ret, struct err *e)
+int mailbox_summary(struct sql *db, int64_t email_id, struct arena *a, slice *ret, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db, "SELECT summary FROM email WHERE id = $1", e);
 	if (!s)
@@ -270,8 +270,7 @@ int mailbox_delivered(struct sql *db, const struct mailbox_delivery *d, struct e
 }
 
 /* Where that email is now; nowhere when its owner has deleted it since. */
-static int earlier_place(
-	struct sql *db, int64_t email_id, struct mailbox_place *ret, struct err *e)
+static int earlier_place(struct sql *db, int64_t email_id, struct mailbox_place *ret, struct err *e)
 {
 	struct mailbox_place p = {.email_id = email_id};
 	struct sql_stmt *s = sql_prepare(db,
@@ -312,8 +311,10 @@ static int insert_email(struct sql *db, const struct mailbox_delivery *d, int64_
 	int64_t thread_id, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
-		"INSERT INTO email (id, account_id, refs, blob, size, queue_id, rcpt_idx, thread_id,"
-		" received_at, summary, prefix) VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10)",
+		"INSERT INTO email (id, account_id, refs, blob, size, queue_id, rcpt_idx, "
+		"thread_id,"
+		" received_at, summary, prefix) VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, "
+		"$10)",
 		e);
 	if (!s)
 		return -1;
@@ -367,8 +368,7 @@ int mailbox_deliver_tx(
 		return -1;
 	if (enter_email(db, d, m.email_id, e) < 0 || mailbox_message_insert(db, &m, e) < 0)
 		return -1;
-	*ret = (struct mailbox_place){
-		m.folder_id, m.email_id, m.uid, uidvalidity, m.modseq};
+	*ret = (struct mailbox_place){m.folder_id, m.email_id, m.uid, uidvalidity, m.modseq};
 	return 0;
 }
 
@@ -390,9 +390,9 @@ static int late_thread(
 int mailbox_summary_tx(
 	struct sql *db, int64_t account_id, int64_t email_id, slice summary, struct err *e)
 {
-	int64_t n = sql_run(db, e,
-		"UPDATE email SET summary = $3 WHERE id = $1 AND account_id = $2", "iib", email_id,
-		account_id, summary);
+	int64_t n =
+		sql_run(db, e, "UPDATE email SET summary = $3 WHERE id = $1 AND account_id = $2",
+			"iib", email_id, account_id, summary);
 	if (n <= 0) /* 0: it left meanwhile, nobody needs it */
 		return n < 0 ? -1 : 0;
 	return late_thread(db, account_id, email_id, summary, e);

@@ -54,15 +54,30 @@ enum {
 };
 
 enum mailbox_flag { /* stored */
-	MAILBOX_SEEN = 1, MAILBOX_ANSWERED = 2, MAILBOX_FLAGGED = 4, MAILBOX_DELETED = 8, MAILBOX_DRAFT = 16,
+	MAILBOX_SEEN = 1,
+	MAILBOX_ANSWERED = 2,
+	MAILBOX_FLAGGED = 4,
+	MAILBOX_DELETED = 8,
+	MAILBOX_DRAFT = 16,
 };
 enum mailbox_use { /* special use, RFC 6154, 8457; stored */
-	MAILBOX_USE_NONE, MAILBOX_USE_ARCHIVE, MAILBOX_USE_DRAFTS, MAILBOX_USE_JUNK, MAILBOX_USE_SENT, MAILBOX_USE_TRASH,
-	MAILBOX_USE_FLAGGED, MAILBOX_USE_ALL, MAILBOX_USE_IMPORTANT,
+	MAILBOX_USE_NONE,
+	MAILBOX_USE_ARCHIVE,
+	MAILBOX_USE_DRAFTS,
+	MAILBOX_USE_JUNK,
+	MAILBOX_USE_SENT,
+	MAILBOX_USE_TRASH,
+	MAILBOX_USE_FLAGGED,
+	MAILBOX_USE_ALL,
+	MAILBOX_USE_IMPORTANT,
 };
 
 enum mailbox_how { /* how a message left its folder; stored */
-	MAILBOX_EXPUNGED = 1, MAILBOX_MOVED, MAILBOX_FOLDER_REMOVED, MAILBOX_AGED, MAILBOX_VIRUS,
+	MAILBOX_EXPUNGED = 1,
+	MAILBOX_MOVED,
+	MAILBOX_FOLDER_REMOVED,
+	MAILBOX_AGED,
+	MAILBOX_VIRUS,
 	MAILBOX_RECOVERED, /* a line of the log: it came back, as this UID */
 	MAILBOX_LOST /* its bytes could not be read any more (store repair) */
 };
@@ -93,25 +108,35 @@ struct mailbox_folder {
 /* Is it a good name? ERR_PROTO with a sentence; *ret is its spelling here (INBOX, NFC). */
 int mailbox_folder_name(slice name, struct arena *a, slice *ret, struct err *e);
 /* By name. None: nothing was ever delivered (INBOX is made by mailbox_folder_make_tx or a delivery). */
-int mailbox_folders(struct sql *db, int64_t account_id, struct arena *a, struct mailbox_folder **ret, size_t *ret_n, struct err *e);
-int mailbox_folder_find(struct sql *db, int64_t account_id, slice name, struct arena *a, struct mailbox_folder *ret, struct err *e);
-int mailbox_folder_by_id(struct sql *db, int64_t account_id, int64_t id, struct arena *a, struct mailbox_folder *ret, struct err *e);
+int mailbox_folders(struct sql *db, int64_t account_id, struct arena *a,
+	struct mailbox_folder **ret, size_t *ret_n, struct err *e);
+int mailbox_folder_find(struct sql *db, int64_t account_id, slice name, struct arena *a,
+	struct mailbox_folder *ret, struct err *e);
+int mailbox_folder_by_id(struct sql *db, int64_t account_id, int64_t id, struct arena *a,
+	struct mailbox_folder *ret, struct err *e);
 /* ERR_EXISTS, ERR_PROTO, ERR_LIMIT. Parents are not made. */
-int mailbox_folder_make_tx(struct sql *db, int64_t account_id, slice name, enum mailbox_use use, int64_t *ret_id, struct err *e);
+int mailbox_folder_make_tx(struct sql *db, int64_t account_id, slice name, enum mailbox_use use,
+	int64_t *ret_id, struct err *e);
 /* With all below it. INBOX: its messages move to the new folder, it stays (RFC 9051 6.3.6). */
-int mailbox_folder_rename_tx(struct sql *db, int64_t account_id, slice from, slice to, const struct mailbox_actor *by, struct err *e);
+int mailbox_folder_rename_tx(struct sql *db, int64_t account_id, slice from, slice to,
+	const struct mailbox_actor *by, struct err *e);
 /* Its messages become `removed`; folders below it stay. ERR_PERM: INBOX. */
-int mailbox_folder_remove_tx(struct sql *db, int64_t account_id, slice name, const struct mailbox_actor *by, struct err *e);
-int mailbox_folder_use_tx(struct sql *db, int64_t account_id, int64_t id, enum mailbox_use use, struct err *e);
+int mailbox_folder_remove_tx(struct sql *db, int64_t account_id, slice name,
+	const struct mailbox_actor *by, struct err *e);
+int mailbox_folder_use_tx(
+	struct sql *db, int64_t account_id, int64_t id, enum mailbox_use use, struct err *e);
 /* INBOX, Drafts, Sent, Junk, Trash, Archive with their uses and subscriptions: at an account's first login. Idempotent. */
 int mailbox_folders_default_tx(struct sql *db, int64_t account_id, struct err *e);
 /* Were they made? 1, 0, -1. */
 int mailbox_prepared(struct sql *db, int64_t account_id, struct err *e);
 /* From now on nothing below `uidnext` is \Recent to others. */
-int mailbox_recent_tx(struct sql *db, int64_t account_id, int64_t folder_id, uint32_t uidnext, struct err *e);
+int mailbox_recent_tx(
+	struct sql *db, int64_t account_id, int64_t folder_id, uint32_t uidnext, struct err *e);
 
-int mailbox_subscribe_tx(struct sql *db, int64_t account_id, slice name, bool on, struct err *e); /* any name, also of others' folders */
-int mailbox_subscriptions(struct sql *db, int64_t account_id, struct arena *a, slice **ret, size_t *ret_n, struct err *e);
+int mailbox_subscribe_tx(struct sql *db, int64_t account_id, slice name, bool on,
+	struct err *e); /* any name, also of others' folders */
+int mailbox_subscriptions(struct sql *db, int64_t account_id, struct arena *a, slice **ret,
+	size_t *ret_n, struct err *e);
 
 /* ---- messages come ---- */
 
@@ -134,11 +159,13 @@ struct mailbox_place {
 	uint64_t modseq;
 };
 /* 0, also when this delivery is there already (then *ret is the earlier one). */
-int mailbox_deliver_tx(struct sql *db, const struct mailbox_delivery *d, struct mailbox_place *ret, struct err *e);
+int mailbox_deliver_tx(
+	struct sql *db, const struct mailbox_delivery *d, struct mailbox_place *ret, struct err *e);
 /* Is this delivery there already? 1, 0, -1. */
 int mailbox_delivered(struct sql *db, const struct mailbox_delivery *d, struct err *e);
 /* A summary that was made later. */
-int mailbox_summary_tx(struct sql *db, int64_t account_id, int64_t email_id, slice summary, struct err *e);
+int mailbox_summary_tx(
+	struct sql *db, int64_t account_id, int64_t email_id, slice summary, struct err *e);
 
 /* ---- messages are read ---- */
 
@@ -169,18 +196,25 @@ struct mailbox_query {
 	unsigned want;
 	size_t most;
 };
-int mailbox_rows(struct sql *db, const struct mailbox_query *q, struct arena *a, struct mailbox_message **ret, size_t *ret_n, struct err *e);
+int mailbox_rows(struct sql *db, const struct mailbox_query *q, struct arena *a,
+	struct mailbox_message **ret, size_t *ret_n, struct err *e);
 /* All UIDs of a folder; cheap when there are no gaps. */
-int mailbox_uids(struct sql *db, int64_t account_id, int64_t folder_id, struct uidset *ret, struct err *e);
+int mailbox_uids(
+	struct sql *db, int64_t account_id, int64_t folder_id, struct uidset *ret, struct err *e);
 /* UIDs whose flags have (or lack) these bits; unseen ones are looked for from the newest on, until the folder's
  * count of them is reached. */
-int mailbox_uids_flagged(struct sql *db, int64_t account_id, int64_t folder_id, unsigned flags, bool set, struct uidset *ret, struct err *e);
+int mailbox_uids_flagged(struct sql *db, int64_t account_id, int64_t folder_id, unsigned flags,
+	bool set, struct uidset *ret, struct err *e);
 /* What left the folder after `since`. ERR_NOTFOUND: that is longer ago than the log goes (removed_floor). */
-int mailbox_vanished(struct sql *db, int64_t account_id, int64_t folder_id, uint64_t since, struct uidset *ret, struct err *e);
-int mailbox_keywords(struct sql *db, int64_t account_id, int64_t folder_id, struct arena *a, slice **ret, size_t *ret_n, struct err *e);
+int mailbox_vanished(struct sql *db, int64_t account_id, int64_t folder_id, uint64_t since,
+	struct uidset *ret, struct err *e);
+int mailbox_keywords(struct sql *db, int64_t account_id, int64_t folder_id, struct arena *a,
+	slice **ret, size_t *ret_n, struct err *e);
 /* One message: by place; or one that came as that message of the queue. ERR_NOTFOUND. */
-int mailbox_get(struct sql *db, int64_t account_id, slice folder, uint32_t uid, struct arena *a, struct mailbox_message *ret, struct err *e);
-int mailbox_find(struct sql *db, int64_t account_id, msg_id queue_id, struct arena *a, struct mailbox_message *ret, struct err *e);
+int mailbox_get(struct sql *db, int64_t account_id, slice folder, uint32_t uid, struct arena *a,
+	struct mailbox_message *ret, struct err *e);
+int mailbox_find(struct sql *db, int64_t account_id, msg_id queue_id, struct arena *a,
+	struct mailbox_message *ret, struct err *e);
 
 /* By UID, those above after_uid; ERR_NOTFOUND when the folder does not exist. Reads in short
  * pieces. For the command line and tests. */
@@ -189,8 +223,10 @@ int mailbox_list(struct sql *db, int64_t account_id, slice folder, uint32_t afte
 	struct err *e);
 
 /* Bytes and messages of an account. */
-int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages, struct err *e);
-int mailbox_modseq(struct sql *db, int64_t account_id, uint64_t *ret, struct err *e); /* 0: nothing yet */
+int mailbox_usage(struct sql *db, int64_t account_id, uint64_t *ret_bytes, uint64_t *ret_messages,
+	struct err *e);
+int mailbox_modseq(
+	struct sql *db, int64_t account_id, uint64_t *ret, struct err *e); /* 0: nothing yet */
 
 /* ---- messages change: callers give at most MAILBOX_BATCH UIDs (uidset.count) a call, so that no transaction is long ---- */
 
@@ -207,22 +243,26 @@ struct mailbox_store {
 };
 /* *changed: UIDs that were changed (rows that were like that already keep their modseq); *failed: those that had changed since.
  * ERR_LIMIT: too many keywords. */
-int mailbox_store_tx(struct sql *db, const struct mailbox_store *s, struct uidset *changed, struct uidset *failed, uint64_t *ret_modseq, struct err *e);
+int mailbox_store_tx(struct sql *db, const struct mailbox_store *s, struct uidset *changed,
+	struct uidset *failed, uint64_t *ret_modseq, struct err *e);
 
 struct mailbox_copy {
 	int64_t account_id, folder_id; /* from */
 	const struct uidset *uids;
-	int64_t to_account, to_folder; /* of the same shard (mailbox_shard); to another one: read, deliver there, then expunge (mail/box.h) */
+	int64_t to_account,
+		to_folder; /* of the same shard (mailbox_shard); to another one: read, deliver there, then expunge (mail/box.h) */
 	unsigned keep_flags; /* flags that are taken along (rights) */
 	bool keep_keywords, move;
 	const struct mailbox_actor *by; /* of a move */
 };
 /* Appends pairs in order: *from[i] became *to[i]. Moving within an account keeps the email. */
-int mailbox_copy_tx(struct sql *db, const struct mailbox_copy *c, struct uidset *from, struct uidset *to, uint32_t *ret_uidvalidity, struct err *e);
+int mailbox_copy_tx(struct sql *db, const struct mailbox_copy *c, struct uidset *from,
+	struct uidset *to, uint32_t *ret_uidvalidity, struct err *e);
 /* Takes messages out into `removed`, at most MAILBOX_BATCH: those of `uids` (NULL: all, again and again until none is gone);
  * only_deleted: those with \Deleted. *gone: the UIDs; *ret_modseq 0: none. */
-int mailbox_expunge_tx(struct sql *db, int64_t account_id, int64_t folder_id, const struct uidset *uids, bool only_deleted,
-	const struct mailbox_actor *by, struct uidset *gone, uint64_t *ret_modseq, struct err *e);
+int mailbox_expunge_tx(struct sql *db, int64_t account_id, int64_t folder_id,
+	const struct uidset *uids, bool only_deleted, const struct mailbox_actor *by,
+	struct uidset *gone, uint64_t *ret_modseq, struct err *e);
 
 /* ---- what left (S4, J8) ---- */
 
@@ -250,15 +290,19 @@ struct mailbox_removed_query {
 	bool only_returnable;
 	size_t most;
 };
-int mailbox_removed_list(struct sql *db, const struct mailbox_removed_query *q, struct arena *a, struct mailbox_removed **ret, size_t *ret_n, struct err *e);
+int mailbox_removed_list(struct sql *db, const struct mailbox_removed_query *q, struct arena *a,
+	struct mailbox_removed **ret, size_t *ret_n, struct err *e);
 /* Back into its folder (made again when it has gone), or into another one. ERR_NOTFOUND, ERR_PERM (the bytes are gone). */
-int mailbox_recover_tx(struct sql *db, int64_t account_id, uint64_t modseq, uint32_t uid, slice folder, const struct mailbox_actor *by, struct mailbox_place *ret, struct err *e);
+int mailbox_recover_tx(struct sql *db, int64_t account_id, uint64_t modseq, uint32_t uid,
+	slice folder, const struct mailbox_actor *by, struct mailbox_place *ret, struct err *e);
 /* The keeper: bytes of what left before `bytes_before` are given up, lines of the log from before `log_before` go. Some at a time: rows done, -1. */
-int64_t mailbox_removed_end_tx(struct sql *db, int64_t bytes_before, int64_t log_before, struct err *e);
+int64_t mailbox_removed_end_tx(
+	struct sql *db, int64_t bytes_before, int64_t log_before, struct err *e);
 /* Is there anything for it? 1, 0, -1; reads only. */
 int mailbox_removed_ends(struct sql *db, int64_t bytes_before, int64_t log_before, struct err *e);
 /* Messages of a folder that were saved before `before` leave (retention); some at a time. */
-int64_t mailbox_age_tx(struct sql *db, int64_t account_id, int64_t folder_id, int64_t before, const struct mailbox_actor *by, struct err *e);
+int64_t mailbox_age_tx(struct sql *db, int64_t account_id, int64_t folder_id, int64_t before,
+	const struct mailbox_actor *by, struct err *e);
 
 /* Removes at most MAILBOX_REMOVE_BATCH messages of an account for good, and with the last one everything else it had. Returns how many
  * messages (less than that: none is left), or -1. */
@@ -268,39 +312,59 @@ int64_t mailbox_remove_some_tx(struct sql *db, int64_t account_id, struct err *e
 /* ---- verify, repair, reindex ---- */
 
 struct mailbox_finding {
-	const char *kind, *text; /* "mailbox-count", "folders count their messages or bytes wrong" */
+	const char *kind,
+		*text; /* "mailbox-count", "folders count their messages or bytes wrong" */
 	int64_t n;
 	bool mended;
 };
 /* Do the tables agree? An account's, or (0) all of the shard. With repair, in a transaction, which is the caller's: each finding
  * is mended. How many kinds of findings. */
-int64_t mailbox_verify(struct sql *db, int64_t account_id, bool repair, void (*found)(void *arg, const struct mailbox_finding *f), void *arg, struct err *e);
+int64_t mailbox_verify(struct sql *db, int64_t account_id, bool repair,
+	void (*found)(void *arg, const struct mailbox_finding *f), void *arg, struct err *e);
 /* Summaries, threads and lists of keywords of an account are made anew from its messages. In short transactions of its own; those who
  * read meanwhile make what they miss. How many emails; *ret_unread: those whose bytes could not be read. */
-int64_t mailbox_reindex(struct sql *db, struct blobs *blobs, int64_t account_id, uint64_t *ret_unread, struct err *e);
+int64_t mailbox_reindex(struct sql *db, struct blobs *blobs, int64_t account_id,
+	uint64_t *ret_unread, struct err *e);
 /* Messages whose bytes cannot be read leave, for repair. */
 int mailbox_forget_blob(struct sql *db, blob_id blob, struct err *e);
 
 /* ---- rights (RFC 4314), metadata (RFC 5464) ---- */
 
 enum mailbox_right { /* bits, in the order "lrswipkxtea" */
-	RIGHT_LOOKUP = 1, RIGHT_READ = 2, RIGHT_SEEN = 4, RIGHT_WRITE = 8, RIGHT_INSERT = 16, RIGHT_POST = 32, RIGHT_CREATE = 64,
-	RIGHT_DELETE_FOLDER = 128, RIGHT_DELETE = 256, RIGHT_EXPUNGE = 512, RIGHT_ADMIN = 1024, RIGHT_ALL = 2047
+	RIGHT_LOOKUP = 1,
+	RIGHT_READ = 2,
+	RIGHT_SEEN = 4,
+	RIGHT_WRITE = 8,
+	RIGHT_INSERT = 16,
+	RIGHT_POST = 32,
+	RIGHT_CREATE = 64,
+	RIGHT_DELETE_FOLDER = 128,
+	RIGHT_DELETE = 256,
+	RIGHT_EXPUNGE = 512,
+	RIGHT_ADMIN = 1024,
+	RIGHT_ALL = 2047
 };
 struct mailbox_grant {
-	int64_t account_id, folder_id; /* folder 0: all folders of the account that have no entry for `who` */
+	int64_t account_id,
+		folder_id; /* folder 0: all folders of the account that have no entry for `who` */
 	slice who; /* "user@domain", "group:address", "anyone" (who has an account here); "-who" takes away */
 	unsigned rights; /* 0: the entry goes */
 };
 int mailbox_grant_tx(struct sql *db, const struct mailbox_grant *g, struct err *e);
-int mailbox_grants(struct sql *db, int64_t account_id, int64_t folder_id, struct arena *a, struct mailbox_grant **ret, size_t *ret_n, struct err *e);
+int mailbox_grants(struct sql *db, int64_t account_id, int64_t folder_id, struct arena *a,
+	struct mailbox_grant **ret, size_t *ret_n, struct err *e);
 /* What anyone of these was granted in this shard, by account and folder: where shared folders are found. */
-int mailbox_grants_to(struct sql *db, const slice *who, size_t n, struct arena *a, struct mailbox_grant **ret, size_t *ret_n, struct err *e);
+int mailbox_grants_to(struct sql *db, const slice *who, size_t n, struct arena *a,
+	struct mailbox_grant **ret, size_t *ret_n, struct err *e);
 
 /* folder_id 0: of the account. Value p == NULL: removed. */
-int mailbox_metadata_set_tx(struct sql *db, int64_t account_id, int64_t folder_id, slice entry, slice value, struct err *e);
-struct mailbox_metadata { slice entry, value; };
-int mailbox_metadata(struct sql *db, int64_t account_id, int64_t folder_id, struct arena *a, struct mailbox_metadata **ret, size_t *ret_n, struct err *e);
+int mailbox_metadata_set_tx(struct sql *db, int64_t account_id, int64_t folder_id, slice entry,
+	slice value, struct err *e);
+struct mailbox_metadata {
+	slice entry, value;
+};
+int mailbox_metadata(struct sql *db, int64_t account_id, int64_t folder_id, struct arena *a,
+	struct mailbox_metadata **ret, size_t *ret_n, struct err *e);
 
 /* ---- mail that came lately (mailbox_recent.c), in all folders, by arrival ---- */
 
@@ -320,6 +384,8 @@ struct mailbox_recent {
 };
 /* The next one behind *mark (zeros at first), which moves on, among those that came as messages of the queue not
  * older than `oldest` (msg_id_floor): 1, 0 no more, -1. */
-int mailbox_next_recent(struct sql *db, msg_id oldest, struct mailbox_mark *mark, struct arena *a, struct mailbox_recent *ret, struct err *e);
+int mailbox_next_recent(struct sql *db, msg_id oldest, struct mailbox_mark *mark, struct arena *a,
+	struct mailbox_recent *ret, struct err *e);
 /* Takes it out of all folders, not to return. ERR_NOTFOUND: its owner did. */
-int mailbox_take_tx(struct sql *db, const struct mailbox_recent *m, const struct mailbox_actor *by, struct err *e);
+int mailbox_take_tx(struct sql *db, const struct mailbox_recent *m, const struct mailbox_actor *by,
+	struct err *e);

@@ -24,23 +24,29 @@ static int set_grant(struct sql *db, const struct mailbox_grant *g, struct err *
 	int64_t others;
 	if (!g->rights)
 		return sql_run(db, e,
-			       "DELETE FROM acl WHERE account_id = $1 AND folder_id = $2 AND who = $3",
+			       "DELETE FROM acl WHERE account_id = $1 AND folder_id = $2 AND who = "
+			       "$3",
 			       "iit", g->account_id, g->folder_id, g->who) < 0
 			       ? -1
 			       : 0;
 	if (g->who.n == 0 || g->who.n > WHO_MAX)
-		return err_set(e, ERR_PROTO, "whom rights are granted to has 1 to %d bytes", WHO_MAX);
+		return err_set(
+			e, ERR_PROTO, "whom rights are granted to has 1 to %d bytes", WHO_MAX);
 	if (count_entries(db,
-		    "SELECT COUNT(*) FROM acl WHERE account_id = $1 AND folder_id = $2 AND who <> $3",
+		    "SELECT COUNT(*) FROM acl WHERE account_id = $1 AND folder_id = $2 AND who <> "
+		    "$3",
 		    g->account_id, g->folder_id, g->who, &others, e) < 0)
 		return -1;
 	if (others >= MAILBOX_ACL_MAX)
-		return err_set(e, ERR_LIMIT, "a folder has at most %d entries of rights",
-			MAILBOX_ACL_MAX);
+		return err_set(
+			e, ERR_LIMIT, "a folder has at most %d entries of rights", MAILBOX_ACL_MAX);
 	return sql_run(db, e,
-		       "INSERT INTO acl (account_id, folder_id, who, rights) VALUES ($1, $2, $3, $4)"
-		       " ON CONFLICT (account_id, folder_id, who) DO UPDATE SET rights = excluded.rights",
-		       "iiti", g->account_id, g->folder_id, g->who, (int64_t)(g->rights & RIGHT_ALL)) < 0
+		       "INSERT INTO acl (account_id, folder_id, who, rights) VALUES ($1, $2, $3, "
+		       "$4)"
+		       " ON CONFLICT (account_id, folder_id, who) DO UPDATE SET rights = "
+		       "excluded.rights",
+		       "iiti", g->account_id, g->folder_id, g->who,
+		       (int64_t)(g->rights & RIGHT_ALL)) < 0
 		       ? -1
 		       : 0;
 }
@@ -115,8 +121,8 @@ int mailbox_grants_to(struct sql *db, const slice *who, size_t n, struct arena *
 	struct grants g = {0};
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++) {
-		struct sql_stmt *s = sql_prepare(db,
-			"SELECT account_id, folder_id, who, rights FROM acl WHERE who = $1", e);
+		struct sql_stmt *s = sql_prepare(
+			db, "SELECT account_id, folder_id, who, rights FROM acl WHERE who = $1", e);
 		if (s)
 			sql_bind_text(s, 1, who[i]);
 		r = s ? collect(s, a, &g, e) : -1;
@@ -173,7 +179,8 @@ int mailbox_metadata(struct sql *db, int64_t account_id, int64_t folder_id, stru
 	sql_bind_int(s, 1, account_id);
 	sql_bind_int(s, 2, folder_id);
 	sql_bind_int(s, 3, MAILBOX_METADATA_ENTRIES_MAX);
-	struct mailbox_metadata *v = ARENA_ARRAY(a, struct mailbox_metadata, MAILBOX_METADATA_ENTRIES_MAX);
+	struct mailbox_metadata *v =
+		ARENA_ARRAY(a, struct mailbox_metadata, MAILBOX_METADATA_ENTRIES_MAX);
 	size_t n = 0;
 	int r;
 	while ((r = sql_step(s, e)) == 1) {

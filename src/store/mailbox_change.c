@@ -67,17 +67,19 @@ static int check_keywords(slice words, struct err *e)
 	int n = 0;
 	while (mailbox_keyword_next(&words, &w))
 		n++;
-	return n <= MAILBOX_KEYWORDS_MAX ? 0
-					 : err_set(e, ERR_LIMIT, "a message has at most %d keywords",
-						   MAILBOX_KEYWORDS_MAX);
+	return n <= MAILBOX_KEYWORDS_MAX
+		       ? 0
+		       : err_set(e, ERR_LIMIT, "a message has at most %d keywords",
+				 MAILBOX_KEYWORDS_MAX);
 }
 
 static int need_modseq(struct storing *g, struct err *e)
 {
 	const struct mailbox_sum nothing = {0};
 	int64_t email;
-	return g->modseq ? 0
-			 : mailbox_next(g->db, g->s->account_id, &nothing, 0, &g->modseq, &email, e);
+	return g->modseq
+		       ? 0
+		       : mailbox_next(g->db, g->s->account_id, &nothing, 0, &g->modseq, &email, e);
 }
 
 /* Same words in the same order: they were made by the same rules. */
@@ -127,8 +129,8 @@ static int store_all(struct storing *g, struct err *e)
 				return -1;
 		q.after = n ? v[n - 1].uid : 0;
 	} while (n == PIECE);
-	return g->modseq ? mailbox_folder_count(g->db, g->s->account_id, g->s->folder_id, &g->sum,
-				   g->modseq, e)
+	return g->modseq ? mailbox_folder_count(
+				   g->db, g->s->account_id, g->s->folder_id, &g->sum, g->modseq, e)
 			 : 0;
 }
 
@@ -166,7 +168,6 @@ static int take_rows(struct sql *db, int64_t account_id, int64_t folder_id,
 	return mailbox_rows(db, &q, a, &ret->v, &ret->n, e);
 }
 
-
 /* ---- copying ---- */
 
 struct copying {
@@ -190,11 +191,16 @@ static int copy_email(struct copying *p, int64_t from, int64_t to, struct err *e
 	if (summary.n && mailbox_thread_enter(p->db, account, to, summary, &thread_id, e) < 0)
 		return -1;
 	int64_t n = sql_run(p->db, e,
-		"INSERT INTO email (id, account_id, refs, blob, size, queue_id, rcpt_idx, thread_id,"
-		" received_at, summary, prefix) SELECT $1, $2, 1, blob, size, 0, 0, $3, received_at,"
+		"INSERT INTO email (id, account_id, refs, blob, size, queue_id, rcpt_idx, "
+		"thread_id,"
+		" received_at, summary, prefix) SELECT $1, $2, 1, blob, size, 0, 0, $3, "
+		"received_at,"
 		" summary, prefix FROM email WHERE id = $4",
 		"iiii", to, account, thread_id, from);
-	return n < 0 ? -1 : n == 0 ? err_set(e, ERR_TEMP, "the message has no email row (posthouse mailbox verify)") : 0;
+	return n < 0    ? -1
+	       : n == 0 ? err_set(e, ERR_TEMP,
+				  "the message has no email row (posthouse mailbox verify)")
+			: 0;
 }
 
 /* Words are the same from message to message. */
@@ -239,8 +245,9 @@ static int copy_one(struct copying *p, const struct mailbox_message *m, struct e
 	to.flags &= c->keep_flags;
 	to.modseq = p->modseq;
 	to.saved_at = p->leaving.at;
-	if (c->move && (mailbox_removed_insert(p->db, &p->leaving, m, e) < 0 ||
-			       mailbox_message_delete(p->db, m->account_id, m->folder_id, m->uid, e) < 0))
+	if (c->move &&
+		(mailbox_removed_insert(p->db, &p->leaving, m, e) < 0 ||
+			mailbox_message_delete(p->db, m->account_id, m->folder_id, m->uid, e) < 0))
 		return -1;
 	return mailbox_message_insert(p->db, &to, e);
 }
@@ -380,6 +387,5 @@ int mailbox_expunge_tx(struct sql *db, int64_t account_id, int64_t folder_id,
 	struct uidset *gone, uint64_t *ret_modseq, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
-	return expunge(
-		db, account_id, folder_id, uids, only_deleted, by, &a, gone, ret_modseq, e);
+	return expunge(db, account_id, folder_id, uids, only_deleted, by, &a, gone, ret_modseq, e);
 }

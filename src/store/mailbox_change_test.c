@@ -79,27 +79,38 @@ static int64_t number(struct shard *s, const char *sql)
 /* What is counted is what is there. */
 static void check_counts(struct shard *s)
 {
-	CHECK_INT(number(s, "SELECT COUNT(*) FROM folder f WHERE messages <> (SELECT COUNT(*) FROM message m"
+	CHECK_INT(number(s, "SELECT COUNT(*) FROM folder f WHERE messages <> (SELECT COUNT(*) FROM "
+			    "message m"
 			    " WHERE m.account_id = f.account_id AND m.folder_id = f.id)"),
 		0);
-	CHECK_INT(number(s, "SELECT COUNT(*) FROM folder f WHERE unseen <> (SELECT COUNT(*) FROM message m"
-			    " WHERE m.account_id = f.account_id AND m.folder_id = f.id AND (flags & 1) = 0)"),
+	CHECK_INT(number(s, "SELECT COUNT(*) FROM folder f WHERE unseen <> (SELECT COUNT(*) FROM "
+			    "message m"
+			    " WHERE m.account_id = f.account_id AND m.folder_id = f.id AND (flags "
+			    "& 1) = 0)"),
 		0);
-	CHECK_INT(number(s, "SELECT COUNT(*) FROM folder f WHERE deleted <> (SELECT COUNT(*) FROM message m"
-			    " WHERE m.account_id = f.account_id AND m.folder_id = f.id AND (flags & 8) <> 0)"),
+	CHECK_INT(number(s, "SELECT COUNT(*) FROM folder f WHERE deleted <> (SELECT COUNT(*) FROM "
+			    "message m"
+			    " WHERE m.account_id = f.account_id AND m.folder_id = f.id AND (flags "
+			    "& 8) <> 0)"),
 		0);
-	CHECK_INT(number(s, "SELECT COUNT(*) FROM folder f WHERE bytes <> (SELECT COALESCE(SUM(size), 0) FROM message m"
+	CHECK_INT(number(s, "SELECT COUNT(*) FROM folder f WHERE bytes <> (SELECT "
+			    "COALESCE(SUM(size), 0) FROM message m"
 			    " WHERE m.account_id = f.account_id AND m.folder_id = f.id)"),
 		0);
-	CHECK_INT(number(s, "SELECT COUNT(*) FROM mailbox b WHERE messages <> (SELECT COUNT(*) FROM message m"
-			    " WHERE m.account_id = b.account_id) OR bytes <> (SELECT COALESCE(SUM(size), 0)"
+	CHECK_INT(number(s, "SELECT COUNT(*) FROM mailbox b WHERE messages <> (SELECT COUNT(*) "
+			    "FROM message m"
+			    " WHERE m.account_id = b.account_id) OR bytes <> (SELECT "
+			    "COALESCE(SUM(size), 0)"
 			    " FROM message m WHERE m.account_id = b.account_id)"),
 		0);
-	CHECK_INT(number(s, "SELECT COUNT(*) FROM email e WHERE refs <> (SELECT COUNT(*) FROM message m"
-			    " WHERE m.email_id = e.id) + (SELECT COUNT(*) FROM removed r"
-			    " WHERE r.email_id = e.id AND r.can_return = 1) OR refs = 0"),
+	CHECK_INT(
+		number(s,
+			"SELECT COUNT(*) FROM email e WHERE refs <> (SELECT COUNT(*) FROM message m"
+			" WHERE m.email_id = e.id) + (SELECT COUNT(*) FROM removed r"
+			" WHERE r.email_id = e.id AND r.can_return = 1) OR refs = 0"),
 		0);
-	CHECK_INT(number(s, "SELECT COUNT(*) FROM folder f JOIN mailbox b ON b.account_id = f.account_id"
+	CHECK_INT(number(s, "SELECT COUNT(*) FROM folder f JOIN mailbox b ON b.account_id = "
+			    "f.account_id"
 			    " WHERE f.modseq > b.modseq OR f.changed > b.modseq"),
 		0);
 }
@@ -175,7 +186,8 @@ static uint64_t modseq(struct shard *s)
 	return n;
 }
 
-static struct mailbox_store storing(struct shard *s, enum mailbox_flags_how how, unsigned flags, const char *keywords)
+static struct mailbox_store storing(
+	struct shard *s, enum mailbox_flags_how how, unsigned flags, const char *keywords)
 {
 	return (struct mailbox_store){.account_id = s->account,
 		.folder_id = s->inbox,
@@ -199,7 +211,8 @@ static slice store(struct shard *s, struct mailbox_store m, const char *uids)
 	check_counts(s);
 	if (!failed.n)
 		return text_of(s, &changed);
-	return arena_printf(&s->a, "%.*s not %.*s", SFMT(text_of(s, &changed)), SFMT(text_of(s, &failed)));
+	return arena_printf(
+		&s->a, "%.*s not %.*s", SFMT(text_of(s, &changed)), SFMT(text_of(s, &failed)));
 }
 
 static slice expunge(struct shard *s, int64_t folder, const char *uids, bool only_deleted)
@@ -208,7 +221,8 @@ static slice expunge(struct shard *s, int64_t folder, const char *uids, bool onl
 	AUTO(uidset) struct uidset gone = {0};
 	struct err e;
 	uint64_t seq;
-	OK(mailbox_expunge_tx(s->db, s->account, folder, uids ? &u : NULL, only_deleted, &alice, &gone, &seq, &e));
+	OK(mailbox_expunge_tx(s->db, s->account, folder, uids ? &u : NULL, only_deleted, &alice,
+		&gone, &seq, &e));
 	check_counts(s);
 	return text_of(s, &gone);
 }
@@ -232,7 +246,8 @@ static slice copy(struct shard *s, int64_t account, int64_t to, const char *uids
 	OK(mailbox_copy_tx(s->db, &c, &from, &made, &validity, &e));
 	CHECK(validity || !from.n);
 	check_counts(s);
-	return arena_printf(&s->a, "%.*s -> %.*s", SFMT(text_of(s, &from)), SFMT(text_of(s, &made)));
+	return arena_printf(
+		&s->a, "%.*s -> %.*s", SFMT(text_of(s, &from)), SFMT(text_of(s, &made)));
 }
 
 static slice vanished(struct shard *s, int64_t folder, uint64_t since)
@@ -248,7 +263,10 @@ TEST(mailbox_flags_change)
 	AUTO(shard) struct shard s = make(5);
 	CHECK_STR(store(&s, storing(&s, MAILBOX_FLAGS_ADD, MAILBOX_SEEN, ""), "1:2,4"), S("1:2,4"));
 	uint64_t before = modseq(&s);
-	CHECK_STR(store(&s, storing(&s, MAILBOX_FLAGS_ADD, MAILBOX_SEEN | MAILBOX_FLAGGED, "$Forwarded Work"), "2:3"),
+	CHECK_STR(store(&s,
+			  storing(&s, MAILBOX_FLAGS_ADD, MAILBOX_SEEN | MAILBOX_FLAGGED,
+				  "$Forwarded Work"),
+			  "2:3"),
 		S("2:3"));
 	CHECK_STR(store(&s, storing(&s, MAILBOX_FLAGS_ADD, MAILBOX_SEEN, "work"), "2"), S(""));
 	CHECK_STR(rows(&s, (struct mailbox_query){.most = 10}),
@@ -258,12 +276,14 @@ TEST(mailbox_flags_change)
 	struct mailbox_store m = storing(&s, MAILBOX_FLAGS_SET, MAILBOX_DELETED, "");
 	m.unchanged_since = before;
 	CHECK_STR(store(&s, m, "1:3,9"), S("1 not 2:3"));
-	CHECK_STR(store(&s, storing(&s, MAILBOX_FLAGS_REMOVE, MAILBOX_SEEN, "WORK none"), "1:5"), S("2:4"));
+	CHECK_STR(store(&s, storing(&s, MAILBOX_FLAGS_REMOVE, MAILBOX_SEEN, "WORK none"), "1:5"),
+		S("2:4"));
 	m = storing(&s, MAILBOX_FLAGS_SET, MAILBOX_SEEN, "a");
 	m.keep = MAILBOX_DELETED;
 	m.keep_keywords = true;
 	CHECK_STR(store(&s, m, "1:2"), S("1:2"));
-	CHECK_STR(rows(&s, (struct mailbox_query){.most = 2}), S("1:9 2:1:$Forwarded 3:4:$Forwarded 4:0 5:0 "));
+	CHECK_STR(rows(&s, (struct mailbox_query){.most = 2}),
+		S("1:9 2:1:$Forwarded 3:4:$Forwarded 4:0 5:0 "));
 	CHECK_STR(flagged(&s, MAILBOX_SEEN, false), S("3:5"));
 	CHECK_STR(flagged(&s, MAILBOX_SEEN, true), S("1:2"));
 	CHECK_STR(flagged(&s, MAILBOX_DELETED, true), S("1"));
@@ -309,7 +329,8 @@ TEST(mailbox_rows_are_read_in_any_pieces)
 	uint64_t before = modseq(&s);
 	store(&s, storing(&s, MAILBOX_FLAGS_ADD, MAILBOX_FLAGGED, ""), "1,3,10,39");
 	for (size_t most = 1; most < 5; most++)
-		CHECK_STR(rows(&s, (struct mailbox_query){.most = most, .uids = &u, .since = before}),
+		CHECK_STR(
+			rows(&s, (struct mailbox_query){.most = most, .uids = &u, .since = before}),
 			S("3:5 10:4 39:4 "));
 	struct mailbox_message *v;
 	struct err e;
@@ -320,7 +341,8 @@ TEST(mailbox_rows_are_read_in_any_pieces)
 		.most = 1,
 		.want = MAILBOX_WANT_EMAIL | MAILBOX_WANT_SUMMARY};
 	OK(mailbox_rows(s.db, &q, &s.a, &v, &n, &e));
-	CHECK(n == 1 && v->blob > 1000 && v->thread_id == v->email_id && v->size == 106 && v->summary.n == 0);
+	CHECK(n == 1 && v->blob > 1000 && v->thread_id == v->email_id && v->size == 106 &&
+		v->summary.n == 0);
 	CHECK_STR(v->prefix, S("X: y\r\n"));
 	CHECK_STR(uids_of(&s, s.inbox), S("1:8,10:30,32:40"));
 }
@@ -335,12 +357,15 @@ TEST(mailbox_copies_share_the_email)
 	OK(mailbox_folder_make_tx(s.db, 11, S("Work"), MAILBOX_USE_NONE, &theirs, &e));
 	store(&s, storing(&s, MAILBOX_FLAGS_ADD, MAILBOX_FLAGGED, "x y"), "2");
 	CHECK_STR(copy(&s, 7, work, "2:3,8", false), S("2:3 -> 1:2"));
-	CHECK_STR(rows(&s, (struct mailbox_query){.most = 9, .folder_id = work}), S("1:4:x y 2:0 "));
+	CHECK_STR(
+		rows(&s, (struct mailbox_query){.most = 9, .folder_id = work}), S("1:4:x y 2:0 "));
 	CHECK_INT(number(&s, "SELECT COUNT(*) FROM email WHERE account_id = 7"), 3);
 	OK(mailbox_usage(s.db, 7, &bytes, &messages, &e));
 	CHECK(messages == 5 && bytes == 5 * 106);
 	CHECK_STR(copy(&s, 11, theirs, "1:2", false), S("1:2 -> 1:2"));
-	CHECK_INT(number(&s, "SELECT COUNT(*) FROM email WHERE account_id = 11 AND id / 4294967296 = 11"), 2);
+	CHECK_INT(number(&s, "SELECT COUNT(*) FROM email WHERE account_id = 11 AND id / 4294967296 "
+			     "= 11"),
+		2);
 	CHECK_STR(copy(&s, 7, s.inbox, "1", false), S("1 -> 4"));
 	CHECK_STR(copy(&s, 7, s.inbox, "77", false), S(" -> "));
 }
@@ -361,7 +386,8 @@ TEST(mailbox_moves_leave_a_line)
 	CHECK_STR(copy(&s, 7, s.inbox, "2", true), S("2 -> 4"));
 	struct mailbox_removed *v;
 	size_t n;
-	OK(mailbox_removed_list(s.db, &(struct mailbox_removed_query){.account_id = 7, .most = 9}, &s.a, &v, &n, &e));
+	OK(mailbox_removed_list(s.db, &(struct mailbox_removed_query){.account_id = 7, .most = 9},
+		&s.a, &v, &n, &e));
 	CHECK(n == 3 && v[2].uid == 1 && v[2].how == MAILBOX_MOVED && !v[2].can_return);
 	CHECK(v[1].uid == 3 && v[1].can_return); /* it left the account */
 	CHECK_STR(v[1].by.who, alice.who);
@@ -402,7 +428,8 @@ TEST(mailbox_expunged_mail_comes_back)
 	OK(mailbox_recover_tx(s.db, 7, v[1].modseq, 2, S("Back"), &alice, &place, &e));
 	check_counts(&s);
 	CHECK_STR(rows(&s, (struct mailbox_query){.most = 9}), S("1:0 3:0 7:1:kw "));
-	CHECK_STR(vanished(&s, s.inbox, before), S("2,4:6")); /* the line about coming back is none */
+	CHECK_STR(
+		vanished(&s, s.inbox, before), S("2,4:6")); /* the line about coming back is none */
 }
 
 TEST(mailbox_removed_mail_ends)
@@ -436,12 +463,14 @@ TEST(mailbox_ages)
 	CHECK_INT(mailbox_age_tx(s.db, 7, s.inbox, now + DAY, &alice, &e), MAILBOX_BATCH);
 	CHECK_INT(mailbox_age_tx(s.db, 7, s.inbox, now + DAY, &alice, &e), 2);
 	check_counts(&s);
-	CHECK_INT(number(&s, "SELECT COUNT(*) FROM removed WHERE how = 4 AND can_return = 1"), MAILBOX_BATCH + 2);
+	CHECK_INT(number(&s, "SELECT COUNT(*) FROM removed WHERE how = 4 AND can_return = 1"),
+		MAILBOX_BATCH + 2);
 	CHECK_INT(mailbox_remove_some_tx(s.db, 7, &e), MAILBOX_REMOVE_BATCH);
 	while (mailbox_remove_some_tx(s.db, 7, &e) == MAILBOX_REMOVE_BATCH)
 		;
-	CHECK_INT(number(&s, "SELECT (SELECT COUNT(*) FROM email) + (SELECT COUNT(*) FROM removed) +"
-			     " (SELECT COUNT(*) FROM folder) + (SELECT COUNT(*) FROM mailbox)"),
+	CHECK_INT(
+		number(&s, "SELECT (SELECT COUNT(*) FROM email) + (SELECT COUNT(*) FROM removed) +"
+			   " (SELECT COUNT(*) FROM folder) + (SELECT COUNT(*) FROM mailbox)"),
 		0);
 }
 
@@ -476,7 +505,8 @@ TEST(mailbox_folder_names_have_one_spelling)
 		{"a\x7f", NULL},
 		{"a\xc2\x85", NULL},
 		{"\xff", NULL},
-		{"1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0", "1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0"},
+		{"1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0",
+			"1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0"},
 		{"1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1", NULL},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -508,15 +538,19 @@ TEST(mailbox_folders_are_made_renamed_removed)
 	OK(mailbox_folder_by_id(s.db, 7, id, &s.a, &f, &e));
 	CHECK_STR(f.name, S("Jobs/Old"));
 	CHECK(f.changed > 1 && f.changed <= modseq(&s));
-	OK(mailbox_folder_rename_tx(s.db, 7, S("Jobs"), S("Work"), &alice, &e)); /* a level above some */
+	OK(mailbox_folder_rename_tx(
+		s.db, 7, S("Jobs"), S("Work"), &alice, &e)); /* a level above some */
 	CHECK_STR(names(&s), S("INBOX(3) Work/Old(0) Work/Old/2026(2) Workshop(0) "));
 	static const struct {
 		const char *from, *to;
 		enum err_kind kind;
 	} bad[] = {{"None", "x", ERR_NOTFOUND}, {"Work/Old", "Workshop", ERR_EXISTS},
-		{"Work/Old", "Work/Old/a", ERR_PROTO}, {"Work/Old", "inbox", ERR_EXISTS}, {"Work/Old", "a//b", ERR_PROTO}};
+		{"Work/Old", "Work/Old/a", ERR_PROTO}, {"Work/Old", "inbox", ERR_EXISTS},
+		{"Work/Old", "a//b", ERR_PROTO}};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		CHECK_INT(mailbox_folder_rename_tx(s.db, 7, slice_z(bad[i].from), slice_z(bad[i].to), &alice, &e), -1);
+		CHECK_INT(mailbox_folder_rename_tx(
+				  s.db, 7, slice_z(bad[i].from), slice_z(bad[i].to), &alice, &e),
+			-1);
 		CHECK_INT(e.kind, bad[i].kind);
 	}
 	uint64_t before = modseq(&s);
@@ -536,7 +570,9 @@ TEST(mailbox_folders_are_made_renamed_removed)
 	struct mailbox_removed *v;
 	size_t n;
 	OK(mailbox_removed_list(s.db,
-		&(struct mailbox_removed_query){.account_id = 7, .most = 99, .only_returnable = true}, &s.a, &v, &n, &e));
+		&(struct mailbox_removed_query){
+			.account_id = 7, .most = 99, .only_returnable = true},
+		&s.a, &v, &n, &e));
 	CHECK_INT(n, 3);
 	struct mailbox_place place;
 	OK(mailbox_recover_tx(s.db, 7, v[2].modseq, v[2].uid, S(""), &alice, &place, &e));
@@ -582,10 +618,16 @@ TEST(mailbox_grants_and_metadata)
 	struct mailbox_grant *v;
 	struct mailbox_metadata *m;
 	size_t n;
-	OK(mailbox_grant_tx(s.db, &(struct mailbox_grant){7, s.inbox, S("bob@example.org"), RIGHT_LOOKUP | RIGHT_READ}, &e));
-	OK(mailbox_grant_tx(s.db, &(struct mailbox_grant){7, s.inbox, S("anyone"), RIGHT_LOOKUP}, &e));
-	OK(mailbox_grant_tx(s.db, &(struct mailbox_grant){7, 0, S("bob@example.org"), RIGHT_POST}, &e));
-	OK(mailbox_grant_tx(s.db, &(struct mailbox_grant){11, 3, S("bob@example.org"), RIGHT_ALL}, &e));
+	OK(mailbox_grant_tx(s.db,
+		&(struct mailbox_grant){
+			7, s.inbox, S("bob@example.org"), RIGHT_LOOKUP | RIGHT_READ},
+		&e));
+	OK(mailbox_grant_tx(
+		s.db, &(struct mailbox_grant){7, s.inbox, S("anyone"), RIGHT_LOOKUP}, &e));
+	OK(mailbox_grant_tx(
+		s.db, &(struct mailbox_grant){7, 0, S("bob@example.org"), RIGHT_POST}, &e));
+	OK(mailbox_grant_tx(
+		s.db, &(struct mailbox_grant){11, 3, S("bob@example.org"), RIGHT_ALL}, &e));
 	OK(mailbox_grants(s.db, 7, s.inbox, &s.a, &v, &n, &e));
 	CHECK(n == 2 && v[0].rights == RIGHT_LOOKUP && v[1].rights == 3);
 	const slice bob[] = {S("bob@example.org"), S("group:none@example.org"), S("anyone")};
@@ -595,7 +637,8 @@ TEST(mailbox_grants_and_metadata)
 	OK(mailbox_grants_to(s.db, bob, 3, &s.a, &v, &n, &e));
 	CHECK_INT(n, 3);
 	OK(mailbox_metadata_set_tx(s.db, 7, s.inbox, S("/private/comment"), S("a"), &e));
-	OK(mailbox_metadata_set_tx(s.db, 7, s.inbox, S("/private/comment"), slice_of("b\0c", 3), &e));
+	OK(mailbox_metadata_set_tx(
+		s.db, 7, s.inbox, S("/private/comment"), slice_of("b\0c", 3), &e));
 	OK(mailbox_metadata_set_tx(s.db, 7, 0, S("/shared/admin"), S(""), &e));
 	OK(mailbox_metadata(s.db, 7, s.inbox, &s.a, &m, &n, &e));
 	CHECK_INT(n, 1);

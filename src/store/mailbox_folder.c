@@ -28,7 +28,8 @@ enum { DEFAULTS = sizeof defaults / sizeof *defaults };
 
 static bool is_control(uint32_t cp)
 {
-	return cp < ' ' || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029 || cp == 0xfeff;
+	return cp < ' ' || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029 ||
+	       cp == 0xfeff;
 }
 
 static int check_name(slice name, struct err *e)
@@ -49,7 +50,8 @@ static int check_name(slice name, struct err *e)
 		if (level.n == 0)
 			return err_set(e, ERR_PROTO, "a folder's name has an empty level");
 		if (level.n > MAILBOX_LEVEL_MAX)
-			return err_set(e, ERR_PROTO, "a level of a folder's name is at most %d bytes",
+			return err_set(e, ERR_PROTO,
+				"a level of a folder's name is at most %d bytes",
 				MAILBOX_LEVEL_MAX);
 	}
 	return 0;
@@ -204,8 +206,8 @@ static int check_room(struct sql *db, int64_t account_id, struct err *e)
 }
 
 /* An id and a UIDVALIDITY that no folder of the account ever had: the time, or more. */
-static int new_numbers(struct sql *db, int64_t account_id, int64_t *ret_id, int64_t *ret_validity,
-	struct err *e)
+static int new_numbers(
+	struct sql *db, int64_t account_id, int64_t *ret_id, int64_t *ret_validity, struct err *e)
 {
 	int64_t now = wall_now() / SECOND;
 	struct sql_stmt *s = sql_prepare(db,
@@ -315,11 +317,10 @@ int mailbox_folders_default_tx(struct sql *db, int64_t account_id, struct err *e
 		if (mailbox_folder_need(db, account_id, slice_z(defaults[i].name), &id, e) < 0)
 			return -1;
 	return prepared ? 0
-			: (int)sql_run(db, e,
-				  "UPDATE mailbox SET prepared = 1 WHERE account_id = $1", "i",
-				  account_id) < 0
-				? -1
-				: 0;
+	       : (int)sql_run(db, e, "UPDATE mailbox SET prepared = 1 WHERE account_id = $1", "i",
+			 account_id) < 0
+		       ? -1
+		       : 0;
 }
 
 /* ---- changing ---- */
@@ -345,9 +346,9 @@ int mailbox_folder_changed(struct sql *db, int64_t account_id, int64_t id, struc
 int mailbox_folder_use_tx(
 	struct sql *db, int64_t account_id, int64_t id, enum mailbox_use use, struct err *e)
 {
-	int64_t n = sql_run(db, e,
-		"UPDATE folder SET special = $3 WHERE account_id = $1 AND id = $2", "iii",
-		account_id, id, (int64_t)use);
+	int64_t n =
+		sql_run(db, e, "UPDATE folder SET special = $3 WHERE account_id = $1 AND id = $2",
+			"iii", account_id, id, (int64_t)use);
 	if (n <= 0)
 		return n < 0 ? -1 : err_set(e, ERR_NOTFOUND, "no such folder");
 	return mark_changed(db, account_id, id, e);
@@ -388,8 +389,7 @@ static int check_new_names(const struct mailbox_folder *v, size_t n, slice from,
 	return 0;
 }
 
-static int rename_one(
-	struct sql *db, int64_t account_id, int64_t id, slice name, struct err *e)
+static int rename_one(struct sql *db, int64_t account_id, int64_t id, slice name, struct err *e)
 {
 	if (sql_run(db, e, "UPDATE folder SET name = $3 WHERE account_id = $1 AND id = $2", "iit",
 		    account_id, id, name) < 0)
@@ -483,8 +483,8 @@ static int expunge_all(struct sql *db, int64_t account_id, const struct mailbox_
 	for (;;) {
 		AUTO(uidset) struct uidset gone = {0};
 		uint64_t modseq;
-		if (mailbox_expunge_tx(db, account_id, f->id, NULL, false, &how, &gone, &modseq, e) <
-			0)
+		if (mailbox_expunge_tx(
+			    db, account_id, f->id, NULL, false, &how, &gone, &modseq, e) < 0)
 			return -1;
 		if (gone.count == 0)
 			return 0;

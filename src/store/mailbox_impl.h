@@ -63,8 +63,7 @@ int mailbox_message_delete(
 int mailbox_email_hold(struct sql *db, int64_t email_id, struct err *e);
 int mailbox_email_drop(struct sql *db, int64_t email_id, struct err *e);
 /* 1, 0 no such email, -1. */
-int mailbox_summary(
-	struct sql *db, int64_t email_id, struct arena *a, slice *ret, struct err *e);
+int mailbox_summary(struct sql *db, int64_t email_id, struct arena *a, slice *ret, struct err *e);
 /* The keywords (separated by blanks) as the folder spells them; new ones are noted there. ERR_LIMIT, ERR_PROTO. */
 int mailbox_keywords_note(struct sql *db, int64_t account_id, int64_t folder_id, slice keywords,
 	struct arena *a, slice *ret, struct err *e);
@@ -77,7 +76,8 @@ int mailbox_slices(struct sql_stmt *s, size_t most, struct arena *a, slice **ret
 	struct err *e);
 
 /* A folder that messages are put into by name: made when missing. Not INBOX's rights or limits. */
-int mailbox_folder_need(struct sql *db, int64_t account_id, slice name, int64_t *ret_id, struct err *e);
+int mailbox_folder_need(
+	struct sql *db, int64_t account_id, slice name, int64_t *ret_id, struct err *e);
 /* Its `changed` becomes a new modseq. */
 int mailbox_folder_changed(struct sql *db, int64_t account_id, int64_t folder_id, struct err *e);
 /* As mailbox_folders reads them, one. 1, 0, -1. */
@@ -95,8 +95,8 @@ struct mailbox_leaving {
 	bool can_return;
 	const struct mailbox_actor *by;
 };
-int mailbox_removed_insert(
-	struct sql *db, const struct mailbox_leaving *l, const struct mailbox_message *m, struct err *e);
+int mailbox_removed_insert(struct sql *db, const struct mailbox_leaving *l,
+	const struct mailbox_message *m, struct err *e);
 
 /* Messages of a folder leave, with its counts; *l gets the modseq. Who held an email as a message holds it as a
  * removal that can return: where that cannot be, the caller drops it. */
@@ -110,8 +110,8 @@ int64_t mailbox_email_take(struct sql *db, int64_t email_id, enum mailbox_how ho
 /* ---- threads ---- */
 
 /* The thread of a new email: that of the oldest message it refers to that was seen, else its own id. Notes its ids. */
-int mailbox_thread_enter(
-	struct sql *db, int64_t account_id, int64_t email_id, slice summary, int64_t *ret, struct err *e);
+int mailbox_thread_enter(struct sql *db, int64_t account_id, int64_t email_id, slice summary,
+	int64_t *ret, struct err *e);
 /* An email has gone; with the last one of a thread the ids go that it was known by. */
 int mailbox_thread_leave(
 	struct sql *db, int64_t email_id, int64_t thread_id, slice summary, struct err *e);

@@ -63,11 +63,13 @@ static int note_one(struct sql *db, int64_t account_id, int64_t folder_id, slice
 {
 	char room[MAILBOX_KEYWORD_MAX];
 	if (!is_keyword(keyword))
-		return err_set(e, ERR_PROTO, "no keyword: %.*s", (int)(keyword.n < 100 ? keyword.n : 100),
-			keyword.p);
+		return err_set(e, ERR_PROTO, "no keyword: %.*s",
+			(int)(keyword.n < 100 ? keyword.n : 100), keyword.p);
 	slice name = lower(keyword, room);
 	struct sql_stmt *s = sql_prepare(db,
-		"SELECT spelling FROM keyword WHERE account_id = $1 AND folder_id = $2 AND name = $3", e);
+		"SELECT spelling FROM keyword WHERE account_id = $1 AND folder_id = $2 AND name = "
+		"$3",
+		e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, account_id);
@@ -114,8 +116,8 @@ int mailbox_keywords_note(struct sql *db, int64_t account_id, int64_t folder_id,
 	return 0;
 }
 
-int mailbox_slices(struct sql_stmt *s, size_t most, struct arena *a, slice **ret, size_t *ret_n,
-	struct err *e)
+int mailbox_slices(
+	struct sql_stmt *s, size_t most, struct arena *a, slice **ret, size_t *ret_n, struct err *e)
 {
 	slice *v = NULL;
 	size_t n = 0, cap = 0;
@@ -140,7 +142,9 @@ int mailbox_keywords(struct sql *db, int64_t account_id, int64_t folder_id, stru
 	slice **ret, size_t *ret_n, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
-		"SELECT spelling FROM keyword WHERE account_id = $1 AND folder_id = $2 ORDER BY name", e);
+		"SELECT spelling FROM keyword WHERE account_id = $1 AND folder_id = $2 ORDER BY "
+		"name",
+		e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, account_id);

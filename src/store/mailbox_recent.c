@@ -130,8 +130,8 @@ int mailbox_take_tx(struct sql *db, const struct mailbox_recent *m, const struct
 
 static int email_of(struct sql *db, blob_id blob, int64_t *ret, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(
-		db, "SELECT id FROM email WHERE blob = $1 ORDER BY id LIMIT 1", e);
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT id FROM email WHERE blob = $1 ORDER BY id LIMIT 1", e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, (int64_t)blob);
@@ -140,7 +140,8 @@ static int email_of(struct sql *db, blob_id blob, int64_t *ret, struct err *e)
 
 int mailbox_forget_blob(struct sql *db, blob_id blob, struct err *e)
 {
-	static const struct mailbox_actor by = {.who = S_INIT("store repair"), .protocol = S_INIT("command")};
+	static const struct mailbox_actor by = {
+		.who = S_INIT("store repair"), .protocol = S_INIT("command")};
 	int64_t email_id;
 	int r;
 	while ((r = email_of(db, blob, &email_id, e)) == 1)

@@ -33,8 +33,9 @@ static int note_all(struct sql *db, const struct mailbox_message *v, size_t n, s
 	AUTO(arena) struct arena a = {0};
 	slice known;
 	for (size_t i = 0; i < n; i++)
-		if (v[i].keywords.n && mailbox_keywords_note(db, v[i].account_id, v[i].folder_id,
-					       v[i].keywords, &a, &known, e) < 0 &&
+		if (v[i].keywords.n &&
+			mailbox_keywords_note(db, v[i].account_id, v[i].folder_id, v[i].keywords,
+				&a, &known, e) < 0 &&
 			e->kind != ERR_LIMIT && e->kind != ERR_PROTO)
 			return -1;
 	return 0;
@@ -60,9 +61,11 @@ static int begin_anew(struct sql *db, int64_t account_id, struct err *e)
 	AUTO(arena) struct arena a = {0};
 	struct mailbox_folder *v;
 	size_t n;
-	if (sql_run(db, e, "UPDATE email SET summary = $3, thread_id = id WHERE id BETWEEN $1 AND $2",
+	if (sql_run(db, e,
+		    "UPDATE email SET summary = $3, thread_id = id WHERE id BETWEEN $1 AND $2",
 		    "iib", email_first(account_id), email_last(account_id), S("")) < 0 ||
-		sql_run(db, e, "DELETE FROM thread_ref WHERE account_id = $1", "i", account_id) < 0 ||
+		sql_run(db, e, "DELETE FROM thread_ref WHERE account_id = $1", "i", account_id) <
+			0 ||
 		sql_run(db, e, "DELETE FROM keyword WHERE account_id = $1", "i", account_id) < 0 ||
 		mailbox_folders(db, account_id, &a, &v, &n, e) < 0)
 		return -1;
@@ -74,12 +77,15 @@ static int begin_anew(struct sql *db, int64_t account_id, struct err *e)
 
 /* ---- summaries and threads ---- */
 
-static int read_piece(struct sql *db, int64_t account_id, int64_t after, struct piece *p, struct err *e)
+static int read_piece(
+	struct sql *db, int64_t account_id, int64_t after, struct piece *p, struct err *e)
 {
 	arena_reset(&p->a);
 	p->n = 0;
 	struct sql_stmt *s = sql_prepare(db,
-		"SELECT id, blob, size, prefix FROM email WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3", e);
+		"SELECT id, blob, size, prefix FROM email WHERE id > $1 AND id <= $2 ORDER BY id "
+		"LIMIT $3",
+		e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, after);
@@ -150,8 +156,8 @@ static int64_t each_piece(struct sql *db, struct blobs *blobs, int64_t account_i
 	}
 }
 
-int64_t mailbox_reindex(struct sql *db, struct blobs *blobs, int64_t account_id, uint64_t *ret_unread,
-	struct err *e)
+int64_t mailbox_reindex(struct sql *db, struct blobs *blobs, int64_t account_id,
+	uint64_t *ret_unread, struct err *e)
 {
 	uint64_t unread = 0;
 	if (in_transaction(db, account_id, NULL, e) < 0)

@@ -48,7 +48,8 @@ static int read_words(
 		return r;
 	if (summary_open(sql_text(s, 0), &summary)) {
 		ret->from = arena_dup(a, shortened(sender_of(&summary, a)));
-		ret->subject = arena_dup(a, shortened(summary_text(&summary, 0, SUMMARY_SUBJECT_TEXT)));
+		ret->subject =
+			arena_dup(a, shortened(summary_text(&summary, 0, SUMMARY_SUBJECT_TEXT)));
 		ret->message_id =
 			arena_dup(a, shortened(summary_text(&summary, 0, SUMMARY_MESSAGE_ID)));
 	}
@@ -67,11 +68,13 @@ static int insert(struct sql *db, const struct mailbox_leaving *l, const struct 
 		       " sender, subject, message_id, who, protocol, client, ip)"
 		       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
 		       " $16, $17, $18, $19, $20)",
-		       "iiiiiiiiiitittttttt" "t", l->account_id, (int64_t)l->modseq, l->folder_id,
-		       (int64_t)m->uid, m->email_id, (int64_t)l->can_return, (int64_t)l->how, l->at,
-		       m->received_at, (int64_t)m->flags, m->keywords, (int64_t)m->size, l->folder,
-		       w->from, w->subject, w->message_id, shortened(by->who),
-		       shortened(by->protocol), shortened(by->client), shortened(by->ip)) < 0
+		       "iiiiiiiiiitittttttt"
+		       "t",
+		       l->account_id, (int64_t)l->modseq, l->folder_id, (int64_t)m->uid,
+		       m->email_id, (int64_t)l->can_return, (int64_t)l->how, l->at, m->received_at,
+		       (int64_t)m->flags, m->keywords, (int64_t)m->size, l->folder, w->from,
+		       w->subject, w->message_id, shortened(by->who), shortened(by->protocol),
+		       shortened(by->client), shortened(by->ip)) < 0
 		       ? -1
 		       : 0;
 }
@@ -89,8 +92,10 @@ int mailbox_removed_insert(struct sql *db, const struct mailbox_leaving *l,
 /* ---- reading ---- */
 
 #define REMOVED                                                                                    \
-	"SELECT modseq, folder_id, uid, email_id, can_return, how, removed_at, received_at, flags," \
-	" keywords, size, folder, sender, subject, message_id, who, protocol, client, ip FROM removed"
+	"SELECT modseq, folder_id, uid, email_id, can_return, how, removed_at, received_at, "      \
+	"flags,"                                                                                   \
+	" keywords, size, folder, sender, subject, message_id, who, protocol, client, ip FROM "    \
+	"removed"
 
 static struct mailbox_removed read_removed(struct sql_stmt *s, struct arena *a)
 {
@@ -187,8 +192,9 @@ static int load(struct sql *db, int64_t account_id, uint64_t modseq, uint32_t ui
 		return r < 0 ? -1 : err_set(e, ERR_NOTFOUND, "no such deleted message");
 	*ret = read_removed(s, a);
 	sql_reset(s);
-	return ret->can_return ? 0
-			       : err_set(e, ERR_PERM, "the message is not kept any more, or is back");
+	return ret->can_return
+		       ? 0
+		       : err_set(e, ERR_PERM, "the message is not kept any more, or is back");
 }
 
 /* Its row can return no more; what held the email then holds it as a message. A line of the log says who. */
@@ -207,7 +213,8 @@ static int come_back(struct sql *db, int64_t account_id, const struct mailbox_re
 	uint32_t uidvalidity;
 	int64_t email;
 	mailbox_sum_add(&sum, m.flags, m.size);
-	if (mailbox_keywords_note(db, account_id, folder_id, was->keywords, a, &m.keywords, e) < 0 ||
+	if (mailbox_keywords_note(db, account_id, folder_id, was->keywords, a, &m.keywords, e) <
+			0 ||
 		mailbox_next(db, account_id, &sum, 0, &m.modseq, &email, e) < 0 ||
 		mailbox_folder_enter(db, account_id, folder_id, &sum, 1, m.modseq, &m.uid,
 			&uidvalidity, e) < 0 ||
@@ -258,8 +265,8 @@ struct ending {
 };
 
 /* Rows of removed_end from one end of time. */
-static int find_ending(struct sql *db, bool can_return, int64_t before, struct ending *v, size_t *ret_n,
-	struct err *e)
+static int find_ending(struct sql *db, bool can_return, int64_t before, struct ending *v,
+	size_t *ret_n, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
 		"SELECT account_id, modseq, folder_id, uid, email_id FROM removed"
@@ -273,8 +280,8 @@ static int find_ending(struct sql *db, bool can_return, int64_t before, struct e
 	size_t n = 0;
 	int r;
 	while ((r = sql_step(s, e)) == 1)
-		v[n++] = (struct ending){sql_int(s, 0), sql_int(s, 1), sql_int(s, 2), sql_int(s, 3),
-			sql_int(s, 4)};
+		v[n++] = (struct ending){
+			sql_int(s, 0), sql_int(s, 1), sql_int(s, 2), sql_int(s, 3), sql_int(s, 4)};
 	*ret_n = n;
 	return r;
 }
@@ -304,8 +311,8 @@ static int forget(struct sql *db, const struct ending *x, struct err *e)
 		       : 0;
 }
 
-static int64_t end_some(struct sql *db, int64_t bytes_before, int64_t log_before, struct ending *v,
-	struct err *e)
+static int64_t end_some(
+	struct sql *db, int64_t bytes_before, int64_t log_before, struct ending *v, struct err *e)
 {
 	size_t bytes, lines;
 	if (find_ending(db, true, bytes_before, v, &bytes, e) < 0)
@@ -373,8 +380,8 @@ int64_t mailbox_age_tx(struct sql *db, int64_t account_id, int64_t folder_id, in
 	how.how = MAILBOX_AGED;
 	if (find_aged(db, account_id, folder_id, before, &old, e) < 0)
 		return -1;
-	if (old.n && mailbox_expunge_tx(db, account_id, folder_id, &old, false, &how, &gone, &modseq,
-			     e) < 0)
+	if (old.n && mailbox_expunge_tx(
+			     db, account_id, folder_id, &old, false, &how, &gone, &modseq, e) < 0)
 		return -1;
 	return (int64_t)gone.count;
 }
@@ -399,7 +406,8 @@ static int64_t remove_emails(struct sql *db, int64_t account_id, struct err *e)
 		if (r < 0)
 			return -1;
 		for (int64_t i = 0; i < n; i++)
-			if (sql_run(db, e, "DELETE FROM message WHERE email_id = $1", "i", v[i]) < 0 ||
+			if (sql_run(db, e, "DELETE FROM message WHERE email_id = $1", "i", v[i]) <
+					0 ||
 				sql_run(db, e, "DELETE FROM email WHERE id = $1", "i", v[i]) < 0)
 				return -1;
 		done += n;

@@ -10,12 +10,15 @@
 enum {
 	GAP_MAX = 8, /* so few rows between two ranges are read over */
 	LIST_PIECE = 200,
-	CHANGES_FACTOR = 4, /* so many times the rows wanted are looked up by the index of changes */
+	CHANGES_FACTOR =
+		4, /* so many times the rows wanted are looked up by the index of changes */
 };
 
 /* ---- a range ---- */
 
-#define ROWS "SELECT m.uid, m.email_id, m.flags, m.keywords, m.modseq, m.size, m.received_at, m.saved_at"
+#define ROWS                                                                                       \
+	"SELECT m.uid, m.email_id, m.flags, m.keywords, m.modseq, m.size, m.received_at, "         \
+	"m.saved_at"
 #define OF_FOLDER                                                                                  \
 	" WHERE m.account_id = $1 AND m.folder_id = $2 AND m.uid >= $3 AND m.uid <= $4"            \
 	" AND m.modseq > $5 ORDER BY m.uid LIMIT $6"
@@ -116,7 +119,8 @@ static int read_set(struct sql *db, const struct mailbox_query *q, const struct 
 
 /* UIDs of the folder whose rows are newer than `since`, by the index of changes: 1; 0: they are so many in the
  * account that walking through the folder is cheaper. */
-static int changed_uids(struct sql *db, const struct mailbox_query *q, struct uidset *ret, struct err *e)
+static int changed_uids(
+	struct sql *db, const struct mailbox_query *q, struct uidset *ret, struct err *e)
 {
 	int64_t most = CHANGES_FACTOR * (int64_t)(q->most < 100 ? 100 : q->most), n = 0;
 	struct sql_stmt *s = sql_prepare(db,
@@ -209,7 +213,8 @@ static int bounds(struct sql *db, int64_t account_id, int64_t folder_id, int64_t
 	return 1;
 }
 
-int mailbox_uids(struct sql *db, int64_t account_id, int64_t folder_id, struct uidset *ret, struct err *e)
+int mailbox_uids(
+	struct sql *db, int64_t account_id, int64_t folder_id, struct uidset *ret, struct err *e)
 {
 	int64_t first, last, n;
 	int r = bounds(db, account_id, folder_id, &first, &last, &n, e);
@@ -243,12 +248,13 @@ static int collect_last(struct sql_stmt *s, size_t n, struct uidset *ret, struct
 }
 
 /* The folder knows how many there are, and they are mostly the newest: from the end until all are found. */
-static int unseen(struct sql *db, int64_t account_id, int64_t folder_id, struct uidset *ret, struct err *e)
+static int unseen(
+	struct sql *db, int64_t account_id, int64_t folder_id, struct uidset *ret, struct err *e)
 {
 	int64_t n = 0;
-	struct sql_stmt *s = of_folder(db,
-		"SELECT unseen FROM folder WHERE account_id = $1 AND id = $2", account_id,
-		folder_id, e);
+	struct sql_stmt *s =
+		of_folder(db, "SELECT unseen FROM folder WHERE account_id = $1 AND id = $2",
+			account_id, folder_id, e);
 	if (!s || mailbox_returned(s, &n, e) < 0)
 		return -1;
 	if (n <= 0)
@@ -260,7 +266,8 @@ static int unseen(struct sql *db, int64_t account_id, int64_t folder_id, struct 
 	return s ? collect_last(s, (size_t)n, ret, e) : -1;
 }
 
-static int seen(struct sql *db, int64_t account_id, int64_t folder_id, struct uidset *ret, struct err *e)
+static int seen(
+	struct sql *db, int64_t account_id, int64_t folder_id, struct uidset *ret, struct err *e)
 {
 	AUTO(uidset) struct uidset others = {0};
 	if (mailbox_uids(db, account_id, folder_id, ret, e) < 0 ||
@@ -298,9 +305,9 @@ static int check_floor(
 	struct sql *db, int64_t account_id, int64_t folder_id, uint64_t since, struct err *e)
 {
 	int64_t floor = 0;
-	struct sql_stmt *s = of_folder(db,
-		"SELECT removed_floor FROM folder WHERE account_id = $1 AND id = $2", account_id,
-		folder_id, e);
+	struct sql_stmt *s =
+		of_folder(db, "SELECT removed_floor FROM folder WHERE account_id = $1 AND id = $2",
+			account_id, folder_id, e);
 	int r = s ? mailbox_returned(s, &floor, e) : -1;
 	if (r < 0)
 		return -1;

@@ -81,12 +81,11 @@ int mailbox_thread_enter(struct sql *db, int64_t account_id, int64_t email_id, s
 			thread_id = found;
 	}
 	for (size_t i = 0; i < ids.n; i++)
-		if (!known[i] &&
-			sql_run(db, e,
-				"INSERT INTO thread_ref (account_id, hash, thread_id, own)"
-				" VALUES ($1, $2, $3, $4)",
-				"iiii", account_id, ids.v[i], thread_id,
-				(int64_t)(i == 0 && ids.has_own)) < 0)
+		if (!known[i] && sql_run(db, e,
+					 "INSERT INTO thread_ref (account_id, hash, thread_id, own)"
+					 " VALUES ($1, $2, $3, $4)",
+					 "iiii", account_id, ids.v[i], thread_id,
+					 (int64_t)(i == 0 && ids.has_own)) < 0)
 			return -1;
 	*ret = thread_id;
 	return 0;

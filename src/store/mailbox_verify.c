@@ -19,7 +19,8 @@ struct looking {
 	int64_t first, last; /* accounts */
 };
 
-static const struct mailbox_actor mender = {.who = S_INIT("mailbox repair"), .protocol = S_INIT("command")};
+static const struct mailbox_actor mender = {
+	.who = S_INIT("mailbox repair"), .protocol = S_INIT("command")};
 
 static struct sql_stmt *ask(struct looking *l, const char *text, struct err *e)
 {
@@ -36,7 +37,7 @@ static struct sql_stmt *ask(struct looking *l, const char *text, struct err *e)
 struct pairs {
 	struct pair {
 		int64_t a, b, c;
-	} *v;
+	} * v;
 	size_t n, cap;
 };
 
@@ -60,7 +61,8 @@ static int collect(struct looking *l, const char *text, struct pairs *out, struc
 }
 
 /* A folder that is only known by its messages gets a row and a name that is free. */
-static int make_folder_again(struct looking *l, int64_t account_id, int64_t folder_id, struct err *e)
+static int make_folder_again(
+	struct looking *l, int64_t account_id, int64_t folder_id, struct err *e)
 {
 	int64_t r = 0;
 	for (int i = 0; i < 100 && r == 0; i++) {
@@ -68,13 +70,16 @@ static int make_folder_again(struct looking *l, int64_t account_id, int64_t fold
 		int n = snprintf(name, sizeof name, i ? "Recovered-%lld-%d" : "Recovered-%lld",
 			(long long)folder_id, i);
 		r = sql_run(l->db, e,
-			"INSERT INTO folder (account_id, id, name, uidvalidity, uidnext, recent_uid,"
-			" messages, unseen, deleted, bytes, modseq, removed_floor, changed, special,"
-			" created_at) SELECT $1, $2, $3, $4, MAX(uid) + 1, 1, 0, 0, 0, 0, MAX(modseq),"
+			"INSERT INTO folder (account_id, id, name, uidvalidity, uidnext, "
+			"recent_uid,"
+			" messages, unseen, deleted, bytes, modseq, removed_floor, changed, "
+			"special,"
+			" created_at) SELECT $1, $2, $3, $4, MAX(uid) + 1, 1, 0, 0, 0, 0, "
+			"MAX(modseq),"
 			" MAX(modseq), MAX(modseq), 0, $5 FROM message"
 			" WHERE account_id = $1 AND folder_id = $2 ON CONFLICT DO NOTHING",
-			"iitii", account_id, folder_id, slice_of(name, (size_t)n), wall_now() / SECOND,
-			wall_now());
+			"iitii", account_id, folder_id, slice_of(name, (size_t)n),
+			wall_now() / SECOND, wall_now());
 	}
 	return r < 0 ? -1 : 0;
 }
@@ -83,8 +88,10 @@ static int mend_orphans(struct looking *l, struct err *e)
 {
 	AUTO(pairs) struct pairs p = {0};
 	int r = collect(l,
-		"SELECT DISTINCT account_id, folder_id, 0 FROM message m WHERE m." HERE " AND NOT EXISTS"
-		" (SELECT 1 FROM folder f WHERE f.account_id = m.account_id AND f.id = m.folder_id)",
+		"SELECT DISTINCT account_id, folder_id, 0 FROM message m WHERE m." HERE
+		" AND NOT EXISTS"
+		" (SELECT 1 FROM folder f WHERE f.account_id = m.account_id AND f.id = "
+		"m.folder_id)",
 		&p, e);
 	for (size_t i = 0; r == 0 && i < p.n; i++)
 		r = make_folder_again(l, p.v[i].a, p.v[i].b, e);
@@ -112,7 +119,8 @@ static int mend_lost(struct looking *l, struct err *e)
 	return r;
 }
 
-static int put_back(struct looking *l, int64_t email_id, int64_t size, int64_t received_at, struct err *e)
+static int put_back(
+	struct looking *l, int64_t email_id, int64_t size, int64_t received_at, struct err *e)
 {
 	struct mailbox_message m = {.account_id = email_id >> EMAIL_BITS,
 		.email_id = email_id,
@@ -132,8 +140,8 @@ static int put_back(struct looking *l, int64_t email_id, int64_t size, int64_t r
 }
 
 #define NOWHERE                                                                                    \
-	" FROM email x WHERE " EMAILS " AND NOT EXISTS"                                           \
-	" (SELECT 1 FROM message m WHERE m.email_id = x.id) AND id NOT IN"                        \
+	" FROM email x WHERE " EMAILS " AND NOT EXISTS"                                            \
+	" (SELECT 1 FROM message m WHERE m.email_id = x.id) AND id NOT IN"                         \
 	" (SELECT email_id FROM removed WHERE " HERE " AND can_return = 1)"
 
 static int mend_nowhere(struct looking *l, struct err *e)
@@ -164,14 +172,15 @@ static int mend_refs(struct looking *l, struct err *e)
 
 /* ---- the checks, in the order in which they can rely on one another ---- */
 
-#define OF_FOLDER " FROM message m WHERE m.account_id = folder.account_id AND m.folder_id = folder.id"
+#define OF_FOLDER                                                                                  \
+	" FROM message m WHERE m.account_id = folder.account_id AND m.folder_id = folder.id"
 #define IS_MESSAGES "(SELECT COUNT(*)" OF_FOLDER ")"
 #define IS_UNSEEN "(SELECT COUNT(*)" OF_FOLDER " AND (m.flags & 1) = 0)"
 #define IS_DELETED "(SELECT COUNT(*)" OF_FOLDER " AND (m.flags & 8) <> 0)"
 #define IS_BYTES "(SELECT CAST(COALESCE(SUM(m.size), 0) AS BIGINT)" OF_FOLDER ")"
 #define COUNTS_WRONG                                                                               \
-	HERE " AND (messages <> " IS_MESSAGES " OR unseen <> " IS_UNSEEN " OR deleted <> "         \
-	IS_DELETED " OR bytes <> " IS_BYTES ")"
+	HERE " AND (messages <> " IS_MESSAGES " OR unseen <> " IS_UNSEEN                           \
+	     " OR deleted <> " IS_DELETED " OR bytes <> " IS_BYTES ")"
 #define LAST_UID "(SELECT COALESCE(MAX(m.uid), 0)" OF_FOLDER ")"
 #define OF_ACCOUNT " WHERE account_id = mailbox.account_id"
 #define LAST_MODSEQ                                                                                \
@@ -181,7 +190,8 @@ static int mend_refs(struct looking *l, struct err *e)
 	" UNION ALL SELECT MAX(modseq) AS last FROM removed" OF_ACCOUNT ") AS lasts)"
 #define LAST_EMAIL                                                                                 \
 	"(SELECT COALESCE(MAX(id) - mailbox.account_id * 4294967296, 0) FROM email WHERE id"       \
-	" BETWEEN mailbox.account_id * 4294967296 AND mailbox.account_id * 4294967296 + 4294967295)"
+	" BETWEEN mailbox.account_id * 4294967296 AND mailbox.account_id * 4294967296 + "          \
+	"4294967295)"
 #define LAST_FOLDER "(SELECT COALESCE(MAX(id), 0) FROM folder" OF_ACCOUNT ")"
 #define SUM_MESSAGES "(SELECT CAST(COALESCE(SUM(messages), 0) AS BIGINT) FROM folder" OF_ACCOUNT ")"
 #define SUM_BYTES "(SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM folder" OF_ACCOUNT ")"
@@ -192,7 +202,8 @@ static int mend_refs(struct looking *l, struct err *e)
 	" thread_ref.thread_id) AND NOT EXISTS (SELECT 1 FROM email x WHERE x.thread_id ="         \
 	" thread_ref.thread_id AND x.thread_id <> x.id)"
 #define CANNOT_RETURN                                                                              \
-	HERE " AND can_return = 1 AND NOT EXISTS (SELECT 1 FROM email x WHERE x.id = removed.email_id)"
+	HERE " AND can_return = 1 AND NOT EXISTS (SELECT 1 FROM email x WHERE x.id = "             \
+	     "removed.email_id)"
 
 static const struct check {
 	const char *kind, *text, *count, *mend;
@@ -216,7 +227,8 @@ static const struct check {
 		NULL, mend_orphans},
 	{"mailbox-modseq", "accounts would give a modification sequence a second time",
 		"SELECT COUNT(*) FROM mailbox WHERE " HERE " AND modseq < " LAST_MODSEQ,
-		"UPDATE mailbox SET modseq = " LAST_MODSEQ " WHERE " HERE " AND modseq < " LAST_MODSEQ,
+		"UPDATE mailbox SET modseq = " LAST_MODSEQ " WHERE " HERE
+		" AND modseq < " LAST_MODSEQ,
 		NULL},
 	{"mailbox-modseq", "folders have newer messages than they say",
 		"SELECT COUNT(*) FROM folder WHERE " HERE
@@ -226,27 +238,31 @@ static const struct check {
 		NULL},
 	{"mailbox-uid", "folders would give a UID a second time",
 		"SELECT COUNT(*) FROM folder WHERE " HERE " AND uidnext <= " LAST_UID,
-		"UPDATE folder SET uidnext = 1 + " LAST_UID " WHERE " HERE " AND uidnext <= " LAST_UID,
+		"UPDATE folder SET uidnext = 1 + " LAST_UID " WHERE " HERE
+		" AND uidnext <= " LAST_UID,
 		NULL},
 	{"mailbox-next", "accounts would give a number of an email or a folder a second time",
 		"SELECT COUNT(*) FROM mailbox WHERE " HERE " AND (next_email <= " LAST_EMAIL
 		" OR next_folder <= " LAST_FOLDER ")",
-		"UPDATE mailbox SET next_email = CASE WHEN next_email <= " LAST_EMAIL " THEN 1 + " LAST_EMAIL
+		"UPDATE mailbox SET next_email = CASE WHEN next_email <= " LAST_EMAIL
+		" THEN 1 + " LAST_EMAIL
 		" ELSE next_email END, next_folder = CASE WHEN next_folder <= " LAST_FOLDER
 		" THEN 1 + " LAST_FOLDER " ELSE next_folder END WHERE " HERE,
 		NULL},
 	{"mailbox-size", "messages have another size than their emails",
 		"SELECT COUNT(*) FROM message WHERE " HERE " AND size <> " RIGHT_SIZE,
-		"UPDATE message SET size = " RIGHT_SIZE " WHERE " HERE " AND size <> " RIGHT_SIZE, NULL},
+		"UPDATE message SET size = " RIGHT_SIZE " WHERE " HERE " AND size <> " RIGHT_SIZE,
+		NULL},
 	{"mailbox-count", "folders count their messages or bytes wrong",
 		"SELECT COUNT(*) FROM folder WHERE " COUNTS_WRONG,
-		"UPDATE folder SET messages = " IS_MESSAGES ", unseen = " IS_UNSEEN ", deleted = "
-		IS_DELETED ", bytes = " IS_BYTES " WHERE " COUNTS_WRONG,
+		"UPDATE folder SET messages = " IS_MESSAGES ", unseen = " IS_UNSEEN
+		", deleted = " IS_DELETED ", bytes = " IS_BYTES " WHERE " COUNTS_WRONG,
 		NULL},
 	{"mailbox-total", "accounts add up their folders wrong",
 		"SELECT COUNT(*) FROM mailbox WHERE " HERE " AND (messages <> " SUM_MESSAGES
 		" OR bytes <> " SUM_BYTES ")",
-		"UPDATE mailbox SET messages = " SUM_MESSAGES ", bytes = " SUM_BYTES " WHERE " HERE, NULL},
+		"UPDATE mailbox SET messages = " SUM_MESSAGES ", bytes = " SUM_BYTES " WHERE " HERE,
+		NULL},
 	{"mailbox-removed", "deleted messages could not come back",
 		"SELECT COUNT(*) FROM removed WHERE " CANNOT_RETURN,
 		"UPDATE removed SET can_return = 0 WHERE " CANNOT_RETURN, NULL},
@@ -254,15 +270,17 @@ static const struct check {
 		"SELECT COUNT(*) FROM message m WHERE m." HERE " AND NOT EXISTS"
 		" (SELECT 1 FROM email x WHERE x.id = m.email_id)",
 		NULL, mend_lost},
-	{"mailbox-nowhere", "emails are in no folder", "SELECT COUNT(*)" NOWHERE, NULL, mend_nowhere},
-	{"mailbox-refs", "emails count wrong who holds them", "SELECT COUNT(*)" HOLDERS, NULL, mend_refs},
-	{"mailbox-thread", "message ids lead to threads that have gone", "SELECT COUNT(*)" NO_THREAD,
-		"DELETE" NO_THREAD, NULL},
+	{"mailbox-nowhere", "emails are in no folder", "SELECT COUNT(*)" NOWHERE, NULL,
+		mend_nowhere},
+	{"mailbox-refs", "emails count wrong who holds them", "SELECT COUNT(*)" HOLDERS, NULL,
+		mend_refs},
+	{"mailbox-thread", "message ids lead to threads that have gone",
+		"SELECT COUNT(*)" NO_THREAD, "DELETE" NO_THREAD, NULL},
 	{"mailbox-rights", "rights are granted on folders that do not exist",
-		"SELECT COUNT(*) FROM acl" NO_FOLDER
-		" (SELECT 1 FROM folder f WHERE f.account_id = acl.account_id AND f.id = acl.folder_id)",
-		"DELETE FROM acl" NO_FOLDER
-		" (SELECT 1 FROM folder f WHERE f.account_id = acl.account_id AND f.id = acl.folder_id)",
+		"SELECT COUNT(*) FROM acl" NO_FOLDER " (SELECT 1 FROM folder f WHERE f.account_id "
+						     "= acl.account_id AND f.id = acl.folder_id)",
+		"DELETE FROM acl" NO_FOLDER " (SELECT 1 FROM folder f WHERE f.account_id = "
+					    "acl.account_id AND f.id = acl.folder_id)",
 		NULL},
 	{"mailbox-metadata", "metadata is of folders that do not exist",
 		"SELECT COUNT(*) FROM metadata" NO_FOLDER
@@ -290,7 +308,8 @@ static int mend(struct looking *l, const struct check *c, struct err *e)
 int64_t mailbox_verify(struct sql *db, int64_t account_id, bool repair,
 	void (*found)(void *arg, const struct mailbox_finding *f), void *arg, struct err *e)
 {
-	struct looking l = {db, account_id ? account_id : 0, account_id ? account_id : ACCOUNTS_MAX};
+	struct looking l = {
+		db, account_id ? account_id : 0, account_id ? account_id : ACCOUNTS_MAX};
 	int64_t findings = 0;
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		const struct check *c = &checks[i];

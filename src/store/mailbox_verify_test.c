@@ -10,7 +10,8 @@
 			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
 	} while (0)
 
-static const struct mailbox_actor alice = {.who = S_INIT("alice@example.org"), .protocol = S_INIT("imap")};
+static const struct mailbox_actor alice = {
+	.who = S_INIT("alice@example.org"), .protocol = S_INIT("imap")};
 
 static struct sql *open_shard(const struct testdir *d)
 {
@@ -99,8 +100,10 @@ TEST(mailbox_damage_is_found_and_mended)
 	static const struct {
 		const char *sql, *found;
 	} cases[] = {
-		{"UPDATE folder SET messages = 9 WHERE account_id = 7", "mailbox-count mailbox-total "},
-		{"UPDATE folder SET unseen = unseen + 1 WHERE id = 1 AND account_id = 7", "mailbox-count "},
+		{"UPDATE folder SET messages = 9 WHERE account_id = 7",
+			"mailbox-count mailbox-total "},
+		{"UPDATE folder SET unseen = unseen + 1 WHERE id = 1 AND account_id = 7",
+			"mailbox-count "},
 		{"UPDATE folder SET deleted = 0 WHERE account_id = 7", "mailbox-count "},
 		{"UPDATE mailbox SET bytes = bytes + 1 WHERE account_id = 7", "mailbox-total "},
 		{"UPDATE folder SET uidnext = 2 WHERE account_id = 7 AND id = 1", "mailbox-uid "},
@@ -110,12 +113,15 @@ TEST(mailbox_damage_is_found_and_mended)
 		{"UPDATE mailbox SET next_folder = 1 WHERE account_id = 7", "mailbox-next "},
 		{"UPDATE email SET refs = 5 WHERE account_id = 7", "mailbox-refs "},
 		{"UPDATE message SET size = 1 WHERE account_id = 7", "mailbox-size mailbox-count "},
-		{"DELETE FROM folder WHERE account_id = 7 AND id = 1", "mailbox-orphan mailbox-total "},
+		{"DELETE FROM folder WHERE account_id = 7 AND id = 1",
+			"mailbox-orphan mailbox-total "},
 		{"DELETE FROM mailbox WHERE account_id = 7", "mailbox-missing "},
 		{"DELETE FROM email WHERE blob = 1001", "mailbox-lost "},
 		{"DELETE FROM email WHERE blob = 1006", "mailbox-removed "},
-		{"DELETE FROM message WHERE account_id = 7 AND uid = 4", "mailbox-count mailbox-nowhere mailbox-refs "},
-		{"INSERT INTO thread_ref (account_id, hash, thread_id, own) VALUES (7, 1, 5, 1)", "mailbox-thread "},
+		{"DELETE FROM message WHERE account_id = 7 AND uid = 4",
+			"mailbox-count mailbox-nowhere mailbox-refs "},
+		{"INSERT INTO thread_ref (account_id, hash, thread_id, own) VALUES (7, 1, 5, 1)",
+			"mailbox-thread "},
 		{"UPDATE acl SET folder_id = 9", "mailbox-rights "},
 		{"UPDATE metadata SET folder_id = 9", "mailbox-metadata "},
 		{"UPDATE keyword SET folder_id = 9", "mailbox-keyword "},
@@ -133,10 +139,12 @@ TEST(mailbox_damage_is_found_and_mended)
 		CHECK_STR(look(db, 0, false, &a), found);
 		while (slice_cut(&rest, ' ', &kind))
 			if (kind.n && slice_find(found, kind) == found.n)
-				test_fail(__FILE__, __LINE__, "%s: no %.*s in %.*s", cases[i].sql, SFMT(kind), SFMT(found));
+				test_fail(__FILE__, __LINE__, "%s: no %.*s in %.*s", cases[i].sql,
+					SFMT(kind), SFMT(found));
 		look(db, i % 2 ? 7 : 0, true, &a);
 		if (look(db, 0, false, &a).n)
-			test_fail(__FILE__, __LINE__, "%s: still %.*s", cases[i].sql, SFMT(look(db, 0, false, &a)));
+			test_fail(__FILE__, __LINE__, "%s: still %.*s", cases[i].sql,
+				SFMT(look(db, 0, false, &a)));
 		sql_close(db);
 	}
 }
@@ -156,18 +164,25 @@ static slice text_of(struct sql *db, const char *sql, struct arena *a)
 }
 
 static const char old_rows[] =
-	"INSERT INTO mailbox (account_id, modseq, next_folder) VALUES (7, 9, 3), (11, 2, 2), (15, 1, 2);"
-	"INSERT INTO folder (account_id, id, name, uidvalidity, uidnext, modseq, messages, bytes) VALUES"
+	"INSERT INTO mailbox (account_id, modseq, next_folder) VALUES (7, 9, 3), (11, 2, 2), (15, "
+	"1, 2);"
+	"INSERT INTO folder (account_id, id, name, uidvalidity, uidnext, modseq, messages, bytes) "
+	"VALUES"
 	" (7, 1, 'INBOX', 1700000000, 5, 9, 3, 330), (7, 2, 'Junk', 1700000009, 2, 8, 1, 110),"
 	" (11, 1, 'INBOX', 1700000001, 2, 2, 1, 110), (15, 1, 'INBOX', 1700000002, 1, 1, 0, 0);"
-	"INSERT INTO message (account_id, folder_id, uid, blob, size, prefix, received_at, flags, modseq,"
+	"INSERT INTO message (account_id, folder_id, uid, blob, size, prefix, received_at, flags, "
+	"modseq,"
 	" queue_id, rcpt_idx) VALUES"
-	" (7, 1, 1, 500, 110, 'Prefix: x\n', 30, 0, 1, 71, 0), (7, 1, 2, 501, 110, 'Prefix: x\n', 20, 0, 2, 72, 0),"
-	" (7, 1, 4, 500, 110, 'Prefix: x\n', 40, 0, 9, 71, 1), (7, 2, 1, 502, 110, 'Prefix: x\n', 10, 0, 8, 74, 0),"
+	" (7, 1, 1, 500, 110, 'Prefix: x\n', 30, 0, 1, 71, 0), (7, 1, 2, 501, 110, 'Prefix: x\n', "
+	"20, 0, 2, 72, 0),"
+	" (7, 1, 4, 500, 110, 'Prefix: x\n', 40, 0, 9, 71, 1), (7, 2, 1, 502, 110, 'Prefix: x\n', "
+	"10, 0, 8, 74, 0),"
 	" (11, 1, 1, 503, 110, 'Prefix: x\n', 10, 0, 2, 71, 2)";
 
-static const char shape_1[] = "SELECT account_id || '/' || folder_id || '/' || uid || ':' || blob || ',' || size || ',' || flags"
-			      " || ',' || queue_id || '.' || rcpt_idx FROM message ORDER BY account_id, folder_id, uid";
+static const char shape_1[] =
+	"SELECT account_id || '/' || folder_id || '/' || uid || ':' || blob || ',' || size || ',' "
+	"|| flags"
+	" || ',' || queue_id || '.' || rcpt_idx FROM message ORDER BY account_id, folder_id, uid";
 
 static void run_all(struct sql *db, const char *script)
 {
@@ -193,11 +208,13 @@ TEST(mailbox_schema_moves_up_and_down_with_mail)
 	struct mailbox_message m;
 	struct mailbox_folder f;
 	OK(mailbox_get(db, 7, S("INBOX"), 4, &a, &m, &e));
-	CHECK(m.blob == 500 && m.size == 110 && m.received_at == 40 && m.modseq == 9 && m.flags == 0);
+	CHECK(m.blob == 500 && m.size == 110 && m.received_at == 40 && m.modseq == 9 &&
+		m.flags == 0);
 	CHECK_INT(m.email_id & 0xffffffff, 4); /* the last one that came */
 	CHECK_STR(m.prefix, slice_of("Prefix: x\n", 10));
 	OK(mailbox_folder_find(db, 7, S("Junk"), &a, &f, &e));
-	CHECK(f.uidvalidity == 1700000009 && f.uidnext == 2 && f.use == MAILBOX_USE_JUNK && f.unseen == 1);
+	CHECK(f.uidvalidity == 1700000009 && f.uidnext == 2 && f.use == MAILBOX_USE_JUNK &&
+		f.unseen == 1);
 	deliver(db, 7, "INBOX", 80);
 	deliver(db, 7, "INBOX", 71); /* another time the same delivery */
 	OK(mailbox_get(db, 7, S("INBOX"), 5, &a, &m, &e));
@@ -206,17 +223,23 @@ TEST(mailbox_schema_moves_up_and_down_with_mail)
 	uint64_t modseq;
 	uint32_t validity;
 	uidset_add(&uids, 1, 1);
-	const struct mailbox_copy c = {.account_id = 7, .folder_id = 1, .uids = &uids, .to_account = 7, .to_folder = 2};
+	const struct mailbox_copy c = {
+		.account_id = 7, .folder_id = 1, .uids = &uids, .to_account = 7, .to_folder = 2};
 	OK(mailbox_copy_tx(db, &c, &from, &to, &validity, &e));
 	uidset_add(&gone, 5, 5);
 	uidset_done(&from);
 	OK(mailbox_expunge_tx(db, 7, 1, &gone, false, &alice, &from, &modseq, &e));
 	OK(sql_migrate_down(db, 1, &e));
 	slice after = text_of(db, shape_1, &a);
-	CHECK(slice_find(after, S("7/2/2:500,110,0,0.")) < after.n); /* the copy: a delivery of its own */
-	OK(sql_run(db, &e, "DELETE FROM message WHERE account_id = 7 AND folder_id = 2 AND uid = 2", ""));
+	CHECK(slice_find(after, S("7/2/2:500,110,0,0.")) <
+		after.n); /* the copy: a delivery of its own */
+	OK(sql_run(db, &e, "DELETE FROM message WHERE account_id = 7 AND folder_id = 2 AND uid = 2",
+		""));
 	CHECK_STR(text_of(db, shape_1, &a), before);
-	CHECK_STR(text_of(db, "SELECT name || messages FROM folder WHERE account_id = 7 ORDER BY id", &a), S("INBOX3 Junk2 "));
+	CHECK_STR(
+		text_of(db, "SELECT name || messages FROM folder WHERE account_id = 7 ORDER BY id",
+			&a),
+		S("INBOX3 Junk2 "));
 	OK(sql_migrate(db, mailbox_migrations, 2, &e));
 	uidset_done(&uids);
 	uidset_done(&from);
@@ -242,8 +265,10 @@ static blob_id put(struct blobs *b, slice message, uint64_t *ret_size)
 static slice letter(struct arena *a, const char *id, const char *references)
 {
 	return arena_printf(a,
-		"From: Bob <bob@example.org>\r\nSubject: =?utf-8?Q?=E4=BD=A0?= there\r\nMessage-ID: <%s@x>\r\n%s%s%s\r\nHi\r\n",
-		id, references ? "References: " : "", references ? references : "", references ? "\r\n" : "");
+		"From: Bob <bob@example.org>\r\nSubject: =?utf-8?Q?=E4=BD=A0?= "
+		"there\r\nMessage-ID: <%s@x>\r\n%s%s%s\r\nHi\r\n",
+		id, references ? "References: " : "", references ? references : "",
+		references ? "\r\n" : "");
 }
 
 static slice record_of(slice message, struct arena *a)
@@ -261,7 +286,10 @@ static int64_t arrive(struct sql *db, struct blobs *b, msg_id id, slice message,
 	struct err e;
 	struct mailbox_place place;
 	struct mailbox_message m;
-	struct mailbox_delivery d = {.account_id = 7, .folder = S("INBOX"), .queue_id = id, .summary = record_of(message, a)};
+	struct mailbox_delivery d = {.account_id = 7,
+		.folder = S("INBOX"),
+		.queue_id = id,
+		.summary = record_of(message, a)};
 	d.blob = put(b, message, &d.size);
 	OK(mailbox_deliver_tx(db, &d, &place, &e));
 	OK(mailbox_get(db, 7, S("INBOX"), place.uid, a, &m, &e));
@@ -280,26 +308,39 @@ TEST(mailbox_threads_are_found_and_made_again)
 	CHECK_INT(arrive(db, b, 1, letter(&a, "one", NULL), &a), 1);
 	CHECK_INT(arrive(db, b, 2, letter(&a, "two", NULL), &a), 2);
 	CHECK_INT(arrive(db, b, 3, letter(&a, "three", "<one@x>"), &a), 1);
-	CHECK_INT(arrive(db, b, 4, letter(&a, "four", "<0@x> <1@x> <2@x> <3@x> <4@x> <three@x>"), &a), 1);
+	CHECK_INT(
+		arrive(db, b, 4, letter(&a, "four", "<0@x> <1@x> <2@x> <3@x> <4@x> <three@x>"), &a),
+		1);
 	CHECK_INT(arrive(db, b, 5, letter(&a, "five", "<0@x>"), &a), 1);
 	CHECK_INT(arrive(db, b, 6, letter(&a, "six", "<late@x>"), &a), 6);
-	CHECK_INT(arrive(db, b, 7, letter(&a, "late", NULL), &a), 6); /* what it is answered by came first */
+	CHECK_INT(arrive(db, b, 7, letter(&a, "late", NULL), &a),
+		6); /* what it is answered by came first */
 	CHECK_INT(arrive(db, b, 8, letter(&a, "two", NULL), &a), 2); /* once more the same */
 	slice threads = text_of(db, "SELECT thread_id - 7 * 4294967296 FROM email ORDER BY id", &a);
-	slice ids = text_of(db, "SELECT hash || ':' || thread_id FROM thread_ref ORDER BY hash", &a);
+	slice ids =
+		text_of(db, "SELECT hash || ':' || thread_id FROM thread_ref ORDER BY hash", &a);
 	slice records = text_of(db, "SELECT LENGTH(summary) FROM email ORDER BY id", &a);
 	struct uidset uids = {0}, gone = {0};
 	uint64_t modseq, unread;
 	uidset_add(&uids, 1, 1);
-	const struct mailbox_store s = {.account_id = 7, .folder_id = 1, .uids = &uids, .keywords = S("Kept"), .unchanged_since = UINT64_MAX};
+	const struct mailbox_store s = {.account_id = 7,
+		.folder_id = 1,
+		.uids = &uids,
+		.keywords = S("Kept"),
+		.unchanged_since = UINT64_MAX};
 	OK(mailbox_store_tx(db, &s, &gone, &gone, &modseq, &e));
-	OK(sql_run(db, &e, "INSERT INTO keyword (account_id, folder_id, name, spelling) VALUES (7, 1, 'x', 'X')", ""));
+	OK(sql_run(db, &e,
+		"INSERT INTO keyword (account_id, folder_id, name, spelling) VALUES (7, 1, 'x', "
+		"'X')",
+		""));
 	OK(sql_run(db, &e, "UPDATE email SET thread_id = id", ""));
 	OK(sql_run(db, &e, "UPDATE email SET summary = blob WHERE queue_id < 3", ""));
 	CHECK_INT(mailbox_reindex(db, b, 7, &unread, &e), 8);
 	CHECK_INT(unread, 0);
-	CHECK_STR(text_of(db, "SELECT thread_id - 7 * 4294967296 FROM email ORDER BY id", &a), threads);
-	CHECK_STR(text_of(db, "SELECT hash || ':' || thread_id FROM thread_ref ORDER BY hash", &a), ids);
+	CHECK_STR(text_of(db, "SELECT thread_id - 7 * 4294967296 FROM email ORDER BY id", &a),
+		threads);
+	CHECK_STR(text_of(db, "SELECT hash || ':' || thread_id FROM thread_ref ORDER BY hash", &a),
+		ids);
 	CHECK_STR(text_of(db, "SELECT LENGTH(summary) FROM email ORDER BY id", &a), records);
 	CHECK_STR(text_of(db, "SELECT spelling FROM keyword", &a), S("Kept "));
 	/* What the log says of it; and with the last of a thread its ids go. */
@@ -307,15 +348,22 @@ TEST(mailbox_threads_are_found_and_made_again)
 	OK(mailbox_expunge_tx(db, 7, 1, &uids, false, &alice, &gone, &modseq, &e));
 	struct mailbox_removed *v;
 	size_t n;
-	OK(mailbox_removed_list(db, &(struct mailbox_removed_query){.account_id = 7, .most = 9, .text = S("THERE")}, &a, &v, &n, &e));
+	OK(mailbox_removed_list(db,
+		&(struct mailbox_removed_query){.account_id = 7, .most = 9, .text = S("THERE")}, &a,
+		&v, &n, &e));
 	CHECK_INT(n, 8);
 	CHECK_STR(v[0].subject, S("\xe4\xbd\xa0 there"));
 	CHECK_STR(v[0].from, S("bob@example.org"));
-	OK(mailbox_removed_list(db, &(struct mailbox_removed_query){.account_id = 7, .most = 9, .text = S("th%re")}, &a, &v, &n, &e));
+	OK(mailbox_removed_list(db,
+		&(struct mailbox_removed_query){.account_id = 7, .most = 9, .text = S("th%re")}, &a,
+		&v, &n, &e));
 	CHECK_INT(n, 0);
 	CHECK_STR(look(db, 0, false, &a), S(""));
 	OK(mailbox_removed_end_tx(db, wall_now() + DAY, 0, &e));
-	CHECK_STR(text_of(db, "SELECT (SELECT COUNT(*) FROM email) + (SELECT COUNT(*) FROM thread_ref)", &a), S("0 "));
+	CHECK_STR(text_of(db,
+			  "SELECT (SELECT COUNT(*) FROM email) + (SELECT COUNT(*) FROM thread_ref)",
+			  &a),
+		S("0 "));
 	CHECK_STR(look(db, 0, false, &a), S(""));
 	uidset_done(&uids);
 	uidset_done(&gone);

@@ -192,7 +192,8 @@ struct in_shard {
 static void found_in_mailboxes(void *arg, const struct mailbox_finding *f)
 {
 	struct in_shard *x = arg;
-	verify_report(x->v, f->kind, f->mended, "%s: %" PRId64 " %s", sql_name(x->db), f->n, f->text);
+	verify_report(
+		x->v, f->kind, f->mended, "%s: %" PRId64 " %s", sql_name(x->db), f->n, f->text);
 }
 
 static int look_at_mailboxes(struct verify *v, struct sql *db, struct err *e)
