@@ -221,7 +221,8 @@ static void put_body(struct imap *s, struct fetch *f, struct box_content *c,
 	struct imap_place p;
 	if (f->line.n > FETCH_PIECE)
 		flush_line(s, f);
-	buf_byte(&f->line, ' ');
+	if (!f->line.n || f->line.p[f->line.n - 1] != '(')
+		buf_byte(&f->line, ' ');
 	buf_put(&f->line, b->label);
 	buf_byte(&f->line, ' ');
 	if (!imap_section_find(&b->section, sum, box_content_prefix(c), box_content_size(c), &p))
