@@ -242,6 +242,9 @@ static int auth_prepare(struct role_env *env, struct err *e)
 	auth_failures_init(&a->known, DAY, instant_now());
 	auth_cache_init(&a->cache, a->conf->remember, instant_now());
 	a->log = auth_log_new(a);
+	a->places = auth_places_new(a, e);
+	if (!a->places)
+		return -1;
 	if (read_secret(env->config.server->data, secret, e) < 0)
 		return -1;
 	credential_keys_of(secret, &a->keys);
@@ -308,6 +311,7 @@ static void auth_close(struct role_env *env)
 	auth_failures_done(&a->known);
 	auth_failures_done(&a->guessed);
 	auth_cache_done(&a->cache);
+	auth_places_free(a->places);
 	auth_log_free(a->log);
 	auth_bans_forget(a);
 	OPENSSL_cleanse(&a->keys, sizeof a->keys);

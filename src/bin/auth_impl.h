@@ -5,6 +5,7 @@
  *	auth_login.c	one exchange: what is stored, the check, what becomes of it
  *	auth_lock.c	failures, lockouts, delays, bans
  *	auth_log.c	the log of logins, written in batches; last use of application passwords
+ *	auth_places.c	places never seen before; accounts that behave as if stolen
  *	auth_still.c	whether sessions' logins still hold
  */
 #pragma once
@@ -27,6 +28,7 @@ enum { AUTH_CONNECTIONS = 6, AUTH_NAME_MAX = 400, AUTH_LABEL_MAX = 80 };
 
 struct link_request;
 struct auth_log;
+struct auth_places;
 
 /* Connections that are used together, by one thread at a time. */
 struct auth_db {
@@ -75,6 +77,7 @@ struct auth {
 	unsigned hashing;
 	struct cond hash_done;
 	struct auth_log *log;
+	struct auth_places *places;
 };
 
 /* What is known about who logs in; strings from the arena of the step. */
@@ -112,7 +115,8 @@ const char *auth_network_locked(struct auth *a, const struct auth_login *l);
 const char *auth_locked(struct auth *a, const struct auth_login *l, slice name);
 void auth_count_failure(struct auth *a, const struct auth_login *l, slice name);
 void auth_count_refusal(struct auth *a, const struct auth_login *l);
-void auth_count_success(struct auth *a, const struct auth_login *l, slice login);
+/* Also watches where accounts come from. */
+void auth_count_success(struct auth *a, const struct auth_login *l, const struct login_facts *f);
 /* How long a failed login waits for its answer, from its beginning. */
 int64_t auth_delay(struct auth *a, const struct auth_login *l, slice name);
 void auth_bans_forget(struct auth *a);
@@ -136,6 +140,15 @@ void auth_log_add(struct auth_log *log, const struct login_row *r, int64_t app_i
 /* Runs fn in the pool with the connection for writing; in a coroutine. */
 struct sql;
 void auth_log_with_db(struct auth_log *log, void (*fn)(void *arg, struct sql *logins), void *arg);
+
+/* auth_places.c */
+struct auth_places *auth_places_new(
+	struct auth *a, struct err *e); /* before the sandbox; NULL: e */
+void auth_places_free(struct auth_places *p); /* NULL is fine */
+/* A login succeeded, not from a trusted network. `known`: so it did from this network lately. Returns at once. */
+void auth_places_ok(struct auth_places *p, const struct auth_login *l, const struct login_facts *f,
+	bool known, unsigned failures_there);
+slice auth_country(struct auth_places *p, slice ip, char out[4]); /* "CN", or empty */
 
 /* auth_still.c */
 void auth_still_request(struct auth *a, struct link_request *r, slice request);

@@ -163,10 +163,16 @@ void auth_count_refusal(struct auth *a, const struct auth_login *l)
 		count_guess(a, l);
 }
 
-void auth_count_success(struct auth *a, const struct auth_login *l, slice login)
+void auth_count_success(struct auth *a, const struct auth_login *l, const struct login_facts *f)
 {
 	char text[AUTH_NAME_MAX];
-	auth_failures_add(&a->known, known_name(login, l, text), instant_now());
+	instant now = instant_now();
+	slice name = known_name(f->address, l, text);
+	bool known = auth_failures_count(&a->known, name, now) > 0;
+	auth_failures_add(&a->known, name, now);
+	if (!trusted(a, l))
+		auth_places_ok(a->places, l, f, known,
+			auth_failures_count(&a->by_network, slice_z(l->network), now));
 }
 
 int64_t auth_delay(struct auth *a, const struct auth_login *l, slice name)

@@ -144,19 +144,22 @@ static int check_password(struct auth *a, struct step *s, bool *ret_right, struc
 	slice secret = sasl_secret(s->login->sasl),
 	      verifier = w->found ? w->credential.argon2 : S("");
 	instant now = instant_now();
+	const char *why;
+	/* Who may not log in anyway does not learn by the time it takes that the password is right. */
+	bool fine = w->found && auth_account_fine(&w->facts, &w->credential, &why);
 	*ret_right = true;
 	s->how = "password";
-	if (w->has_app)
+	if (fine && w->has_app)
 		return 0;
-	if (auth_cache_knows(&a->cache, w->facts.id, verifier, secret, now)) {
+	if (fine && auth_cache_knows(&a->cache, w->facts.id, verifier, secret, now)) {
 		metric_add(&remembered, 1);
 		return 0;
 	}
 	struct hash_job j = {verifier, secret, false};
 	if (hash(a, &j, e) < 0)
 		return -1;
-	*ret_right = j.right && w->found;
-	if (*ret_right)
+	*ret_right = w->found && (j.right || w->has_app);
+	if (fine && j.right)
 		auth_cache_add(&a->cache, w->facts.id, verifier, secret, now);
 	return 0;
 }
@@ -282,7 +285,9 @@ static slice name_of(const struct auth_login *l)
 static void tell(struct auth *a, const struct auth_login *l, const struct auth_reply *r, slice name,
 	int64_t account_id, int64_t app_id, bool locked)
 {
+	char country[4];
 	struct login_row row = {.at = wall_now(),
+		.country = auth_country(a->places, slice_z(l->ip), country),
 		.account_id = account_id,
 		.login = name,
 		.service = slice_z(l->service),
@@ -303,11 +308,12 @@ static void tell(struct auth *a, const struct auth_login *l, const struct auth_r
 	auth_log_add(a->log, &row, r->outcome == AUTH_OK ? app_id : 0);
 }
 
-static void succeed(struct auth *a, struct auth_login *l, slice login, struct auth_reply *r)
+static void succeed(
+	struct auth *a, struct auth_login *l, const struct login_facts *f, struct auth_reply *r)
 {
-	auth_count_success(a, l, login);
+	auth_count_success(a, l, f);
 	r->outcome = AUTH_OK;
-	r->login = login;
+	r->login = f->address;
 	r->account_id = l->account_id;
 	r->how = slice_z(l->how);
 	r->grant = l->grant;
@@ -340,11 +346,12 @@ static void step_code(
 {
 	struct code_job j = {.auth = a, .account_id = l->account_id, .code = code};
 	slice login = arena_dup(mem, sasl_login(l->sasl));
+	const struct login_facts f = {.id = l->account_id, .address = login};
 	const char *locked = auth_locked(a, l, login);
 	if (!locked)
 		pool_call(code_run, &j);
 	if (!locked && j.result == 0) {
-		succeed(a, l, login, r);
+		succeed(a, l, &f, r);
 	} else {
 		bool denied = locked || j.e.kind == ERR_DENIED || j.e.kind == ERR_NOTFOUND;
 		r->outcome = denied ? AUTH_FAILED : AUTH_TEMP;
@@ -417,7 +424,7 @@ static void conclude(struct auth *a, struct step *s, bool right, struct auth_rep
 		return;
 	}
 	if (r->outcome == AUTH_OK)
-		succeed(a, l, w->facts.address, r);
+		succeed(a, l, &w->facts, r);
 	else if (locked)
 		auth_count_refusal(a, l);
 	else if (r->outcome == AUTH_FAILED)

@@ -33,20 +33,39 @@ void asn_close(struct asn *a)
 	free(a);
 }
 
-uint32_t asn_of(struct asn *a, const struct net_addr *ip)
+static bool find(struct asn *a, const struct net_addr *ip, MMDB_entry_s *ret)
 {
-	MMDB_entry_data_s data;
 	struct net_addr plain = *ip;
 	int rc;
 	net_unmap(&plain);
 	if (plain.ss.ss_family != AF_INET && plain.ss.ss_family != AF_INET6)
-		return 0;
+		return false;
 	MMDB_lookup_result_s found =
 		MMDB_lookup_sockaddr(&a->db, (const struct sockaddr *)&plain.ss, &rc);
-	if (rc != MMDB_SUCCESS || !found.found_entry ||
-		MMDB_get_value(&found.entry, &data, "autonomous_system_number", NULL) !=
-			MMDB_SUCCESS ||
+	*ret = found.entry;
+	return rc == MMDB_SUCCESS && found.found_entry;
+}
+
+uint32_t asn_of(struct asn *a, const struct net_addr *ip)
+{
+	MMDB_entry_s entry;
+	MMDB_entry_data_s data;
+	if (!find(a, ip, &entry) ||
+		MMDB_get_value(&entry, &data, "autonomous_system_number", NULL) != MMDB_SUCCESS ||
 		!data.has_data || data.type != MMDB_DATA_TYPE_UINT32)
 		return 0;
 	return data.uint32;
+}
+
+void asn_country(struct asn *a, const struct net_addr *ip, char ret[4])
+{
+	MMDB_entry_s entry;
+	MMDB_entry_data_s data;
+	ret[0] = 0;
+	if (!find(a, ip, &entry) ||
+		MMDB_get_value(&entry, &data, "country", "iso_code", NULL) != MMDB_SUCCESS ||
+		!data.has_data || data.type != MMDB_DATA_TYPE_UTF8_STRING || data.data_size != 2)
+		return;
+	memcpy(ret, data.utf8_string, 2);
+	ret[2] = 0;
 }

@@ -264,7 +264,7 @@ TEST(every_notice_can_be_written_in_both_languages)
 		.lines = (slice[]){S_INIT("clamd: connection refused")},
 		.nlines = 1};
 	slice data[NOTICE_KINDS] = {0};
-	data[NOTICE_ALARM] = notice_alarm_data(&alarm, &a);
+	data[NOTICE_ALARM] = data[NOTICE_LOGIN] = notice_alarm_data(&alarm, &a);
 	data[NOTICE_REPORT] = S("{\"spam\":true,\"letters\":[{\"subject\":\"s<\",\"from\":\"f\","
 				"\"done\":\"learned\"}]}");
 	data[NOTICE_FORWARD] = S("{\"by\":\"<b>hi\",\"targets\":[\"x@far.test\"],\"outside\":true,"

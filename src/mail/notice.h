@@ -12,7 +12,7 @@
  *	about held mail	{"text": the policy's own words, "by": who did it, "subject", "from", "to": of the message,
  *			 where it may have left the quarantine already}
  *	REPORT		{"spam": bool, "letters": [{"subject", "from", "done"}], "fault": word}, words of user_report.h
- *	ALARM		notice_alarm_data()
+ *	ALARM, LOGIN	notice_alarm_data()
  */
 #pragma once
 #include "codec/zone.h"

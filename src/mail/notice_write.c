@@ -243,6 +243,13 @@ static void write_alarm(struct notice_job *j)
 		"alarm");
 }
 
+/* To the owner of an account, in the same form. */
+static void write_login(struct notice_job *j)
+{
+	write_alarm(j);
+	notice_finish(j, in_words(j, "what"), "login");
+}
+
 static void set(json_t *to, const char *key, slice text, struct arena *a)
 {
 	slice s = notice_safe(text, NOTICE_ALARM_TEXT_MAX, a);
@@ -295,6 +302,7 @@ bool notice_write(const struct notice_facts *f, struct arena *a, struct notice_l
 		[NOTICE_RELEASE_ASKED] = write_release_asked,
 		[NOTICE_REPORT] = notice_write_report,
 		[NOTICE_ALARM] = write_alarm,
+		[NOTICE_LOGIN] = write_login,
 		[NOTICE_FORWARD] = notice_write_forward,
 	};
 	if (f->kind < NOTICE_APPROVE || f->kind >= NOTICE_KINDS)

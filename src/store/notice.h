@@ -18,6 +18,7 @@ enum notice_kind { /* numbers are stored */
 	NOTICE_ALARM = 8, /* to the administrator; data: what, why, what was done, what to do */
 	NOTICE_FORWARD = 9, /* to an account: its mail is passed on, or no more */
 	NOTICE_AUTOREPLY = 10, /* to a sender: the automatic answer of a reader */
+	NOTICE_LOGIN = 11, /* to an account: somebody logged in from a new place; data as of an alarm */
 	NOTICE_KINDS
 };
 struct notice {

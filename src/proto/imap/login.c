@@ -89,7 +89,7 @@ static void conclude(struct imap *s, enum imap_auth a, const struct imap_auth_re
 		imap_no(s, "EXPIRED", "The password must be changed first");
 		return;
 	case IMAP_AUTH_NOT_HERE:
-		imap_no(s, "AUTHORIZATIONFAILED", "This account may not use IMAP");
+		imap_no(s, "AUTHORIZATIONFAILED", "%.*s", SFMT(r->why));
 		return;
 	default:
 		failed(s);
