@@ -35,6 +35,10 @@ static void end_tag(struct html_strip *h, struct buf *out)
 
 static void in_tag(struct html_strip *h, char c, struct buf *out)
 {
+	if (*h->inside && !h->name_n && c != '/') {
+		h->state = HTML_STRIP_TEXT; /* of a script: a sign, no tag */
+		return;
+	}
 	if (c == '>') {
 		end_tag(h, out);
 		return;

@@ -55,11 +55,11 @@ static bool is_hex(char c)
 static size_t safe_cut(slice s)
 {
 	size_t cut = s.n;
+	if (cut > 1 && is_hex(s.p[cut - 1]) && s.p[cut - 2] == '=')
+		cut -= 2;
 	while (cut && (s.p[cut - 1] == ' ' || s.p[cut - 1] == '\t' || s.p[cut - 1] == '\r' ||
 			      s.p[cut - 1] == '='))
 		cut--;
-	if (cut == s.n && cut > 1 && is_hex(s.p[cut - 1]) && s.p[cut - 2] == '=')
-		cut -= 2;
 	return cut ? cut : s.n;
 }
 
