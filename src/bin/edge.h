@@ -114,6 +114,8 @@ struct edge_session {
 	struct door_visit *visit; /* NULL: no door here */
 	struct edge_message message;
 	struct outbound_count outbound; /* recipients of the message at hand */
+	struct limits limits; /* of the login (edge_class.h), from MAIL on */
+	unsigned class_rcpts;
 	const struct queue_msg *msg; /* the message at hand, from body_begin() on */
 	struct edge_sign *sign; /* edge_sign.h; NULL: not to be signed */
 	struct edge_verify *verify; /* edge_verify.h; NULL: nothing to verify so far */
@@ -131,7 +133,7 @@ int edge_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a, struct
 /* edge_quota.c: in a coroutine. A store that cannot be asked is no full mailbox. */
 struct edge_quota *edge_quota_new(slice data);
 void edge_quota_free(struct edge_quota *q);
-bool edge_quota_full(struct edge_quota *q, int64_t account, uint64_t quota);
+bool edge_quota_full(struct edge_quota *q, const struct route_decision *d);
 
 /* edge_auth.c */
 enum smtpd_auth edge_auth_start(void *arg, const struct smtpd_auth_start *s, struct arena *a,

@@ -51,9 +51,11 @@ static void ask_in_pool(void *arg)
 		k->status = mailbox_usage(*db, k->account, &k->bytes, &k->messages, &k->err);
 }
 
-bool edge_quota_full(struct edge_quota *q, int64_t account, uint64_t quota)
+bool edge_quota_full(struct edge_quota *q, const struct route_decision *d)
 {
-	struct question k = {.q = q, .account = account};
+	struct question k = {.q = q, .account = d->account};
+	if (!d->quota && !d->quota_messages)
+		return false;
 	while (q->busy)
 		if (cond_wait(&q->idle, INSTANT_NEVER, &k.err) < 0)
 			return false;
@@ -63,5 +65,6 @@ bool edge_quota_full(struct edge_quota *q, int64_t account, uint64_t quota)
 	cond_wake_one(&q->idle);
 	if (k.status < 0)
 		log_warn(NULL, "edge.quota", F("error", &k.err)); /* delivery will see */
-	return k.status == 0 && k.bytes >= quota;
+	return k.status == 0 && ((d->quota && k.bytes >= d->quota) ||
+					(d->quota_messages && k.messages >= d->quota_messages));
 }

@@ -64,14 +64,15 @@ int edge_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a, struct
 	if (d.kind == ROUTE_BACKEND && d.ours && d.callout &&
 		ask_backend(e, d.route, r->address, a, no) < 0)
 		return -1;
-	if (d.kind == ROUTE_LOCAL && d.quota && edge_quota_full(e->quota, d.account, d.quota))
+	if (d.kind == ROUTE_LOCAL && edge_quota_full(e->quota, &d))
 		return smtpd_refuse(no, 452, "4.2.2", "The mailbox is full");
 	if (d.kind == ROUTE_REPORT && !slice_eq(d.dest, S("report")) && !r->may_relay)
 		return smtpd_refuse(no, 550, "5.7.1", "This address takes reports of our own users");
 	if (d.stands_for.n && take_report(e, r, d.stands_for, a, no) < 0)
 		return -1;
 	ret->targets = ARENA_NEW(a, struct smtpd_target);
-	ret->targets[0] = (struct smtpd_target){d.stands_for.n ? d.stands_for : r->address, d.dest};
+	ret->targets[0] = (struct smtpd_target){
+		.address = d.stands_for.n ? d.stands_for : r->address, .dest = d.dest};
 	ret->n = 1;
 	return 0;
 }

@@ -299,7 +299,7 @@ static void on_unavailable(struct edge_scan *x, const struct err *e)
 static unsigned summary_wish(const struct queue_msg *m)
 {
 	for (size_t i = 0; i < m->nrcpts; i++)
-		if (slice_eq(m->rcpts[i].dest, S("local")))
+		if (slice_eq(m->rcpts[i].dest, S("local")) || slice_eq(m->rcpts[i].dest, S(ROUTE_SENT)))
 			return CONTENT_SUMMARY;
 	return 0;
 }

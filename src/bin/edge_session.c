@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "bin/edge_door.h"
 #include "bin/edge_learn.h"
+#include "bin/edge_class.h"
 #include "bin/edge_outbound.h"
 #include "bin/edge_policy.h"
 #include "bin/edge_report.h"
@@ -119,7 +120,8 @@ static int op_mail(void *arg, const struct smtpd_ask_mail *m, struct smtpd_refus
 	uint64_t keep = (uint64_t)e->config->store->min_free;
 	if (e->disk_low || (m->size && e->free_bytes < keep + m->size))
 		return refuse_for_space(no);
-	if (edge_outbound_mail(s, no) < 0 || edge_door_mail(s, m, no) < 0)
+	if (edge_class_mail(s, m, no) < 0 || edge_outbound_mail(s, no) < 0 ||
+		edge_door_mail(s, m, no) < 0)
 		return -1;
 	edge_verify_mail(s, m->sender, s->visit ? door_signals(s->visit) : NULL);
 	return 0;
@@ -133,7 +135,8 @@ static int op_rcpt(void *arg, const struct smtpd_ask_rcpt *r, struct arena *a,
 		return -1;
 	int got = edge_rcpt(s, r, a, ret, no);
 	bool takes = got == 0 && (!ret->foreign || r->may_relay);
-	if (takes && (edge_outbound_rcpt(s, ret->foreign, no) < 0 || edge_door_greylist(s, no) < 0))
+	if (takes && (edge_outbound_rcpt(s, ret->foreign, no) < 0 ||
+			     edge_door_greylist(s, no) < 0 || edge_class_rcpt(s, r, a, ret, no) < 0))
 		got = -1;
 	edge_door_rcpt_was(s, takes && got == 0, no);
 	return got;
@@ -198,7 +201,9 @@ static void tell_signals(const struct edge_session *s, struct buf *log)
 static int op_verdict(void *arg, struct smtpd_verdict *v, struct smtpd_refusal *no)
 {
 	struct edge_session *s = arg;
-	int r = edge_verify_verdict(s, v, no);
+	int r = edge_class_verdict(s, v->msg, no);
+	if (r == 0)
+		r = edge_verify_verdict(s, v, no);
 	if (r == 0)
 		r = edge_door_verdict(s, v, no);
 	if (r == 0) {
@@ -244,6 +249,7 @@ static int store_message(struct edge_session *s, struct queue_msg *m, struct smt
 	}
 	edge_door_sent(s, m);
 	edge_outbound_sent(s);
+	edge_class_sent(s);
 	edge_door_message_was(s, DOOR_STORED);
 	metric_observe(&accept_seconds, (uint64_t)(instant_now() - began));
 	metric_add(&accepted_rcpts, (int64_t)m->nrcpts);

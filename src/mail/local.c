@@ -114,9 +114,9 @@ struct drop {
 	struct job *job;
 	struct result *result;
 	struct mailbox_delivery d;
-	uint64_t quota;
+	uint64_t quota, quota_messages;
 	bool full;
-	bool junk;
+	bool junk, sent;
 	slice detail; /* the folder that the address names; empty: none */
 	struct arena mem; /* of one try */
 };
@@ -127,7 +127,8 @@ static int check_quota(struct sql *db, struct drop *p, struct err *e)
 	uint64_t bytes, messages;
 	if (mailbox_usage(db, p->d.account_id, &bytes, &messages, e) < 0)
 		return -1;
-	if (bytes + p->d.size + p->d.prefix.n <= p->quota)
+	if ((!p->quota || bytes + p->d.size + p->d.prefix.n <= p->quota) &&
+		(!p->quota_messages || messages < p->quota_messages))
 		return 0;
 	int delivered = mailbox_delivered(db, &p->d, e);
 	p->full = delivered == 0;
@@ -152,13 +153,15 @@ static int find_folder(struct sql *db, struct drop *p, struct err *e)
 {
 	struct mailbox_folder *v;
 	size_t n;
-	p->d.folder = p->junk ? S(LOCAL_JUNK) : S("INBOX");
-	if (!p->junk && !p->detail.n)
+	p->d.folder = p->sent ? S(LOCAL_SENT) : p->junk ? S(LOCAL_JUNK) : S("INBOX");
+	if (!p->sent && !p->junk && !p->detail.n)
 		return 0;
 	if (mailbox_folders(db, p->d.account_id, &p->mem, &v, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		if (p->junk ? v[i].use == MAILBOX_USE_JUNK : is_named(&v[i], p->detail)) {
+		if (p->sent	? v[i].use == MAILBOX_USE_SENT
+			: p->junk ? v[i].use == MAILBOX_USE_JUNK
+				  : is_named(&v[i], p->detail)) {
 			p->d.folder = v[i].name;
 			break;
 		}
@@ -172,7 +175,7 @@ static int drop_tx(struct sql *db, void *arg, struct err *e)
 	struct mailbox_place place;
 	p->full = false;
 	arena_reset(&p->mem);
-	if (find_folder(db, p, e) < 0 || (p->quota && check_quota(db, p, e) < 0))
+	if (find_folder(db, p, e) < 0 || ((p->quota || p->quota_messages) && check_quota(db, p, e) < 0))
 		return -1;
 	if (p->full || mailbox_deliver_tx(db, &p->d, &place, e) == 0)
 		return 0;
@@ -229,6 +232,7 @@ static void into_mailbox(struct job *j, const struct queue_rcpt *r,
 	*p = (struct drop){.job = j,
 		.result = ret,
 		.quota = answer->quota,
+		.quota_messages = answer->quota_messages,
 		.junk = m->flags & MSG_JUNK,
 		.detail = detail_of(j, r, w),
 		.d = {.account_id = answer->account_id,
@@ -238,6 +242,30 @@ static void into_mailbox(struct job *j, const struct queue_rcpt *r,
 			.size = m->size,
 			.prefix = mailbox_prefix(j, r),
 			.summary = m->summary,
+			.received_at = wall_now()}};
+	j->pending++;
+	j->l->posted++;
+	commit_post(j->l->c.shards[mailbox_shard(answer->account_id)], drop_tx, drop_done, p);
+}
+
+/* What was sent in the name of a shared mailbox, as a mail program would put it there: seen, and whether or not
+ * there is room. */
+static void into_sent(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
+	struct result *ret)
+{
+	const struct queue_msg *m = &j->letter->m;
+	struct drop *p = ARENA_NEW(&j->mem, struct drop);
+	*p = (struct drop){.job = j,
+		.result = ret,
+		.sent = true,
+		.d = {.account_id = answer->account_id,
+			.queue_id = m->id,
+			.rcpt_idx = r->idx,
+			.blob = m->blob,
+			.size = m->size,
+			.prefix = m->prefix,
+			.summary = m->summary,
+			.flags = MAILBOX_SEEN,
 			.received_at = wall_now()}};
 	j->pending++;
 	j->l->posted++;
@@ -560,7 +588,9 @@ static void deliver_one(struct job *j, const struct queue_rcpt *r, struct settle
 	}
 	switch (answer.kind) {
 	case RCPT_LOCAL:
-		if (answer.targets)
+		if (answer.account_id && slice_eq(r->dest, S(ROUTE_SENT)))
+			into_sent(j, r, &answer, ret);
+		else if (answer.targets)
 			through_alias(j, r, &answer, ret);
 		else
 			to_account(j, r, &answer, v);

@@ -23,6 +23,9 @@
 #define LOCAL_JUNK                                                                                 \
 	"Junk" /* folder of mail with MSG_JUNK where none has that use; made by its first message */
 
+#define LOCAL_SENT "Sent" /* likewise, of what was sent in the name of a shared mailbox */
+#define LOCAL_SENT_DEST ROUTE_SENT
+
 enum { LOCAL_POSTED_MAX = 5000 }; /* mailbox rows on their way to the disk */
 
 struct local_config {

@@ -101,6 +101,7 @@ static int decide_local(struct making *k, const struct rcpt_answer *r)
 	k->d.ours = k->d.verified = true;
 	k->d.account = r->account_id;
 	k->d.quota = r->quota;
+	k->d.quota_messages = r->quota_messages;
 	because(k, "%.*s 是本机域", "%.*s is a domain of this server", SFMT(k->domain));
 	if (r->targets)
 		because(k, "该地址是别名，有 %zu 个目标",
@@ -329,7 +330,8 @@ bool route_parse(slice dest, enum route_kind *ret_kind, slice *ret_name)
 	static const struct {
 		slice word;
 		enum route_kind kind;
-	} words[] = {{S_INIT("local"), ROUTE_LOCAL}, {S_INIT(QUEUE_DEST_BOUNCE), ROUTE_BOUNCE},
+	} words[] = {{S_INIT("local"), ROUTE_LOCAL}, {S_INIT(ROUTE_SENT), ROUTE_LOCAL},
+		{S_INIT(QUEUE_DEST_BOUNCE), ROUTE_BOUNCE},
 		{S_INIT("report"), ROUTE_REPORT}, {S_INIT("honeypot"), ROUTE_HONEYPOT}};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (slice_eq(dest, words[i].word)) {

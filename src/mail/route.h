@@ -20,8 +20,11 @@
 
 enum { ROUTE_WHY_MAX = 8, ROUTE_DEST_MAX = 512 };
 
+/* The copy of what somebody sent as a shared mailbox: for its folder Sent. Made at RCPT, never decided. */
+#define ROUTE_SENT "local:sent"
+
 enum route_kind {
-	ROUTE_LOCAL,
+	ROUTE_LOCAL, /* also ROUTE_SENT */
 	ROUTE_BACKEND,
 	ROUTE_SMTP,
 	ROUTE_ERROR,
@@ -45,8 +48,8 @@ struct route_decision {
 	/* The address is a sender that we rewrote (srs.h): mail for it goes to this one, which the
 	 * decision is about, though `ours` is true. Only reports (null sender) may. Else empty. */
 	slice stands_for;
-	int64_t account; /* ROUTE_LOCAL without alias: the mailbox, and its quota (0 none) */
-	uint64_t quota;
+	int64_t account; /* ROUTE_LOCAL without alias: the mailbox, and its quotas (0 none) */
+	uint64_t quota, quota_messages;
 	struct route_why why[ROUTE_WHY_MAX];
 	unsigned nwhy;
 };

@@ -64,20 +64,21 @@ int directory_domain(struct sql *db, slice name, struct arena *a, struct domain 
 
 struct account directory_read_account(struct sql_stmt *s, struct arena *a)
 {
-	int64_t own = sql_int(s, 10), quota = own ? own : sql_int(s, 5);
+	int64_t own = sql_int(s, 10), own_messages = sql_int(s, 11);
 	return (struct account){
 		.id = sql_int(s, 0),
 		.domain_id = sql_int(s, 1),
 		.address = arena_dup(a, sql_text(s, 2)),
 		.name = arena_dup(a, sql_text(s, 3)),
 		.disabled = sql_int(s, 4) != 0,
-		.quota = quota < 0 ? 0 : (uint64_t)quota,
+		.quota = directory_own_or_class(own, (uint64_t)sql_int(s, 5)),
+		.quota_messages = directory_own_or_class(own_messages, (uint64_t)sql_int(s, 16)),
 		.created_at = sql_int(s, 6),
 		.kind = (enum account_kind)sql_int(s, 7),
 		.class_id = sql_int(s, 8),
 		.department_id = sql_int(s, 9),
 		.own_quota = own,
-		.own_quota_messages = sql_int(s, 11),
+		.own_quota_messages = own_messages,
 		.services_on = (unsigned)sql_int(s, 12),
 		.services_off = (unsigned)sql_int(s, 13),
 		.language = arena_dup(a, sql_text(s, 14)),

@@ -79,7 +79,7 @@ struct account {
 	slice address; /* canonical, lower case */
 	slice name; /* display name, UTF-8 */
 	bool disabled;
-	uint64_t quota; /* bytes, by its own setting or its class; 0 none */
+	uint64_t quota, quota_messages; /* bytes; by its own setting or its class; 0 none */
 	int64_t created_at;
 	enum account_kind kind;
 	int64_t class_id, department_id; /* department 0: none */
@@ -174,7 +174,8 @@ enum rcpt_kind { RCPT_UNKNOWN_DOMAIN, RCPT_LOCAL, RCPT_BACKEND, RCPT_NO_SUCH_USE
 struct rcpt_answer {
 	enum rcpt_kind kind;
 	int64_t account_id; /* RCPT_LOCAL without alias: the mailbox; else 0 */
-	uint64_t quota; /* of that account, bytes; 0 none */
+	uint64_t quota, quota_messages; /* of that account; 0 none */
+	enum account_kind account_kind; /* of that account */
 	slice *targets; /* RCPT_LOCAL through an alias or group: final addresses; else NULL */
 	size_t ntargets;
 	int64_t group_id; /* the address is that of a group */

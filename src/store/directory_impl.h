@@ -53,7 +53,8 @@ struct domain directory_read_domain(struct sql_stmt *s, struct arena *a);
 	"account.id, account.domain_id, account.address, account.name, account.disabled, "         \
 	"service_class.quota, account.created_at, account.kind, account.class_id, "                \
 	"account.department_id, account.quota, account.quota_messages, account.services_on, "      \
-	"account.services_off, account.language, account.deleted_at"
+	"account.services_off, account.language, account.deleted_at, "                             \
+	"service_class.quota_messages"
 #define ACCOUNT_TABLES "account JOIN service_class ON service_class.id = account.class_id"
 struct account directory_read_account(struct sql_stmt *s, struct arena *a);
 

@@ -255,6 +255,8 @@ static int answer_local(struct sql *db, const struct directory_name *n, const st
 		ret->kind = f.account.disabled ? RCPT_DISABLED : RCPT_LOCAL;
 		ret->account_id = f.account.id;
 		ret->quota = f.account.quota;
+		ret->quota_messages = f.account.quota_messages;
+		ret->account_kind = f.account.kind;
 	} else {
 		ret->kind = RCPT_LOCAL;
 		ret->group_id = f.group_id;

@@ -250,8 +250,8 @@ static void add_target(
 	t->msg.rcpts[n] = (struct queue_rcpt){
 		.idx = (int32_t)n,
 		.address = arena_dup(&t->mem, to->address),
-		.orcpt = orcpt_of(t, to, address, r),
-		.notify = r->notify,
+		.orcpt = to->quiet ? (slice){0} : orcpt_of(t, to, address, r),
+		.notify = to->quiet ? NOTIFY_NEVER : r->notify,
 		.dest = arena_dup(&t->mem, to->dest),
 		.state = RCPT_WAITING,
 		.next_at = t->msg.arrived_at,

@@ -156,6 +156,7 @@ struct smtpd_ask_rcpt {
 /* Where mail for a recipient goes: more than one for an alias. */
 struct smtpd_target {
 	slice address, dest; /* as in struct queue_rcpt */
+	bool quiet; /* a copy of our own: nobody is told what came of it */
 };
 struct smtpd_rcpt {
 	bool foreign; /* not one of our domains: refused by smtpd unless the client may relay */
