@@ -65,9 +65,10 @@ static int find_who(
 			found = bare;
 		}
 	} else if (directory_get_facts(u->b->directory, bare, a, &f, e) == 0) {
-		if (f.org_id != u->org)
+		if (f.org_id != u->org && !gone)
 			return nobody(who, e);
-		found = f.address;
+		found = f.org_id == u->org ? f.address
+					   : bare; /* of another's people nothing is told */
 	} else if (e->kind != ERR_NOTFOUND && e->kind != ERR_PROTO) {
 		return -1;
 	} else if (find_group(u, bare, a, &found, e) < 0) {

@@ -256,11 +256,11 @@ static int replace_after(struct box_view *view, uint32_t uid, struct err *e)
 	return box_expunge(view, &one, true, &gone, &modseq, e);
 }
 
-static int may_replace(const struct box_view *view, struct err *e)
+static int may_replace(struct box_view *view, struct err *e)
 {
 	if (view->read_only)
 		return err_set(e, ERR_DENIED, "the folder was opened for reading");
-	return box_may(view->folder.rights, BOX_DO_REPLACE, view->folder.name, e);
+	return box_view_may(view, BOX_DO_REPLACE, e);
 }
 
 int box_append_commit(struct box_append *p, struct box_view *view, uint32_t uid,

@@ -56,15 +56,15 @@ static int store_tx(struct sql *db, void *arg, struct err *e)
 }
 
 /* RFC 4314 4: what may not be changed is left alone; ERR_DENIED when nothing is left of it. */
-static int narrow(const struct box_view *v, const struct box_store *s, struct mailbox_store *to,
-	struct err *e)
+static int narrow(
+	struct box_view *v, const struct box_store *s, struct mailbox_store *to, struct err *e)
 {
-	unsigned allowed = box_flags_allowed(v->folder.rights);
-	bool keywords = v->folder.rights & RIGHT_WRITE;
 	if (v->read_only)
 		return err_set(e, ERR_DENIED, "%s", read_only_text);
-	if (box_may(v->folder.rights, BOX_DO_STORE, v->folder.name, e) < 0)
+	if (box_view_may(v, BOX_DO_STORE, e) < 0)
 		return -1;
+	unsigned allowed = box_flags_allowed(v->folder.rights);
+	bool keywords = v->folder.rights & RIGHT_WRITE;
 	*to = (struct mailbox_store){.account_id = v->folder.account_id,
 		.folder_id = v->folder.f.id,
 		.how = s->how,
@@ -162,8 +162,7 @@ int box_expunge(struct box_view *v, const struct uidset *uids, bool force, struc
 	AUTO(uidset) struct uidset all = {0};
 	if (v->read_only)
 		return err_set(e, ERR_DENIED, "%s", read_only_text);
-	if (box_may(v->folder.rights, force ? BOX_DO_EXPUNGE_ANY : BOX_DO_EXPUNGE, v->folder.name,
-		    e) < 0)
+	if (box_view_may(v, force ? BOX_DO_EXPUNGE_ANY : BOX_DO_EXPUNGE, e) < 0)
 		return -1;
 	of_view(v, uids, &all);
 	if (!force && all.count > MAILBOX_BATCH) { /* those that have it, not all there are */
@@ -442,8 +441,7 @@ int box_copy(struct box_view *v, const struct uidset *uids, slice to, bool move,
 	struct copying c = {.v = v, .move = move};
 	if (move && v->read_only)
 		return err_set(e, ERR_DENIED, "%s", read_only_text);
-	if (box_may(v->folder.rights, move ? BOX_DO_MOVE_FROM : BOX_DO_COPY_FROM, v->folder.name,
-		    e) < 0 ||
+	if (box_view_may(v, move ? BOX_DO_MOVE_FROM : BOX_DO_COPY_FROM, e) < 0 ||
 		box_look_up(v->user, to, BOX_DO_COPY_TO, &a, &c.to, e) < 0 ||
 		box_own_quota(v->user, &c.to.where, e) < 0)
 		return -1;

@@ -54,7 +54,7 @@ int box_content_open(struct box_view *v, const struct mailbox_message *m, struct
 	struct err *e)
 {
 	struct boxes *b = v->user->b;
-	if (box_may(v->folder.rights, BOX_DO_READ, v->folder.name, e) < 0)
+	if (box_view_may(v, BOX_DO_READ, e) < 0)
 		return -1;
 	if (b->guard && b->guard(b->guard_arg, m->account_id, m, e) < 0)
 		return -1;

@@ -33,8 +33,8 @@ int box_look_rights(struct sql *db, struct box_look *l, int64_t folder_id, struc
 {
 	struct mailbox_grant *v[2];
 	size_t n[2] = {0, 0};
-	l->rights = l->base;
-	if (l->where.own)
+	l->rights = l->gone ? 0 : l->base;
+	if (l->where.own || l->gone)
 		return 0;
 	if (mailbox_grants(db, l->where.account_id, 0, l->a, &v[0], &n[0], e) < 0 ||
 		(folder_id && mailbox_grants(db, l->where.account_id, folder_id, l->a, &v[1], &n[1],

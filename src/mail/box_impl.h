@@ -194,6 +194,7 @@ struct box_look {
 	struct mailbox_folder f;
 	unsigned rights;
 	bool found;
+	bool gone; /* its owner is: nobody has rights on it */
 };
 /* In the coroutine: everything but the database. */
 int box_look_begin(
@@ -207,6 +208,9 @@ int box_look_up(struct box_user *u, slice name, enum box_op op, struct arena *a,
 	struct box_look *ret, struct err *e);
 
 /* ---- box_view.c ---- */
+
+/* box_may for a folder that is open, with the rights as they are now: they may have been taken away meanwhile. In a coroutine. */
+int box_view_may(struct box_view *v, enum box_op op, struct err *e);
 
 void box_kept_clear(struct boxes *b);
 

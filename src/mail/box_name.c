@@ -87,17 +87,20 @@ slice box_person_prefix(const struct box_person *p, struct arena *a)
 
 /* ---- names ---- */
 
-/* A level above the accounts has no account: id 0. */
+/* A level above the folders has no account: id 0, whether there is such an account or not. What is no name is none wherever it stands:
+ * the answer does not depend on who is there. */
 static int locate_in(struct box_user *u, slice space, slice name, struct arena *a,
 	struct box_where *ret, struct err *e)
 {
-	slice rest = slice_skip(name, space.n), address;
+	slice rest = slice_skip(name, space.n), address, folder;
 	bool shared = space.p[0] == 'S';
 	struct login_facts f;
-	if (!slice_cut(&rest, '/', &address) || !address.n) {
+	if (!slice_cut(&rest, '/', &address) || !address.n || !rest.n) {
 		*ret = (struct box_where){.shared = shared};
 		return 0;
 	}
+	if (mailbox_folder_name(rest, a, &folder, e) < 0)
+		return -1;
 	if (directory_get_facts(u->b->directory, address, a, &f, e) < 0)
 		return e->kind == ERR_NOTFOUND || e->kind == ERR_PROTO ? box_no_such(name, e) : -1;
 	if (f.org_id != u->org || f.id == u->account || f.disabled || f.deleted ||
@@ -105,10 +108,11 @@ static int locate_in(struct box_user *u, slice space, slice name, struct arena *
 		return box_no_such(name, e);
 	*ret = (struct box_where){.account_id = f.id,
 		.shared = shared,
+		.folder = folder,
 		.prefix = arena_printf(a, "%.*s%.*s/", SFMT(space), SFMT(f.address)),
 		.quota = f.limits.quota,
 		.quota_messages = f.limits.quota_messages};
-	return rest.n ? mailbox_folder_name(rest, a, &ret->folder, e) : 0;
+	return 0;
 }
 
 /* "Other Users", with or without what follows. */

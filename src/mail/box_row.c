@@ -150,7 +150,7 @@ int box_rows(struct box_view *v, const struct box_query *q, struct arena *a,
 			.since = q->since,
 			.want = q->want,
 			.most = BOX_PIECE}};
-	if (box_may(f->rights, BOX_DO_READ, f->name, e) < 0)
+	if (box_view_may(v, BOX_DO_READ, e) < 0)
 		return -1;
 	if (q->want & MAILBOX_WANT_SUMMARY) /* where to make one from */
 		r.q.want |= MAILBOX_WANT_EMAIL;

@@ -53,6 +53,8 @@ static int flagged_job(struct sql *db, void *arg, struct err *e)
 static int keep_flagged(struct box_view *v, unsigned flags, struct uidset *in, struct err *e)
 {
 	struct flagged f = {.v = v, .flags = flags, .set = flags != MAILBOX_SEEN};
+	if (box_view_may(v, BOX_DO_READ, e) < 0)
+		return -1;
 	int r = box_read_of(v->user->b, v->folder.account_id, flagged_job, &f, e);
 	if (!r && f.set)
 		uidset_keep(in, &f.uids);

@@ -86,6 +86,7 @@ struct opening {
 	unsigned nkept;
 	struct uidset uids;
 	bool first_unseen;
+	uint64_t version; /* of the directory, before rights were looked up */
 	struct box_selected *more; /* or NULL */
 	struct arena *a; /* for more */
 };
@@ -261,7 +262,8 @@ static int open_view(
 		return -1;
 	}
 	struct box_view *v = view_new(o, name, read_only);
-	v->seen = seen;
+	v->seen = v->rights_seen = seen;
+	v->rights_version = o->version;
 	v->looked_at = loop_now();
 	take_recent(v);
 	*ret = v;
@@ -272,7 +274,11 @@ int box_select(struct box_user *u, slice name, bool read_only, bool first_unseen
 	struct box_selected *ret_more, struct box_view **ret, struct err *e)
 {
 	AUTO(arena) struct arena mem = {0};
-	struct opening o = {.u = u, .first_unseen = first_unseen, .more = ret_more, .a = a};
+	struct opening o = {.u = u,
+		.first_unseen = first_unseen,
+		.version = directory_seen(u->b->directory),
+		.more = ret_more,
+		.a = a};
 	if (box_look_begin(u, name, &mem, &o.look, e) < 0)
 		return -1;
 	return open_view(&o, name, read_only, ret, e);
@@ -291,6 +297,57 @@ void box_close(struct box_view *v)
 	uidset_done(&v->uids);
 	free(v->name_z);
 	free(v);
+}
+
+/* ---- what may be done with it now ---- */
+
+struct reviewing {
+	struct box_look look;
+	int64_t folder_id;
+};
+
+static int review_job(struct sql *db, void *arg, struct err *e)
+{
+	struct reviewing *r = arg;
+	return box_look_rights(db, &r->look, r->folder_id, e);
+}
+
+/* Everything but the database: an owner who is gone takes all rights along. */
+static int begin_review(
+	const struct box_view *v, struct arena *a, struct box_look *l, struct err *e)
+{
+	struct box_person owner;
+	l->a = a;
+	l->where.account_id = v->folder.account_id;
+	if (box_person(v->user->b, v->folder.account_id, a, &owner, e) < 0 ||
+		box_whos(v->user, a, &l->whos, e) < 0)
+		return -1;
+	l->gone = owner.gone || owner.org_id != v->user->org;
+	l->base = box_rights_base(v->user, v->folder.account_id, &l->whos);
+	return 0;
+}
+
+static int review(struct box_view *v, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	struct boxes *b = v->user->b;
+	struct reviewing r = {.folder_id = v->folder.f.id};
+	uint64_t seen = changes_seen(b->changes, v->folder.account_id);
+	uint64_t version = directory_seen(b->directory);
+	if (v->folder.own || (v->rights_seen == seen && v->rights_version == version))
+		return 0;
+	if (begin_review(v, &a, &r.look, e) < 0 ||
+		box_read_of(b, v->folder.account_id, review_job, &r, e) < 0)
+		return -1;
+	v->folder.rights = r.look.rights;
+	v->rights_seen = seen;
+	v->rights_version = version;
+	return 0;
+}
+
+int box_view_may(struct box_view *v, enum box_op op, struct err *e)
+{
+	return review(v, e) < 0 ? -1 : box_may(v->folder.rights, op, v->folder.name, e);
 }
 
 /* ---- what happened since ---- */
@@ -391,12 +448,7 @@ static int begin_rights(struct syncing *s, struct err *e)
 	const struct box_view *v = s->v;
 	if (v->folder.own)
 		return 0;
-	s->look.a = s->a;
-	s->look.where.account_id = v->folder.account_id;
-	if (box_whos(v->user, s->a, &s->look.whos, e) < 0)
-		return -1;
-	s->look.base = box_rights_base(v->user, v->folder.account_id, &s->look.whos);
-	return 0;
+	return begin_review(v, s->a, &s->look, e);
 }
 
 static void tell_left(struct syncing *s, struct box_news *ret)
@@ -439,9 +491,10 @@ static void tell_rows(struct syncing *s, struct box_news *ret)
 }
 
 /* In the loop's thread: does anything speak for looking? */
-static bool must_look(struct box_view *v, bool expunges, uint64_t seen)
+static bool must_look(struct box_view *v, bool expunges, uint64_t seen, uint64_t version)
 {
-	return seen != v->seen || (expunges && v->left_modseq < v->modseq) ||
+	return seen != v->seen || (!v->folder.own && version != v->rights_version) ||
+	       (expunges && v->left_modseq < v->modseq) ||
 	       loop_now() - v->looked_at >= BOX_SLOW_LOOK;
 }
 
@@ -451,14 +504,16 @@ int box_sync(
 	struct boxes *b = v->user->b;
 	struct syncing s = {.v = v, .a = a, .expunges = expunges};
 	uint64_t seen = changes_seen(b->changes, v->folder.account_id);
+	uint64_t version = directory_seen(b->directory);
 	*ret = (struct box_news){0};
-	if (!must_look(v, expunges, seen))
+	if (!must_look(v, expunges, seen, version))
 		return 0;
 	if (begin_rights(&s, e) < 0 || box_read_of(b, v->folder.account_id, sync_job, &s, e) < 0) {
 		uidset_done(&s.left);
 		return -1;
 	}
-	v->seen = seen;
+	v->seen = v->rights_seen = seen;
+	v->rights_version = version;
 	v->looked_at = loop_now();
 	if (s.gone) {
 		v->seen = seen - 1; /* so it stays */
@@ -496,7 +551,7 @@ static int keywords_job(struct sql *db, void *arg, struct err *e)
 int box_keywords(struct box_view *v, struct arena *a, slice **ret, size_t *ret_n, struct err *e)
 {
 	struct asking q = {.v = v, .a = a};
-	if (box_may(v->folder.rights, BOX_DO_READ, v->folder.name, e) < 0 ||
+	if (box_view_may(v, BOX_DO_READ, e) < 0 ||
 		box_read_of(v->user->b, v->folder.account_id, keywords_job, &q, e) < 0)
 		return -1;
 	*ret = q.keywords;
@@ -516,7 +571,7 @@ static int vanished_job(struct sql *db, void *arg, struct err *e)
 int box_vanished(struct box_view *v, uint64_t since, struct uidset *ret, struct err *e)
 {
 	struct asking q = {.v = v, .since = since};
-	if (box_may(v->folder.rights, BOX_DO_READ, v->folder.name, e) < 0)
+	if (box_view_may(v, BOX_DO_READ, e) < 0)
 		return -1;
 	if (box_read_of(v->user->b, v->folder.account_id, vanished_job, &q, e) < 0) {
 		uidset_done(&q.gone);
