@@ -325,11 +325,11 @@ def idling(login=ALICE):
 
 @case
 def who_may_not_any_more_is_out():
-    for what, undo in (('disable', 'enable'), ('password', None)):
+    for what, undo in (('disable', 'enable'), ('suspend', 'resume'), ('password', None)):
         m, idle, q, other = imap(CAROL), idling(CAROL), pop3(CAROL), imap(BOB)
         started = time.monotonic()
         if what == 'password':
-            p.cli('account', 'password', CAROL, '--stdin', stdin='another horse 8\n')
+            p.cli('account', 'passwd', CAROL, '--stdin', stdin='another horse 8\n')
         else:
             p.cli('account', what, CAROL)
         wait_until(f'{what}: the end', 6, lambda: not sessions('--account', CAROL), 0.1)
@@ -341,8 +341,24 @@ def who_may_not_any_more_is_out():
         other.logout()
         if undo:
             p.cli('account', undo, CAROL)
-    p.cli('account', 'password', CAROL, '--stdin', stdin=PASSWORD + '\n')
+    p.cli('account', 'passwd', CAROL, '--stdin', stdin=PASSWORD + '\n')
     imap(CAROL).logout()
+
+
+@case
+def a_service_that_is_switched_off_ends_its_sessions_alone():
+    m, q = imap(CAROL), pop3(CAROL)
+    p.cli('account', 'set', CAROL, '--deny', 'pop3')
+    wait_until('the end', 6, lambda: over(q), 0.1)
+    expect('IMAP stays', m.noop()[0], 'OK')
+    try:
+        pop3(CAROL)
+        raise AssertionError('logged in')
+    except poplib.error_proto as e:
+        expect(f'told: {e}', '[AUTH]' in str(e) and 'Wrong' not in str(e), True)
+    p.cli('account', 'set', CAROL, '--deny', 'none')
+    pop3(CAROL).quit()
+    m.logout()
 
 
 @case
