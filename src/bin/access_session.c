@@ -285,12 +285,22 @@ static int find_account(struct access_session *s, slice login, struct err *e)
 	return 0;
 }
 
+/* Also before the next login, where the mailbox of the one before could not be opened. */
+static void leave_account(struct access_session *s)
+{
+	if (!s->who)
+		return;
+	census_leave_number(s->access->accounts, (uint64_t)s->row->account_id);
+	free(take(&s->who));
+}
+
 static int op_enter(void *arg, slice login, struct mailbox_actor *ret_actor, struct err *e)
 {
 	struct access_session *s = arg;
 	const struct access_conf *c = s->access->conf;
 	if (find_account(s, login, e) < 0)
 		return -1;
+	leave_account(s);
 	if (census_enter_number(s->access->accounts, (uint64_t)s->account_id, c->max_per_account) !=
 		CENSUS_FINE) {
 		s->account_id = 0;
@@ -411,12 +421,10 @@ void access_session_run(void *arg)
 	session_text(s->row->service, sizeof s->row->service, is_imap(s) ? S("imap") : S("pop3"));
 	serve(s);
 	set_idle(s, false);
-	if (s->who) /* entered */
-		census_leave_number(a->accounts, (uint64_t)s->account_id);
+	leave_account(s);
 	census_leave(a->census, &s->counted);
 	a->by_row[sessions_index(a->sessions, s->row)] = NULL;
 	sessions_leave(a->sessions, s->row);
-	free(s->who);
 	free(s);
 	if (a->stopping)
 		cond_wake_all(&a->stop_changed);

@@ -72,6 +72,13 @@ const char *auth_network_locked(struct auth *a, const struct auth_login *l)
 		       : NULL;
 }
 
+/* A name as it is counted: all spellings of an address are one. */
+static slice one_spelling(slice name, struct arena *mem)
+{
+	slice key;
+	return name.n && directory_canonical(name, mem, &key) ? key : name;
+}
+
 static slice known_name(slice login, const struct auth_login *l, char out[AUTH_NAME_MAX])
 {
 	int n = snprintf(out, AUTH_NAME_MAX, "%.*s %s", SFMT(slice_first(login, 320)), l->network);
@@ -80,11 +87,13 @@ static slice known_name(slice login, const struct auth_login *l, char out[AUTH_N
 
 const char *auth_locked(struct auth *a, const struct auth_login *l, slice name)
 {
+	AUTO(arena) struct arena mem = {0};
 	char text[AUTH_NAME_MAX];
 	instant now = instant_now();
 	const char *why = auth_network_locked(a, l);
 	if (why)
 		return why;
+	name = one_spelling(name, &mem);
 	if (name.n && auth_failures_count(&a->by_login, name, now) >= a->conf->failures_per_login &&
 		!auth_failures_count(&a->known, known_name(name, l, text), now))
 		return "too many failures of this account";
@@ -149,11 +158,12 @@ static void count_guess(struct auth *a, const struct auth_login *l)
 
 void auth_count_failure(struct auth *a, const struct auth_login *l, slice name)
 {
+	AUTO(arena) struct arena mem = {0};
 	instant now = instant_now();
 	if (!trusted(a, l))
 		auth_failures_add(&a->by_network, slice_z(l->network), now);
 	if (name.n)
-		auth_failures_add(&a->by_login, name, now);
+		auth_failures_add(&a->by_login, one_spelling(name, &mem), now);
 	count_guess(a, l);
 }
 
@@ -177,8 +187,10 @@ void auth_count_success(struct auth *a, const struct auth_login *l, const struct
 
 int64_t auth_delay(struct auth *a, const struct auth_login *l, slice name)
 {
+	AUTO(arena) struct arena mem = {0};
 	instant now = instant_now();
 	unsigned of_network = auth_failures_count(&a->by_network, slice_z(l->network), now);
+	name = one_spelling(name, &mem);
 	unsigned of_name = name.n ? auth_failures_count(&a->by_login, name, now) : 0;
 	unsigned steps = (of_network > of_name ? of_network : of_name) / FAILURES_A_STEP;
 	int64_t delay = a->conf->failure_delay << (steps > STEPS_MAX ? STEPS_MAX : steps);
