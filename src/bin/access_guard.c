@@ -106,6 +106,10 @@ int access_guard_ask(void *arg, int64_t account_id, const struct mailbox_message
 	struct reading r = {.blobs = a->blobs, .blob = m->blob, .fd = -1};
 	pool_call(read_run, &r);
 	AUTO(fd) int fd = r.fd;
+	if (r.result < 0 && r.e.kind == ERR_LIMIT) { /* no engine takes so much */
+		metric_add(&not_looked, 1);
+		return 0;
+	}
 	if (r.result < 0) {
 		*e = r.e;
 		return -1;
