@@ -66,7 +66,7 @@ static int find_who(
 		}
 	} else if (directory_get_facts(u->b->directory, bare, a, &f, e) == 0) {
 		if (f.org_id != u->org && !gone)
-			return nobody(who, e);
+			return nobody(bare, e);
 		found = f.org_id == u->org ? f.address
 					   : bare; /* of another's people nothing is told */
 	} else if (e->kind != ERR_NOTFOUND && e->kind != ERR_PROTO) {
@@ -173,7 +173,11 @@ int box_grants(struct box_user *u, slice name, struct arena *a, struct mailbox_g
 
 /* ---- annotations ---- */
 
-enum { ENTRY_MAX = 500 };
+enum {
+	ENTRY_MAX = 500,
+	PRIVATE_MAX =
+		20, /* entries of one reader in another's folder: the owner's room is not theirs */
+};
 #define PRIVATE "/private/"
 #define SHARED "/shared/"
 
@@ -245,6 +249,24 @@ int box_metadata(struct box_user *u, slice name, struct arena *a, struct mailbox
 	return 0;
 }
 
+static int check_private(struct sql *db, const struct annotating *m, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	struct mailbox_metadata *v;
+	slice mine = arena_printf(&a, "%lld/", (long long)m->u->account);
+	size_t n, kept = 0;
+	if (m->look.where.account_id == m->u->account)
+		return 0;
+	if (mailbox_metadata(db, m->look.where.account_id, m->look.f.id, &a, &v, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		kept += slice_starts(v[i].entry, mine);
+	return kept <= PRIVATE_MAX
+		       ? 0
+		       : err_set(e, ERR_LIMIT, "at most %d private annotations of another's folder",
+				 PRIVATE_MAX);
+}
+
 static int annotate_tx(struct sql *db, void *arg, struct err *e)
 {
 	const struct annotating *m = arg;
@@ -252,7 +274,7 @@ static int annotate_tx(struct sql *db, void *arg, struct err *e)
 		if (mailbox_metadata_set_tx(db, m->look.where.account_id, m->look.f.id,
 			    m->v[i].entry, m->v[i].value, e) < 0)
 			return -1;
-	return 0;
+	return check_private(db, m, e);
 }
 
 int box_metadata_set(
