@@ -57,7 +57,7 @@ uint64_t directory_own_or_class(int64_t own, uint64_t of_class)
 
 /* ---- checks ---- */
 
-static bool language_ok(slice s)
+bool directory_language_ok(slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		char c = ascii_lower(s.p[i]);
@@ -88,7 +88,7 @@ static int check_draft(const struct account_draft *d, struct err *e)
 		return err_set(e, ERR_PROTO, "no such service");
 	if (v->services_on & v->services_off)
 		return err_set(e, ERR_PROTO, "a service cannot be switched both on and off");
-	if (!language_ok(v->language))
+	if (!directory_language_ok(v->language))
 		return err_set(e, ERR_PROTO, "not a language: %.*s", SFMT(v->language));
 	return check_fields(d->field, e);
 }

@@ -74,6 +74,7 @@ int64_t directory_number(struct sql *db, struct err *e, const char *text, const 
 int directory_end_change(struct sql *db, int64_t r, struct err *e);
 bool directory_text_ok(slice s); /* text that people read: one line of UTF-8 */
 bool directory_word_ok(slice s); /* names in destination keys and on command lines */
+bool directory_language_ok(slice s); /* RFC 5646, roughly; empty is fine */
 /* The local domain of a canonical address or "@domain". */
 int directory_local_domain(
 	struct sql *db, slice address, struct arena *a, struct domain *ret, struct err *e);
