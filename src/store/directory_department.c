@@ -111,12 +111,12 @@ int directory_departments_fit(struct sql *db, struct err *e)
 	return (int)n;
 }
 
-int directory_department_make_tx(
-	struct sql *db, int64_t org_id, slice path, int64_t *ret_id, bool *ret_new, struct err *e)
+int directory_department_make_tx(struct sql *db, int64_t org_id, slice path, int64_t *ret_id,
+	unsigned *ret_made, struct err *e)
 {
 	slice rest = path, name;
 	int64_t id = 0, parent;
-	bool fresh = false;
+	unsigned made = 0;
 	if (check_path(path, e) < 0)
 		return -1;
 	while (next_level(&rest, &name)) {
@@ -127,24 +127,24 @@ int directory_department_make_tx(
 				"INSERT INTO department (org_id, parent_id, name, created_at)"
 				" VALUES ($1, $2, $3, $4) RETURNING id",
 				"iiti", org_id, parent, name, wall_now());
-			fresh = true;
+			made++;
 		}
 		if (id < 0)
 			return -1;
 	}
 	*ret_id = id;
-	*ret_new = fresh;
+	*ret_made = made;
 	return 0;
 }
 
 int directory_department_add(struct sql *db, int64_t org_id, slice path, struct err *e)
 {
 	int64_t id;
-	bool fresh;
+	unsigned made;
 	if (sql_begin(db, e) < 0)
 		return -1;
-	int r = directory_department_make_tx(db, org_id, path, &id, &fresh, e);
-	if (r == 0 && !fresh)
+	int r = directory_department_make_tx(db, org_id, path, &id, &made, e);
+	if (r == 0 && !made)
 		r = err_set(e, ERR_EXISTS, "department %.*s exists already", SFMT(path));
 	if (r == 0)
 		r = directory_departments_fit(db, e);

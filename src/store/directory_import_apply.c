@@ -101,15 +101,15 @@ static int department_of(struct import *x, const struct import_row *r, struct im
 {
 	slice key = arena_printf(&x->mem, "%lld %.*s", (long long)r->org_id, SFMT(r->department));
 	int64_t *known = map_get(&x->departments, key);
-	bool fresh = false;
+	unsigned made = 0;
 	if (!known) {
 		known = ARENA_NEW(&x->mem, int64_t);
-		if (directory_department_make_tx(
-			    x->db, r->org_id, r->department, known, &fresh, e) < 0)
+		if (directory_department_make_tx(x->db, r->org_id, r->department, known, &made, e) <
+			0)
 			return -1;
 		map_put(&x->departments, key, known);
 	}
-	ret->departments += fresh;
+	ret->departments += made;
 	*ret_id = *known;
 	return 0;
 }

@@ -44,8 +44,7 @@ static void check_texts(struct import *x, const struct import_row *r)
 	if (import_given(r, IMPORT_DEPARTMENT) && !path_ok(r->department))
 		IMPORT_MISTAKE(x, r->line, "not a department: %.*s",
 			SFMT(slice_first(r->department, 200)));
-	if (import_given(r, IMPORT_LANGUAGE) &&
-		(r->language.n > 35 || !directory_word_ok(r->language)))
+	if (!directory_language_ok(r->language))
 		IMPORT_MISTAKE(
 			x, r->line, "not a language: %.*s", SFMT(slice_first(r->language, 100)));
 }

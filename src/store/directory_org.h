@@ -77,9 +77,9 @@ int directory_department(struct sql *db, int64_t org_id, slice path, struct aren
 	struct department *ret, struct err *e);
 int directory_department_by_id(
 	struct sql *db, int64_t id, struct arena *a, struct department *ret, struct err *e);
-/* Makes those above, too. *ret_id also of one that is there already. */
-int directory_department_make_tx(
-	struct sql *db, int64_t org_id, slice path, int64_t *ret_id, bool *ret_new, struct err *e);
+/* Makes those above, too. *ret_id also of one that is there already; *ret_made: how many were made. */
+int directory_department_make_tx(struct sql *db, int64_t org_id, slice path, int64_t *ret_id,
+	unsigned *ret_made, struct err *e);
 int directory_department_add(struct sql *db, int64_t org_id, slice path, struct err *e);
 int directory_department_rename(struct sql *db, int64_t id, slice name, struct err *e);
 /* parent 0: to the top. ERR_PROTO: into itself or what is below it. */
