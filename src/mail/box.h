@@ -109,6 +109,7 @@ struct box_view {
 	char *name_z;
 	uint64_t left_modseq; /* what left up to here was told */
 	uint64_t seen; /* changes_seen() at the last look */
+	instant reviewed_at;
 	uint64_t rights_seen, rights_version; /* and when rights were worked out; with directory_seen() */
 	instant looked_at;
 	uint32_t recent_taken;

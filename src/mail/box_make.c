@@ -211,19 +211,25 @@ static int rename_tx(struct sql *db, void *arg, struct err *e)
 		db, m->from.where.account_id, m->from.where.folder, to, &m->u->actor, e);
 }
 
+static int other_mailbox(struct err *e)
+{
+	return err_set(e, ERR_PERM, "a folder cannot be moved into another mailbox");
+}
+
 int box_folder_rename(struct box_user *u, slice from, slice to, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	struct making m = {.u = u, .shown = to};
 	if (slice_ends(to, S("/")))
 		to = slice_first(to, to.n - 1);
-	if (box_look_up(u, from, BOX_DO_RENAME, &a, &m.from, e) < 0 ||
-		box_look_begin(u, to, &a, &m.to, e) < 0)
+	if (box_look_up(u, from, BOX_DO_RENAME, &a, &m.from, e) < 0)
 		return -1;
+	if (box_look_begin(u, to, &a, &m.to, e) < 0) /* whether somebody is there is not told */
+		return e->kind == ERR_NOTFOUND ? other_mailbox(e) : -1;
 	if (!m.to.where.folder.n)
 		return err_set(e, ERR_DENIED, "no folder of this name can be made here");
 	if (m.to.where.account_id != m.from.where.account_id)
-		return err_set(e, ERR_PERM, "a folder cannot be moved into another mailbox");
+		return other_mailbox(e);
 	if (slice_starts(m.to.where.folder, m.from.where.folder) &&
 		slice_starts(slice_skip(m.to.where.folder, m.from.where.folder.n), S("/")) &&
 		!slice_eq(m.from.where.folder, S("INBOX")))

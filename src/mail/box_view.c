@@ -13,6 +13,7 @@
 #include "run/loop.h"
 
 enum { SYNC_PIECE = 250 };
+#define REVIEW_AFTER (SECOND / 2) /* until then what was seen of the directory is as good as new */
 
 /* ---- sets of UIDs of folders that were closed ---- */
 
@@ -319,12 +320,18 @@ static int begin_review(
 	struct box_person owner;
 	l->a = a;
 	l->where.account_id = v->folder.account_id;
-	if (box_person(v->user->b, v->folder.account_id, a, &owner, e) < 0 ||
-		box_whos(v->user, a, &l->whos, e) < 0)
+	if (box_whos(v->user, a, &l->whos, e) < 0 ||
+		box_person(v->user->b, v->folder.account_id, a, &owner, e) < 0)
 		return -1;
 	l->gone = owner.gone || owner.org_id != v->user->org;
 	l->base = box_rights_base(v->user, v->folder.account_id, &l->whos);
 	return 0;
+}
+
+/* In the loop's thread, from memory: is what was worked out still so? */
+static bool reviewed(const struct box_view *v, uint64_t seen)
+{
+	return v->rights_seen == seen && v->rights_version == directory_seen(v->user->b->directory);
 }
 
 static int review(struct box_view *v, struct err *e)
@@ -333,15 +340,19 @@ static int review(struct box_view *v, struct err *e)
 	struct boxes *b = v->user->b;
 	struct reviewing r = {.folder_id = v->folder.f.id};
 	uint64_t seen = changes_seen(b->changes, v->folder.account_id);
-	uint64_t version = directory_seen(b->directory);
-	if (v->folder.own || (v->rights_seen == seen && v->rights_version == version))
+	if (v->folder.own || (reviewed(v, seen) && loop_now() - v->reviewed_at < REVIEW_AFTER))
 		return 0;
-	if (begin_review(v, &a, &r.look, e) < 0 ||
-		box_read_of(b, v->folder.account_id, review_job, &r, e) < 0)
+	if (begin_review(v, &a, &r.look, e) <
+		0) /* this asks the directory where it was not asked lately */
+		return -1;
+	v->reviewed_at = loop_now();
+	if (reviewed(v, seen))
+		return 0;
+	if (box_read_of(b, v->folder.account_id, review_job, &r, e) < 0)
 		return -1;
 	v->folder.rights = r.look.rights;
 	v->rights_seen = seen;
-	v->rights_version = version;
+	v->rights_version = r.look.whos.m.version;
 	return 0;
 }
 
