@@ -178,13 +178,29 @@ static void no_bodies(struct fetch *f, const struct err *e)
 		f->failed++;
 }
 
+static int open_summary(struct imap *s, struct fetch *f, const struct mailbox_message *m,
+	struct summary *ret, struct err *e)
+{
+	enum { NEED_ALL = FETCH_ENVELOPE | FETCH_BODY | FETCH_STRUCTURE };
+	if (!summary_open(m->summary, ret))
+		return err_set(e, ERR_TEMP, "the structure of a message is not known now");
+	if (!(ret->flags & SUMMARY_CUT) || !((f->items & NEED_ALL) || f->nbodies))
+		return 0;
+	struct summary whole;
+	buf_reset(&f->whole);
+	if (fetch_whole(s, m, &f->whole, e))
+		return -1;
+	if (summary_open(buf_slice(&f->whole), &whole))
+		*ret = whole;
+	return 0;
+}
+
 static void put_message(struct imap *s, struct fetch *f, const struct mailbox_message *m)
 {
 	struct summary sum;
 	struct err e = {0};
 	unsigned items = f->items;
-	if (wants_summary(f) && !summary_open(m->summary, &sum)) {
-		err_set(&e, ERR_TEMP, "the structure of a message is not known now");
+	if (wants_summary(f) && open_summary(s, f, m, &sum, &e)) {
 		no_bodies(f, &e);
 		return;
 	}
@@ -338,13 +354,16 @@ static void fetch(struct imap *s, struct fetch *f)
 
 static struct fetch new_fetch(void)
 {
-	return (struct fetch){.line = BUF(FETCH_LINE_MAX), .piece = BUF(IMAP_SECTION_HEADER + 16)};
+	return (struct fetch){.line = BUF(FETCH_LINE_MAX),
+		.piece = BUF(IMAP_SECTION_HEADER + 16),
+		.whole = BUF(FETCH_LINE_MAX)};
 }
 
 static void end_fetch(struct fetch *f)
 {
 	buf_done(&f->line);
 	buf_done(&f->piece);
+	buf_done(&f->whole);
 	uidset_done(&f->uids);
 	uidset_done(&f->seen_now);
 }

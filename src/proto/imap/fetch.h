@@ -5,6 +5,7 @@
  *	fetch_args.c		items and modifiers
  *	fetch_body.c		bytes of messages: BODY[...], RFC822, BINARY[...]
  *	fetch_structure.c	ENVELOPE, BODY, BODYSTRUCTURE from a summary
+ *	fetch_whole.c		what a summary had no room for
  *	section.c		places of sections
  */
 #pragma once
@@ -54,7 +55,7 @@ struct fetch {
 	/* while it runs */
 	slice set;
 	struct uidset uids, seen_now;
-	struct buf line, piece; /* of the message being told; bytes being handed on */
+	struct buf line, piece, whole; /* of the message being told; bytes being handed on; a summary that was made for it */
 	size_t missing, denied, failed;
 	bool unknown_encoding;
 	struct err why; /* of the first denied, failed */
@@ -75,5 +76,7 @@ void fetch_structure(struct buf *out, const struct summary *sum, bool extended, 
 /* Bodies of a message behind what is in f->line, which is written first. 0; -1: nothing was written: *e. */
 int fetch_bodies(struct imap *s, struct fetch *f, const struct mailbox_message *m,
 	const struct summary *sum, struct err *e);
+/* Appends a summary of all there is, for one that was cut; nothing if the message is too large for that. */
+int fetch_whole(struct imap *s, const struct mailbox_message *m, struct buf *out, struct err *e);
 /* A preview that no summary has. */
 int fetch_preview(struct imap *s, const struct mailbox_message *m, struct buf *out, struct err *e);

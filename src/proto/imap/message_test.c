@@ -120,6 +120,27 @@ TEST(imap_fetch_structure)
 	world_close(w);
 }
 
+/* More recipients than a summary keeps: all of them are told. */
+TEST(imap_fetch_what_a_summary_has_no_room_for)
+{
+	struct world *w = world_open();
+	AUTO(buf) struct buf m = BUF(1 << 20), script = BUF(1 << 20);
+	buf_put(&m, S("From: a@b.c\nTo: x0@example.com"));
+	buf_put(&script, S(IN "C: a FETCH 1 ENVELOPE\nS: * 1 FETCH (ENVELOPE (NIL NIL ((NIL NIL \"a\" \"b.c\")) "
+			   "((NIL NIL \"a\" \"b.c\")) ((NIL NIL \"a\" \"b.c\")) ((NIL NIL \"x0\" \"example.com\")"));
+	for (unsigned i = 1; i < 1000; i++) {
+		buf_printf(&m, ",\n x%u@example.com", i);
+		buf_printf(&script, "(NIL NIL \"x%u\" \"example.com\")", i);
+	}
+	buf_put(&m, S("\n\nbody\n"));
+	buf_byte(&m, 0);
+	buf_put(&script, S(") NIL NIL NIL NIL))\nS: a OK Fetched\nC: b SEARCH TO x999@\nS: * SEARCH 1\nS: b OK Searched\n"));
+	buf_byte(&script, 0);
+	deliver(w, m.p);
+	CHECK_IMAP(w, script.p);
+	world_close(w);
+}
+
 TEST(imap_fetch_that_is_wrong)
 {
 	struct world *w = world_open();
