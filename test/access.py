@@ -3,7 +3,7 @@
 
     test/access.py [WORD ...]       the cases whose names contain one of the words
 """
-import imaplib, os, poplib, re, signal, smtplib, socket, ssl, subprocess, sys, time, zlib
+import imaplib, os, poplib, re, signal, smtplib, socket, socketserver, ssl, subprocess, sys, threading, time, zlib
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import PASSWORD, Instance, free_port, wait_until
 from tally import case, expect, run_cases
@@ -451,10 +451,66 @@ def compressed():
 
 @case
 def counters():
+    m, q = imap(), pop3()
+    m.logout()
+    q.quit()
+    time.sleep(0.2)
     text = p.cli('metrics')
     for name, label in (('connections', 'protocol="imap"'), ('connections', 'protocol="pop3"'), ('logins', 'result="ok"'), ('bytes', 'direction="out"'), ('commands', 'protocol="imap"')):
         lines = [l for l in text.split('\n') if l.startswith(f'posthouse_access_{name}_total{{') and label in l]
         expect(f'{name} {label} in {lines}', sum(float(l.split()[-1]) for l in lines) > 0, True)
+
+
+class Clamd(socketserver.BaseRequestHandler):
+    """Knows the virus only since it has new signatures."""
+    knows = False
+
+    def handle(self):
+        got = b''
+        while piece := self.request.recv(65536):
+            got += piece
+            end = b'\0' if got[:1] == b'z' else b'\n'
+            if got[1:8] == b'VERSION':
+                self.request.sendall(b'ClamAV 1.0/1/now' + end)
+                got = b''
+            elif got[1:9] == b'INSTREAM' and got.endswith(bytes(4)):
+                self.request.sendall((b'stream: Made.Virus FOUND' if self.knows and b'evil' in got else b'stream: OK') + end)
+                return
+
+
+@case
+def what_has_a_virus_is_not_read():
+    global p
+    with socketserver.ThreadingTCPServer(('127.0.0.1', 0), Clamd) as clamd:
+        clamd.daemon_threads = True
+        threading.Thread(target=clamd.serve_forever, daemon=True).start()
+        was = p
+        with Instance(config=['[engine "own"]', 'type = clamd', f'address = 127.0.0.1:{clamd.server_address[1]}', 'for = read'],
+                      listeners=('mx', 'imaps', 'pop3s')) as p:
+            try:
+                p.setup_command('domain add local.test')
+                p.setup_command(f'account add {ALICE}')
+                p.start()
+                with smtplib.SMTP('127.0.0.1', p.ports['mx']) as s:
+                    for word in ('good', 'evil'):
+                        s.sendmail('carl@elsewhere.test', [ALICE], f'Subject: {word}\r\n\r\n{word} text\r\n')
+                p.wait_mail(ALICE, 2)
+                Clamd.knows = True
+                m, q = imap(), pop3()
+                m.select()
+                expect('IMAP', [m.fetch(n, '(BODY.PEEK[])')[0] for n in '12'], ['OK', 'NO'])
+                expect('its envelope', b'evil' in m.fetch('2', '(ENVELOPE)')[1][0], True)
+                expect('POP3', q.retr(1)[0][:3], b'+OK')
+                try:
+                    q.retr(2)
+                    raise AssertionError('handed out')
+                except poplib.error_proto as e:
+                    expect('why', 'virus' in str(e), True)
+                m.logout()
+                q.quit()
+            finally:
+                p = was
+        clamd.shutdown()
 
 
 def main():
