@@ -3,6 +3,7 @@
 #include "store/credential.h"
 #include "store/directory_import.h"
 #include "store/password.h"
+#include "store/password_rule.h"
 #include "store/store_testing.h"
 
 #define OK(call)                                                                                   \
@@ -83,7 +84,8 @@ static slice import(struct site *s, const char *table, struct import_options o)
 	return arena_printf(&s->a, "%zu/%zu/%zu", r.added, r.changed, r.departments);
 }
 
-static const struct import_options plain = {.no_passwords = true};
+static const struct password_rule rule = {.minimum = 8, .own_name = true, .common = true};
+static const struct import_options plain = {.rule = &rule, .no_passwords = true};
 
 TEST(import_mistakes_are_told_by_line)
 {
@@ -109,7 +111,7 @@ TEST(import_mistakes_are_told_by_line)
 		{"address,password,hash\na@one.test,1234567,\nb@one.test,long "
 		 "enough,$argon2id$v=19$x\n"
 		 "c@one.test,,abc\n",
-			"2:a password has at least 8 characters;3:there is both a password and a "
+			"2:password is shorter than 8 characters;3:there is both a password and a "
 			"hash;4:the hash is none of argon2id;"},
 		{"address,kind,password\ndesk@one.test,共享,long enough\n",
 			"2:nobody logs in as this kind of mailbox;"},
@@ -134,7 +136,7 @@ TEST(import_makes_and_changes)
 			  "b@two.test;imap;是\r\n"
 			  "bob@one.test;;销售;none;;;;\r\n",
 			  plain),
-		S("2/0/1"));
+		S("2/0/2"));
 	OK(directory_account(s->db, S("ann@one.test"), &s->a, &v, &e));
 	CHECK_STR(v.name, S("安;妮"));
 	CHECK(v.disabled && v.own_quota == (int64_t)2 << 30 && v.department_id);
