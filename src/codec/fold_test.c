@@ -9,13 +9,19 @@ TEST(texts_that_differ_only_in_spelling_fold_to_the_same)
 	} rows[] = {
 		{"Hello  World\r\n\tagain", "hello world again"},
 		{"STRASSE", "strasse"},
-		{"Stra\xc3\x9f" "e", "strasse"},
+		{"Stra\xc3\x9f"
+		 "e",
+			"strasse"},
 		{"\xc3\x84rger", "\xc3\xa4rger"},
 		{"A\xcc\x88rger", "\xc3\xa4rger"}, /* composed */
-		{"\xef\xbc\xa1\xef\xbc\xa2\xef\xbc\xa3\xe3\x80\x80\xef\xbc\x91", "abc 1"}, /* full width */
+		{"\xef\xbc\xa1\xef\xbc\xa2\xef\xbc\xa3\xe3\x80\x80\xef\xbc\x91",
+			"abc 1"}, /* full width */
 		{"\xe4\xb8\xad\xe6\x96\x87", "\xe4\xb8\xad\xe6\x96\x87"},
 		{"\xd0\x9f\xd0\xa0\xd0\x98", "\xd0\xbf\xd1\x80\xd0\xb8"},
-		{"a\xff" "b", "a\xef\xbf\xbd" "b"},
+		{"a\xff"
+		 "b",
+			"a\xef\xbf\xbd"
+			"b"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		AUTO(buf) struct buf out = BUF(1000);

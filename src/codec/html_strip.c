@@ -8,9 +8,9 @@
 /* Tags that do not part words. */
 static bool is_inline(const char *name)
 {
-	static const char *const names[] = {"a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "del",
-		"dfn", "em", "font", "i", "ins", "kbd", "mark", "o:p", "q", "s", "samp", "small", "span",
-		"strike", "strong", "sub", "sup", "tt", "u", "var", "wbr"};
+	static const char *const names[] = {"a", "abbr", "b", "bdi", "bdo", "big", "cite", "code",
+		"del", "dfn", "em", "font", "i", "ins", "kbd", "mark", "o:p", "q", "s", "samp",
+		"small", "span", "strike", "strong", "sub", "sup", "tt", "u", "var", "wbr"};
 	if (*name == '/')
 		name++;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)

@@ -26,12 +26,14 @@ TEST(words_of_html_are_what_stands_between_its_tags)
 
 TEST(pieces_of_html_make_no_difference)
 {
-	slice in = S("<div class=\"x\">Hello <b>wor</b>ld<style> a { } </style><!-- c -->!</div> end");
+	slice in =
+		S("<div class=\"x\">Hello <b>wor</b>ld<style> a { } </style><!-- c -->!</div> end");
 	for (size_t n = 1; n < in.n; n++) {
 		AUTO(buf) struct buf out = BUF(1000);
 		struct html_strip h = {0};
 		html_strip(&h, slice_first(in, n), &out);
 		html_strip(&h, slice_skip(in, n), &out);
-		CHECK_STR(buf_slice(&out), S(" Hello world! "" end"));
+		CHECK_STR(buf_slice(&out), S(" Hello world! "
+					     " end"));
 	}
 }

@@ -175,13 +175,14 @@ static enum told of_header(struct searching *s, const struct box_criterion *c)
 	static const struct {
 		slice name;
 		enum summary_text t;
-	} texts[] = {{S_INIT("Subject"), SUMMARY_SUBJECT_TEXT}, {S_INIT("Message-ID"), SUMMARY_MESSAGE_ID},
+	} texts[] = {{S_INIT("Subject"), SUMMARY_SUBJECT_TEXT},
+		{S_INIT("Message-ID"), SUMMARY_MESSAGE_ID},
 		{S_INIT("In-Reply-To"), SUMMARY_IN_REPLY_TO}, {S_INIT("Date"), SUMMARY_DATE}};
 	static const struct {
 		slice name;
 		enum summary_who who;
-	} whos[] = {{S_INIT("From"), SUMMARY_FROM}, {S_INIT("To"), SUMMARY_TO}, {S_INIT("Cc"), SUMMARY_CC},
-		{S_INIT("Bcc"), SUMMARY_BCC}};
+	} whos[] = {{S_INIT("From"), SUMMARY_FROM}, {S_INIT("To"), SUMMARY_TO},
+		{S_INIT("Cc"), SUMMARY_CC}, {S_INIT("Bcc"), SUMMARY_BCC}};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		if (slice_ieq(c->name, texts[i].name))
 			return of_summary_text(s, texts[i].t, c->text);
@@ -350,7 +351,8 @@ static int message(struct searching *s, struct uidset *open, struct err *e)
 	return 0;
 }
 
-static int walk(struct searching *s, enum level level, const struct uidset *in, struct uidset *open, struct err *e)
+static int walk(struct searching *s, enum level level, const struct uidset *in, struct uidset *open,
+	struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	struct box_query q = {.uids = in, .want = s->row_want};
@@ -415,7 +417,8 @@ static int plan(struct searching *s, struct uidset *in, struct arena *a, struct 
 	struct box_criterion *first = top->kind == BOX_ALL_OF ? top->first : top;
 	for (int flags = 0; flags < 2; flags++) {
 		bool large = in->count > BOX_PIECE;
-		for (struct box_criterion *c = first; c; c = top->kind == BOX_ALL_OF ? c->next : NULL) {
+		for (struct box_criterion *c = first; c;
+			c = top->kind == BOX_ALL_OF ? c->next : NULL) {
 			bool set = is_set(c, false);
 			if (!flags && set && keep(s->v, c, in, e))
 				return -1;
@@ -455,7 +458,8 @@ int box_search(struct box_view *v, const struct box_search *q, struct box_found 
 {
 	AUTO(arena) struct arena a = {0};
 	AUTO(uidset) struct uidset in = {0};
-	struct searching s = {.v = v, .s = q, .found = ret, .text = BUF(1 << 20), .folded = BUF(4 << 20)};
+	struct searching s = {
+		.v = v, .s = q, .found = ret, .text = BUF(1 << 20), .folded = BUF(4 << 20)};
 	s.tell_at = instant_in(PROGRESS_EVERY * SECOND);
 	uidset_copy(&in, &v->uids);
 	int r = plan(&s, &in, &a, e) ? -1 : run(&s, &in, e);

@@ -46,7 +46,8 @@ struct box_criterion {
 	unsigned flags;
 	enum summary_who who;
 	int64_t from, to;
-	slice name, text; /* text: folded by text_fold for the text kinds, as it is for BOX_KEYWORD */
+	slice name,
+		text; /* text: folded by text_fold for the text kinds, as it is for BOX_KEYWORD */
 	size_t slot; /* box_search's own */
 };
 struct box_search {
@@ -61,7 +62,8 @@ struct box_found {
 	struct uidset uids;
 	uint64_t modseq, unread;
 };
-int box_search(struct box_view *v, const struct box_search *s, struct box_found *ret, struct err *e);
+int box_search(
+	struct box_view *v, const struct box_search *s, struct box_found *ret, struct err *e);
 
 /* ---- between the two files ---- */
 

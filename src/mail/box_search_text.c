@@ -49,9 +49,12 @@ static bool contains(const struct buf *text, slice what)
 
 static slice field_of(const struct box_criterion *c)
 {
-	static const slice names[] = {[SUMMARY_FROM] = S_INIT("From"), [SUMMARY_SENDER] = S_INIT("Sender"),
-		[SUMMARY_REPLY_TO] = S_INIT("Reply-To"), [SUMMARY_TO] = S_INIT("To"),
-		[SUMMARY_CC] = S_INIT("Cc"), [SUMMARY_BCC] = S_INIT("Bcc")};
+	static const slice names[] = {[SUMMARY_FROM] = S_INIT("From"),
+		[SUMMARY_SENDER] = S_INIT("Sender"),
+		[SUMMARY_REPLY_TO] = S_INIT("Reply-To"),
+		[SUMMARY_TO] = S_INIT("To"),
+		[SUMMARY_CC] = S_INIT("Cc"),
+		[SUMMARY_BCC] = S_INIT("Bcc")};
 	if (c->kind == BOX_WHO)
 		return names[c->who];
 	return c->kind == BOX_SUBJECT ? S("Subject") : c->name;
@@ -117,7 +120,9 @@ static void ask_decoded(struct reading *r, struct text_part *t, bool end)
 {
 	struct charset_reading as;
 	size_t n = slice_rindex(buf_slice(&r->decoded), '\n');
-	n = end || (n == r->decoded.n && n > LINE_HELD_MAX) ? r->decoded.n : n < r->decoded.n ? n + 1 : 0;
+	n = end || (n == r->decoded.n && n > LINE_HELD_MAX) ? r->decoded.n
+	    : n < r->decoded.n                              ? n + 1
+							    : 0;
 	if (!n)
 		return;
 	buf_reset(&r->utf8);
@@ -188,9 +193,14 @@ static int ask_parts(struct reading *r, const struct summary *sum, struct err *e
 int box_search_bytes(struct box_view *v, const struct mailbox_message *m, const struct summary *sum,
 	const struct box_text_want *want, bool *met, struct err *e)
 {
-	struct reading r = {.want = want, .met = met, .longest = 1, .raw = BUF(HEADER_MAX),
-		.decoded = BUF(8 * LINE_HELD_MAX), .utf8 = BUF(32 * LINE_HELD_MAX),
-		.words = BUF(32 * LINE_HELD_MAX), .window = BUF(64 * LINE_HELD_MAX)};
+	struct reading r = {.want = want,
+		.met = met,
+		.longest = 1,
+		.raw = BUF(HEADER_MAX),
+		.decoded = BUF(8 * LINE_HELD_MAX),
+		.utf8 = BUF(32 * LINE_HELD_MAX),
+		.words = BUF(32 * LINE_HELD_MAX),
+		.window = BUF(64 * LINE_HELD_MAX)};
 	bool body = false;
 	for (size_t i = 0; i < want->n; i++) {
 		body |= of_body(want->v[i]);

@@ -14,7 +14,8 @@ enum {
 	ROOM_ASKED_FROM = 4097, /* bytes of a waiting literal for which the quota is asked before */
 };
 
-static int fail(struct append *a, const char *code, struct err *e, enum err_kind kind, const char *text)
+static int fail(
+	struct append *a, const char *code, struct err *e, enum err_kind kind, const char *text)
 {
 	a->code = code;
 	return err_set(e, kind, "%s", text);
@@ -45,7 +46,8 @@ static int may_come(struct imap *s, struct append *a, uint64_t size, struct err 
 		return e->kind == ERR_DENIED ? 0 : -1; /* who may insert need not know the quota */
 	if ((u.quota && u.bytes + size > u.quota) ||
 		(u.quota_messages && u.messages >= u.quota_messages))
-		return fail(a, "OVERQUOTA", e, ERR_QUOTA, "There is not so much room in the mailbox");
+		return fail(
+			a, "OVERQUOTA", e, ERR_QUOTA, "There is not so much room in the mailbox");
 	return 0;
 }
 
@@ -80,7 +82,8 @@ static int append_literal8(struct imap *s, struct append *a, uint64_t size, stru
 	if (!message.n || !memchr(message.p, 0, message.n))
 		return append_bytes(s, a, buf_slice(&message), e);
 	if (!append_without_nul(buf_slice(&message), &plain))
-		return fail(a, "UNKNOWN-CTE", e, ERR_PROTO, "NUL may only stand in parts that are binary");
+		return fail(a, "UNKNOWN-CTE", e, ERR_PROTO,
+			"NUL may only stand in parts that are binary");
 	return append_bytes(s, a, buf_slice(&plain), e);
 }
 
@@ -117,7 +120,8 @@ static int message(struct imap *s, struct append *a, struct err *e)
 {
 	struct imap_reader *r = &s->in;
 	struct box_append_options o = {0};
-	if (imap_peek(r) == '(' && (!imap_flag_list(r, true, &o.flags, &o.keywords) || !imap_space(r)))
+	if (imap_peek(r) == '(' &&
+		(!imap_flag_list(r, true, &o.flags, &o.keywords) || !imap_space(r)))
 		return -1;
 	if (imap_peek(r) == '"' && (!imap_date_time(r, &o.received_at) || !imap_space(r)))
 		return -1;

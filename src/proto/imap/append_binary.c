@@ -31,7 +31,8 @@ bool append_without_nul(slice message, struct buf *out)
 		const struct mime_part *p = &m.v[i];
 		if (p->multipart || p->message || !has_nul(p->body))
 			continue;
-		if (p->encoding == MIME_QP || p->encoding == MIME_BASE64 || p->encoding == MIME_UUENCODE)
+		if (p->encoding == MIME_QP || p->encoding == MIME_BASE64 ||
+			p->encoding == MIME_UUENCODE)
 			return false;
 		buf_put(out, slice_of(done, (size_t)(p->header.p - done)));
 		put_header(p->header, out);

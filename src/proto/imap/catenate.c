@@ -119,8 +119,8 @@ static int bad_url(struct imap *s, struct append *a, slice url, struct err *e)
 	return err_set(e, ERR_NOTFOUND, "This URL leads to nothing that can be read");
 }
 
-static int copy_place(struct imap *s, struct append *a, struct box_content *c, struct imap_place p,
-	struct err *e)
+static int copy_place(
+	struct imap *s, struct append *a, struct box_content *c, struct imap_place p, struct err *e)
 {
 	AUTO(buf) struct buf piece = BUF(PIECE);
 	for (uint64_t n; p.n; p.at += n, p.n -= n) {
@@ -150,7 +150,9 @@ static void clip(const struct url *u, struct imap_place *p)
 static int copy_picked(struct imap *s, struct append *a, struct box_content *c, const struct url *u,
 	const struct imap_section *x, struct imap_place p, struct err *e)
 {
-	AUTO(buf) struct buf header = BUF(IMAP_SECTION_HEADER), picked = BUF(IMAP_SECTION_HEADER + 2);
+	AUTO(buf)
+	struct buf header = BUF(IMAP_SECTION_HEADER),
+		   picked = BUF(IMAP_SECTION_HEADER + 2);
 	if (p.n > IMAP_SECTION_HEADER)
 		return err_set(e, ERR_LIMIT, "A header is too long");
 	if (box_content_read(c, p.at, p.n, &header, e))
@@ -196,7 +198,8 @@ static int copy_from_view(
 	if (u->validity && u->validity != v->folder.f.uidvalidity)
 		return 1;
 	uidset_add(&uid, (uint32_t)u->uid, (uint32_t)u->uid);
-	const struct box_query q = {.uids = &uid, .want = MAILBOX_WANT_SUMMARY | MAILBOX_WANT_EMAIL};
+	const struct box_query q = {
+		.uids = &uid, .want = MAILBOX_WANT_SUMMARY | MAILBOX_WANT_EMAIL};
 	if (box_rows(v, &q, &mem, &m, &n, e))
 		return -1;
 	return n ? copy_message(s, a, v, m, u, e) : 1;

@@ -65,7 +65,8 @@ static void copy_or_move(struct imap *s, bool move)
 	if (move && s->view->read_only) {
 		imap_no(s, NULL, "The mailbox is open for reading only");
 	} else if (most && uids.count > most) {
-		slice code = arena_printf(&s->mem, "MESSAGELIMIT %llu%c", (unsigned long long)most, 0);
+		slice code =
+			arena_printf(&s->mem, "MESSAGELIMIT %llu%c", (unsigned long long)most, 0);
 		imap_no(s, code.p, "More messages than one command takes");
 	} else {
 		copy(s, &uids, to, move);

@@ -62,8 +62,8 @@ static void put_date(struct buf *out, int64_t usec)
 	struct tm tm;
 	if (!gmtime_r(&seconds, &tm))
 		tm = (struct tm){.tm_mday = 1, .tm_year = 70};
-	buf_printf(out, "\"%2d-%.3s-%04d %02d:%02d:%02d +0000\"", tm.tm_mday, months + 3 * tm.tm_mon,
-		tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	buf_printf(out, "\"%2d-%.3s-%04d %02d:%02d:%02d +0000\"", tm.tm_mday,
+		months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 /* " NAME" behind what is there already. */
@@ -75,7 +75,8 @@ static void name(struct buf *out, slice v)
 }
 
 /* What the row tells. */
-static void put_row(struct imap *s, struct fetch *f, const struct mailbox_message *m, unsigned items)
+static void put_row(
+	struct imap *s, struct fetch *f, const struct mailbox_message *m, unsigned items)
 {
 	struct buf *out = &f->line;
 	if (items & FETCH_UID) {
@@ -113,7 +114,8 @@ static void put_row(struct imap *s, struct fetch *f, const struct mailbox_messag
 	if (items & FETCH_THREAD) {
 		name(out, S("THREADID "));
 		if (m->thread_id)
-			buf_printf(out, "(T%lld-%lld)", (long long)m->account_id, (long long)m->thread_id);
+			buf_printf(out, "(T%lld-%lld)", (long long)m->account_id,
+				(long long)m->thread_id);
 		else
 			buf_put(out, S("NIL"));
 	}
@@ -137,8 +139,8 @@ static void put_preview(
 }
 
 /* What the summary tells. */
-static void put_summary(struct imap *s, struct fetch *f, const struct mailbox_message *m,
-	const struct summary *sum)
+static void put_summary(
+	struct imap *s, struct fetch *f, const struct mailbox_message *m, const struct summary *sum)
 {
 	if (f->items & FETCH_ENVELOPE) {
 		name(&f->line, S("ENVELOPE "));
@@ -239,7 +241,9 @@ static int see(struct imap *s, struct fetch *f, struct mailbox_message *v, size_
 			uidset_add(&unseen, v[i].uid, v[i].uid);
 	if (!unseen.count)
 		return 0;
-	const struct box_store store = {.uids = &unseen, .how = MAILBOX_FLAGS_ADD, .flags = MAILBOX_SEEN,
+	const struct box_store store = {.uids = &unseen,
+		.how = MAILBOX_FLAGS_ADD,
+		.flags = MAILBOX_SEEN,
 		.unchanged_since = UINT64_MAX};
 	if (box_store(s->view, &store, &changed, &failed, &modseq, e))
 		return -1;
@@ -259,8 +263,9 @@ static int pieces(struct imap *s, struct fetch *f, struct err *e)
 	struct box_query q = {.uids = &f->uids, .since = f->changed_since};
 	uint64_t told = 0;
 	q.want = (wants_summary(f) ? MAILBOX_WANT_SUMMARY : 0) |
-		 (f->nbodies || (f->items & (FETCH_EMAIL | FETCH_THREAD | FETCH_PREVIEW)) ? MAILBOX_WANT_EMAIL
-											 : 0);
+		 (f->nbodies || (f->items & (FETCH_EMAIL | FETCH_THREAD | FETCH_PREVIEW))
+				 ? MAILBOX_WANT_EMAIL
+				 : 0);
 	bool see_too = f->seen && !s->view->read_only && (s->view->folder.rights & RIGHT_SEEN);
 	uint32_t last = uidset_last(&f->uids);
 	while (q.after < last && !s->lost) {
@@ -309,8 +314,8 @@ static void finish(struct imap *s, struct fetch *f, bool limited)
 {
 	char code[64];
 	if (f->denied)
-		imap_no(s, NULL, "%zu message%s not given: %s", f->denied, f->denied > 1 ? "s were" : " was",
-			f->why.text);
+		imap_no(s, NULL, "%zu message%s not given: %s", f->denied,
+			f->denied > 1 ? "s were" : " was", f->why.text);
 	else if (f->failed)
 		imap_fail(s, &f->why);
 	else if (f->unknown_encoding)

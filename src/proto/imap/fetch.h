@@ -55,7 +55,8 @@ struct fetch {
 	/* while it runs */
 	slice set;
 	struct uidset uids, seen_now;
-	struct buf line, piece, whole; /* of the message being told; bytes being handed on; a summary that was made for it */
+	struct buf line, piece,
+		whole; /* of the message being told; bytes being handed on; a summary that was made for it */
 	size_t missing, denied, failed;
 	bool unknown_encoding;
 	struct err why; /* of the first denied, failed */

@@ -111,7 +111,8 @@ static bool old_name(struct imap_reader *r, struct fetch *f, slice word)
 	static const struct {
 		slice name;
 		enum imap_section_kind kind;
-	} names[] = {{S_INIT("RFC822"), IMAP_SECTION_ALL}, {S_INIT("RFC822.HEADER"), IMAP_SECTION_HEAD},
+	} names[] = {{S_INIT("RFC822"), IMAP_SECTION_ALL},
+		{S_INIT("RFC822.HEADER"), IMAP_SECTION_HEAD},
 		{S_INIT("RFC822.TEXT"), IMAP_SECTION_TEXT}};
 	for (size_t i = 0; i < 3; i++) {
 		if (!slice_ieq(word, names[i].name))

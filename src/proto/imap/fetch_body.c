@@ -27,7 +27,8 @@ static void no_nul(char *p, size_t n)
 		*z = (char)0x80;
 }
 
-static int read_exactly(struct box_content *c, uint64_t at, uint64_t n, struct buf *out, struct err *e)
+static int read_exactly(
+	struct box_content *c, uint64_t at, uint64_t n, struct buf *out, struct err *e)
 {
 	size_t before = out->n;
 	if (box_content_read(c, at, n, out, e))
@@ -189,8 +190,13 @@ static bool put_binary(struct imap *s, struct fetch *f, struct box_content *c,
 {
 	struct summary_part part;
 	summary_part(sum, (size_t)summary_find_part(sum, b->section.path, b->section.npath), &part);
-	struct decoding d = {.s = s, .f = f, .c = c, .place = p, .encoding = part.encoding,
-		.from = b->partial ? b->from : 0, .until = b->partial ? b->from + b->count : UINT64_MAX,
+	struct decoding d = {.s = s,
+		.f = f,
+		.c = c,
+		.place = p,
+		.encoding = part.encoding,
+		.from = b->partial ? b->from : 0,
+		.until = b->partial ? b->from + b->count : UINT64_MAX,
 		.kept = BUF(FETCH_PIECE)};
 	if (!b->section.npath || part.multipart || part.message)
 		d.encoding = MIME_BINARY;

@@ -177,8 +177,8 @@ static void harmless_type(const struct summary *sum, size_t i, struct summary_pa
 	}
 }
 
-static size_t leaf(struct buf *out, const struct summary *sum, size_t i,
-	struct summary_part *p, bool extended, bool utf8)
+static size_t leaf(struct buf *out, const struct summary *sum, size_t i, struct summary_part *p,
+	bool extended, bool utf8)
 {
 	harmless_type(sum, i, p);
 	fetch_string(out, p->type, utf8);

@@ -19,7 +19,8 @@ static bool progress(void *arg, uint64_t done, uint64_t total)
 	struct err e;
 	imap_putz(s, "* OK [INPROGRESS (");
 	imap_put_string(s, s->tag);
-	imap_printf(s, " %llu %llu)] Still searching\r\n", (unsigned long long)done, (unsigned long long)total);
+	imap_printf(s, " %llu %llu)] Still searching\r\n", (unsigned long long)done,
+		(unsigned long long)total);
 	if (!s->lost && io_flush(s->io, &e))
 		s->lost = true;
 	return !s->lost;
@@ -85,7 +86,8 @@ void search_put_set(struct imap *s, const struct uidset *uids)
 	}
 	/* All of a range are in the view, so their numbers are a range, too. */
 	for (size_t i = 0; i < uids->n; i++)
-		uidset_add(&numbers, imap_number_of(s, uids->v[i].first), imap_number_of(s, uids->v[i].last));
+		uidset_add(&numbers, imap_number_of(s, uids->v[i].first),
+			imap_number_of(s, uids->v[i].last));
 	imap_put_set(s, &numbers);
 	uidset_done(&numbers);
 }
@@ -99,8 +101,8 @@ void search_put_range(struct imap *s, const struct imap_partial *p)
 void search_end(struct imap *s, const struct search *q)
 {
 	char code[64];
-	snprintf(code, sizeof(code), "MESSAGELIMIT %llu %u", (unsigned long long)s->service->limits.messages,
-		q->limit_uid);
+	snprintf(code, sizeof(code), "MESSAGELIMIT %llu %u",
+		(unsigned long long)s->service->limits.messages, q->limit_uid);
 	if (q->found.unread)
 		imap_ok(s, q->limited ? code : NULL, "Searched; %llu messages could not be read",
 			(unsigned long long)q->found.unread);

@@ -61,7 +61,8 @@ void threads_free(struct threads *t); /* NULL is fine */
 /* The references of the message that threads_add is called for next, oldest first. */
 void threads_refer(struct threads *t, slice id);
 /* subject: for comparing; reply: it had a "Re:" or its like. */
-void threads_add(struct threads *t, uint32_t uid, int64_t sent, slice id, slice subject, bool reply);
+void threads_add(
+	struct threads *t, uint32_t uid, int64_t sent, slice id, slice subject, bool reply);
 /* All of them are there: "(1 2)(3 (4)(5))", numbers by `number`, given out in pieces. */
 void threads_print(struct threads *t, uint32_t (*number)(void *arg, uint32_t uid),
 	void (*put)(void *arg, slice text), void *arg);

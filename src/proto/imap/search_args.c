@@ -208,7 +208,8 @@ static bool header_key(struct imap *s, struct box_criterion *c)
 	c->kind = BOX_HEADER;
 	if (!imap_space(&s->in) || !imap_astring(&s->in, &c->name))
 		return false;
-	return c->name.n ? folded_text(s, &c->text) : imap_wrong(&s->in, "a header field is expected");
+	return c->name.n ? folded_text(s, &c->text)
+			 : imap_wrong(&s->in, "a header field is expected");
 }
 
 /* MODSEQ ["/flags/\\Seen" all] 620162338: kinds of entries are taken and make no difference (RFC 7162 3.1.5). */
@@ -219,8 +220,8 @@ static bool modseq_key(struct imap *s, struct search *q, struct box_criterion *c
 	if (!imap_space(&s->in))
 		return false;
 	if (imap_peek(&s->in) == '"') {
-		if (!imap_string(&s->in, &entry) || !imap_space(&s->in) || !imap_atom(&s->in, &type) ||
-			!imap_space(&s->in))
+		if (!imap_string(&s->in, &entry) || !imap_space(&s->in) ||
+			!imap_atom(&s->in, &type) || !imap_space(&s->in))
 			return false;
 		if (!slice_istarts(entry, S("/flags/")) ||
 			!(imap_is(type, "all") || imap_is(type, "priv") || imap_is(type, "shared")))
@@ -309,7 +310,8 @@ static bool key_with(struct imap *s, struct search *q, const struct key *k, stru
 	}
 }
 
-static bool named_key(struct imap *s, struct search *q, const struct key *k, struct box_criterion **ret)
+static bool named_key(
+	struct imap *s, struct search *q, const struct key *k, struct box_criterion **ret)
 {
 	struct box_criterion *c = add(s, q, BOX_ALL_OF);
 	*ret = c;

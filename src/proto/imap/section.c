@@ -13,8 +13,8 @@ static bool kind_of(slice s, struct imap_section *x)
 		enum imap_section_kind kind;
 	} names[] = {{S_INIT("HEADER"), IMAP_SECTION_HEAD},
 		{S_INIT("HEADER.FIELDS"), IMAP_SECTION_PICK},
-		{S_INIT("HEADER.FIELDS.NOT"), IMAP_SECTION_PICK_NOT}, {S_INIT("TEXT"), IMAP_SECTION_TEXT},
-		{S_INIT("MIME"), IMAP_SECTION_MIME}};
+		{S_INIT("HEADER.FIELDS.NOT"), IMAP_SECTION_PICK_NOT},
+		{S_INIT("TEXT"), IMAP_SECTION_TEXT}, {S_INIT("MIME"), IMAP_SECTION_MIME}};
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (!slice_ieq(s, names[i].name))
 			continue;
@@ -37,7 +37,8 @@ bool imap_section_parse(slice word, struct imap_section *ret)
 				return false;
 			break;
 		}
-		if (v == 0 || v > UINT32_MAX || x.npath == IMAP_SECTION_DEPTH || (rest.p && !rest.n))
+		if (v == 0 || v > UINT32_MAX || x.npath == IMAP_SECTION_DEPTH ||
+			(rest.p && !rest.n))
 			return false;
 		x.path[x.npath++] = (unsigned)v;
 	}
@@ -47,7 +48,8 @@ bool imap_section_parse(slice word, struct imap_section *ret)
 
 bool imap_section_parse_all(slice text, struct arena *a, struct imap_section *ret)
 {
-	slice word = slice_first(text, slice_index(text, ' ')), list = slice_skip(text, word.n + 1), one;
+	slice word = slice_first(text, slice_index(text, ' ')), list = slice_skip(text, word.n + 1),
+	      one;
 	struct imap_section x;
 	if (!imap_section_parse(word, &x))
 		return false;

@@ -35,9 +35,15 @@ struct sorting {
 
 static bool criterion(struct imap_reader *r, struct order *o)
 {
-	static const char *const names[] = {[ARRIVAL] = "ARRIVAL", [CC] = "CC", [DATE] = "DATE",
-		[FROM] = "FROM", [SIZE] = "SIZE", [SUBJECT] = "SUBJECT", [TO] = "TO",
-		[DISPLAYFROM] = "DISPLAYFROM", [DISPLAYTO] = "DISPLAYTO"};
+	static const char *const names[] = {[ARRIVAL] = "ARRIVAL",
+		[CC] = "CC",
+		[DATE] = "DATE",
+		[FROM] = "FROM",
+		[SIZE] = "SIZE",
+		[SUBJECT] = "SUBJECT",
+		[TO] = "TO",
+		[DISPLAYFROM] = "DISPLAYFROM",
+		[DISPLAYTO] = "DISPLAYTO"};
 	slice word;
 	bool reverse = false;
 	if (!imap_atom(r, &word))
@@ -105,8 +111,8 @@ static slice who(struct sorting *t, const struct summary *sum, enum summary_who 
 	return search_order_text(buf_slice(&t->text), &t->folded, &t->mem);
 }
 
-static union value value(
-	struct sorting *t, enum criterion by, const struct mailbox_message *m, const struct summary *sum)
+static union value value(struct sorting *t, enum criterion by, const struct mailbox_message *m,
+	const struct summary *sum)
 {
 	union value v = {.text = {0}};
 	switch (by) {

@@ -90,8 +90,9 @@ static bool store_args(struct imap *s, struct store *t)
 {
 	struct imap_reader *r = &s->in;
 	t->how.unchanged_since = UINT64_MAX;
-	return imap_space(r) && imap_set(r, &t->set) && imap_space(r) && modifiers(r, t) && how(r, t) &&
-	       imap_space(r) && imap_flag_list(r, false, &t->how.flags, &t->how.keywords) && imap_end(r);
+	return imap_space(r) && imap_set(r, &t->set) && imap_space(r) && modifiers(r, t) &&
+	       how(r, t) && imap_space(r) &&
+	       imap_flag_list(r, false, &t->how.flags, &t->how.keywords) && imap_end(r);
 }
 
 /* As many as one transaction takes, off the front of *rest. */
@@ -113,10 +114,11 @@ static void tell_modseq(struct imap *s, const struct uidset *changed, uint64_t m
 {
 	for (uint32_t u = 0; !s->lost && u < UINT32_MAX && (u = uidset_next(changed, u + 1));) {
 		if (imap_has(s, IMAP_UIDONLY))
-			imap_printf(s, "* %u UIDFETCH (MODSEQ (%llu))\r\n", u, (unsigned long long)modseq);
-		else if (s->uid || imap_has(s, IMAP_QRESYNC))
-			imap_printf(s, "* %u FETCH (UID %u MODSEQ (%llu))\r\n", imap_number_of(s, u), u,
+			imap_printf(s, "* %u UIDFETCH (MODSEQ (%llu))\r\n", u,
 				(unsigned long long)modseq);
+		else if (s->uid || imap_has(s, IMAP_QRESYNC))
+			imap_printf(s, "* %u FETCH (UID %u MODSEQ (%llu))\r\n",
+				imap_number_of(s, u), u, (unsigned long long)modseq);
 		else
 			imap_printf(s, "* %u FETCH (MODSEQ (%llu))\r\n", imap_number_of(s, u),
 				(unsigned long long)modseq);

@@ -125,7 +125,11 @@ static void put_run(struct imap *s, const struct run *r)
 {
 	imap_printf(s, "(%u", number(s, r->v[0].uid));
 	for (size_t i = 1; i < r->n; i++)
-		imap_printf(s, r->n == 2 ? " %u" : i == 1 ? " (%u)" : "(%u)", number(s, r->v[i].uid));
+		imap_printf(s,
+			r->n == 2 ? " %u"
+			: i == 1  ? " (%u)"
+				  : "(%u)",
+			number(s, r->v[i].uid));
 	imap_put(s, S(")"));
 }
 
