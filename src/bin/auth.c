@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum {
+	FORGET_MINUTES = 30, /* between looks for credentials of nobody */
 	LOGINS_MAX = 5000, /* exchanges under way */
 	LOGIN_SECONDS = 300, /* the longest one */
 };
@@ -76,6 +77,32 @@ static void sweep(void *arg)
 				login_free(a, l);
 		}
 	}
+}
+
+/* ---- passwords of accounts that the keeper has purged ---- */
+
+static void forget_in_pool(void *arg)
+{
+	const struct auth *a = arg;
+	struct sql *directory = NULL, *credentials = NULL;
+	struct err e;
+	int64_t n = -1;
+	if (sql_open_read(a->env->config.server->data, "directory", &directory, &e) == 0 &&
+		credential_open(a->env->config.server->data, &credentials, &e) == 0)
+		n = credential_sweep(directory, credentials, &e);
+	sql_close(directory);
+	sql_close(credentials);
+	if (n < 0)
+		log_warn(NULL, "auth.forget", F("error", &e));
+	else if (n > 0)
+		log_info(NULL, "auth.forgot", F("accounts", n));
+}
+
+static void forget(void *arg)
+{
+	struct err e;
+	while (co_sleep(instant_in(FORGET_MINUTES * MINUTE), &e) == 0)
+		pool_call(forget_in_pool, arg);
 }
 
 /* ---- connections ---- */
@@ -258,6 +285,7 @@ static int auth_open(struct role_env *env, struct err *e)
 {
 	struct auth *a = env->self;
 	co_go("auth.sweep", sweep, a);
+	co_go("auth.forget", forget, a);
 	int r = auth_log_open(a->log, e);
 	if (r == 0)
 		r = open_connections(a, e);

@@ -30,7 +30,6 @@ static const struct sentence {
 	{"* cannot be *", "* 不能是“*”"},
 	{"* is in the table twice", "* 在表格中重复"},
 	{"there is both a password and a hash", "密码和密码哈希只能有一个"},
-	{"a password has at least * characters", "密码至少 * 个字符"},
 	{"the hash is none of argon2id", "密码哈希不是 argon2id"},
 	{"nobody logs in as this kind of mailbox", "此类邮箱不能登录，不设密码"},
 	{"* has no password", "* 没有密码"},
