@@ -347,6 +347,22 @@ def commands_that_want_too_much_are_refused_and_cost_little():
     c.close()
 
 
+@case
+def a_command_of_few_words_does_not_fill_the_disk():
+    c = Client(CAT)
+    c.ok('CREATE Big')
+    expect('its message', c.m.append('Big', None, None, LETTER + b'x' * 800000)[0], 'OK')
+    p.cli('account', 'quota', CAT, '1M')
+    time.sleep(NOTICED)
+    c.ok('SELECT Big')
+    part = 'URL "/Big/;UID=1"'
+    started = time.monotonic()
+    expect('100 messages of 8 MB', c.word('APPEND Big' + f' CATENATE ({" ".join([part] * 10)})' * 100), 'OVERQUOTA')
+    expect('at once', time.monotonic() - started < 5, True)
+    p.cli('account', 'quota', CAT, 'none')
+    c.close()
+
+
 SALES_KEEPER = ANN
 
 with Instance(config=['[auth]', 'failure_delay = 0', 'failure_delay_max = 0', 'failures_per_login = 5', 'failures_per_ip = 1000', 'ban_after = 0',

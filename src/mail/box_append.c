@@ -12,6 +12,7 @@
 #include "run/pool.h"
 
 enum { APPEND_MAX = 1000 /* messages of one command */ };
+#define TOTAL_MAX (INT64_C(1) << 30) /* bytes of these; one message may be larger */
 
 struct item {
 	blob_id blob;
@@ -31,6 +32,7 @@ struct box_append {
 	unsigned rights;
 	struct item *v;
 	size_t n, cap;
+	uint64_t total; /* bytes of those before */
 	/* The message that is coming in. */
 	struct blob_writer *writer;
 	struct item now;
@@ -128,6 +130,12 @@ int box_append_bytes(struct box_append *p, slice bytes, struct err *e)
 	if (p->now.size > (uint64_t)p->u->b->conf.max_message)
 		return err_set(e, ERR_LIMIT, "message is larger than %lld bytes",
 			(long long)p->u->b->conf.max_message);
+	/* Before they are on the disk: a few words of CATENATE make a lot of them. */
+	if (p->total && p->total + p->now.size > TOTAL_MAX)
+		return err_set(e, ERR_LIMIT, "messages of one command are larger than %lld bytes",
+			(long long)TOTAL_MAX);
+	if (p->where.quota && p->total + p->now.size > p->where.quota)
+		return err_set(e, ERR_QUOTA, "the mailbox has no room left for this");
 	if (p->whole && p->now.size <= BOX_KEEP_MAX) {
 		buf_put(&p->kept, bytes);
 	} else if (p->whole) {
@@ -180,6 +188,7 @@ int box_append_end(struct box_append *p, struct err *e)
 	}
 	make_summary(p);
 	buf_done(&p->kept);
+	p->total += p->now.size;
 	p->v[p->n++] = p->now;
 	p->now = (struct item){0};
 	return 0;
