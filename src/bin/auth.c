@@ -12,6 +12,7 @@
 #include "run/pool.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -252,8 +253,13 @@ static int open_connections(struct auth *a, struct err *e)
 	return 0;
 }
 
+/* What a password's hash needs (megabytes, for milliseconds) comes from the system and goes back to it: else each thread of the
+ * pool would keep that much for good. */
+enum { LARGE_BLOCK = 1 << 20 };
+
 static int auth_prepare(struct role_env *env, struct err *e)
 {
+	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	struct auth *a = NEW(struct auth);
 	unsigned char secret[SASL_SECRET];
 	env->self = a;
