@@ -33,6 +33,7 @@ static int open_shards(struct boxes *b, struct err *e)
 		if (sql_open_cache(b->data, mailbox_db_name(i), &b->light_writer[i], e) < 0)
 			return -1;
 		b->light[i] = commit_new(b->light_writer[i], NULL);
+		commit_set_sync(b->light[i], BOX_LIGHT_SYNC);
 	}
 	return changes_open(b->data, &b->changes, e);
 }

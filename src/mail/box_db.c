@@ -103,6 +103,14 @@ void box_readers_close(struct boxes *b)
 	}
 }
 
+int box_change_light(struct boxes *b, int64_t account_id, commit_fn fn, void *arg, struct err *e)
+{
+	int r = commit_run(b->light[mailbox_shard(account_id)], fn, arg, e);
+	if (r == 0)
+		changes_tell(b->changes, account_id);
+	return r;
+}
+
 int box_change(struct boxes *b, int64_t account_id, commit_fn fn, void *arg, struct err *e)
 {
 	int r = commit_run(b->commit[mailbox_shard(account_id)], fn, arg, e);

@@ -17,6 +17,7 @@ enum {
 	BOX_WHOLE_MAX = 1 << 30, /* of larger ones no summary is made: they read as cut */
 };
 #define BOX_READER_WAIT (30 * SECOND)
+#define BOX_LIGHT_SYNC SECOND /* flags that were changed reach the disk that much later */
 #define BOX_SLOW_LOOK MINUTE /* at the database itself, for changes that nobody told */
 
 /* Connections of one database that only read, lent to one pool job at a time. */
@@ -57,7 +58,7 @@ struct boxes {
 	struct mailbox_conf conf;
 	struct sql *writer[MAILBOX_SHARDS];
 	struct commit *commit[MAILBOX_SHARDS];
-	/* Without sync: what costs nothing to lose (\Recent, summaries made later). */
+	/* Without a sync of their own, one each BOX_LIGHT_SYNC: flags, and what costs nothing to lose (\Recent, summaries made later). */
 	struct sql *light_writer[MAILBOX_SHARDS];
 	struct commit *light[MAILBOX_SHARDS];
 	struct box_readers db[BOX_DATABASES];
@@ -115,6 +116,9 @@ static inline int box_read_of(
 }
 /* A change: waits until it is durable, and tells who waits for changes of the account. */
 int box_change(struct boxes *b, int64_t account_id, commit_fn fn, void *arg, struct err *e);
+
+/* The same for what may be undone by a power failure in the next BOX_LIGHT_SYNC; a process that is killed loses nothing. */
+int box_change_light(struct boxes *b, int64_t account_id, commit_fn fn, void *arg, struct err *e);
 
 /* ---- box_name.c ---- */
 

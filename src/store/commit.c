@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "run/co.h"
+#include "run/log.h"
 #include "run/loop.h"
 #include "run/pool.h"
 #include "store/sql.h"
@@ -30,6 +31,10 @@ struct commit {
 	struct item *first, **last; /* waiting */
 	unsigned waiting;
 	int64_t gather;
+	int64_t sync_after; /* 0: COMMIT syncs, or nobody has to */
+	bool unsynced; /* sync_later() is under way */
+	unsigned draining, syncing;
+	struct cond sync_now;
 	bool starting; /* start_soon() is under way */
 	bool running, tidying;
 	struct item *group; /* in flight */
@@ -43,12 +48,18 @@ struct commit *commit_new(struct sql *db, struct blobs *blobs)
 	c->blobs = blobs;
 	c->last = &c->first;
 	cond_init(&c->idle);
+	cond_init(&c->sync_now);
 	return c;
 }
 
 void commit_set_gather(struct commit *c, int64_t usec)
 {
 	c->gather = usec;
+}
+
+void commit_set_sync(struct commit *c, int64_t usec)
+{
+	c->sync_after = usec;
 }
 
 static void fail(struct item *it, const struct err *e)
@@ -192,6 +203,37 @@ static void tidied(void *arg)
 	wake_idle(c);
 }
 
+/* ---- syncs of what was committed without one */
+
+static void sync_log(void *arg)
+{
+	const struct commit *c = arg;
+	struct err e;
+	if (sql_sync(c->db, &e) < 0)
+		log_error(NULL, "store.sync", F("database", sql_name(c->db)), F("error", e.text));
+}
+
+static void sync_later(void *arg)
+{
+	struct commit *c = arg;
+	struct err e; /* waiting is cut short when the process ends */
+	if (!c->draining)
+		cond_wait(&c->sync_now, instant_in(c->sync_after), &e);
+	c->unsynced = false; /* what is committed from here on has its own */
+	c->syncing++;
+	pool_call(sync_log, c);
+	c->syncing--;
+	wake_idle(c);
+}
+
+static void sync_soon(struct commit *c)
+{
+	if (!c->sync_after || c->unsynced)
+		return;
+	c->unsynced = true;
+	co_go("commit.sync", sync_later, c);
+}
+
 static void start(struct commit *c);
 static void start_soon(struct commit *c);
 
@@ -200,6 +242,7 @@ static void group_done(void *arg)
 	struct commit *c = arg;
 	struct item *it = take(&c->group);
 	c->running = false;
+	sync_soon(c);
 	bool untidy = (c->blobs && blobs_wants_idle(c->blobs)) || sql_wants_checkpoint(c->db);
 	if (!c->gather)
 		start(c); /* the disk goes on while callers are answered */
@@ -278,6 +321,8 @@ static void run_here(struct commit *c, struct item *it)
 {
 	run_group(c, it);
 	settle_fresh(c, it->fresh, it->nfresh);
+	if (c->sync_after)
+		sync_log(c);
 	tidy(c);
 }
 
@@ -331,15 +376,19 @@ void commit_post(
 
 void commit_drain(struct commit *c)
 {
-	while (c->running || c->tidying || c->starting)
+	c->draining++;
+	while (c->running || c->tidying || c->starting || c->unsynced || c->syncing) {
+		cond_wake_all(&c->sync_now);
 		cond_wait_firm(&c->idle);
+	}
+	c->draining--;
 }
 
 void commit_free(struct commit *c)
 {
 	if (!c)
 		return;
-	must(!c->running && !c->tidying && !c->starting);
+	must(!c->running && !c->tidying && !c->starting && !c->unsynced && !c->syncing);
 	sql_close(c->helper);
 	free(c);
 }

@@ -25,6 +25,9 @@ struct commit *commit_new(struct sql *db, struct blobs *blobs);
 /* For work that nobody waits for: a group begins so long after its first item came (or the group before ended), which leaves
  * the disk to those who do wait. 0 by default: as soon as the disk is free. */
 void commit_set_gather(struct commit *c, int64_t usec);
+/* For a connection that commits without a sync: what was committed is synced so long after the first of it, also before
+ * commit_drain returns. 0 by default: nobody does. */
+void commit_set_sync(struct commit *c, int64_t usec);
 /* Waits until fn's work is durable: 0; or -1: nothing of it is. In a coroutine (not cancellable),
  * or in a program without loop, where the group is this one item. */
 int commit_run(struct commit *c, commit_fn fn, void *arg, struct err *e);
@@ -32,8 +35,8 @@ int commit_run(struct commit *c, commit_fn fn, void *arg, struct err *e);
  * synced before the transaction, and settled after it, also on failure. */
 int commit_run_blob(struct commit *c, blob_id fresh, commit_fn fn, void *arg, struct err *e);
 /* Where it is several, each from a blob_finish of its own; the array is the caller's. */
-int commit_run_blobs(struct commit *c, const blob_id *fresh, size_t n, commit_fn fn, void *arg,
-	struct err *e);
+int commit_run_blobs(
+	struct commit *c, const blob_id *fresh, size_t n, commit_fn fn, void *arg, struct err *e);
 /* As commit_run, but nobody waits; done(arg, e or NULL) is called in the loop's thread. */
 void commit_post(
 	struct commit *c, commit_fn fn, void (*done)(void *arg, const struct err *e), void *arg);

@@ -195,6 +195,75 @@ TEST(commit_of_a_locked_database_is_temporary)
 	close_all(&s);
 }
 
+static struct sql_driver counting;
+static int syncs;
+
+static int count_sync(const struct sql *db, struct err *e)
+{
+	syncs++;
+	return sqlite_driver.sync(db, e);
+}
+
+static struct store open_light(slice dir, int64_t sync_after)
+{
+	struct store s = open_all(dir);
+	struct err e;
+	commit_free(s.commit);
+	sql_close(s.db);
+	CHECK_INT(sql_open_cache(dir, "entry", &s.db, &e), 0);
+	counting = sqlite_driver;
+	counting.sync = count_sync;
+	s.db->driver = &counting;
+	s.commit = commit_new(s.db, NULL);
+	commit_set_sync(s.commit, sync_after);
+	return s;
+}
+
+/* One for all that was committed meanwhile; the next change has its own; who drains does not wait for the time. */
+static void syncing_later(void *arg)
+{
+	struct err e;
+	struct store s = open_light(slice_z(arg), 50 * MSEC);
+	syncs = 0;
+	for (int i = 1; i <= 3; i++) {
+		struct row r = {.id = i};
+		CHECK_INT(commit_run(s.commit, add_row, &r, &e), 0);
+	}
+	instant deadline = instant_in(20 * SECOND);
+	while (!syncs && instant_now() < deadline)
+		co_sleep(instant_in(10 * MSEC), &e);
+	CHECK(syncs >= 1 && syncs <= 3);
+	commit_drain(s.commit);
+	int before = syncs;
+	commit_drain(s.commit);
+	CHECK_INT(syncs, before);
+	commit_set_sync(s.commit, 1000 * SECOND);
+	struct row r = {.id = 4};
+	CHECK_INT(commit_run(s.commit, add_row, &r, &e), 0);
+	CHECK_INT(syncs, before);
+	commit_drain(s.commit);
+	CHECK_INT(syncs, before + 1);
+	CHECK_INT(rows(s.db), 4);
+	close_all(&s);
+}
+
+TEST(commit_without_sync_is_synced_later)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	loop_init();
+	pool_init(4);
+	loop_main(syncing_later, d.path);
+	pool_done();
+	loop_done();
+	struct store s = open_light(testdir_slice(&d), 1000 * SECOND);
+	struct err e;
+	struct row r = {.id = 5};
+	syncs = 0;
+	CHECK_INT(commit_run(s.commit, add_row, &r, &e), 0); /* nobody would come back for it */
+	CHECK_INT(syncs, 1);
+	close_all(&s);
+}
+
 static int broken_sync(int fd)
 {
 	(void)fd;

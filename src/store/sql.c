@@ -237,6 +237,11 @@ void sql_rollback(struct sql *db)
 	db->driver->rollback(db);
 }
 
+int sql_sync(const struct sql *db, struct err *e)
+{
+	return db->driver->sync(db, e);
+}
+
 bool sql_wants_checkpoint(const struct sql *db)
 {
 	return db->driver->wants_checkpoint(db);

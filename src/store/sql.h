@@ -71,6 +71,10 @@ int sql_begin(struct sql *db, struct err *e); /* waits for the writers' turn; at
 int sql_commit(struct sql *db, struct err *e); /* on failure everything is rolled back */
 void sql_rollback(struct sql *db);
 
+/* What was committed without a sync (sql_open_cache) reaches stable storage. Does not use the connection: another thread may
+ * be in a transaction with it. */
+int sql_sync(const struct sql *db, struct err *e);
+
 /* The engine's log has grown enough to be folded into the database. Should be done off the commit
  * path, through a twin; sql_commit does it itself when the log is several times as large. */
 bool sql_wants_checkpoint(const struct sql *db);

@@ -54,6 +54,7 @@ struct sql_driver {
 	int (*begin)(struct sql *db, struct err *e);
 	int (*commit)(struct sql *db, struct err *e);
 	void (*rollback)(struct sql *db);
+	int (*sync)(const struct sql *db, struct err *e); /* any thread */
 	bool (*wants_checkpoint)(const struct sql *db);
 	int (*checkpoint)(struct sql *db, struct err *e);
 	int (*check)(struct sql *db, struct arena *a, slice *report, struct err *e);

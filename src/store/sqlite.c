@@ -361,6 +361,17 @@ static int sqlite_commit(struct sql *db, struct err *e)
 	return 0;
 }
 
+/* SQLite locks nothing of its log (closing another file would end the locks), and what is folded into the database it syncs. */
+static int sqlite_sync(const struct sql *db, struct err *e)
+{
+	AUTO(buf) struct buf path = BUF(4096);
+	path_of(db, "sqlite-wal", &path);
+	AUTO(fd) int fd = open(path.p, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	return fd < 0 || fdatasync(fd) < 0 ? err_sys(e, errno, "%s", path.p) : 0;
+}
+
 static bool sqlite_wants_checkpoint(const struct sql *db)
 {
 	return conn_of(db)->wal_pages > CHECKPOINT_PAGES;
@@ -497,6 +508,7 @@ const struct sql_driver sqlite_driver = {
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
+	.sync = sqlite_sync,
 	.wants_checkpoint = sqlite_wants_checkpoint,
 	.checkpoint = sqlite_checkpoint,
 	.check = sqlite_check,
