@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Mailboxes are as they were answered to be: mail programs change them while any process, or all of them, are killed.
 
-    test/mailcrash.py [--kills 50] [--seconds 40] [--seed N]
+    test/mailcrash.py [--kills 50] [--seconds 30] [--seed N]
 
 Each of some accounts has one mail program that appends, flags, copies, moves, replaces, expunges, and makes, renames and deletes
 folders, while mail is delivered. It keeps a model: what was answered OK is in it. What was under way when the connection broke has
-happened as a whole or not at all; which, is read after the next login, and from then on it stays so. In the end all is read back, byte
+happened as a whole or not at all; which, is read after the next login, and from then on it stays so. What is moved to a folder that another
+account shares is there, too, or in both places, never nowhere. In the end all is read back, byte
 for byte, with what QRESYNC says since earlier states, and again after repair and gc.
 """
 import argparse, collections, copy, hashlib, os, random, re, signal, smtplib, sys, threading, time
@@ -15,6 +16,7 @@ from posthouse import PASSWORD, Instance, wait_until
 from tally import check, result
 
 ACCOUNTS = [f'user{i}@local.test' for i in range(8)]
+DROP, SHARED = 'drop@local.test', 'Other Users/drop@local.test/Drop'  # who shares a folder with all
 FLAGS = ['\\Seen', '\\Answered', '\\Flagged', '\\Draft', '$Work', 'red', 'blue']
 SIZES = (200, 1500, 6000, 60000)  # bytes of a message
 MANY = 18  # messages of a folder from which on more is taken out than put in
@@ -38,6 +40,7 @@ class Change:
     def __init__(self, name):
         self.name, self.flags, self.gone, self.come = name, {}, [], []  # (folder, uid) -> flags; (folder, uid); (folder, id, flags)
         self.made = self.deleted = self.renamed = None
+        self.given = []  # ids that go to the shared folder
 
 
 class Model:
@@ -53,7 +56,7 @@ class Model:
             self.folders[name].messages[uid] = (self.folders[name].messages[uid][0], flags)
         for name, uid in change.gone:
             letter = self.folders[name].messages.pop(uid)[0]
-            if change.name != 'move':
+            if change.name != 'move':  # what goes to another account can come back, too
                 self.removed[letter] += 1
         for i, (name, letter, flags) in enumerate(change.come):
             f = self.folders[name]
@@ -131,6 +134,7 @@ def read_folder(line, name, whole):
 
 def read_all(line, whole=False):
     names = [re.search(r'"/" "?([^"]*)"?$', text).group(1) for text, _ in line.command('LIST "" "*"') if text.startswith('* LIST')]
+    names = [name for name in names if not name.startswith('Other Users')]
     read = {name: read_folder(line, name, whole) for name in names}
     return {name: f for name, (f, _) in read.items()}, {(name, uid): text for name, (_, data) in read.items() for uid, text in data.items()}
 
@@ -142,7 +146,7 @@ class Program(threading.Thread):
         super().__init__(daemon=True)
         self.p, self.address, self.rng, self.digests = p, address, random.Random(seed), digests
         self.model, self.line, self.over, self.number = Model(), None, False, 0
-        self.under_way = None
+        self.under_way, self.given, self.perhaps = None, collections.Counter(), collections.Counter()
         self.answered, self.broken, self.happened, self.refused, self.faults = collections.Counter(), 0, 0, collections.Counter(), []
 
     def connect(self):
@@ -169,10 +173,13 @@ class Program(threading.Thread):
             faults = after.differs(actual)
             if not faults:
                 self.model, self.happened = after, self.happened + 1
+                self.given.update(self.under_way.given)
             else:
                 faults = [f'{self.under_way.name} is half done: {vars(self.under_way)}', *before[:3], 'or', *faults[:3]]
         elif before and self.model.folders:
             faults = before
+        elif self.under_way:
+            self.perhaps.update(self.under_way.given)
         self.faults += [f'{self.address}: {fault}' for fault in faults + self.model.adopt(actual)]
         self.under_way = None
 
@@ -225,8 +232,8 @@ class Program(threading.Thread):
     def something(self):
         full = max(len(f.messages) for f in self.model.folders.values()) > MANY
         deeds = ['append', 'multiappend', 'store', 'store', 'copy', 'move', 'replace', 'delete'] + ['expunge'] * (6 if full else 2)
-        if self.rng.random() < 0.12:
-            deeds = ['make', 'rename', 'remove']
+        if self.rng.random() < 0.15:
+            deeds = ['make', 'make', 'rename', 'rename', 'remove', 'remove', 'give']
         getattr(self, self.rng.choice(deeds))()
 
     def do(self, change, words, literals=()):
@@ -235,9 +242,10 @@ class Program(threading.Thread):
         untagged = self.line.command(words, literals)
         said = re.search(r'\[(?:APPENDUID \d+|COPYUID \d+ [\d:,]+) ([\d:,]+)\]', ' '.join([self.line.said, *(t for t, _ in untagged)]))
         new = uids(said.group(1)) if said else []
-        if len(new) != len(change.come) or any(uid < self.model.folders[c[0]].next for uid, c in zip(new, change.come)):
+        if len(new) != len(change.come or change.given) or any(uid < self.model.folders[c[0]].next for uid, c in zip(new, change.come)):
             self.faults.append(f'{self.address}: {words[:60]} gave UIDs {new}: {self.line.said}')
         self.model.apply(change, new)
+        self.given.update(change.given)
         self.under_way = None
         self.answered[change.name] += 1
 
@@ -288,6 +296,14 @@ class Program(threading.Thread):
 
     def move(self):
         self.copy('move')
+
+    def give(self):
+        """Moves to another account: these are two databases."""
+        (name, some), change = self.some(4), Change('give')
+        if some:
+            change.gone = [(name, uid) for uid in some]
+            change.given = [self.model.folders[name].messages[uid][0] for uid in some]
+            self.do(change, f'UID MOVE {",".join(map(str, some))} "{SHARED}"')
 
     def replace(self):
         (name, some), to, change = self.some(2), self.folder(), Change('replace')
@@ -451,9 +467,26 @@ def removed_faults(p, program):
            [f'{program.address}: {letter} can come back, and was never removed' for letter in have.keys() - program.model.removed.keys()]
 
 
+def given_faults(p, programs):
+    line = Line(p.ports['imap'], DROP, PASSWORD)
+    folder, data = read_folder(line, 'Drop', True)
+    line.close()
+    have = collections.Counter(letter for letter, _ in folder.messages.values())
+    surely, perhaps = (sum((getattr(x, what) for x in programs), collections.Counter()) for what in ('given', 'perhaps'))
+    print(f'given to another account: {sum(surely.values())}, in both places: {sum(have.values()) - sum(surely.values())} of {sum(perhaps.values())} perhaps')
+    for letter in have.keys() | surely.keys():
+        if not surely[letter] <= have[letter] <= surely[letter] + perhaps[letter]:
+            yield f'{letter}, given {surely[letter]} times and perhaps {perhaps[letter]} times more, is there {have[letter]} times'
+    for uid, text in data.items():
+        letter = folder.messages[uid][0]
+        if hashlib.sha256(text[text.find(MARK):] if letter.startswith('d') else text).digest() != programs[0].digests.get(letter):
+            yield f'{letter} has other bytes in the shared folder'
+
+
 def compare(p, programs, deliveries, when):
     started = time.monotonic()
     faults = [f for program in programs for f in account_faults(p, program, deliveries.accepted[program.address]) + removed_faults(p, program)]
+    faults += given_faults(p, programs)
     check(f'{when}: every mailbox is as it was answered to be', not faults, f'{len(faults)} faults\n  ' + '\n  '.join(faults[:20]))
     for command in (('mailbox', 'verify'), ('store', 'verify')):
         problems = p.cli(*command, '--json', check=False)
@@ -472,10 +505,14 @@ def say(programs, deliveries, done, args):
 
 def run(p, args):
     rng, digests = random.Random(args.seed), {}
-    for command in ['domain add local.test', *(f'account add {a}' for a in ACCOUNTS)]:
+    for command in ['domain add local.test', *(f'account add {a}' for a in [*ACCOUNTS, DROP])]:
         p.setup_command(command)
     start(p)
     p.wait_ready()
+    owner = Line(p.ports['imap'], DROP, PASSWORD)
+    owner.command('CREATE Drop')
+    owner.command('SETACL Drop anyone lrswi')
+    owner.close()
     deliveries, programs = Deliveries(p, args.seed, digests), [Program(p, a, f'{args.seed} {a}', digests) for a in ACCOUNTS]
     for thread in [deliveries, *programs]:
         thread.start()
@@ -491,7 +528,7 @@ def run(p, args):
     answered = say(programs, deliveries, done, args)
     faults = [f for x in programs for f in x.faults] + [f'{x.address} does not end' for x in programs if x.is_alive()]
     check('what was answered is there, what was under way is whole', not faults, f'{len(faults)} faults\n  ' + '\n  '.join(faults[:20]))
-    check('every kind of command was answered', len(answered) == 10, answered)
+    check('every kind of command was answered', len(answered) == 11, answered)
     check('enough was killed', sum(done.values()) >= min(LEAST, args.kills) and done['access'] and done['all'] and done['master'], done)
     compare(p, programs, deliveries, 'after the kills')
     p.stop()
@@ -507,7 +544,7 @@ def run(p, args):
 def main():
     a = argparse.ArgumentParser()
     a.add_argument('--kills', type=int, default=50)
-    a.add_argument('--seconds', type=float, default=40)
+    a.add_argument('--seconds', type=float, default=30)
     a.add_argument('--seed', type=int, default=random.randrange(1 << 30))
     config = ['[filter]', 'mark = 0', 'reject = 0', 'quarantine = 0', '[access]', 'max_per_ip = 1000', '[imap "imap"]', 'auth_plaintext = yes']
     with Instance(config=config, listeners=('mx', 'imap')) as p:
