@@ -6,8 +6,8 @@
 Each of some accounts has one mail program that appends, flags, copies, moves, replaces, expunges, and makes, renames and deletes
 folders, while mail is delivered. It keeps a model: what was answered OK is in it. What was under way when the connection broke has
 happened as a whole or not at all; which, is read after the next login, and from then on it stays so. What is moved to a folder that another
-account shares is there, too, or in both places, never nowhere. In the end all is read back, byte
-for byte, with what QRESYNC says since earlier states, and again after repair and gc.
+account shares is there, too, or in both places, never nowhere. In the end all is read back, byte for byte, with
+what QRESYNC says since earlier states, and again after repair and gc.
 """
 import argparse, collections, copy, hashlib, os, random, re, signal, smtplib, sys, threading, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
