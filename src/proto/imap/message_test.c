@@ -128,6 +128,32 @@ TEST(imap_fetch_structure)
 	world_close(w);
 }
 
+static int infected(void *arg, int64_t account_id, const struct mailbox_message *m, struct err *e)
+{
+	(void)arg, (void)account_id;
+	return m->uid == 2 ? err_set(e, ERR_DENIED, "A virus was found: Eicar") : 0;
+}
+
+/* A message with a virus is not given out, the others are; what is known without its bytes is told. */
+TEST(imap_fetch_what_may_not_be_given)
+{
+	struct world *w = world_open();
+	for (unsigned i = 0; i < 3; i++)
+		deliver(w, "Subject: x\n\nbody");
+	boxes_guard(w->boxes, infected, NULL);
+	CHECK_IMAP(w, IN "C: a FETCH 1:3 BODY.PEEK[TEXT]\n"
+			 "S: * 1 FETCH (BODY[TEXT] {4}\nS: body)\n"
+			 "S: * 3 FETCH (BODY[TEXT] {4}\nS: body)\n"
+			 "S: a NO 1 message was not given: A virus was found: Eicar\n"
+			 "C: b FETCH 2 (FLAGS BODY.PEEK[])\n"
+			 "S: * 2 FETCH (FLAGS (\\Recent))\n"
+			 "S: b NO 1 message was not given: <any>\n"
+			 "C: c SEARCH BODY body\nS: * SEARCH 1 3\n"
+			 "S: c OK Searched; 1 message could not be read\n"
+			 "C: d APPEND INBOX CATENATE (URL \"/INBOX/;UID=2\")\nS: d NO <any>\n");
+	world_close(w);
+}
+
 /* More recipients than a summary keeps: all of them are told. */
 TEST(imap_fetch_what_a_summary_has_no_room_for)
 {

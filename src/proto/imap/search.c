@@ -104,8 +104,8 @@ void search_end(struct imap *s, const struct search *q)
 	snprintf(code, sizeof(code), "MESSAGELIMIT %llu %u",
 		(unsigned long long)s->service->limits.messages, q->limit_uid);
 	if (q->found.unread)
-		imap_ok(s, q->limited ? code : NULL, "Searched; %llu messages could not be read",
-			(unsigned long long)q->found.unread);
+		imap_ok(s, q->limited ? code : NULL, "Searched; %llu message%s could not be read",
+			(unsigned long long)q->found.unread, q->found.unread > 1 ? "s" : "");
 	else
 		imap_ok(s, q->limited ? code : NULL, "Searched");
 }
