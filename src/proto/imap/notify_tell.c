@@ -106,11 +106,13 @@ static void watch(struct imap *s, const struct imap_notify *n)
 
 /* ---- telling */
 
-static unsigned status_items(const struct imap *s)
+/* Who asked for changes of flags needs HIGHESTMODSEQ to see one (RFC 5465 4). */
+static unsigned status_items(const struct imap *s, const struct notify_group *g)
 {
 	unsigned items = IMAP_STATUS_MESSAGES | IMAP_STATUS_UIDNEXT | IMAP_STATUS_UIDVALIDITY |
 			 IMAP_STATUS_UNSEEN;
-	return items | (imap_has(s, IMAP_CONDSTORE) ? IMAP_STATUS_MODSEQ : 0);
+	bool modseq = imap_has(s, IMAP_CONDSTORE) || (g->events & NOTIFY_FLAG_CHANGE);
+	return items | (modseq ? IMAP_STATUS_MODSEQ : 0);
 }
 
 static void put_list(struct imap *s, slice name, const char *attributes, slice old)
@@ -147,7 +149,7 @@ static void tell_messages(struct imap *s, const struct notify_group *g, const st
 		return;
 	bool came_or_left = !was || was->uidnext != f->f.uidnext || was->messages != f->f.messages;
 	if (came_or_left || (g->events & NOTIFY_FLAG_CHANGE))
-		imap_put_status(s, f, status_items(s));
+		imap_put_status(s, f, status_items(s, g));
 }
 
 static int by_box_id(const void *pa, const void *pb)
@@ -213,7 +215,7 @@ int imap_notify_begin(struct imap *s, struct imap_notify *n, bool status, struct
 		const struct notify_group *g = v[i].f.id ? imap_notify_group(n, &v[i]) : NULL;
 		if (g && (g->events & NOTIFY_MESSAGES) && (v[i].rights & RIGHT_READ) &&
 			!is_selected(s, &v[i]))
-			imap_put_status(s, &v[i], status_items(s));
+			imap_put_status(s, &v[i], status_items(s, g));
 	}
 	watch(s, n);
 	return 0;
