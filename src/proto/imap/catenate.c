@@ -151,8 +151,7 @@ static int copy_picked(struct imap *s, struct append *a, struct box_content *c, 
 	const struct imap_section *x, struct imap_place p, struct err *e)
 {
 	AUTO(buf)
-	struct buf header = BUF(IMAP_SECTION_HEADER),
-		   picked = BUF(IMAP_SECTION_HEADER + 2);
+	struct buf header = BUF(IMAP_SECTION_HEADER), picked = BUF(IMAP_SECTION_HEADER + 2);
 	if (p.n > IMAP_SECTION_HEADER)
 		return err_set(e, ERR_LIMIT, "A header is too long");
 	if (box_content_read(c, p.at, p.n, &header, e))
