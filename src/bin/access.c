@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "bin/engines.h"
+#include "bin/identity_conf.h"
 #include "bin/quarantine_conf.h"
 #include "run/link.h"
 #include "run/loop.h"
@@ -133,10 +134,23 @@ static void start_accepting(struct access *a)
 
 /* ---- opening ---- */
 
-static struct imap_service imap_service(
-	const struct access *a, const struct access_listener_conf *c)
+/* Tokens only where somebody issues them. */
+static struct conf_list offered(struct access *a, const struct access_listener_conf *c)
+{
+	bool tokens = oidc_wanted(conf_get(a->config->conf, &oidc_section));
+	struct conf_list r = {.v = ARENA_ARRAY(&a->mem, slice, c->auth_mechs.n + 1)};
+	for (size_t i = 0; i < c->auth_mechs.n; i++) {
+		slice mech = c->auth_mechs.v[i];
+		if (tokens || !(slice_ieq(mech, S("OAUTHBEARER")) || slice_ieq(mech, S("XOAUTH2"))))
+			r.v[r.n++] = mech;
+	}
+	return r;
+}
+
+static struct imap_service imap_service(struct access *a, const struct access_listener_conf *c)
 {
 	static const enum imap_tls modes[] = {IMAP_TLS_OFFER, IMAP_TLS_IMPLICIT, IMAP_TLS_NO};
+	struct conf_list mechs = offered(a, c);
 	return (struct imap_service){
 		.tls_mode = modes[c->tls],
 		.tls = a->tls,
@@ -152,16 +166,16 @@ static struct imap_service imap_service(
 			.literal = (size_t)c->max_literal,
 			.command = (size_t)c->max_command,
 			.messages = (uint64_t)c->max_messages},
-		.mechs = c->auth_mechs.v,
-		.nmechs = c->auth_mechs.n,
+		.mechs = mechs.v,
+		.nmechs = mechs.n,
 		.boxes = a->boxes,
 	};
 }
 
-static struct pop3_service pop3_service(
-	const struct access *a, const struct access_listener_conf *c)
+static struct pop3_service pop3_service(struct access *a, const struct access_listener_conf *c)
 {
 	static const enum pop3_tls modes[] = {POP3_TLS_OFFER, POP3_TLS_IMPLICIT, POP3_TLS_NO};
+	struct conf_list mechs = offered(a, c);
 	return (struct pop3_service){
 		.tls_mode = modes[c->tls],
 		.tls = a->tls,
@@ -172,8 +186,8 @@ static struct pop3_service pop3_service(
 			.idle_time = c->idle_time,
 			.bad_commands = (unsigned)c->bad_commands,
 			.login_failures = (unsigned)c->login_failures},
-		.mechs = c->auth_mechs.v,
-		.nmechs = c->auth_mechs.n,
+		.mechs = mechs.v,
+		.nmechs = mechs.n,
 		.boxes = a->boxes,
 	};
 }

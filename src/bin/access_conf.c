@@ -67,9 +67,11 @@ const struct conf_section access_section = {.name = "access",
 			"TLS；no：没有。"),                                                               \
 		CONF_KEY_BOOL(T, auth_plaintext, "no", "Allow logins without TLS.",                       \
 			"允许在没有 TLS 时登录。"),                                                       \
-		CONF_KEY_LIST(T, auth_mechs, "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN",              \
-			"SASL mechanisms to offer, best first.",                                          \
-			"提供的 SASL 机制，优先的在前。"),                                                \
+		CONF_KEY_LIST(T, auth_mechs,                                                              \
+			"SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN OAUTHBEARER XOAUTH2",               \
+			"SASL mechanisms to offer, best first; those of tokens only where [oidc] "        \
+			"names an issuer.",                                                               \
+			"提供的 SASL 机制，优先的在前；令牌机制仅在 [oidc] 配置了提供方时提供。"),        \
 		CONF_KEY_NETS(T, trusted, "",                                                             \
 			"Networks not counted by [access] max_per_ip: web mail of yours, "                \
 			"offices.",                                                                       \

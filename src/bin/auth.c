@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "bin/auth_impl.h"
+#include "bin/identity_conf.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/loop.h"
@@ -253,6 +254,12 @@ static int open_connections(struct auth *a, struct err *e)
 	return 0;
 }
 
+static int64_t ldap_remember(const struct role_env *env)
+{
+	const struct ldap_conf *c = conf_get(env->config.conf, &ldap_section);
+	return c->remember;
+}
+
 /* What a password's hash needs (megabytes, for milliseconds) comes from the system and goes back to it: else each thread of the
  * pool would keep that much for good. */
 enum { LARGE_BLOCK = 1 << 20 };
@@ -274,6 +281,8 @@ static int auth_prepare(struct role_env *env, struct err *e)
 	auth_failures_init(&a->guessed, a->conf->failure_window, instant_now());
 	auth_failures_init(&a->known, DAY, instant_now());
 	auth_cache_init(&a->cache, a->conf->remember, instant_now());
+	auth_cache_init(&a->ldap_cache, ldap_remember(env), instant_now());
+	a->identity = link_new("identity");
 	a->log = auth_log_new(a);
 	a->places = auth_places_new(a, e);
 	if (!a->places)
@@ -302,9 +311,13 @@ static int auth_open(struct role_env *env, struct err *e)
 static void auth_link(void *arg, const char *role, unsigned instance, int fd)
 {
 	struct role_env *env = arg;
-	const struct link_service service = {on_message, on_request, NULL, env->self};
+	struct auth *a = env->self;
+	const struct link_service service = {on_message, on_request, NULL, a};
 	(void)instance;
-	link_serve(role, fd, &service);
+	if (strcmp(role, "identity") == 0)
+		link_attach(a->identity, fd);
+	else
+		link_serve(role, fd, &service);
 }
 
 static void auth_stop(void *arg, enum proc_stop how, instant deadline)
@@ -329,6 +342,7 @@ static void auth_reload(void *arg, slice path, slice text)
 	a->rule = conf_get(env->config.conf, &password_section);
 	a->by_login.window = a->by_network.window = a->guessed.window = a->conf->failure_window;
 	a->cache.window = a->conf->remember;
+	a->ldap_cache.window = ldap_remember(env);
 	log_set_level((enum log_level)env->config.log->level);
 }
 
@@ -345,6 +359,8 @@ static void auth_close(struct role_env *env)
 	auth_failures_done(&a->known);
 	auth_failures_done(&a->guessed);
 	auth_cache_done(&a->cache);
+	auth_cache_done(&a->ldap_cache);
+	link_free(a->identity);
 	auth_places_free(a->places);
 	auth_log_free(a->log);
 	auth_bans_forget(a);

@@ -6,6 +6,7 @@
  *	auth_lock.c	failures, lockouts, delays, bans
  *	auth_log.c	the log of logins, written in batches; last use of application passwords
  *	auth_places.c	places never seen before; accounts that behave as if stolen
+ *	auth_identity.c	passwords and tokens that others check: asked of the identity process
  *	auth_still.c	whether sessions' logins still hold
  */
 #pragma once
@@ -49,6 +50,7 @@ struct auth_login {
 	int64_t account_id;
 	uint64_t grant;
 	char how[AUTH_LABEL_MAX];
+	char why[160]; /* its token is wrong; told in the last step */
 };
 
 struct auth {
@@ -64,7 +66,7 @@ struct auth {
 	struct auth_failures
 		known; /* "login network" that succeeded lately: never locked out by others */
 	struct auth_failures guessed; /* networks' failures and refusals, for bans */
-	struct auth_cache cache;
+	struct auth_cache cache, ldap_cache;
 	struct ban_net {
 		struct net_cidr net;
 		int64_t until;
@@ -78,6 +80,7 @@ struct auth {
 	struct cond hash_done;
 	struct auth_log *log;
 	struct auth_places *places;
+	struct link *identity;
 };
 
 /* What is known about who logs in; strings from the arena of the step. */
@@ -87,7 +90,8 @@ struct auth_who {
 	struct credential credential;
 	bool has_app; /* the password is this one of its application passwords */
 	struct app_password app;
-	bool external; /* its password is checked by a directory server */
+	bool external; /* its password is checked by a directory server, which knows it by this: */
+	slice external_id;
 	bool factor_required;
 };
 
@@ -149,6 +153,11 @@ void auth_places_free(struct auth_places *p); /* NULL is fine */
 void auth_places_ok(struct auth_places *p, const struct auth_login *l, const struct login_facts *f,
 	bool known, unsigned failures_there);
 slice auth_country(struct auth_places *p, slice ip, char out[4]); /* "CN", or empty */
+
+/* auth_identity.c: 0: right. -1: ERR_DENIED: wrong; else it cannot be told now. *ret_login: the address in a token, from *mem. */
+int auth_identity_bind(struct auth *a, slice login, slice id, slice password, struct err *e);
+int auth_identity_token(
+	struct auth *a, slice token, struct arena *mem, slice *ret_login, struct err *e);
 
 /* auth_still.c */
 void auth_still_request(struct auth *a, struct link_request *r, slice request);

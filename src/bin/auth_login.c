@@ -11,6 +11,7 @@
 #include "run/metrics.h"
 #include "run/pool.h"
 #include "store/directory_org.h"
+#include "store/external.h"
 #include "store/password.h"
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -75,6 +76,13 @@ static int look_who(struct step *s, struct auth_db *db, slice login, struct err 
 	if (credential_get(db->credentials, w->facts.id, s->mem, &w->credential, e) < 0 ||
 		look_factor(s, db, e) < 0)
 		return -1;
+	struct external x;
+	if (external_get(db->directory, w->facts.id, s->mem, &x, e) == 0) {
+		w->external = true;
+		w->external_id = x.id;
+	} else if (e->kind != ERR_NOTFOUND) {
+		return -1;
+	}
 	w->found = true;
 	if (s->outcome != SASL_PASSWORD || !app_password_shape(secret))
 		return 0;
@@ -137,6 +145,25 @@ static int hash(struct auth *a, struct hash_job *j, struct err *e)
 	return 0;
 }
 
+/* Of somebody whom a directory server knows. 0, *ret_right; -1: it does not answer, which is never a "no". */
+static int check_external(struct auth *a, struct step *s, bool fine, bool *ret_right, struct err *e)
+{
+	const struct auth_who *w = &s->who;
+	slice secret = sasl_secret(s->login->sasl);
+	instant now = instant_now();
+	s->how = "ldap";
+	*ret_right = true;
+	if (fine && auth_cache_knows(&a->ldap_cache, w->facts.id, w->external_id, secret, now)) {
+		metric_add(&remembered, 1);
+		return 0;
+	}
+	int r = auth_identity_bind(a, w->facts.address, w->external_id, secret, e);
+	if (r == 0 && fine)
+		auth_cache_add(&a->ldap_cache, w->facts.id, w->external_id, secret, now);
+	*ret_right = r == 0;
+	return r == 0 || e->kind == ERR_DENIED ? 0 : -1;
+}
+
 /* 0, *ret_right; -1: cannot be told now. An unknown account is hashed against nothing. */
 static int check_password(struct auth *a, struct step *s, bool *ret_right, struct err *e)
 {
@@ -151,6 +178,8 @@ static int check_password(struct auth *a, struct step *s, bool *ret_right, struc
 	s->how = "password";
 	if (fine && w->has_app)
 		return 0;
+	if (w->external && !w->has_app)
+		return check_external(a, s, fine, ret_right, e);
 	if (fine && auth_cache_knows(&a->cache, w->facts.id, verifier, secret, now)) {
 		metric_add(&remembered, 1);
 		return 0;
@@ -161,6 +190,45 @@ static int check_password(struct auth *a, struct step *s, bool *ret_right, struc
 	*ret_right = w->found && (j.right || w->has_app);
 	if (fine && j.right)
 		auth_cache_add(&a->cache, w->facts.id, verifier, secret, now);
+	return 0;
+}
+
+/* ---- tokens ---- */
+
+struct token_job {
+	struct step *step;
+	slice address;
+	int result;
+	struct err e;
+};
+
+static void token_run(void *arg, struct auth_db *db)
+{
+	struct token_job *j = arg;
+	j->result = look_who(j->step, db, j->address, &j->e);
+}
+
+/* 0, *ret_right; -1: cannot be told now. */
+static int check_token(
+	struct auth *a, struct step *s, bool *ret_right, struct auth_reply *r, struct err *e)
+{
+	struct token_job j = {.step = s};
+	s->how = "oauth";
+	*ret_right = false;
+	if (auth_identity_token(a, sasl_secret(s->login->sasl), s->mem, &j.address, e) < 0) {
+		r->why = arena_dup(s->mem, slice_z(e->text));
+		return e->kind == ERR_DENIED ? 0 : -1;
+	}
+	if (auth_with_db(a, token_run, &j, instant_in(STEP_TIME), e) < 0)
+		return -1;
+	if (j.result < 0) {
+		*e = j.e;
+		return -1;
+	}
+	*ret_right = s->who.found;
+	if (!s->who.found)
+		r->why = arena_printf(s->mem, "the token is of %.*s, who has no account here",
+			SFMT(slice_first(j.address, 200)));
 	return 0;
 }
 
@@ -372,29 +440,35 @@ static void temp(struct auth_reply *r, struct arena *mem, const struct err *e)
 	r->why = arena_dup(mem, slice_z(e->text));
 }
 
-/* What the mechanism says is right, or a password that has to be checked. *ret_right; -1: temporary. */
+/* What the mechanism says is right, or a password or token that has to be checked. *ret_right; -1: temporary. */
 static int verify(
 	struct auth *a, struct step *s, bool *ret_right, struct auth_reply *r, struct err *e)
 {
 	struct auth_login *l = s->login;
-	slice challenge = {0};
+	bool token = s->outcome == SASL_TOKEN;
 	*ret_right = s->outcome == SASL_OK;
 	s->how = "scram";
-	if (s->outcome == SASL_TOKEN) {
-		s->how = "oauth";
-		s->outcome = sasl_verdict(l->sasl, S(""), &s->challenge);
-		r->why = S("nobody who issues tokens is configured");
-	}
-	if (s->outcome != SASL_PASSWORD)
+	if (!token && s->outcome != SASL_PASSWORD)
 		return 0;
-	if (check_password(a, s, ret_right, e) < 0)
+	if ((token ? check_token(a, s, ret_right, r, e) : check_password(a, s, ret_right, e)) < 0)
 		return -1;
-	s->outcome = sasl_verdict(l->sasl, *ret_right ? s->who.facts.address : S(""), &challenge);
-	if (s->outcome != SASL_OK && *ret_right)
-		*ret_right = false;
-	else if (!*ret_right)
+	s->outcome =
+		sasl_verdict(l->sasl, *ret_right ? s->who.facts.address : S(""), &s->challenge);
+	if (!*ret_right && !r->why.n)
 		r->why = slice_z(s->who.found ? "wrong password" : "no such account");
+	if (s->outcome != SASL_OK)
+		*ret_right = false; /* also: wants to act as another */
 	return 0;
+}
+
+static uint64_t grant_of(const struct step *s)
+{
+	const struct auth_who *w = &s->who;
+	if (w->has_app)
+		return AUTH_GRANT_APP | (uint64_t)w->app.id;
+	if (strcmp(s->how, "oauth") == 0)
+		return AUTH_GRANT_OAUTH;
+	return w->external ? AUTH_GRANT_LDAP : auth_grant_password(w->credential.argon2);
 }
 
 static void conclude(struct auth *a, struct step *s, bool right, struct auth_reply *r)
@@ -411,13 +485,14 @@ static void conclude(struct auth *a, struct step *s, bool right, struct auth_rep
 		r->outcome = permit(a, l, s, r);
 	if (why)
 		r->why = slice_z(why);
+	if (!right && l->why[0])
+		r->why = slice_z(l->why);
 	if (!r->why.n && !right)
 		r->why = slice_z(sasl_why(l->sasl));
 	l->account_id = w->found ? w->facts.id : 0;
 	if (right) {
 		name_how(l, s);
-		l->grant = w->has_app ? AUTH_GRANT_APP | (uint64_t)w->app.id
-				      : auth_grant_password(w->credential.argon2);
+		l->grant = grant_of(s);
 	}
 	if (r->outcome == AUTH_CODE) {
 		l->code_asked = true;
@@ -472,7 +547,9 @@ static void step_sasl(struct auth *a, struct auth_login *l, slice response, stru
 		temp(r, mem, &e);
 		tell(a, l, r, name_of(l), 0, 0, false);
 	} else if (s.outcome == SASL_MORE) {
-		r->outcome = AUTH_MORE; /* a token is wrong: the client is told, then it fails */
+		/* A token is wrong: the client is told, then it fails. */
+		snprintf(l->why, sizeof l->why, "%.*s", SFMT(slice_first(r->why, sizeof l->why - 1)));
+		r->outcome = AUTH_MORE;
 	} else {
 		conclude(a, &s, right, r);
 	}

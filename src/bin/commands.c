@@ -49,6 +49,8 @@ const struct command commands[] = {
 		"应用专用密码：生成、列出、撤销", app_password_verbs, NULL, NULL},
 	{"second-factor", NULL, "codes of a telephone beside the password",
 		"双因素：密码之外的手机验证码", second_factor_verbs, NULL, NULL},
+	{"ldap", NULL, "people of directory servers: take over, test", "目录服务器中的用户：同步、测试", ldap_verbs,
+		NULL, NULL},
 	{"login", NULL, "who logged in, from where", "登录记录", login_verbs, NULL, NULL},
 	{"ban", NULL, "networks that may not log in", "禁止登录的网络", ban_verbs, NULL, NULL},
 	{"shared", NULL, "shared mailboxes, rooms, equipment: who uses them",

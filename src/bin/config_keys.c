@@ -9,6 +9,7 @@
 #include "bin/edge_verify.h"
 #include "bin/engines.h"
 #include "bin/features.h"
+#include "bin/identity_conf.h"
 #include "bin/filter_conf.h"
 #include "bin/policy_conf.h"
 #include "bin/quarantine_conf.h"
@@ -341,7 +342,7 @@ const struct conf_section log_section = {.name = "log",
 	.doc_zh = "日志。"};
 
 const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
-	&connections_section, &callout_section, &auth_section, &password_section, &queue_section, &delivery_section,
+	&connections_section, &callout_section, &auth_section, &ldap_section, &oidc_section, &password_section, &queue_section, &delivery_section,
 	&dns_section, &source_section, &scores_section, &caps_section, &outbound_section,
 	&dnsbl_section, &mirror_section, &verify_section, &signing_section, &srs_section,
 	&reports_section, &store_section, &directory_section, &log_section, &scan_section, &filter_section,

@@ -13,6 +13,7 @@
 #include "bin/edge_verify.h"
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
+#include "bin/identity_conf.h"
 #include "bin/keys_client.h"
 #include "bin/policies.h"
 #include "bin/quarantine_conf.h"
@@ -258,10 +259,12 @@ static int make_services(struct edge *e, struct err *err)
 {
 	const struct config *c = e->config;
 	e->services = ARENA_ARRAY(&e->mem, struct smtpd_service, c->nlisteners + 1);
-	for (size_t i = 0; i < c->nlisteners; i++)
+	for (size_t i = 0; i < c->nlisteners; i++) {
 		if (smtpd_service_init(&e->services[i], c->listeners[i].conf, c->listeners[i].name,
 			    c->hostname, e->tls, &e->mem, err) < 0)
 			return -1;
+		e->services[i].tokens = oidc_wanted(conf_get(c->conf, &oidc_section));
+	}
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "bin/census.h"
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
+#include "bin/identity_conf.h"
 #include "bin/user.h"
 #include "bin/web.h"
 #include "defence/rate.h"
@@ -202,6 +203,9 @@ static int start_all(struct master *m, struct err *e)
 	slot_start(&m->keeper);
 	slot_start(&m->learn);
 	slot_start(&m->feature);
+	if (identity_wanted(&m->config))
+		slot_start(
+			&m->identity); /* nobody waits for it: who is known by others hears "try later" */
 	if (engines_configured(m->config.conf))
 		slot_start(&m->engines[0]);
 	if (web_wanted(&m->config))
@@ -275,8 +279,11 @@ static void stop_all(struct master *m)
 	deadline = instant_in(within + 2 * SECOND);
 	slot_wait_ended(&m->queue, deadline);
 	slot_wait_ended(&m->auth, deadline);
+	slot_retire(&m->identity, PROC_STOP_SOON, 2 * SECOND);
+	slot_wait_ended(&m->identity, instant_in(2 * SECOND));
 	kill_rest(&m->queue);
 	kill_rest(&m->auth);
+	kill_rest(&m->identity);
 	slot_retire(&m->learn, PROC_STOP_SOON, within);
 	slot_wait_ended(&m->learn, instant_in(2 * SECOND));
 	kill_rest(&m->learn);

@@ -62,7 +62,7 @@ struct master {
 	struct slot engines[2]; /* a reload starts the other one */
 	unsigned engine_at; /* the one that is asked */
 	bool swapping; /* a reload starts processes that may still be refused */
-	struct slot prepare, keeper, learn, feature, queue, auth, keys, scans[SCAN_PLACES],
+	struct slot prepare, keeper, learn, feature, queue, auth, identity, keys, scans[SCAN_PLACES],
 		edges[MASTER_EDGES_MAX], access[MASTER_ACCESS_MAX], webs[MASTER_WEBS_MAX];
 	struct cond changed; /* a process became ready or ended, or a signal came */
 	bool stop_wanted, force_wanted, reload_wanted, reloading;

@@ -21,6 +21,8 @@ METRIC_COUNTER(crashes_queue, "posthouse_process_crashes_total", "role=\"queue\"
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_keeper, "posthouse_process_crashes_total", "role=\"keeper\"",
 	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_identity, "posthouse_process_crashes_total", "role=\"identity\"",
+	"Processes that ended unexpectedly.");
 METRIC_COUNTER(crashes_auth, "posthouse_process_crashes_total", "role=\"auth\"",
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_scan, "posthouse_process_crashes_total", "role=\"scan\"",
@@ -48,6 +50,7 @@ void slots_init(struct master *m)
 	slot_init(m, &m->prepare, "prepare", 0);
 	slot_init(m, &m->queue, "queue", 0);
 	slot_init(m, &m->auth, "auth", 0);
+	slot_init(m, &m->identity, "identity", 0);
 	slot_init(m, &m->keys, "keys", 0);
 	slot_init(m, &m->keeper, "keeper", 0);
 	slot_init(m, &m->learn, "learn", 0);
@@ -195,6 +198,8 @@ static void connect_neighbours(struct slot *s)
 		connect_slots(s, &m->auth);
 		connect_slots(s, &m->engines[m->engine_at]);
 	}
+	if (s == &m->auth || s == &m->identity)
+		connect_slots(&m->auth, &m->identity);
 	if (s == &m->keeper)
 		connect_slots(s, &m->engines[m->engine_at]);
 	if (s == &m->engines[m->engine_at])
@@ -269,6 +274,8 @@ static void count_crash(const struct slot *s)
 		metric_add(&crashes_queue, 1);
 	else if (s == &s->master->auth)
 		metric_add(&crashes_auth, 1);
+	else if (s == &s->master->identity)
+		metric_add(&crashes_identity, 1);
 	else if (s == &s->master->keys)
 		metric_add(&crashes_keys, 1);
 	else if (is_scan(s))
@@ -466,6 +473,7 @@ void master_status(struct master *m, struct buf *out)
 	buf_printf(out, "master 0 ready pid=%d generation=%u\n", (int)getpid(), m->generation);
 	print_slot(&m->queue, out);
 	print_slot(&m->auth, out);
+	print_slot(&m->identity, out);
 	print_slot(&m->keys, out);
 	for (unsigned i = 0; i < SCAN_PLACES; i++)
 		print_slot(&m->scans[i], out);

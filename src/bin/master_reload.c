@@ -12,6 +12,7 @@
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
 #include "bin/web.h"
+#include "bin/identity_conf.h"
 #include "run/log.h"
 #include <signal.h>
 #include <unistd.h>
@@ -147,6 +148,17 @@ static void tell(struct master *m, struct slot *s)
 		proc_order_reload(s->proc, m->config.path, buf_slice(&m->text));
 }
 
+/* It keeps nothing but keys of others: with another configuration it begins anew, and who asks meanwhile waits. */
+static void renew_identity(struct master *m)
+{
+	if (m->identity.proc || m->identity.wanted) {
+		slot_retire(&m->identity, PROC_STOP_SOON, 2 * SECOND);
+		slot_wait_ended(&m->identity, instant_in(4 * SECOND));
+	}
+	if (identity_wanted(&m->config) && !m->identity.proc)
+		slot_start(&m->identity);
+}
+
 static int change_over(struct master *m, struct config *c, struct buf *text, struct err *e)
 {
 	struct slot *fresh[FRESH_MAX];
@@ -175,6 +187,7 @@ static int change_over(struct master *m, struct config *c, struct buf *text, str
 	tell(m, &m->keys);
 	tell(m, &m->keeper);
 	tell(m, &m->feature);
+	renew_identity(m);
 	log_set_level((enum log_level)m->config.log->level);
 	return 0;
 }

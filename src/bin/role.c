@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "bin/features.h"
+#include "bin/identity_conf.h"
 #include "bin/prepare.h"
 #include "bin/zones.h"
 #include "run/co.h"
@@ -56,6 +57,8 @@ static const struct role_limits {
 		SANDBOX_MAY_CONNECT | SANDBOX_MAY_BIND | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE,
 		12, 1 << 15},
 	{&auth_role, MAY_CREDENTIALS | MAY_DB, SANDBOX_NO_DUMP, 12, 1 << 12},
+	{&identity_role, MAY_DB | MAY_RESOLVE | MAY_VERIFY,
+		SANDBOX_NO_DUMP | SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP, 12, 1 << 10},
 	{&keys_role, MAY_KEYS, SANDBOX_NO_DUMP, 4, 1 << 10},
 	{&scan_role, 0, SANDBOX_NO_DUMP | SANDBOX_LEAVE_FILES, 1, 1 << 8},
 	{&learn_role, MAY_LEARN | MAY_KV, SANDBOX_MAY_MEMORY_FILE, 3, 1 << 10},
@@ -147,6 +150,8 @@ static void add_paths(
 		add_path(s, S("/usr/share/ca-certificates"), false);
 		add_path(s, S("/usr/local/share/ca-certificates"), false);
 		add_path(s, c->tls->ca, false);
+		const struct ldap_conf *ldap = conf_get(c->conf, &ldap_section);
+		add_path(s, ldap->ca, false);
 	}
 }
 

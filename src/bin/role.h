@@ -28,8 +28,8 @@ struct role {
 	void (*close)(struct role_env *env);
 };
 
-extern const struct role edge_role, auth_role, keys_role, queue_role, scan_role, keeper_role,
-	learn_role, web_role, access_role, features_role, engine_role;
+extern const struct role identity_role, edge_role, auth_role, keys_role, queue_role, scan_role,
+	keeper_role, learn_role, web_role, access_role, features_role, engine_role;
 
 /* The secret that TLS session tickets of all processes are made with; empty: the master gave none. */
 slice role_tls_tickets(struct role_env *env, struct arena *a);

@@ -14,7 +14,7 @@
 #include <curl/curl.h>
 #include <pthread.h>
 
-enum { FETCH_ETAG_MAX = 200 };
+enum { FETCH_ETAG_MAX = 200, FETCH_HEADER_MAX = 4096 };
 enum { HOST_BYTES = 256, RESOLVE_BYTES = 2000, PORT_HTTPS = 443 };
 
 /* ---- the URL */
@@ -121,6 +121,14 @@ static struct curl_slist *set_request(CURL *c, struct transfer *t)
 		char line[FETCH_ETAG_MAX + 32];
 		snprintf(line, sizeof line, "If-None-Match: %s", t->etag);
 		headers = curl_slist_append(NULL, line);
+		curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+	}
+	if (t->want->authorization.n) {
+		AUTO(buf) struct buf line = BUF(FETCH_HEADER_MAX);
+		buf_printf(&line, "Authorization: %.*s", SFMT(t->want->authorization));
+		buf_byte(&line, 0);
+		if (buf_ok(&line))
+			headers = curl_slist_append(headers, line.p);
 		curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	}
 	if (t->post_type) {

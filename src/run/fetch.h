@@ -41,6 +41,7 @@ struct fetch_want {
 			still that one; empty: none */
 	/* POST instead of GET, when `post_type` is not empty. */
 	slice post, post_type;
+	slice authorization; /* "Basic ..."; empty: none */
 };
 struct fetch_answer {
 	enum fetch_failure failure; /* set in every case */

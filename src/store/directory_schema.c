@@ -137,5 +137,11 @@ const struct sql_migration directory_migrations[] = {
 		"ALTER TABLE domain DROP COLUMN stands_for; ALTER TABLE domain DROP COLUMN org_id;"
 		"DROP TABLE department; DROP TABLE service_class; DROP TABLE org;"},
 	{6, "forward", forward_schema_up, forward_schema_down},
+	{7, "external", /* external.h: what comes from a directory server */
+		"CREATE TABLE external ("
+		"kind BIGINT NOT NULL, ref_id BIGINT NOT NULL, ext_id TEXT NOT NULL, dn TEXT NOT NULL,"
+		"seen_at BIGINT NOT NULL, gone BIGINT NOT NULL,"
+		"PRIMARY KEY (kind, ref_id)) {{WITHOUT_ROWID}};",
+		"DROP TABLE external;"},
 };
 const size_t directory_migrations_n = sizeof directory_migrations / sizeof directory_migrations[0];

@@ -41,8 +41,8 @@ static const struct conf_key keys[] = {
 		"之前只接受 STARTTLS。"),
 	KEY_ENUM(auth, "auto", autos, "Offer AUTH. auto: yes for submission and submissions.",
 		"是否提供 AUTH。auto：submission 和 submissions 提供。"),
-	KEY_LIST(auth_mechs, "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN",
-		"SASL mechanisms to offer, best first.", "提供的 SASL 机制，优先的在前。"),
+	KEY_LIST(auth_mechs, "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN OAUTHBEARER XOAUTH2",
+		"SASL mechanisms to offer, best first; those of tokens only where [oidc] names an issuer.", "提供的 SASL 机制，优先的在前；令牌机制仅在 [oidc] 配置了提供方时提供。"),
 	KEY_BOOL(auth_plaintext, "no", "Allow AUTH without TLS.", "允许在没有 TLS 时使用 AUTH。"),
 	KEY_NETS(trusted, "",
 		"Networks whose clients may send to foreign domains without login; Unix sockets "

@@ -35,6 +35,9 @@ slice smtpd_auth_list(struct smtpd_session *s, struct arena *a)
 		if (slice_iends(mech, S("-PLUS")) &&
 			!(s->tls && tls_channel_binding(s->io, &type, data, &n)))
 			continue;
+		if (!s->service->tokens &&
+			(slice_ieq(mech, S("OAUTHBEARER")) || slice_ieq(mech, S("XOAUTH2"))))
+			continue;
 		buf_printf(&out, "%s%.*s", out.n ? " " : "", SFMT(mech));
 	}
 	slice list = arena_dup(a, buf_slice(&out));

@@ -80,6 +80,7 @@ struct smtpd_service {
 	/* What smtpd_service_init made of the configuration's "auto". */
 	enum smtpd_tls tls_mode;
 	bool auth, sync, fix_headers, bind_sender, verify, require_auth, require_trust;
+	bool tokens; /* OAUTHBEARER and XOAUTH2 may be offered */
 	slice postmaster; /* where mail to a bare <postmaster> goes */
 };
 /* ERR_PERM with a sentence for the administrator when the parts do not fit, e.g. TLS without
