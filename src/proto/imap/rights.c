@@ -2,8 +2,9 @@
  * ACL (RFC 4314) and QUOTA (RFC 9208). Rights are kept and judged by mail/box.h; an identifier is a login, "group:address",
  * "anyone", each with "-" before it to take rights away.
  *
- * Quota roots: the own mailbox is "", another one's is called like the folder that was asked about. Limits are set by the
- * administrator alone, so QUOTASET is not offered.
+ * Quota roots: the own mailbox is "", another one's is called like the folder that was asked about. A mailbox without limits
+ * has none, as the list of a QUOTA response is never empty. Limits are set by the administrator alone, so QUOTASET is not
+ * offered.
  */
 #include "proto/imap/session.h"
 
@@ -160,6 +161,11 @@ void imap_cmd_myrights(struct imap *s)
 
 /* ---- QUOTA */
 
+static bool has_limit(const struct box_usage *u)
+{
+	return u->quota || u->quota_messages;
+}
+
 static void put_quota(struct imap *s, slice root, const struct box_usage *u)
 {
 	const char *between = "";
@@ -191,6 +197,10 @@ void imap_cmd_getquota(struct imap *s)
 		imap_fail(s, &e);
 		return;
 	}
+	if (!has_limit(&u)) {
+		imap_no(s, "NONEXISTENT", "There is no quota");
+		return;
+	}
 	put_quota(s, root, &u);
 	imap_ok(s, NULL, "That is the quota");
 }
@@ -211,10 +221,13 @@ void imap_cmd_getquotaroot(struct imap *s)
 	slice root = f.own ? S("") : f.name;
 	imap_put(s, S("* QUOTAROOT "));
 	imap_put_mailbox(s, name);
-	imap_put(s, S(" "));
-	imap_put_mailbox(s, root);
+	if (has_limit(&u)) {
+		imap_put(s, S(" "));
+		imap_put_mailbox(s, root);
+	}
 	imap_put(s, S("\r\n"));
-	put_quota(s, root, &u);
+	if (has_limit(&u))
+		put_quota(s, root, &u);
 	imap_ok(s, NULL, "That is the quota");
 }
 
