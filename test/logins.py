@@ -383,6 +383,28 @@ def from_everywhere():
 
 
 @case
+def sends_like_a_stolen_one():
+    """Its sending is stopped by [outbound]; a place that is new besides: nobody logs in any more."""
+    with Site(*PROXY, '[outbound]', 'sudden_minimum = 20', '[caps]', 'login_messages_15m = 0', 'login_rcpts_15m = 0') as p:
+        p.setup_command('route add far --protocol smtp --hosts [127.0.0.1]:1 --tls none --match far.test')
+        for who in (ANN, BOB):
+            expect(p.login(who, PASSWORD, ip='198.51.100.7')[0] == 235, 'home')
+        for who, ip in ((ANN, '203.0.113.5'), (BOB, '198.51.100.7')):
+            s = p.session(ip=ip)
+            s.login(who, PASSWORD)
+            for i in range(60):
+                try:
+                    s.sendmail(who, [f'user{i}-{k}@far.test' for k in range(10)], f'From: {who}\r\nTo: you\r\nSubject: x{i}\r\n\r\nhello {i}\r\n')
+                except smtplib.SMTPException:
+                    break
+            s.close()
+            wait_until(f'{who} is stopped', 10, lambda: [x for x in p.json('outbound', 'list')['suspended'] if x['who'] == who])
+        found = wait_until('the suspension', 40, lambda: p.json('account', 'suspended')['suspended'], every=1)
+        time.sleep(2)
+        expect([f['address'] for f in p.json('account', 'suspended')['suspended']] == [ANN], f'Bob, who is at home, only sends no more: {found}')
+
+
+@case
 def guessed():
     with Site(*PROXY, auth=['stolen_failures = 6', 'ban_after = 0']) as p:
         expect(p.login(ANN, PASSWORD, ip='198.51.100.7')[0] == 235, 'home')

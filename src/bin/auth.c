@@ -300,6 +300,7 @@ static int auth_open(struct role_env *env, struct err *e)
 {
 	struct auth *a = env->self;
 	co_go("auth.sweep", sweep, a);
+	co_go("auth.outbound", auth_outbound_watch, a);
 	co_go("auth.forget", forget, a);
 	int r = auth_log_open(a->log, e);
 	if (r == 0)

@@ -6,6 +6,7 @@
  *	auth_lock.c	failures, lockouts, delays, bans
  *	auth_log.c	the log of logins, written in batches; last use of application passwords
  *	auth_places.c	places never seen before; accounts that behave as if stolen
+ *	auth_outbound.c	accounts that send like stolen ones
  *	auth_identity.c	passwords and tokens that others check: asked of the identity process
  *	auth_still.c	whether sessions' logins still hold
  */
@@ -153,6 +154,12 @@ void auth_places_free(struct auth_places *p); /* NULL is fine */
 void auth_places_ok(struct auth_places *p, const struct auth_login *l, const struct login_facts *f,
 	bool known, unsigned failures_there);
 slice auth_country(struct auth_places *p, slice ip, char out[4]); /* "CN", or empty */
+
+/* It behaves as if stolen, for this reason: alarm, suspended, as configured. In a coroutine. */
+void auth_places_stolen(struct auth_places *p, const struct login_facts *f, slice why_en, slice why_zh);
+
+/* auth_outbound.c: a coroutine; arg is the struct auth. */
+void auth_outbound_watch(void *arg);
 
 /* auth_identity.c: 0: right. -1: ERR_DENIED: wrong; else it cannot be told now. *ret_login: the address in a token, from *mem. */
 int auth_identity_bind(struct auth *a, slice login, slice id, slice password, struct err *e);

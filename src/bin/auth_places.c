@@ -299,7 +299,7 @@ static void tell_owner(struct job *j)
 
 static void alarm_text(struct job *j, slice why_en, slice why_zh)
 {
-	const slice lines[] = {j->address, place_text(j)};
+	const slice lines[] = {j->address, j->ip.n ? place_text(j) : S("")};
 	bool s = j->suspend;
 	const struct notice_alarm w = {
 		.what_en = arena_printf(
@@ -323,7 +323,7 @@ static void alarm_text(struct job *j, slice why_en, slice why_zh)
 			"posthouse login list %.*s；然后执行 posthouse account resume %.*s",
 			SFMT(j->address), SFMT(j->address), SFMT(j->address), SFMT(j->address)),
 		.lines = lines,
-		.nlines = 2};
+		.nlines = j->ip.n ? 2 : 1};
 	j->notice = (struct notice){.kind = NOTICE_ALARM,
 		.idx = -1,
 		.key = arena_printf(&j->mem, "stolen:%.*s", SFMT(slice_first(j->address, 150))),
@@ -366,25 +366,40 @@ static bool looks_stolen(struct job *j, slice *ret_en, slice *ret_zh)
 	return false;
 }
 
+static void treat_as_stolen(struct job *j, slice why_en, slice why_zh)
+{
+	j->suspend = j->places->auth->conf->stolen == STOLEN_SUSPEND;
+	alarm_text(j, why_en, why_zh);
+	j->notice.to = j->suspend ? why_en : (slice){0}; /* act_run: the reason of the suspension */
+	pool_call(act_run, j);
+	metric_add(&stolen, 1);
+	log_warn(NULL, "auth.stolen", F("login", j->address), F("ip", j->ip), F("why", why_en),
+		F("suspended", j->suspended));
+}
+
 static void judge(struct job *j)
 {
 	const struct auth_conf *c = j->places->auth->conf;
 	slice en, zh;
 	if (looks_stolen(j, &en, &zh)) {
-		j->suspend = c->stolen == STOLEN_SUSPEND;
-		alarm_text(j, en, zh);
-		j->notice.to = en; /* act_run: the reason of the suspension */
-		if (!j->suspend)
-			j->notice.to = (slice){0};
-		pool_call(act_run, j);
-		metric_add(&stolen, 1);
-		log_warn(NULL, "auth.stolen", F("login", j->address), F("ip", j->ip), F("why", en),
-			F("suspended", j->suspended));
+		treat_as_stolen(j, en, zh);
 		return;
 	}
 	bool unusual = j->new_region || (j->new_network && j->new_client);
 	if (unusual && c->new_place_notices && j->at - j->since >= c->new_place_after)
 		tell_owner(j);
+}
+
+void auth_places_stolen(
+	struct auth_places *p, const struct login_facts *f, slice why_en, slice why_zh)
+{
+	struct job j = {.places = p, .account_id = f->id, .at = wall_now(), .address = f->address};
+	if (p->auth->conf->stolen == STOLEN_OFF || exempt(p->auth->conf, f->address))
+		return;
+	treat_as_stolen(&j, why_en, why_zh);
+	if (j.result < 0)
+		log_error(NULL, "auth.places", F("login", j.address), F("error", &j.e));
+	arena_done(&j.mem);
 }
 
 static void job_run(void *arg)

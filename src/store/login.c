@@ -238,6 +238,22 @@ int place_note_tx(struct sql *db, int64_t account_id, enum place_kind kind, slic
 	return n < 0 ? -1 : 0;
 }
 
+int place_is_new(struct sql *db, int64_t account_id, int64_t since, bool *ret, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT MIN(first_at), MAX(first_at) FROM place WHERE account_id = $1 AND kind = $2", e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, account_id);
+	sql_bind_int(s, 2, PLACE_NETWORK);
+	int r = sql_step(s, e);
+	if (r <= 0)
+		return -1;
+	*ret = !sql_is_null(s, 0) && sql_int(s, 1) >= since && sql_int(s, 0) < sql_int(s, 1);
+	sql_reset(s);
+	return 0;
+}
+
 /* ---- application passwords ---- */
 
 int app_used_tx(struct sql *db, int64_t app_id, int64_t at, slice ip, slice service, struct err *e)

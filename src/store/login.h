@@ -71,6 +71,9 @@ enum place_kind { PLACE_NETWORK = 1, PLACE_COUNTRY, PLACE_CLIENT };
 int place_note_tx(struct sql *db, int64_t account_id, enum place_kind kind, slice value, int64_t at,
 	bool *ret_new, int64_t *ret_known_since, struct err *e);
 
+/* Did a network come up since then, of an account that had others before? */
+int place_is_new(struct sql *db, int64_t account_id, int64_t since, bool *ret, struct err *e);
+
 /* ---- application passwords ---- */
 
 int app_used_tx(struct sql *db, int64_t app_id, int64_t at, slice ip, slice service, struct err *e);

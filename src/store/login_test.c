@@ -102,6 +102,14 @@ TEST(login_places)
 	OK(place_note_tx(db, 2, PLACE_NETWORK, S("203.0.113.0"), 300, &fresh, &since, &e));
 	CHECK(!fresh && since == 300);
 	OK(sql_commit(db, &e));
+	OK(place_is_new(db, 1, 250, &fresh, &e));
+	CHECK(fresh);
+	OK(place_is_new(db, 1, 301, &fresh, &e));
+	CHECK(!fresh);
+	OK(place_is_new(db, 2, 0, &fresh, &e));
+	CHECK(!fresh); /* its only one */
+	OK(place_is_new(db, 3, 0, &fresh, &e));
+	CHECK(!fresh);
 	sql_close(db);
 }
 
