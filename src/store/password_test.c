@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/test.h"
 #include "store/password.h"
+#include "store/password_rule.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -35,8 +36,7 @@ TEST(password_is_prepared) /* RFC 4013: mapped to space or nothing, NFKC */
 	CHECK(password_verify(p.argon2, S("passwordA")));
 	CHECK(password_make(S("短密码也要八个字"), &a, &p, &e) == 0);
 	CHECK(password_verify(p.argon2, S("短密码也要八个字")));
-	static const slice bad[] = {S_INIT(""), S_INIT("seven77"), S_INIT("短密码"),
-		S_INIT("control\x01here"), S_INIT("nul\0nulnul"), S_INIT("broken\xff\xfeutf8")};
+	static const slice bad[] = {S_INIT(""), S_INIT("control\x01here"), S_INIT("nul\0nulnul"), S_INIT("broken\xff\xfeutf8")};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		CHECK(password_make(bad[i], &a, &p, &e) < 0 && e.kind == ERR_PROTO);
 	char longer[PASSWORD_MAX + 1];
@@ -92,4 +92,33 @@ TEST(scram_keys_are_those_of_rfc_5802)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		CHECK(!password_scram_parse(slice_z(bad[i]), &s));
 	arena_done(&a);
+}
+
+TEST(password_rules)
+{
+	static const struct password_rule rule = {.minimum = 8, .classes = 2};
+	static const struct {
+		slice password;
+		bool fine;
+	} v[] = {
+		{S_INIT("seven77"), false},
+		{S_INIT("eight888"), true},
+		{S_INIT("短密码"), false},
+		{S_INIT("短密码也要八个字a"), true},
+		{S_INIT("onlysmallletters"), false}, /* one kind of characters */
+		{S_INIT("password1"), false}, /* everybody's */
+		{S_INIT("alice.example1"), false}, /* made of the address */
+		{S_INIT("Wonderland22"), false}, /* of the name */
+		{S_INIT("correct horse 7"), true},
+	};
+	struct err e;
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++)
+		CHECK_INT(password_check(&rule, v[i].password, S("alice.example@local.test"),
+				  S("Alice Wonderland"), &e) == 0,
+			v[i].fine);
+	struct password_rule loose = {.own_name = true, .common = true};
+	CHECK(password_check(&loose, S("password1"), S("password1@local.test"), S(""), &e) == 0);
+	loose.max_age = 10;
+	CHECK(!password_expired(&loose, 0, 100) && !password_expired(&loose, 91, 100) &&
+		password_expired(&loose, 90, 100));
 }
