@@ -6,6 +6,7 @@
 #include "run/co.h"
 #include "run/loop.h"
 #include "run/pool.h"
+#include "run/tls.h"
 #include "store/commit.h"
 #include <ftw.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct world {
 	struct directory *directory;
 	struct blobs *blobs;
 	struct boxes *boxes;
+	struct tls_ctx *tls;
 	struct mailbox_conf conf;
 	int64_t account;
 	/* of a session */
@@ -25,6 +27,17 @@ struct world {
 	struct pop3_summary sum;
 	char end[32];
 };
+
+static inline void world_tls(struct world *w)
+{
+	struct arena a = {0};
+	struct err e;
+	const struct tls_server_config c = {.cert_file = arena_printf(&a, "%s/cert.pem", w->dir),
+		.key_file = arena_printf(&a, "%s/key.pem", w->dir)};
+	must(tls_make_self_signed(S("mx.post.test"), c.cert_file, c.key_file, &e) == 0);
+	must(tls_server_ctx(&c, &w->tls, &e) == 0);
+	arena_done(&a);
+}
 
 static inline void world_open(struct world *w)
 {
@@ -60,6 +73,7 @@ static inline void world_open(struct world *w)
 		.readers = 1,
 		.conf = &w->conf};
 	must(boxes_open(&c, &w->boxes, &e) == 0);
+	world_tls(w);
 }
 
 static inline int world_remove_one(
@@ -74,6 +88,7 @@ static inline void world_close(struct world *w)
 	boxes_close(w->boxes);
 	directory_close(w->directory);
 	blobs_close(w->blobs);
+	tls_ctx_unref(w->tls);
 	nftw(w->dir, world_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -178,6 +193,7 @@ static inline void session_run(void *arg)
 		S_INIT("SCRAM-SHA-256-PLUS"), S_INIT("PLAIN"), S_INIT("TWO"), S_INIT("LOGIN")};
 	struct session_run *r = arg;
 	const struct pop3_service service = {
+		.tls = r->w->tls,
 		.tls_mode = r->offer_tls ? POP3_TLS_OFFER : POP3_TLS_NO,
 		.auth_plaintext = !r->offer_tls,
 		.hostname = S("mx.post.test"),
