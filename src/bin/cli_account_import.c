@@ -207,7 +207,7 @@ static int export_pages(struct sql *db, struct account_query *q, bool chinese, s
 	buf_put(&out, S("\xef\xbb\xbf")); /* else spreadsheets take it for another charset */
 	directory_export_head(&out, chinese);
 	do {
-		AUTO(arena) struct arena former = page;
+		AUTO(arena) __attribute__((unused)) struct arena former = page;
 		page = (struct arena){0};
 		if (directory_accounts_page(db, q, &page, &v, &n, e) < 0 ||
 			directory_export_rows(db, v, n, &out, e) < 0)
