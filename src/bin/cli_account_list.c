@@ -111,7 +111,7 @@ static int print_pages(
 	struct account *v;
 	size_t n;
 	do {
-		AUTO(arena) struct arena former = page; /* q->after is in it */
+		AUTO(arena) __attribute__((unused)) struct arena former = page; /* q->after is in it */
 		page = (struct arena){0};
 		if (directory_accounts_page(db, q, &page, &v, &n, e) < 0)
 			return -1;

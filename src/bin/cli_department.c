@@ -158,7 +158,7 @@ static int department_members(struct cli_call *c)
 	struct account_query q = {.department_id = d.id};
 	listing_begin(&l, c->cli->json, "members", heads, 2);
 	do {
-		AUTO(arena) struct arena former = page;
+		AUTO(arena) __attribute__((unused)) struct arena former = page;
 		page = (struct arena){0};
 		if (directory_accounts_page(db, &q, &page, &v, &n, &e) < 0)
 			return out_fail(&e);

@@ -165,7 +165,7 @@ static int group_list(struct cli_call *c)
 	const char *const heads[] = {T("GROUP", "组"), T("NAME", "名称"), T(">MEMBERS", ">成员")};
 	listing_begin(&l, c->cli->json, "groups", heads, 3);
 	do {
-		AUTO(arena) struct arena former = page;
+		AUTO(arena) __attribute__((unused)) struct arena former = page;
 		page = (struct arena){0};
 		if (directory_groups(db, org.id, after, 0, &page, &v, &n, &e) < 0)
 			return out_fail(&e);
@@ -392,7 +392,7 @@ static int list_kind(
 	struct account *v;
 	size_t n;
 	do {
-		AUTO(arena) struct arena former = page;
+		AUTO(arena) __attribute__((unused)) struct arena former = page;
 		page = (struct arena){0};
 		if (directory_accounts_page(db, &q, &page, &v, &n, e) < 0)
 			return -1;
