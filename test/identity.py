@@ -117,8 +117,8 @@ def people_log_in():
         expect(code == 0 and 'right' in text, text)
         code, text = p.ask('ldap', 'test', '*', '--stdin', stdin='anns secret\n')
         expect(code != 0, 'a star finds nobody')
-        rows = p.json('login', 'list', ANN)['logins']
-        expect([r['how'] for r in rows if r['result'] == 'ok'] == ['ldap'], f'{rows}')
+        rows = wait_until('the log', 5, lambda: [r for r in p.json('login', 'list', ANN)['logins'] if r['result'] == 'ok'])
+        expect([r['how'] for r in rows] == ['ldap'], f'{rows}')
         phone = p.json('app-password', 'add', ANN, 'phone')['password']
         expect(p.imap(ANN, phone) == 'OK', 'an application password')
         expect('cannot be used' not in p.log_tail(), 'nothing else')
@@ -312,8 +312,8 @@ def tokens():
         expect(p.smtp_token(i.sign(), LOCAL) == 235, 'submission')
         refused = p.token(i.sign(), 'other@local.test')
         expect('AUTHENTICATIONFAILED' in refused, f'as another: {refused}')
-        rows = p.json('login', 'list', LOCAL)['logins']
-        expect({r['how'] for r in rows if r['result'] == 'ok'} == {'oauth'}, f'{rows}')
+        rows = wait_until('the log', 5, lambda: [r for r in p.json('login', 'list', LOCAL)['logins'] if r['result'] == 'ok'])
+        expect({r['how'] for r in rows} == {'oauth'}, f'{rows}')
         expect('invalid_token' in p.token('a.b.c'), 'RFC 7628 3.2.2: the client hears why')
         p.cli('account', 'disable', LOCAL)
         expect(p.token(i.sign()) != 'OK', 'a disabled account')
