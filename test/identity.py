@@ -306,7 +306,8 @@ def token_house(*config):
 def tokens():
     with token_house() as (p, i):
         for alg, kid in (('RS256', 'first'), ('RS512', 'first'), ('PS256', 'first'), ('ES256', 'ec'), ('EdDSA', 'ed')):
-            expect(p.token(i.sign(alg, kid)) == 'OK', alg)
+            said = p.token(i.sign(alg, kid))
+            expect(said == 'OK', f'{alg}: {said} {p.log_tail(1500)}')
         expect(p.token(i.sign(), LOCAL) == 'OK' and p.token(i.sign(), LOCAL, 'XOAUTH2') == 'OK', 'with a name')
         expect(p.token(i.sign(aud=['x', 'mail2'])) == 'OK', 'several audiences')
         expect(p.smtp_token(i.sign(), LOCAL) == 235, 'submission')

@@ -193,6 +193,12 @@ static int identity_prepare(struct role_env *env, struct err *e)
 	return 0;
 }
 
+static void warm_up(void *arg)
+{
+	struct identity *d = arg;
+	oidc_warm_up(d->oidc);
+}
+
 static int identity_open(struct role_env *env, struct err *e)
 {
 	struct identity *d = env->self;
@@ -200,6 +206,8 @@ static int identity_open(struct role_env *env, struct err *e)
 		return -1;
 	if (oidc_wanted(conf_get(env->config.conf, &oidc_section)))
 		d->oidc = oidc_new(&env->config, d->dns);
+	if (d->oidc)
+		co_go("identity.keys", warm_up, d);
 	co_go("identity.sync", syncer, d);
 	return 0;
 }

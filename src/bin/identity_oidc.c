@@ -15,6 +15,7 @@
 enum { DOCUMENT_MAX = 256 * 1024, FETCH_TIME_S = 10 };
 #define KEYS_FRESH HOUR /* then they are fetched again beside their use */
 #define KEYS_DEAD DAY /* then they count no more */
+#define KEYS_FIRST SECOND /* while there are none at all */
 #define KEYS_AGAIN (10 * SECOND) /* not more often, whatever tokens say */
 
 struct oidc {
@@ -113,7 +114,7 @@ static int refresh(struct oidc *o, struct err *e)
 	while (o->fetching)
 		if (cond_wait(&o->done, deadline, e) < 0)
 			return -1;
-	if (o->tried && instant_now() - o->tried < KEYS_AGAIN)
+	if (o->tried && instant_now() - o->tried < (o->keys ? KEYS_AGAIN : KEYS_FIRST))
 		return o->keys ? 0
 			       : err_set(e, ERR_TEMP,
 					 "the issuer's keys could not be fetched lately");
@@ -137,6 +138,12 @@ static int need_keys(struct oidc *o, struct err *e)
 	return instant_now() - o->fetched < KEYS_DEAD
 		       ? 0
 		       : err_set(e, ERR_TEMP, "the issuer's keys are too old");
+}
+
+void oidc_warm_up(struct oidc *o)
+{
+	struct err e;
+	need_keys(o, &e);
 }
 
 /* ---- whose it is ---- */
