@@ -9,7 +9,7 @@ is not there is skipped with a word; imapflow is installed by npm into build/ th
 import base64, functools, hashlib, imaplib, os, pty, re, shutil, socket, ssl, subprocess, sys, threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 import peers
-from posthouse import PASSWORD, ROOT, Instance
+from posthouse import PASSWORD, ROOT, Instance, wait_until
 from tally import case, expect, run_cases
 
 SYNC, OFFLINE, READER, FETCHED, FLOW = (f'{name}@local.test' for name in ('sync', 'offline', 'reader', 'fetched', 'flow'))
@@ -459,7 +459,7 @@ def curl_lists_fetches_appends_and_searches(curl):
     expect('flags', 'Flagged' in ask('imaps', 'INBOX', '-X', r'STORE 1 +FLAGS \Flagged'), True)
     expect('no quota', re.search('QUOTA .*', ask('imaps', '', '-X', 'GETQUOTAROOT INBOX')), None)
     p.cli('account', 'quota', login, '1M')
-    expect('a quota', '* QUOTA "" (STORAGE ' in ask('imaps', '', '-X', 'GETQUOTAROOT INBOX'), True)
+    wait_until('a quota', 10, lambda: '* QUOTA "" (STORAGE ' in ask('imaps', '', '-X', 'GETQUOTAROOT INBOX'))
     expect('POP3 list', len(ask('pop3s', '').split()), 2 * (LETTERS + 1))
     expect('POP3 message', 'by curl' in ask('pop3s', str(LETTERS + 1)), True)
     expect('POP3 ids', len(set(ask('pop3s', '', '-X', 'UIDL').split()[1::2])), LETTERS + 1)
