@@ -59,6 +59,7 @@ class Site(Instance):
         finally:
             if not session:
                 s.close()
+            time.sleep(0.3)  # until the other edge knows what this one has counted
 
     def suspended(self):
         return {s['who']: s for s in self.json('outbound', 'list')['suspended']}
