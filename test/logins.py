@@ -444,7 +444,7 @@ def timing():
         typical = {who: sorted(v)[2] for who, v in times.items()}
         print({k: f'{v * 1000:.2f} ms' for k, v in typical.items()})
         low, high = min(typical.values()), max(typical.values())
-        expect(low > 0.01 and high - low < 0.2 * low, f'{typical}')
+        expect(low > 0.01 and high - low < 0.15 * low, f'{typical}')
 
 
 if __name__ == '__main__':
