@@ -1,0 +1,178 @@
+/*
+ * sieve: people's own rules for their mail (RFC 5228 and extensions). Pure: no I/O, no clock, no databases; what a script
+ * may know is handed in, what it wants comes back as a list of actions, which others carry out. So it runs inside a scan
+ * process, where hostile letters and hostile scripts find nothing to steal, and in tests.
+ *
+ *	lex.c, parse.c		text -> commands, tests, arguments		check*.c	what RFCs allow: arguments, `require`, types
+ *	compile.c		checked commands -> struct sieve_script	run*.c		script and letter -> actions
+ *	ext_*.c			one file for each extension
+ *	form.c			simple rules of people (form.h) <-> script
+ *
+ * A run that needs something it was not told (was this seen before? is this address in my book?) ends with questions; the caller
+ * answers and runs again: same input, same way, so it comes further each time (at most SIEVE_ROUNDS_MAX).
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/slice.h"
+
+enum {
+	SIEVE_SCRIPT_MAX = 256 * 1024, /* bytes of one script (the class may allow less) */
+	SIEVE_SCRIPTS_MAX = 100, /* of one account */
+	SIEVE_NAME_MAX = 128, /* characters of a script's name (RFC 5804 1.6: at least 128) */
+	SIEVE_TOKENS_MAX = 100000,
+	SIEVE_BLOCKS_MAX = 32, /* nested blocks, tests, includes: each */
+	SIEVE_ROUNDS_MAX = 16,
+	SIEVE_QUESTIONS_MAX = 200, /* of a run */
+};
+
+/* ---- compiling ---- */
+
+struct sieve_mistake {
+	slice script; /* its name */
+	unsigned line, column; /* from 1; 0: the script as a whole */
+	bool warning; /* it runs nevertheless */
+	slice en, zh; /* what is wrong, for people */
+};
+struct sieve_source {
+	slice name;
+	slice text; /* UTF-8 */
+	bool global; /* the administrator's: may use what people may not; `include :global` finds it */
+};
+/* What a script may use: the names of extensions that `require` knows, separated by blanks; also SIEVE of CAPABILITY (RFC 5804 1.7). */
+slice sieve_extensions(void);
+slice sieve_notify_methods(void); /* "mailto https" */
+
+struct sieve_script; /* lives in its arena, is never changed: any number of runs */
+struct sieve_mistakes {
+	struct sieve_mistake *v;
+	size_t n; /* at most 50 are kept */
+};
+/* NULL: mistakes say why. Scripts that it includes are not needed for this (RFC 6609 3.2). `most`: bytes, 0: SIEVE_SCRIPT_MAX. */
+const struct sieve_script *sieve_compile(
+	const struct sieve_source *s, size_t most, struct arena *a, struct sieve_mistakes *ret);
+/* Names that it includes, for the caller to load beforehand; borrowed from the script. */
+struct sieve_include {
+	slice name;
+	bool global, optional;
+};
+const struct sieve_include *sieve_includes(const struct sieve_script *s, size_t *ret_n);
+
+/* ---- running ---- */
+
+struct sieve_limits { /* of one delivery, all scripts together */
+	uint64_t steps; /* commands and tests; also work in bytes looked at, scaled */
+	uint64_t memory; /* bytes of variables and strings made */
+	unsigned actions; /* 32 */
+	unsigned redirects; /* 4 */
+	unsigned notices; /* 4 */
+	unsigned variables; /* 255 */
+	size_t variable; /* bytes of one: 4096 */
+	unsigned edits; /* fields added or deleted: 100 */
+};
+extern const struct sieve_limits sieve_limits_default;
+
+struct sieve_folder { /* what mailbox, mailboxid, special-use ask for */
+	slice name; /* "Work/2026", UTF-8 */
+	slice id; /* MAILBOXID (RFC 8474) */
+	slice use; /* "\\Junk" or empty */
+	bool may_insert;
+};
+struct sieve_answer { /* to a question of an earlier round: same kind and key */
+	int kind; /* enum sieve_question_kind */
+	slice key;
+	bool yes;
+	slice text;
+};
+struct sieve_input {
+	const struct sieve_script *const *scripts; /* in order: before, the person's, after; a `stop` or cancelled keep ends as multiscript rules say (doc/notes/sieve.md) */
+	size_t nscripts;
+	const struct sieve_script *const *included; /* that `include` finds; found by name and global */
+	size_t nincluded;
+	slice message; /* as it would be delivered, header and body, CRLF; borrowed by the result */
+	slice sender, recipient, original_recipient; /* envelope; "" the null sender */
+	slice login; /* authenticated sender or empty */
+	const slice *own; /* addresses of the account: vacation, and loops of redirect */
+	size_t nown;
+	slice name; /* of the account's owner */
+	char separator; /* of subaddress: '+' */
+	const struct sieve_folder *folders;
+	size_t nfolders;
+	float spam; /* 0..1: score as a part of what is certainly spam; below 0: was not judged */
+	int virus; /* 0: not looked at, 1: clean ... 5: certain (RFC 5235) */
+	slice domain, host, version, client_ip, client_name; /* environment */
+	int64_t now; /* usec UTC */
+	int zone; /* minutes east */
+	const struct sieve_answer *answers;
+	size_t nanswers;
+	const struct sieve_limits *limits; /* NULL: defaults */
+};
+
+enum sieve_action_kind {
+	SIEVE_KEEP, /* into the folder it would go to anyway */
+	SIEVE_FILEINTO,
+	SIEVE_REDIRECT,
+	SIEVE_REJECT, /* by a notice to the sender, or at SMTP time where that is possible (ereject) */
+	SIEVE_DISCARD, /* the person's wish, in words, for the trace: nothing is kept */
+	SIEVE_VACATION,
+	SIEVE_NOTIFY,
+	SIEVE_REMEMBER, /* duplicate: note this key now */
+	SIEVE_REPORT, /* vnd.dovecot.report is not offered; log line of debug_log when global */
+};
+struct sieve_action {
+	enum sieve_action_kind kind;
+	slice folder; /* FILEINTO: name; or, by_id, the id of mailboxid; or use of special-use, falling back to name */
+	slice folder_id, folder_use;
+	bool create; /* :create */
+	slice flags; /* KEEP, FILEINTO: "\\Seen $Work", empty: none */
+	size_t edits; /* KEEP, FILEINTO, REDIRECT: how many of result.edits count for this one */
+	slice address; /* REDIRECT, NOTIFY mailto */
+	bool copy, list; /* REDIRECT */
+	slice text; /* REJECT reason; VACATION, NOTIFY message; REPORT */
+	bool ereject;
+	/* VACATION */
+	slice subject, from, handle;
+	int64_t seconds; /* between answers to one sender */
+	bool mime;
+	/* NOTIFY */
+	slice method; /* URI */
+	slice options; /* lines */
+	int importance; /* 1..3 */
+	/* REMEMBER */
+	slice key;
+};
+struct sieve_edit {
+	bool add, last; /* else: delete */
+	slice name, value; /* add */
+	unsigned at; /* delete: which one of that name, from 0 from the top, as counted at that moment */
+};
+enum sieve_question_kind {
+	SIEVE_ASK_DUPLICATE = 1, /* key: was it noted within `seconds`? */
+	SIEVE_ASK_METADATA, /* mailbox annotation: text */
+	SIEVE_ASK_LIST, /* extlists: is address in list */
+};
+struct sieve_question {
+	int kind;
+	slice key;
+	int64_t seconds;
+};
+enum sieve_end {
+	SIEVE_DONE,
+	SIEVE_ASKS, /* answer and run again */
+	SIEVE_FAILED, /* a script went wrong or too far: implicit keep; mistake says what. Actions of scripts that ended before are in */
+};
+struct sieve_result {
+	enum sieve_end end;
+	struct sieve_action *actions; /* in the order in which they were said; duplicates folded; SIEVE_KEEP in it when kept */
+	size_t nactions;
+	struct sieve_edit *edits; /* of the header, in order */
+	size_t nedits;
+	struct sieve_question *questions;
+	size_t nquestions;
+	struct sieve_mistake mistake;
+	uint64_t steps;
+};
+/* All memory from *a. Never fails otherwise: what cannot be done is SIEVE_FAILED. */
+void sieve_run(const struct sieve_input *q, struct arena *a, struct sieve_result *ret);
+/* The header with the first n edits made, CRLF lines with the empty line; body follows unchanged. */
+slice sieve_edited_header(slice header, const struct sieve_edit *v, size_t n, struct arena *a);
