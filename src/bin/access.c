@@ -50,9 +50,10 @@ static void turn_away(const struct access_service *service, int fd, bool from_th
 	close(fd);
 }
 
-static void admit(
-	struct access *a, const struct access_service *service, int fd, const struct net_addr *peer)
+static void admit(void *arg, size_t listener, int fd, const struct net_addr *peer)
 {
+	struct access *a = arg;
+	const struct access_service *service = &a->services[listener];
 	const struct access_listener_conf *c = service->listener.conf;
 	bool limited = peer->ss.ss_family != AF_UNIX && !in_nets(&c->proxy_from, peer) &&
 		       !in_nets(&c->trusted, peer);
@@ -74,62 +75,20 @@ static void admit(
 	s->row = row;
 	s->login.link = a->auth_link;
 	a->by_row[sessions_index(a->sessions, row)] = s;
-	s->co = group_go(&a->open, service->listener.imap ? "imap" : "pop3", access_session_run, s);
+	s->co = acceptor_go(
+		&a->acceptor, service->listener.imap ? "imap" : "pop3", access_session_run, s);
 }
 
-struct acceptor {
-	struct access *access;
-	const struct access_service *service;
-	int fd;
-};
-
-static void accept_run(void *arg)
+static void drain(void *arg)
 {
-	AUTO(free) struct acceptor *a = arg;
-	struct net_addr peer;
-	struct err e;
-	int fd;
-	for (;;) {
-		if (net_accept(a->fd, &fd, &peer, &e) == 0) {
-			net_unmap(&peer);
-			admit(a->access, a->service, fd, &peer);
-			continue;
-		}
-		if (e.kind == ERR_CLOSED)
-			break;
-		log_error(NULL, "access.accept", F("listener", a->service->listener.name),
-			F("error", &e));
-		if (co_sleep(instant_in(100 * MSEC), &e) < 0)
-			break;
-	}
-	loop_forget_fd(a->fd);
-	close(a->fd);
+	struct access *a = arg;
+	imap_drain(&a->imap_hub);
+	pop3_drain(&a->pop3_hub);
 }
 
-/* "access.LISTENER.ADDRESS", as the master named them. */
-static const struct access_service *service_of(const struct access *a, const char *name)
+static slice listener_name(void *arg, size_t listener)
 {
-	slice rest = slice_z(name), part;
-	uint64_t i;
-	slice_cut(&rest, '.', &part);
-	slice_cut(&rest, '.', &part);
-	return slice_u64(part, &i) && i < a->nservices ? &a->services[i] : NULL;
-}
-
-static void start_accepting(struct access *a)
-{
-	const char *name;
-	int fd;
-	while ((fd = proc_start_take_next(&a->env->start, "access.", &name)) >= 0) {
-		const struct access_service *service = service_of(a, name);
-		if (!service) {
-			close(fd);
-			continue;
-		}
-		struct acceptor *acceptor = NEW(struct acceptor);
-		*acceptor = (struct acceptor){a, service, fd};
-		group_go(&a->acceptors, "access.accept", accept_run, acceptor);
-	}
+	return ((struct access *)arg)->services[listener].listener.name;
 }
 
 /* ---- opening ---- */
@@ -220,9 +179,9 @@ static int access_prepare(struct role_env *env, struct err *e)
 	a->env = env;
 	a->config = &env->config;
 	a->conf = conf_get(env->config.conf, &access_section);
-	group_init(&a->acceptors);
-	group_init(&a->open);
-	cond_init(&a->stop_changed);
+	const struct acceptor_conf acceptor = {
+		"access", "access.", listener_name, admit, drain, a, access_listeners(a->config)};
+	acceptor_init(&a->acceptor, &acceptor);
 	imap_hub_init(&a->imap_hub);
 	pop3_hub_init(&a->pop3_hub);
 	a->auth_link = link_new("auth");
@@ -266,7 +225,7 @@ static int access_open(struct role_env *env, struct err *e)
 	access_guard_open(a);
 	make_services(a);
 	a->still = access_still_new(a);
-	start_accepting(a);
+	acceptor_start(&a->acceptor, &env->start);
 	return 0;
 }
 
@@ -284,53 +243,11 @@ static void access_link(void *arg, const char *role, unsigned instance, int fd)
 		close(fd);
 }
 
-static void drain(struct access *a)
-{
-	imap_drain(&a->imap_hub);
-	pop3_drain(&a->pop3_hub);
-}
-
-/* After a reload sessions go on until drain_time is over: new connections are our successor's. Then, or when the server stops, they hear BYE
- * where they stand between two commands. */
-static void let_sessions_end(struct access *a)
-{
-	struct err e;
-	bool draining = false;
-	while (a->open.n > 0) {
-		bool late = instant_now() >= a->stop_by;
-		if ((a->how == PROC_STOP_SOON || late) && !draining) {
-			draining = true;
-			drain(a);
-			if (late) /* a little time for commands under way */
-				a->stop_by = instant_in(a->config->server->stop_time);
-			continue;
-		}
-		if (late) {
-			log_warn(NULL, "access.cut", F("sessions", a->open.n));
-			break;
-		}
-		if (cond_wait(&a->stop_changed, a->stop_by, &e) < 0 && e.kind != ERR_TIMEOUT)
-			break;
-	}
-	group_cancel(&a->open);
-	group_join(&a->open);
-}
-
 static void access_stop(void *arg, enum proc_stop how, instant deadline)
 {
 	struct access *a = ((struct role_env *)arg)->self;
-	bool again = a->stopping;
-	a->stopping = true;
-	a->how = how;
-	a->stop_by = deadline;
-	if (again) {
-		cond_wake_all(&a->stop_changed);
+	if (!acceptor_stop(&a->acceptor, how, deadline, a->config->server->stop_time))
 		return;
-	}
-	group_cancel(&a->acceptors);
-	group_join(&a->acceptors);
-	log_info(NULL, "access.draining", F("sessions", a->open.n));
-	let_sessions_end(a);
 	access_still_stop(a->still);
 	if (a->boxes)
 		boxes_drain(a->boxes);

@@ -11,6 +11,7 @@
  */
 #pragma once
 #include "base/map.h"
+#include "bin/acceptor.h"
 #include "bin/auth_client.h"
 #include "bin/census.h"
 #include "bin/role.h"
@@ -91,11 +92,7 @@ struct access {
 	struct directory *directory;
 	struct boxes *boxes;
 	/* Coming and going. */
-	struct group acceptors, open;
-	bool stopping;
-	enum proc_stop how;
-	instant stop_by;
-	struct cond stop_changed;
+	struct acceptor acceptor;
 };
 
 struct access_session { /* one connection; kept small: thousands are idle */

@@ -426,6 +426,5 @@ void access_session_run(void *arg)
 	a->by_row[sessions_index(a->sessions, s->row)] = NULL;
 	sessions_leave(a->sessions, s->row);
 	free(s);
-	if (a->stopping)
-		cond_wake_all(&a->stop_changed);
+	acceptor_ended(&a->acceptor);
 }

@@ -59,8 +59,7 @@ static void session_run(void *arg)
 	metric_add(&open_sessions, -1);
 	if (s->counted.len)
 		census_leave(e->census, &s->counted);
-	if (e->stopping)
-		cond_wake_all(&e->stop_changed);
+	acceptor_ended(&e->acceptor);
 }
 
 /* Too many: a word and away, without a session. A peer that expects TLS or PROXY hears nothing. */
@@ -93,9 +92,10 @@ static void turn_away_by_rule(struct edge *e, const struct smtpd_service *servic
 	close(fd);
 }
 
-static void admit(
-	struct edge *e, const struct smtpd_service *service, int fd, const struct net_addr *peer)
+static void admit(void *arg, size_t listener, int fd, const struct net_addr *peer)
 {
+	struct edge *e = arg;
+	const struct smtpd_service *service = &e->services[listener];
 	const struct connections_conf *c = e->config->connections;
 	bool limited = peer->ss.ss_family != AF_UNIX &&
 		       !edge_in_nets(&service->conf->proxy_from, peer) &&
@@ -123,65 +123,17 @@ static void admit(
 	char ip[NET_TEXT_MAX];
 	net_print_ip(peer, ip);
 	edge_log_client(s, ip);
-	group_go(&e->sessions, "smtp", session_run, s);
+	acceptor_go(&e->acceptor, "smtp", session_run, s);
 }
 
-/* ---- accepting ---- */
-
-struct acceptor {
-	struct edge *edge;
-	const struct smtpd_service *service;
-	int fd;
-};
-
-static void accept_run(void *arg)
+static void drain(void *arg)
 {
-	AUTO(free) struct acceptor *a = arg;
-	struct net_addr peer;
-	struct err e;
-	int fd;
-	for (;;) {
-		if (net_accept(a->fd, &fd, &peer, &e) == 0) {
-			net_unmap(&peer);
-			admit(a->edge, a->service, fd, &peer);
-			continue;
-		}
-		if (e.kind == ERR_CLOSED)
-			break;
-		log_error(NULL, "smtp.accept", F("listener", a->service->name), F("error", &e));
-		if (co_sleep(instant_in(100 * MSEC), &e) < 0)
-			break;
-	}
-	loop_forget_fd(a->fd);
-	close(a->fd);
+	smtpd_drain(&((struct edge *)arg)->hub);
 }
 
-/* "listen.LISTENER.ADDRESS", as the master named them. */
-static const struct smtpd_service *service_of(const struct edge *e, const char *name)
+static slice listener_name(void *arg, size_t listener)
 {
-	slice rest = slice_z(name), part;
-	uint64_t i;
-	slice_cut(&rest, '.', &part);
-	slice_cut(&rest, '.', &part);
-	if (!slice_u64(part, &i) || i >= e->config->nlisteners)
-		return NULL;
-	return &e->services[i];
-}
-
-static void start_accepting(struct edge *e)
-{
-	const char *name;
-	int fd;
-	while ((fd = proc_start_take_next(&e->env->start, "listen.", &name)) >= 0) {
-		const struct smtpd_service *service = service_of(e, name);
-		if (!service) {
-			close(fd);
-			continue;
-		}
-		struct acceptor *a = NEW(struct acceptor);
-		*a = (struct acceptor){e, service, fd};
-		group_go(&e->acceptors, "smtp.accept", accept_run, a);
-	}
+	return ((struct edge *)arg)->services[listener].name;
 }
 
 /* ---- free space ---- */
@@ -278,9 +230,9 @@ static int edge_prepare(struct role_env *env, struct err *err)
 	e->config = &env->config;
 	e->quarantine = ARENA_NEW(&e->mem, struct quarantine_conf);
 	quarantine_conf_read(e->config->conf, e->quarantine);
-	group_init(&e->acceptors);
-	group_init(&e->sessions);
-	cond_init(&e->stop_changed);
+	const struct acceptor_conf acceptor = {
+		"edge", "listen.", listener_name, admit, drain, e, e->config->nlisteners};
+	acceptor_init(&e->acceptor, &acceptor);
 	cond_init(&e->edited);
 	smtpd_hub_init(&e->hub);
 	e->queue_link = link_new("queue");
@@ -351,7 +303,7 @@ static int edge_open(struct role_env *env, struct err *err)
 	co_go("edge.brake", release_brake, e);
 	look_at_space(e); /* before the first session asks */
 	co_go("edge.disk", watch_space, e);
-	start_accepting(e);
+	acceptor_start(&e->acceptor, &env->start);
 	return 0;
 }
 
@@ -379,44 +331,11 @@ static void edge_link(void *arg, const char *role, unsigned instance, int fd)
 }
 
 /* Sessions end by themselves, or after a friendly 421, or when time is up. */
-static void let_sessions_end(struct edge *e)
-{
-	struct err err;
-	while (e->sessions.n > 0) {
-		bool late = instant_now() >= e->stop_by;
-		if ((e->how == PROC_STOP_SOON || late) && !e->hub.draining) {
-			smtpd_drain(&e->hub);
-			/* Drained by the clock: a little time for transactions under way. */
-			if (late)
-				e->stop_by = instant_in(e->config->server->stop_time);
-			continue;
-		}
-		if (late) {
-			log_warn(NULL, "edge.cut", F("sessions", e->sessions.n));
-			break;
-		}
-		if (cond_wait(&e->stop_changed, e->stop_by, &err) < 0 && err.kind != ERR_TIMEOUT)
-			break;
-	}
-	group_cancel(&e->sessions);
-	group_join(&e->sessions);
-}
-
 static void edge_stop(void *arg, enum proc_stop how, instant deadline)
 {
 	struct edge *e = ((struct role_env *)arg)->self;
-	bool again = e->stopping;
-	e->stopping = true;
-	e->how = how;
-	e->stop_by = deadline;
-	if (again) {
-		cond_wake_all(&e->stop_changed);
+	if (!acceptor_stop(&e->acceptor, how, deadline, e->config->server->stop_time))
 		return;
-	}
-	group_cancel(&e->acceptors);
-	group_join(&e->acceptors);
-	log_info(NULL, "edge.draining", F("sessions", e->sessions.n));
-	let_sessions_end(e);
 	edge_failures_stop(e->failures);
 	if (e->door)
 		edge_brake_flush(e->door->brake, true);

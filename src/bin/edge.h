@@ -4,6 +4,7 @@
  * happens to it). */
 #pragma once
 #include "base/map.h"
+#include "bin/acceptor.h"
 #include "bin/auth_client.h"
 #include "bin/auth_failures.h"
 #include "bin/census.h"
@@ -83,11 +84,7 @@ struct edge {
 	uint64_t free_bytes;
 	bool disk_low;
 	/* Coming and going. */
-	struct group acceptors, sessions;
-	bool stopping;
-	enum proc_stop how;
-	instant stop_by;
-	struct cond stop_changed;
+	struct acceptor acceptor;
 };
 
 /* Of the message at hand, for the door. */

@@ -75,12 +75,13 @@ static void session_run(void *arg)
 	struct web *w = s->w;
 	http_serve(&w->hub, io_plain(s->fd), &w->service, w, &s->peer);
 	web_leave(w, &s->peer);
-	if (w->stopping)
-		cond_wake_all(&w->stop_changed);
+	acceptor_ended(&w->acceptor);
 }
 
-static void admit(struct web *w, int fd, const struct net_addr *peer)
+static void admit(void *arg, size_t listener, int fd, const struct net_addr *peer)
 {
+	struct web *w = arg;
+	(void)listener;
 	if (!web_enter(w, peer)) {
 		static const char full[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: "
 					   "60\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -93,45 +94,18 @@ static void admit(struct web *w, int fd, const struct net_addr *peer)
 	metric_add(&connections, 1);
 	struct session *s = NEW(struct session);
 	*s = (struct session){w, fd, *peer};
-	group_go(&w->sessions, "http", session_run, s);
+	acceptor_go(&w->acceptor, "http", session_run, s);
 }
 
-struct acceptor {
-	struct web *w;
-	int fd;
-};
-
-static void accept_run(void *arg)
+static void drain(void *arg)
 {
-	AUTO(free) struct acceptor *a = arg;
-	struct net_addr peer;
-	struct err e;
-	int fd;
-	for (;;) {
-		if (net_accept(a->fd, &fd, &peer, &e) == 0) {
-			net_unmap(&peer);
-			admit(a->w, fd, &peer);
-			continue;
-		}
-		if (e.kind == ERR_CLOSED)
-			break;
-		log_error(NULL, "web.accept", F("error", &e));
-		if (co_sleep(instant_in(100 * MSEC), &e) < 0)
-			break;
-	}
-	loop_forget_fd(a->fd);
-	close(a->fd);
+	http_drain(&((struct web *)arg)->hub);
 }
 
-static void start_accepting(struct web *w)
+static slice listener_name(void *arg, size_t listener)
 {
-	const char *name;
-	int fd;
-	while ((fd = proc_start_take_next(&w->env->start, "web.", &name)) >= 0) {
-		struct acceptor *a = NEW(struct acceptor);
-		*a = (struct acceptor){w, fd};
-		group_go(&w->acceptors, "web.accept", accept_run, a);
-	}
+	(void)arg, (void)listener;
+	return S("web");
 }
 
 /* ---- opening ---- */
@@ -179,9 +153,9 @@ static int web_prepare(struct role_env *env, struct err *e)
 	quarantine_conf_read(env->config.conf, w->quarantine);
 	w->words.dir = w->config->filter->rules;
 	signal_words_def(&w->words, S("-")); /* reads them */
-	group_init(&w->acceptors);
-	group_init(&w->sessions);
-	cond_init(&w->stop_changed);
+	const struct acceptor_conf acceptor = {
+		"web", "web.", listener_name, admit, drain, w, SIZE_MAX};
+	acceptor_init(&w->acceptor, &acceptor);
 	http_hub_init(&w->hub);
 	w->queue_link = link_new("queue");
 	w->auth_link = link_new("auth");
@@ -201,7 +175,7 @@ static int web_open(struct role_env *env, struct err *e)
 	struct web *w = env->self;
 	if (blobs_open(w->config->server->data, &w->blobs, e) < 0 || web_store_open(w, e) < 0)
 		return -1;
-	start_accepting(w);
+	acceptor_start(&w->acceptor, &env->start);
 	return 0;
 }
 
@@ -224,23 +198,13 @@ static void web_link(void *arg, const char *role, unsigned instance, int fd)
 		close(fd);
 }
 
-/* Requests under way are answered. */
+/* Requests under way are answered; who is quiet need not wait for our successor. */
 static void web_stop(void *arg, enum proc_stop how, instant deadline)
 {
 	struct web *w = ((struct role_env *)arg)->self;
-	struct err e;
 	(void)how;
-	if (w->stopping)
-		return;
-	w->stopping = true;
-	group_cancel(&w->acceptors);
-	group_join(&w->acceptors);
-	http_drain(&w->hub);
-	while (w->sessions.n > 0 && cond_wait(&w->stop_changed, deadline, &e) == 0)
-		;
-	group_cancel(&w->sessions);
-	group_join(&w->sessions);
-	loop_stop();
+	if (acceptor_stop(&w->acceptor, PROC_STOP_SOON, deadline, w->config->server->stop_time))
+		loop_stop();
 }
 
 static void web_close(struct role_env *env)

@@ -16,6 +16,7 @@
  */
 #pragma once
 #include "base/map.h"
+#include "bin/acceptor.h"
 #include "bin/cli_words.h"
 #include "bin/quarantine_conf.h"
 #include "bin/role.h"
@@ -65,9 +66,7 @@ struct web {
 	struct web_store *store;
 	struct signal_words words;
 	struct zones zones;
-	struct group acceptors, sessions;
-	bool stopping;
-	struct cond stop_changed;
+	struct acceptor acceptor;
 };
 static inline struct web *web_of(const struct http *h)
 {
