@@ -61,7 +61,7 @@ const struct sieve_include *sieve_includes(const struct sieve_script *s, size_t 
 /* ---- running ---- */
 
 struct sieve_limits { /* of one delivery, all scripts together */
-	uint64_t steps; /* commands and tests; also work in bytes looked at, scaled */
+	uint64_t steps; /* 1: a command, a test, 64 bytes looked at: the same script and letter always take the same */
 	uint64_t memory; /* bytes of variables and strings made */
 	unsigned actions; /* 32 */
 	unsigned redirects; /* 4 */
@@ -98,6 +98,7 @@ struct sieve_input {
 	char separator; /* of subaddress: '+' */
 	const struct sieve_folder *folders;
 	size_t nfolders;
+	slice home; /* where `keep` goes: "INBOX" (also when empty), or what a policy chose; fileinto of that name is the same as keep */
 	float spam; /* 0..1: score as a part of what is certainly spam; below 0: was not judged */
 	int virus; /* 0: not looked at, 1: clean ... 5: certain (RFC 5235) */
 	slice domain, host, version, client_ip, client_name; /* environment */
@@ -125,25 +126,32 @@ struct sieve_action {
 	slice folder_id, folder_use;
 	bool create; /* :create */
 	slice flags; /* KEEP, FILEINTO: "\\Seen $Work", empty: none */
-	size_t edits; /* KEEP, FILEINTO, REDIRECT: how many of result.edits count for this one */
-	slice address; /* REDIRECT, NOTIFY mailto */
+	size_t edits; /* KEEP, FILEINTO, REDIRECT, REJECT, VACATION: how many of result.edits count for this one */
+	slice address; /* REDIRECT */
 	bool copy, list; /* REDIRECT */
 	slice text; /* REJECT reason; VACATION, NOTIFY message; REPORT */
 	bool ereject;
-	/* VACATION */
-	slice subject, from, handle;
-	int64_t seconds; /* between answers to one sender */
-	bool mime;
+	/* VACATION: that the letter may be answered at all (RFC 5230 4.5, 4.6: to the person, by a person, no list) was looked at here;
+	 * whether this sender was answered within `seconds` is the caller's to know. */
+	slice subject, from; /* as said, or empty; from of NOTIFY, too: a valid "Name <address>" */
+	slice handle; /* never empty: two vacations with the same one are the same (RFC 5230 4.7); a key together with the sender */
+	int64_t seconds; /* between answers to one sender; 0: each time. REMEMBER: how long */
+	bool mime; /* text is a MIME entity with its header (text/plain; charset=utf-8 if it is not) */
+	slice fcc; /* VACATION, NOTIFY: folder for a copy (RFC 8580) */
 	/* NOTIFY */
-	slice method; /* URI */
-	slice options; /* lines */
+	slice method; /* URI: "mailto:...", "https://..." ; sieve_mailto() reads the first */
+	slice options; /* "name=value" lines, LF */
 	int importance; /* 1..3 */
-	/* REMEMBER */
+	/* REMEMBER: only after all of the delivery went well (RFC 7352 3.3) */
 	slice key;
+	/* who said it */
+	slice script;
+	unsigned line;
 };
 struct sieve_edit {
-	bool add, last; /* else: delete */
-	slice name, value; /* add */
+	enum { SIEVE_EDIT_ADD, SIEVE_EDIT_DELETE, SIEVE_EDIT_MESSAGE } kind;
+	bool last; /* add: behind all fields, else before them */
+	slice name, value; /* add: value is encoded and folded as it must stand; message: value is the whole new letter (replace, enclose) */
 	unsigned at; /* delete: which one of that name, from 0 from the top, as counted at that moment */
 };
 enum sieve_question_kind {
@@ -159,7 +167,7 @@ struct sieve_question {
 enum sieve_end {
 	SIEVE_DONE,
 	SIEVE_ASKS, /* answer and run again */
-	SIEVE_FAILED, /* a script went wrong or too far: implicit keep; mistake says what. Actions of scripts that ended before are in */
+	SIEVE_FAILED, /* a script went wrong or too far: mistake says what. Actions of scripts that ended before are in, and keep is */
 };
 struct sieve_result {
 	enum sieve_end end;
@@ -170,9 +178,23 @@ struct sieve_result {
 	struct sieve_question *questions;
 	size_t nquestions;
 	struct sieve_mistake mistake;
+	struct sieve_mistakes warnings; /* went on nevertheless: an expression that is none, a folder's name that cannot be */
 	uint64_t steps;
 };
 /* All memory from *a. Never fails otherwise: what cannot be done is SIEVE_FAILED. */
 void sieve_run(const struct sieve_input *q, struct arena *a, struct sieve_result *ret);
-/* The header with the first n edits made, CRLF lines with the empty line; body follows unchanged. */
-slice sieve_edited_header(slice header, const struct sieve_edit *v, size_t n, struct arena *a);
+/* The letter with the first n edits made: header with its empty line; body borrowed from the message (or from an edit). */
+void sieve_edited(slice message, const struct sieve_edit *v, size_t n, struct arena *a, slice *ret_header, slice *ret_body);
+
+/* ---- what a mailto: URI of notify says (RFC 5436, RFC 6068) ---- */
+struct sieve_mailto {
+	slice *rcpts; /* all of to, cc and bcc, each once: to be sent to */
+	size_t nrcpts;
+	slice to, cc; /* values of fields, encoded; empty: none */
+	slice subject, body; /* UTF-8; empty: not said */
+	slice fields; /* other fields that are allowed, whole lines */
+};
+enum { SIEVE_NOTIFY_RCPTS_MAX = 8 };
+bool sieve_mailto(slice uri, struct arena *a, struct sieve_mailto *ret, struct err *e);
+/* The letter that a NOTIFY of mailto sends, CRLF, with Auto-Submitted, without Message-ID and DKIM. `from` when the action has none. */
+slice sieve_notify_letter(const struct sieve_action *act, const struct sieve_input *q, const struct sieve_mailto *to, slice from, struct arena *a);
