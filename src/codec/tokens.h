@@ -1,25 +1,38 @@
 /*
- * tokens: a text as the words that the full-text index knows (store/index.h), with positions. Texts are folded first (text_fold of
- * fold.h, then letters without their accents, traditional Chinese characters as simplified ones), so that what is
- * looked for and what is there meet whatever way they are written. Words are runs of letters and digits (UAX #29 in spirit); of
- * Chinese, Japanese, Korean text every character with the one behind it is a word, and the last one of a run alone, so that one
- * character is found as a beginning and any phrase as neighbours.
+ * tokens: a text as what the full-text index knows (store/index.h), with positions. Texts are folded first, so that what is looked
+ * for and what is there meet whatever way they are written: text_fold of fold.h, letters without their accents, traditional Chinese
+ * characters as simplified ones, curly quotes and long dashes as plain ones, no blank between two Chinese or Japanese characters (a
+ * line that was broken), a sign that is repeated more than three times three times.
+ *
+ * A folded text is cut into tokens without remainder, but for its blanks:
+ *	words	runs of letters, digits and marks
+ *	signs	runs of anything else that is no blank ("@", "://", ").")
+ *	single	each Chinese, Japanese or Korean character; of scripts without blanks between words (Thai ...) each letter with its marks
+ * Positions tell whether a blank stands between two tokens: by what stands at its two sides one or the other is usual and counts
+ * 1, the unusual one counts 2. So tokens and positions are the text: whether a piece of text occurs is answered exactly.
  */
 #pragma once
 #include "base/buf.h"
 
-enum {
-	TOKEN_MAX = 64, /* bytes of a word; longer ones are cut into pieces that are neighbours */
-	TOKENS_TEXT_MAX = 4 << 20, /* bytes of a text that are looked at */
-};
-/* Appends the text as it is compared: what brute force and index agree on. Broken UTF-8 becomes U+FFFD. */
+enum { TOKEN_MAX = 255 }; /* bytes of a token; a longer one is cut (tokens() tells) */
+
+/* Appends the text as it is compared. Broken UTF-8 becomes U+FFFD. As text_fold: pieces may be folded one by one into one buf
+ * if they are cut at ASCII characters. */
 void search_fold(slice utf8, struct buf *out);
 
+enum token_kind { TOKEN_WORD, TOKEN_SIGN, TOKEN_SINGLE };
 struct token {
-	slice word; /* of the folded text, or of *scratch */
-	uint32_t at; /* position: neighbours differ by 1; a gap of more than 1 where neighbours must not meet */
-	uint32_t from, to; /* bytes in the folded text */
-	bool cjk, glued; /* glued: no separator stands between the word before it and this one */
+	slice text; /* of the folded text */
+	uint32_t at; /* position: 1 or 2 above the one before it */
+	enum token_kind kind;
 };
-/* Calls fn for each word of a folded text, in order; false ends. Positions count from *at, which is left behind the last. */
-void tokens(slice folded, uint32_t *at, bool (*fn)(void *arg, const struct token *t), void *arg);
+struct tokens { /* {.rest = folded} or with .at: where the first token stands */
+	slice rest;
+	uint32_t at;
+	bool cut; /* a token was longer than TOKEN_MAX: its pieces are neighbours, pieces of it may not be found */
+	/* its own */
+	int before;
+	bool inside;
+};
+/* The next one; false at the end. */
+bool token_next(struct tokens *t, struct token *ret);
