@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "codec/date.h"
 #include "codec/fold.h"
-#include "codec/words.h"
+#include "codec/search_text.h"
 #include "mail/box_impl.h"
 
 enum { PROGRESS_EVERY = 10 }; /* seconds */
@@ -128,35 +128,11 @@ static bool has_text(struct searching *s, slice utf8, slice what)
 	return contains(&s->folded, what);
 }
 
-static void put_address(struct buf *out, const struct summary_address *a)
-{
-	if (out->n)
-		buf_put(out, S(", "));
-	words_decode(out, a->name);
-	buf_put(out, a->name.n ? S(" <") : S("<"));
-	buf_put(out, a->mailbox);
-	if (a->host.n) {
-		buf_byte(out, '@');
-		buf_put(out, a->host);
-	}
-	buf_byte(out, '>');
-}
-
-static bool addresses(struct searching *s, enum summary_who who)
-{
-	struct summary_address a;
-	unsigned it = 0;
-	buf_reset(&s->text);
-	while (summary_next_address(s->sum, 0, who, &it, &a)) {
-		if (a.mailbox.p || a.name.p)
-			put_address(&s->text, &a);
-	}
-	return s->text.n > 0;
-}
-
 static enum told of_who(struct searching *s, enum summary_who who, slice what)
 {
-	if (addresses(s, who) && has_text(s, buf_slice(&s->text), what))
+	buf_reset(&s->text);
+	search_addresses(s->sum, who, &s->text);
+	if (s->text.n && has_text(s, buf_slice(&s->text), what))
 		return YES;
 	return s->sum->flags & SUMMARY_CUT ? OPEN : NO;
 }
