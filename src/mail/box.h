@@ -189,6 +189,11 @@ struct box_append_options { unsigned flags; slice keywords; int64_t received_at 
 int box_append_start(struct box_append *p, const struct box_append_options *o, struct err *e);
 int box_append_bytes(struct box_append *p, slice bytes, struct err *e);
 int box_append_end(struct box_append *p, struct err *e);
+/* The one that comes in is not wanted after all, also after an error; those before it stay. */
+void box_append_drop(struct box_append *p);
+/* More to do in the transaction that makes the messages, which are at these places, in their order. May be run more than once. */
+typedef int (*box_append_fn)(struct sql *db, void *arg, const struct mailbox_place *v, size_t n, struct err *e);
+void box_append_also(struct box_append *p, box_append_fn fn, void *arg);
 /* REPLACE: `view` and `uid` leave in the same transaction. NULL and 0: nothing. */
 int box_append_commit(struct box_append *p, struct box_view *view, uint32_t uid, uint32_t *ret_uidvalidity, struct uidset *ret_uids, struct err *e);
 void box_append_cancel(struct box_append *p); /* also after commit; NULL is fine */

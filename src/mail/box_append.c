@@ -41,8 +41,12 @@ struct box_append {
 	/* REPLACE. */
 	struct box_view *view;
 	uint32_t uid;
+	/* box_append_also. */
+	box_append_fn also;
+	void *also_arg;
 	/* What the transaction gave. */
 	struct uidset uids;
+	struct mailbox_place *places;
 };
 
 /* ---- the folder ---- */
@@ -194,7 +198,20 @@ int box_append_end(struct box_append *p, struct err *e)
 	return 0;
 }
 
+void box_append_drop(struct box_append *p)
+{
+	blob_cancel(take(&p->writer));
+	buf_done(&p->kept);
+	p->now = (struct item){0};
+}
+
 /* ---- all or none ---- */
+
+void box_append_also(struct box_append *p, box_append_fn fn, void *arg)
+{
+	p->also = fn;
+	p->also_arg = arg;
+}
 
 static int check_room(struct sql *db, const struct box_append *p, struct err *e)
 {
@@ -240,9 +257,10 @@ static int append_tx(struct sql *db, void *arg, struct err *e)
 		if (place.folder_id != p->folder_id) /* removed, and made again just now */
 			return box_no_such(p->folder, e);
 		p->uidvalidity = place.uidvalidity;
+		p->places[i] = place;
 		uidset_add(&p->uids, place.uid, place.uid);
 	}
-	return 0;
+	return p->also ? p->also(db, p->also_arg, p->places, p->n, e) : 0;
 }
 
 static void use_blobs(struct box_append *p, blob_id *ret)
@@ -284,6 +302,7 @@ int box_append_commit(struct box_append *p, struct box_view *view, uint32_t uid,
 	blob_id *blobs = ARENA_ARRAY(&p->mem, blob_id, p->n + 1);
 	size_t n = p->n;
 	use_blobs(p, blobs);
+	p->places = ARENA_ARRAY(&p->mem, struct mailbox_place, n + 1);
 	p->view = together ? view : NULL;
 	p->uid = uid;
 	int r = commit_run_blobs(b->commit[shard], blobs, n, append_tx, p, e);

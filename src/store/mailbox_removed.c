@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "base/utf8.h"
 #include "codec/summary.h"
+#include "store/moved.h"
 
 enum {
 	WORDS_MAX = 150, /* bytes of a subject, a sender, an id, a login that the log keeps */
@@ -437,6 +438,9 @@ int64_t mailbox_remove_some_tx(struct sql *db, int64_t account_id, struct err *e
 		"ii", account_id, (int64_t)MAILBOX_REMOVE_BATCH);
 	if (lines < 0 || lines == MAILBOX_REMOVE_BATCH)
 		return lines;
+	int64_t moved = moved_forget_account_tx(db, account_id, MAILBOX_REMOVE_BATCH, e);
+	if (moved < 0 || moved == MAILBOX_REMOVE_BATCH)
+		return moved;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		if (sql_run(db, e, tables[i], "i", account_id) < 0)
 			return -1;

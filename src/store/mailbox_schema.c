@@ -9,6 +9,7 @@
 #include "store/mailbox.h"
 
 #include "base/must.h"
+#include "store/moved.h"
 
 static const char first_up[] =
 	"CREATE TABLE mailbox ("
@@ -186,6 +187,7 @@ const struct sql_migration mailbox_migrations[] = {
 	{1, "mailbox", first_up, "DROP TABLE message; DROP TABLE folder; DROP TABLE mailbox;"},
 	{2, "folders, emails, what left", second_up, second_down},
 	{3, "lessons", third_up, "DROP TABLE lesson;"},
+	{4, "what moved in", moved_up, moved_down},
 };
 const size_t mailbox_migrations_n = sizeof mailbox_migrations / sizeof mailbox_migrations[0];
 
