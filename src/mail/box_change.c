@@ -91,7 +91,8 @@ int box_store(struct box_view *v, const struct box_store *s, struct uidset *chan
 	of_view(v, s->uids, &all);
 	for (uint32_t from = 1; r == 0 && next_batch(&all, &from, &t.batch);) {
 		t.s.uids = &t.batch;
-		r = box_change_light(v->user->b, v->folder.account_id, store_tx, &t, e);
+		r = (t.batch.count <= BOX_BRIEF ? box_change_brief : box_change_light)(
+			v->user->b, v->folder.account_id, store_tx, &t, e);
 		if (r < 0)
 			break;
 		uidset_join(changed, &t.changed);

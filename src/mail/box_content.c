@@ -66,7 +66,10 @@ int box_content_open(struct box_view *v, const struct mailbox_message *m, struct
 	if (m->prefix.n)
 		memcpy(c->bytes, m->prefix.p, m->prefix.n);
 	c->e = e;
-	pool_call(open_in_pool, c);
+	if (m->size <= BOX_SMALL)
+		pool_call_short(&b->blob_pace, open_in_pool, c);
+	else
+		pool_call(open_in_pool, c);
 	if (c->result < 0) {
 		free(c);
 		return -1;

@@ -8,7 +8,6 @@
 #include "base/must.h"
 #include "mail/box_impl.h"
 #include "run/loop.h"
-#include "run/pool.h"
 
 /* *ret stays NULL where one is to be opened (in the pool). */
 static int lend(struct boxes *b, struct box_readers *r, struct sql **ret, struct err *e)
@@ -50,7 +49,20 @@ struct read_job {
 	void *arg;
 	struct err *e;
 	int result;
+	bool brief;
 };
+
+/* Several statements take the locks of a database once. */
+static int run_one(struct read_job *j, struct sql *db)
+{
+	if (!j->brief)
+		return j->fn(db, j->arg, j->e);
+	if (sql_read_begin(db, j->e) < 0)
+		return -1;
+	int r = j->fn(db, j->arg, j->e);
+	sql_read_end(db);
+	return r;
+}
 
 static void read_in_pool(void *arg)
 {
@@ -62,7 +74,7 @@ static void read_in_pool(void *arg)
 			j->result =
 				sql_open_read(j->b->data, j->b->db[j->first + i].name, db, j->e);
 		if (j->result == 0)
-			j->result = j->fn(*db, j->arg, j->e);
+			j->result = run_one(j, *db);
 	}
 }
 
@@ -72,7 +84,10 @@ static int run_read(struct read_job *j)
 	while (lent < j->n && (r = lend(j->b, &j->b->db[j->first + lent], &j->db[lent], j->e)) == 0)
 		lent++;
 	if (r == 0) {
-		pool_call(read_in_pool, j);
+		if (j->brief && j->db[0])
+			pool_call_short(&j->b->db[j->first].pace, read_in_pool, j);
+		else
+			pool_call(read_in_pool, j);
 		r = j->result < 0 ? -1 : 0;
 	}
 	for (int i = 0; i < lent; i++)
@@ -83,6 +98,18 @@ static int run_read(struct read_job *j)
 int box_read(struct boxes *b, int which, box_read_fn fn, void *arg, struct err *e)
 {
 	struct read_job j = {.b = b, .first = which, .n = 1, .fn = fn, .arg = arg, .e = e};
+	return run_read(&j);
+}
+
+int box_read_brief(struct boxes *b, int64_t account_id, box_read_fn fn, void *arg, struct err *e)
+{
+	struct read_job j = {.b = b,
+		.first = mailbox_shard(account_id),
+		.n = 1,
+		.fn = fn,
+		.arg = arg,
+		.e = e,
+		.brief = true};
 	return run_read(&j);
 }
 
@@ -106,6 +133,14 @@ void box_readers_close(struct boxes *b)
 int box_change_light(struct boxes *b, int64_t account_id, commit_fn fn, void *arg, struct err *e)
 {
 	int r = commit_run(b->light[mailbox_shard(account_id)], fn, arg, e);
+	if (r == 0)
+		changes_tell(b->changes, account_id);
+	return r;
+}
+
+int box_change_brief(struct boxes *b, int64_t account_id, commit_fn fn, void *arg, struct err *e)
+{
+	int r = commit_run_brief(b->light[mailbox_shard(account_id)], fn, arg, e);
 	if (r == 0)
 		changes_tell(b->changes, account_id);
 	return r;

@@ -76,7 +76,7 @@ int box_look_up(struct box_user *u, slice name, enum box_op op, struct arena *a,
 		return -1;
 	if (!ret->where.folder.n)
 		return box_no_such(name, e);
-	if (box_read_of(u->b, ret->where.account_id, look_job, ret, e) < 0)
+	if (box_read_brief(u->b, ret->where.account_id, look_job, ret, e) < 0)
 		return -1;
 	if (!ret->found)
 		return box_no_such(name, e);

@@ -1,9 +1,10 @@
-/* What the files of box.h share. Nobody else includes this. */
+/* What the files of box.h and import.h share. Nobody else includes this. */
 #pragma once
 #include "base/list.h"
 #include "base/map.h"
 #include "mail/box.h"
 #include "run/co.h"
+#include "run/pool.h"
 #include "store/commit.h"
 
 enum {
@@ -14,6 +15,7 @@ enum {
 	BOX_KEPT_FROM = 500, /* messages from which on a folder's set is kept */
 	BOX_KEEP_MAX = 8 << 20, /* bytes of a message kept while it comes in, for its summary */
 	BOX_SMALL = 64 * 1024, /* messages up to here are looked at in the loop's thread */
+	BOX_BRIEF = 16, /* rows that are read or changed without a hand-over to the pool */
 	BOX_WHOLE_MAX = 1 << 30, /* of larger ones no summary is made: they read as cut */
 };
 #define BOX_READER_WAIT (30 * SECOND)
@@ -26,6 +28,7 @@ struct box_readers {
 	struct sql *idle[BOX_READERS_MAX];
 	unsigned nidle, nopen;
 	struct cond room;
+	struct pool_pace pace;
 };
 enum { BOX_DIRECTORY = MAILBOX_SHARDS, BOX_DATABASES };
 
@@ -69,6 +72,7 @@ struct boxes {
 	struct list kept;
 	unsigned nkept;
 	uint64_t kept_ranges;
+	struct pool_pace blob_pace; /* of small messages */
 	int (*guard)(void *arg, int64_t account_id, const struct mailbox_message *m, struct err *e);
 	void *guard_arg;
 	/* box_watch.c */
@@ -108,6 +112,8 @@ typedef int (*box_read_fn)(struct sql *db, void *arg, struct err *e);
 int box_read(struct boxes *b, int which, box_read_fn fn, void *arg, struct err *e);
 /* The same with one of each shard: fn is called once for each, until one fails. */
 int box_read_shards(struct boxes *b, box_read_fn fn, void *arg, struct err *e);
+/* The same for a few rows: one state of the database, and no hand-over to the pool as long as the disk does not make it wait. */
+int box_read_brief(struct boxes *b, int64_t account_id, box_read_fn fn, void *arg, struct err *e);
 void box_readers_close(struct boxes *b);
 static inline int box_read_of(
 	struct boxes *b, int64_t account_id, box_read_fn fn, void *arg, struct err *e)
@@ -119,6 +125,8 @@ int box_change(struct boxes *b, int64_t account_id, commit_fn fn, void *arg, str
 
 /* The same for what may be undone by a power failure in the next BOX_LIGHT_SYNC; a process that is killed loses nothing. */
 int box_change_light(struct boxes *b, int64_t account_id, commit_fn fn, void *arg, struct err *e);
+/* And of at most BOX_BRIEF rows. */
+int box_change_brief(struct boxes *b, int64_t account_id, commit_fn fn, void *arg, struct err *e);
 
 /* ---- box_name.c ---- */
 

@@ -156,7 +156,8 @@ int box_rows(struct box_view *v, const struct box_query *q, struct arena *a,
 		r.q.want |= MAILBOX_WANT_EMAIL;
 	if (v->uids.count && v->uids.count < r.q.most)
 		r.q.most = (size_t)v->uids.count + 1;
-	if (box_read_of(v->user->b, f->account_id, rows_job, &r, e) < 0)
+	bool few = (q->uids ? q->uids : &v->uids)->count <= BOX_BRIEF;
+	if ((few ? box_read_brief : box_read_of)(v->user->b, f->account_id, rows_job, &r, e) < 0)
 		return -1;
 	while (r.n && r.v[r.n - 1].uid >= f->f.uidnext)
 		r.n--;

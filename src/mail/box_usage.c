@@ -50,7 +50,7 @@ int box_usage(struct box_user *u, slice name, struct box_usage *ret, struct err 
 		return -1;
 	struct asking q = {l.where.account_id, &found};
 	if (box_own_quota(u, &l.where, e) < 0 ||
-		box_read_of(u->b, q.account_id, usage_job, &q, e) < 0)
+		box_read_brief(u->b, q.account_id, usage_job, &q, e) < 0)
 		return -1;
 	found.quota = l.where.quota;
 	found.quota_messages = l.where.quota_messages;

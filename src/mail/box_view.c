@@ -519,7 +519,8 @@ int box_sync(
 	*ret = (struct box_news){0};
 	if (!must_look(v, expunges, seen, version))
 		return 0;
-	if (begin_rights(&s, e) < 0 || box_read_of(b, v->folder.account_id, sync_job, &s, e) < 0) {
+	if (begin_rights(&s, e) < 0 ||
+		box_read_brief(b, v->folder.account_id, sync_job, &s, e) < 0) {
 		uidset_done(&s.left);
 		return -1;
 	}

@@ -5,6 +5,7 @@
  */
 #include "run/sched.h"
 
+#include "base/mem.h"
 #include "base/must.h"
 #include "run/arch.h"
 #include "run/arch_san.h"
@@ -89,17 +90,36 @@ static void co_end(struct co *co)
 	stack_put(co->stack_low);
 }
 
-static void resume(struct co *co)
+static void switch_to(struct co *co)
 {
 	current = co;
-	co->state = CO_RUNNING;
-	co->turns = 0;
 	san_leave(&sched.loop_fake, co->stack_low, (size_t)((char *)co - (char *)co->stack_low));
 	arch_switch(&sched.loop_sp, co->sp);
 	san_arrive(sched.loop_fake, NULL, NULL);
 	current = NULL;
+}
+
+static void resume(struct co *co)
+{
+	co->state = CO_RUNNING;
+	co->turns = 0;
+	switch_to(co);
+	while (co->call) {
+		void (*fn)(void *) = take(&co->call);
+		fn(co->call_arg);
+		switch_to(co);
+	}
 	if (!co->fn)
 		co_end(co);
+}
+
+void sched_call(void (*fn)(void *), void *arg)
+{
+	struct co *co = current;
+	must(co != NULL);
+	co->call = fn;
+	co->call_arg = arg;
+	switch_to_loop(co, false);
 }
 
 void sched_run(unsigned most)

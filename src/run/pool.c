@@ -7,10 +7,13 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/time.h"
 #include "run/arch_san.h"
+#include "run/loop.h"
 #include "run/sched.h"
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 /* libunbound alone puts a quarter of a MiB there when it reads the root hints. */
 enum { POOL_STACK = 1024 * 1024 * SAN_STACK_FACTOR, POOL_THREADS_MAX = 256 };
@@ -137,6 +140,65 @@ void pool_call(void (*fn)(void *), void *arg)
 	submit(&j);
 	co_park_firm();
 }
+
+/* ---- short calls ---- */
+
+#define PACE_TIME SECOND
+#define BLOCKED_MAX (20 * MSEC) /* of that time */
+
+struct short_call {
+	void (*fn)(void *);
+	void *arg;
+	int64_t blocked;
+};
+
+/* Being preempted is not blocking: only the thread's own waits count. */
+static long waits(void)
+{
+	struct rusage u;
+	return getrusage(RUSAGE_THREAD, &u) < 0 ? 0 : u.ru_nvcsw;
+}
+
+static void run_short(void *arg)
+{
+	struct short_call *c = arg;
+	instant began = instant_now();
+	long before = waits();
+	c->fn(c->arg);
+	c->blocked = waits() == before ? 0 : instant_now() - began;
+}
+
+static void note_blocked(struct pool_pace *pace, int64_t blocked)
+{
+	instant now = instant_now();
+	if (now - pace->since > PACE_TIME) {
+		pace->since = now;
+		pace->blocked = 0;
+	}
+	pace->blocked += blocked;
+	if (pace->blocked > BLOCKED_MAX)
+		pace->pool_until = now + PACE_TIME;
+}
+
+bool pool_here(const struct pool_pace *pace)
+{
+	return loop_now() >= pace->pool_until;
+}
+
+void pool_call_short(struct pool_pace *pace, void (*fn)(void *), void *arg)
+{
+	struct short_call c = {fn, arg, 0};
+	if (!co_self())
+		run_short(&c);
+	else if (pool_here(pace))
+		sched_call(run_short, &c);
+	else
+		pool_call(run_short, &c);
+	if (c.blocked)
+		note_blocked(pace, c.blocked);
+}
+
+/* ---- posting ---- */
 
 static void finish_post(void *arg)
 {

@@ -17,6 +17,8 @@ struct co {
 	const char *name;
 	void (*fn)(void *);
 	void *arg;
+	void (*call)(void *); /* of sched_call, else NULL */
+	void *call_arg;
 	void *stack_low;
 	enum co_state state;
 	enum wake wake; /* why it was made ready */
@@ -59,6 +61,8 @@ enum wake co_park(instant deadline);
 /* The same without deadline, deaf to cancel: somebody holds memory of this stack. */
 void co_park_firm(void);
 void co_wake(struct co *co, enum wake why); /* a parked one */
+/* Runs fn(arg) on the loop's stack, now; nothing else runs meanwhile. For what takes more stack than a coroutine should touch. */
+void sched_call(void (*fn)(void *), void *arg);
 int co_wake_err(enum wake why, struct err *e); /* 0, or -1 with the error of a wake */
 /* Called by operations that did not have to wait: lets others run now and then, and notices
  * cancel and deadline even on a stream that never runs dry. */

@@ -22,6 +22,7 @@ struct item {
 	void (*done)(void *arg, const struct err *e); /* of commit_post */
 	struct cond *wake; /* of commit_run */
 	bool answered, failed;
+	bool brief; /* commit_run_brief */
 	struct err err;
 };
 
@@ -36,6 +37,7 @@ struct commit {
 	unsigned draining, syncing;
 	struct cond sync_now;
 	bool starting; /* start_soon() is under way */
+	struct pool_pace pace;
 	bool running, tidying;
 	struct item *group; /* in flight */
 	struct cond idle;
@@ -128,7 +130,7 @@ static bool all_failed(const struct item *group)
 	return true;
 }
 
-enum { RETRIES = 8 };
+enum { RETRIES = 8, BRIEF_MAX = 32 };
 
 static void each_alone(struct commit *c, struct item *group)
 {
@@ -260,6 +262,26 @@ static void group_done(void *arg)
 	wake_idle(c);
 }
 
+static bool all_brief(const struct item *group)
+{
+	int n = 0;
+	for (; group; group = group->next)
+		if (!group->brief || ++n > BRIEF_MAX)
+			return false;
+	return true;
+}
+
+/* In the loop's thread, on its own stack: nobody waits for a thread to wake up, or to be told that one has ended. */
+static bool run_brief(struct commit *c)
+{
+	if (!c->sync_after || co_self() || !pool_here(&c->pace) || !all_brief(c->group) ||
+		!sql_claim(c->db))
+		return false;
+	pool_call_short(&c->pace, in_pool, c);
+	group_done(c);
+	return true;
+}
+
 static void start(struct commit *c)
 {
 	if (c->running || !c->first)
@@ -277,7 +299,8 @@ static void start(struct commit *c)
 		c->last = &c->first;
 	c->waiting -= n;
 	c->running = true;
-	pool_post(in_pool, group_done, c);
+	if (!run_brief(c))
+		pool_post(in_pool, group_done, c);
 }
 
 static void start_now(void *arg)
@@ -326,27 +349,39 @@ static void run_here(struct commit *c, struct item *it)
 	tidy(c);
 }
 
-int commit_run_blobs(
-	struct commit *c, const blob_id *fresh, size_t n, commit_fn fn, void *arg, struct err *e)
+static int run_item(struct commit *c, struct item *it, struct err *e)
 {
-	must(!n || c->blobs);
 	struct cond wake;
-	struct item it = {.fn = fn, .arg = arg, .fresh = fresh, .nfresh = n, .wake = &wake};
+	it->wake = &wake;
 	if (!co_self()) {
-		run_here(c, &it);
+		run_here(c, it);
 	} else if (c->waiting >= COMMIT_WAITING_MAX) {
-		settle_fresh(c, fresh, n);
+		settle_fresh(c, it->fresh, it->nfresh);
 		return err_set(e, ERR_TEMP, "%s database: %u changes are waiting already",
 			sql_name(c->db), c->waiting);
 	} else {
 		cond_init(&wake);
-		enqueue(c, &it);
-		while (!it.answered)
+		enqueue(c, it);
+		while (!it->answered)
 			cond_wait_firm(&wake);
 	}
-	if (it.failed)
-		*e = it.err;
-	return it.failed ? -1 : 0;
+	if (it->failed)
+		*e = it->err;
+	return it->failed ? -1 : 0;
+}
+
+int commit_run_blobs(
+	struct commit *c, const blob_id *fresh, size_t n, commit_fn fn, void *arg, struct err *e)
+{
+	must(!n || c->blobs);
+	struct item it = {.fn = fn, .arg = arg, .fresh = fresh, .nfresh = n};
+	return run_item(c, &it, e);
+}
+
+int commit_run_brief(struct commit *c, commit_fn fn, void *arg, struct err *e)
+{
+	struct item it = {.fn = fn, .arg = arg, .brief = true};
+	return run_item(c, &it, e);
 }
 
 int commit_run_blob(struct commit *c, blob_id fresh, commit_fn fn, void *arg, struct err *e)

@@ -31,6 +31,9 @@ void commit_set_sync(struct commit *c, int64_t usec);
 /* Waits until fn's work is durable: 0; or -1: nothing of it is. In a coroutine (not cancellable),
  * or in a program without loop, where the group is this one item. */
 int commit_run(struct commit *c, commit_fn fn, void *arg, struct err *e);
+/* As commit_run where fn changes a few rows: on a connection that does not sync (commit_set_sync) a small group of such does not
+ * go to the pool when it is nobody else's turn to write. */
+int commit_run_brief(struct commit *c, commit_fn fn, void *arg, struct err *e);
 /* The same where fn stores the id of a message that blob_finish just returned: the message is
  * synced before the transaction, and settled after it, also on failure. */
 int commit_run_blob(struct commit *c, blob_id fresh, commit_fn fn, void *arg, struct err *e);

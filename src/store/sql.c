@@ -214,6 +214,29 @@ int64_t sql_run(struct sql *db, struct err *e, const char *text, const char *typ
 	return r < 0 ? -1 : db->driver->changes(db);
 }
 
+bool sql_claim(struct sql *db)
+{
+	must(!db->in_tx);
+	return db->driver->claim(db);
+}
+
+static int run_alone(struct sql *db, const char *text, struct err *e)
+{
+	return sql_run(db, e, text, "") < 0 ? -1 : 0;
+}
+
+int sql_read_begin(struct sql *db, struct err *e)
+{
+	must(!db->in_tx);
+	return run_alone(db, "BEGIN", e);
+}
+
+void sql_read_end(struct sql *db)
+{
+	struct err ignored;
+	run_alone(db, "COMMIT", &ignored);
+}
+
 int sql_begin(struct sql *db, struct err *e)
 {
 	must(!db->in_tx);

@@ -68,6 +68,12 @@ void sql_reset(struct sql_stmt *s);
 int64_t sql_run(struct sql *db, struct err *e, const char *text, const char *types, ...);
 
 int sql_begin(struct sql *db, struct err *e); /* waits for the writers' turn; at last ERR_TEMP */
+/* Whether it is nobody else's turn now: then it is ours, and the sql_begin that must follow does not wait. */
+bool sql_claim(struct sql *db);
+/* Several reads see one state of the database, and its locks are taken once: for short jobs, since a reader keeps the engine's log
+ * from being folded. Ends with sql_read_end, whatever happened. */
+int sql_read_begin(struct sql *db, struct err *e);
+void sql_read_end(struct sql *db);
 int sql_commit(struct sql *db, struct err *e); /* on failure everything is rolled back */
 void sql_rollback(struct sql *db);
 

@@ -51,6 +51,7 @@ struct sql_driver {
 	bool (*column_null)(struct sql_stmt *s, int col);
 	int64_t (*changes)(struct sql *db);
 
+	bool (*claim)(struct sql *db);
 	int (*begin)(struct sql *db, struct err *e);
 	int (*commit)(struct sql *db, struct err *e);
 	void (*rollback)(struct sql *db);

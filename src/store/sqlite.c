@@ -31,6 +31,8 @@ int64_t sqlite_turn_wait = 10 * SECOND;
 struct conn {
 	sqlite3 *db;
 	struct turn *turn;
+	bool claimed; /* the turn is ours already, for the next transaction */
+	sqlite3_stmt *begin, *commit; /* of writers, made at their first use */
 	_Atomic int wal_pages;
 };
 
@@ -195,6 +197,8 @@ static int open_file(struct sql *db, struct err *e)
 static void sqlite_close(struct sql *db)
 {
 	struct conn *c = take(&db->conn);
+	sqlite3_finalize(c->begin);
+	sqlite3_finalize(c->commit);
 	sqlite3_close(c->db);
 	turn_close(c->turn);
 	free(c);
@@ -317,14 +321,44 @@ static int64_t sqlite_changes(struct sql *db)
 	return sqlite3_changes64(conn_of(db)->db);
 }
 
+/* The two statements of every transaction are not parsed each time. */
+static int run_kept(struct sql *db, sqlite3_stmt **s, const char *text, struct err *e)
+{
+	if (!*s && sqlite3_prepare_v3(conn_of(db)->db, text, -1, SQLITE_PREPARE_PERSISTENT, s,
+			   NULL) != SQLITE_OK)
+		return fail(db, e);
+	int r = sqlite3_step(*s) == SQLITE_DONE ? 0 : fail(db, e);
+	sqlite3_reset(*s);
+	return r;
+}
+
+static bool sqlite_claim(struct sql *db)
+{
+	struct conn *c = conn_of(db);
+	must(db->kind != SQL_READ_ONLY && !c->claimed);
+	c->claimed = turn_try(c->turn);
+	return c->claimed;
+}
+
+static int take_turn(struct sql *db, struct err *e)
+{
+	struct conn *c = conn_of(db);
+	if (c->claimed) {
+		c->claimed = false;
+		return 0;
+	}
+	return turn_take(c->turn, sqlite_turn_wait, e) < 0 ? err_wrap(e, "%s database", db->name)
+							   : 0;
+}
+
 static int sqlite_begin(struct sql *db, struct err *e)
 {
 	struct conn *c = conn_of(db);
 	if (db->kind == SQL_READ_ONLY)
 		return err_set(e, ERR_BUG, "%s database: opened for reading", db->name);
-	if (turn_take(c->turn, sqlite_turn_wait, e) < 0)
-		return err_wrap(e, "%s database", db->name);
-	if (script(db, "BEGIN IMMEDIATE", e) < 0) {
+	if (take_turn(db, e) < 0)
+		return -1;
+	if (run_kept(db, &c->begin, "BEGIN IMMEDIATE", e) < 0) {
 		turn_give(c->turn);
 		return -1;
 	}
@@ -350,7 +384,7 @@ static int sqlite_commit(struct sql *db, struct err *e)
 		return err_set(
 			e, ERR_TEMP, "%s database: the transaction was rolled back", db->name);
 	}
-	if (script(db, "COMMIT", e) < 0) {
+	if (run_kept(db, &c->commit, "COMMIT", e) < 0) {
 		sqlite_rollback(db);
 		return -1;
 	}
@@ -505,6 +539,7 @@ const struct sql_driver sqlite_driver = {
 	.column_text = sqlite_text,
 	.column_null = sqlite_null,
 	.changes = sqlite_changes,
+	.claim = sqlite_claim,
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,

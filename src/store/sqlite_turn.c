@@ -111,6 +111,14 @@ int turn_take(struct turn *t, int64_t max_wait, struct err *e)
 	return got == 1 ? 0 : -1;
 }
 
+bool turn_try(struct turn *t)
+{
+	struct err ignored;
+	must(!t->held);
+	t->held = try_take(t, &ignored) == 1;
+	return t->held;
+}
+
 void turn_give(struct turn *t)
 {
 	must(t->held);
