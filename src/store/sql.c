@@ -20,7 +20,7 @@ static bool name_ok(slice name)
 	return name.n > 0 && name.n <= 64;
 }
 
-static int open_kind(
+int sql_open_kind(
 	slice dir, const char *name, enum sql_kind kind, struct sql **ret, struct err *e)
 {
 	if (!name_ok(slice_z(name)))
@@ -41,22 +41,22 @@ static int open_kind(
 
 int sql_open(slice dir, const char *name, struct sql **ret, struct err *e)
 {
-	return open_kind(dir, name, SQL_DURABLE, ret, e);
+	return sql_open_kind(dir, name, SQL_DURABLE, ret, e);
 }
 
 int sql_open_read(slice dir, const char *name, struct sql **ret, struct err *e)
 {
-	return open_kind(dir, name, SQL_READ_ONLY, ret, e);
+	return sql_open_kind(dir, name, SQL_READ_ONLY, ret, e);
 }
 
 int sql_open_cache(slice dir, const char *name, struct sql **ret, struct err *e)
 {
-	return open_kind(dir, name, SQL_CACHE, ret, e);
+	return sql_open_kind(dir, name, SQL_CACHE, ret, e);
 }
 
 int sql_open_twin(const struct sql *db, struct sql **ret, struct err *e)
 {
-	return open_kind(slice_z(db->dir), db->name, db->kind, ret, e);
+	return sql_open_kind(slice_z(db->dir), db->name, db->kind, ret, e);
 }
 
 const char *sql_name(const struct sql *db)

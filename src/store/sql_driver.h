@@ -6,7 +6,12 @@
 #pragma once
 #include "store/sql.h"
 
-enum sql_kind { SQL_DURABLE, SQL_CACHE, SQL_READ_ONLY };
+enum sql_kind {
+	SQL_DURABLE,
+	SQL_CACHE,
+	SQL_READ_ONLY,
+	SQL_SOURCE /* sql_image.h; its `dir` names the source */
+};
 
 struct sql {
 	const struct sql_driver *driver;
@@ -66,6 +71,14 @@ struct sql_driver {
 	/* NULL-terminated pairs: {{WORD}}, the engine's text. */
 	const char *const (*words)[2];
 };
+
+/* sql.c: what all sql_open* are made of. */
+int sql_open_kind(slice dir, const char *name, enum sql_kind kind, struct sql **ret, struct err *e);
+
+/* Between sqlite.c and sqlite_image.c. */
+#define SQLITE_SOURCE_VFS "posthouse-source"
+struct sqlite3;
+struct sqlite3 *sqlite_handle(const struct sql *db);
 
 extern const struct sql_driver sqlite_driver;
 extern int64_t sqlite_turn_wait; /* how long a writer waits for the others; tests shorten it */

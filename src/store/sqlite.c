@@ -1,5 +1,5 @@
 /*
- * The SQLite driver (sql_driver.h), the only file that sees sqlite3.h. One file a database in WAL
+ * The SQLite driver (sql_driver.h), with sqlite_image.c the only file that sees sqlite3.h. One file a database in WAL
  * mode with full sync; what that means for the SQL we write is in doc/notes/sql-dialect.md.
  *
  * Writers take turns by a lock of ours (sqlite_turn.h) around each write transaction; busy_timeout
@@ -141,7 +141,7 @@ static int configure(struct sql *db, struct err *e)
 			      "PRAGMA mmap_size = 16777216;";
 	if (script(db, pragmas, e) < 0)
 		return -1;
-	if (db->kind == SQL_READ_ONLY)
+	if (db->kind == SQL_READ_ONLY || db->kind == SQL_SOURCE)
 		return script(db, "PRAGMA query_only = ON", e);
 	if (script(db,
 		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
@@ -204,8 +204,24 @@ static void sqlite_close(struct sql *db)
 	free(c);
 }
 
+static int open_source(struct sql *db, struct err *e)
+{
+	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+	if (sqlite3_open_v2(db->dir, &conn_of(db)->db, flags, SQLITE_SOURCE_VFS) != SQLITE_OK)
+		return conn_of(db)->db ? fail(db, e)
+				       : err_set(e, ERR_TEMP, "sqlite: out of memory");
+	return configure(db, e);
+}
+
+struct sqlite3 *sqlite_handle(const struct sql *db)
+{
+	return conn_of(db)->db;
+}
+
 static int open_with_turn(struct sql *db, struct err *e)
 {
+	if (db->kind == SQL_SOURCE)
+		return open_source(db, e);
 	if (db->kind == SQL_READ_ONLY)
 		return open_file(db, e);
 	AUTO(buf) struct buf path = BUF(4096);
@@ -354,7 +370,7 @@ static int take_turn(struct sql *db, struct err *e)
 static int sqlite_begin(struct sql *db, struct err *e)
 {
 	struct conn *c = conn_of(db);
-	if (db->kind == SQL_READ_ONLY)
+	if (db->kind == SQL_READ_ONLY || db->kind == SQL_SOURCE)
 		return err_set(e, ERR_BUG, "%s database: opened for reading", db->name);
 	if (take_turn(db, e) < 0)
 		return -1;
