@@ -1,5 +1,5 @@
 /*
- * The access role (access.h): accepts connections on the sockets that the master bound and runs an IMAP or POP3 session on each, in a
+ * The access role (access.h): accepts connections on the sockets that the master bound and runs an IMAP, POP3 or ManageSieve session on each, in a
  * coroutine of its own. All access processes wait on the same sockets; one that dies takes its own sessions along and nobody else's. It
  * reads and writes mailboxes, asks auth who somebody is and engine about what is read, and cannot connect to anything outside.
  */
@@ -29,6 +29,14 @@ METRIC_COUNTER(turned_away_ip, "posthouse_access_turned_away_total", "reason=\"a
 
 /* ---- accepting ---- */
 
+static const struct { /* by enum access_protocol */
+	struct metric *connections;
+	const char *too_many;
+} protocols[ACCESS_PROTOCOLS] = {
+	{&connections_imap, "* BYE [UNAVAILABLE] Too many connections, try later\r\n"},
+	{&connections_pop3, "-ERR [SYS/TEMP] Too many connections, try later\r\n"},
+};
+
 static bool in_nets(const struct conf_nets *nets, const struct net_addr *a)
 {
 	for (size_t i = 0; i < nets->n; i++)
@@ -40,11 +48,9 @@ static bool in_nets(const struct conf_nets *nets, const struct net_addr *a)
 /* Too many: a word and away, without a session. A peer that expects TLS or is to send PROXY first hears nothing. */
 static void turn_away(const struct access_service *service, int fd, bool from_there)
 {
-	const char *said = service->listener.imap
-				   ? "* BYE [UNAVAILABLE] Too many connections, try later\r\n"
-				   : "-ERR [SYS/TEMP] Too many connections, try later\r\n";
+	const char *said = protocols[service->listener.protocol].too_many;
 	const struct access_listener_conf *c = service->listener.conf;
-	if (c->tls != ACCESS_TLS_IMPLICIT && c->proxy_from.n == 0)
+	if (c->tls != SESSION_TLS_IMPLICIT && c->proxy_from.n == 0)
 		send(fd, said, strlen(said), MSG_DONTWAIT | MSG_NOSIGNAL);
 	metric_add(from_there ? &turned_away_ip : &turned_away, 1);
 	close(fd);
@@ -66,7 +72,7 @@ static void admit(void *arg, size_t listener, int fd, const struct net_addr *pee
 		turn_away(service, fd, answer == CENSUS_FULL_FROM_THERE);
 		return;
 	}
-	metric_add(service->listener.imap ? &connections_imap : &connections_pop3, 1);
+	metric_add(protocols[service->listener.protocol].connections, 1);
 	struct access_session *s = NEW(struct access_session);
 	s->access = a;
 	s->service = service;
@@ -75,8 +81,8 @@ static void admit(void *arg, size_t listener, int fd, const struct net_addr *pee
 	s->row = row;
 	s->login.link = a->auth_link;
 	a->by_row[sessions_index(a->sessions, row)] = s;
-	s->co = acceptor_go(
-		&a->acceptor, service->listener.imap ? "imap" : "pop3", access_session_run, s);
+	s->co = acceptor_go(&a->acceptor, access_protocol_name(service->listener.protocol),
+		access_session_run, s);
 }
 
 static void drain(void *arg)
@@ -108,10 +114,9 @@ static struct conf_list offered(struct access *a, const struct access_listener_c
 
 static struct imap_service imap_service(struct access *a, const struct access_listener_conf *c)
 {
-	static const enum imap_tls modes[] = {IMAP_TLS_OFFER, IMAP_TLS_IMPLICIT, IMAP_TLS_NO};
 	struct conf_list mechs = offered(a, c);
 	return (struct imap_service){
-		.tls_mode = modes[c->tls],
+		.tls_mode = (enum session_tls)c->tls,
 		.tls = a->tls,
 		.auth_plaintext = c->auth_plaintext,
 		.hostname = a->config->hostname,
@@ -133,10 +138,9 @@ static struct imap_service imap_service(struct access *a, const struct access_li
 
 static struct pop3_service pop3_service(struct access *a, const struct access_listener_conf *c)
 {
-	static const enum pop3_tls modes[] = {POP3_TLS_OFFER, POP3_TLS_IMPLICIT, POP3_TLS_NO};
 	struct conf_list mechs = offered(a, c);
 	return (struct pop3_service){
-		.tls_mode = modes[c->tls],
+		.tls_mode = (enum session_tls)c->tls,
 		.tls = a->tls,
 		.auth_plaintext = c->auth_plaintext,
 		.hostname = a->config->hostname,
@@ -158,7 +162,7 @@ static void make_services(struct access *a)
 	for (size_t i = 0; i < a->nservices; i++) {
 		struct access_service *s = &a->services[i];
 		s->listener = access_listener(a->config, i);
-		if (s->listener.imap)
+		if (s->listener.protocol == ACCESS_IMAP)
 			s->imap = imap_service(a, s->listener.conf);
 		else
 			s->pop3 = pop3_service(a, s->listener.conf);

@@ -1,10 +1,10 @@
 /*
- * access: the role behind which people read their mail with programs: IMAP and POP3 (proto/imap, proto/pop3) on mailboxes (mail/box.h), and what
- * its files share:
+ * access: the role behind which people read their mail with programs: IMAP and POP3 (proto/imap, proto/pop3) on mailboxes (mail/box.h), and
+ * write their rules with them: ManageSieve (proto/managesieve). What its files share:
  *
  *	access.c	the process: listening, limits, links to other processes, end
- *	access_conf.c	sections [access], [imap "NAME"], [pop3 "NAME"]
- *	access_session.c  one connection: PROXY header, then what proto/imap and proto/pop3 ask of the process
+ *	access_conf.c	sections [access], [imap "NAME"], [pop3 "NAME"], [managesieve "NAME"]
+ *	access_session.c  one connection: PROXY header, then what its protocol asks of the process
  *	access_still.c	sessions that are to end: by the command, because their login does not hold any more
  *	access_guard.c	virus engines look at what is read
  *	sessions.c	who is logged in
@@ -32,10 +32,9 @@ struct access_conf { /* section [access] */
 	int64_t max_connections, max_per_ip, max_per_account;
 	int64_t login_time;
 };
-enum access_tls { ACCESS_TLS_OFFER, ACCESS_TLS_IMPLICIT, ACCESS_TLS_NO };
-struct access_listener_conf { /* sections [imap "NAME"], [pop3 "NAME"] */
+struct access_listener_conf { /* sections [imap "NAME"] ... */
 	struct conf_addrs listen;
-	int tls; /* enum access_tls */
+	int tls; /* enum session_tls */
 	bool auth_plaintext;
 	struct conf_list auth_mechs;
 	struct conf_nets trusted, proxy_from;
@@ -45,12 +44,16 @@ struct access_listener_conf { /* sections [imap "NAME"], [pop3 "NAME"] */
 };
 extern const struct conf_section access_section, imap_section, pop3_section;
 
+enum access_protocol { ACCESS_IMAP, ACCESS_POP3, ACCESS_PROTOCOLS };
+/* As auth, logs and `posthouse session` call it: "imap", "pop3", "sieve". */
+const char *access_protocol_name(enum access_protocol p);
+
 struct access_listener {
 	slice name;
-	bool imap; /* or POP3 */
+	enum access_protocol protocol;
 	const struct access_listener_conf *conf;
 };
-/* All sections [imap] and then [pop3], when mail programs are served at all; else none. */
+/* All sections by protocol, when mail programs are served at all; else none. */
 size_t access_listeners(const struct config *c);
 struct access_listener access_listener(const struct config *c, size_t i);
 /* How many processes; 0: mail programs are not served. */

@@ -1,11 +1,12 @@
 /*
- * Sections [access], [imap "NAME"] and [pop3 "NAME"] of the configuration (access.h), and what follows from them: whether mail programs
+ * Sections [access], [imap "NAME"], [pop3 "NAME"] and [managesieve "NAME"] of the configuration (access.h), and what follows from them: whether mail programs
  * are served at all, where, by how many processes. Used by config_keys.c, config.c, the master and the access role.
  *
  * Nothing is listened on unless the configuration says so: beside another mail system its ports are taken.
  */
 #include "bin/access.h"
 
+#include "base/must.h"
 #include "bin/web.h"
 #include "run/net.h"
 
@@ -20,16 +21,19 @@ static const char *const enabled_words[] = {"auto", "yes", "no", NULL};
 static const char *const tls_words[] = {"offer", "implicit", "no", NULL};
 _Static_assert(ACCESS_AUTO == 0 && ACCESS_YES == 1 && ACCESS_NO == 2, "enabled_words");
 _Static_assert(
-	ACCESS_TLS_OFFER == 0 && ACCESS_TLS_IMPLICIT == 1 && ACCESS_TLS_NO == 2, "tls_words");
+	SESSION_TLS_OFFER == 0 && SESSION_TLS_IMPLICIT == 1 && SESSION_TLS_NO == 2, "tls_words");
 
 #define T struct access_conf
 static const struct conf_key access_keys[] = {
 	CONF_KEY_ENUM(T, enabled, "auto", enabled_words,
-		"Serve mail programs (IMAP, POP3). auto: where sections [imap] and [pop3] say; "
-		"yes: when there "
-		"are none, at ports 143, 993, 110 and 995; no: not at all.",
-		"是否为邮件客户端提供服务（IMAP、POP3）。auto：按 [imap] 和 [pop3] 各节监听；yes："
-		"没有这些节时监听 143、993、110、995 端口；no：不提供。"),
+		"Serve mail programs (IMAP, POP3, ManageSieve). auto: where sections [imap], "
+		"[pop3] and "
+		"[managesieve] say; yes: when there are none, at ports 143, 993, 110, 995 and "
+		"4190; no: "
+		"not at all.",
+		"是否为邮件客户端提供服务（IMAP、POP3、ManageSieve）。auto：按 "
+		"[imap]、[pop3]、[managesieve] "
+		"各节监听；yes：没有这些节时监听 143、993、110、995、4190 端口；no：不提供。"),
 	CONF_KEY_INT(T, processes, "0", 0, 32,
 		"Processes that serve them. 0: as many as [server] edges.",
 		"服务进程数。0：与 [server] edges 相同。"),
@@ -119,7 +123,7 @@ static void check_listener(const void *value, slice instance, struct conf_check 
 {
 	const struct access_listener_conf *v = value;
 	(void)instance;
-	if (v->tls == ACCESS_TLS_NO && !v->auth_plaintext)
+	if (v->tls == SESSION_TLS_NO && !v->auth_plaintext)
 		conf_complain(c, "tls",
 			"nobody could log in: without TLS that needs auth_plaintext = yes",
 			"无人能登录：没有 TLS 时须 auth_plaintext = yes");
@@ -139,32 +143,54 @@ const struct conf_section pop3_section = {.name = "pop3",
 	.doc_en = "A listener for POP3; the section's name appears in logs.",
 	.doc_zh = "一个 POP3 监听服务；小节名出现在日志中。",
 	.check = check_listener};
+/* By enum access_protocol. */
+static const struct {
+	const char *name;
+	const struct conf_section *section;
+} protocols[ACCESS_PROTOCOLS] = {{"imap", &imap_section}, {"pop3", &pop3_section}};
+
+const char *access_protocol_name(enum access_protocol p)
+{
+	return protocols[p].name;
+}
 
 static const struct access_conf *conf_of(const struct conf *c)
 {
 	return conf_get(c, &access_section);
 }
 
+static size_t sections(const struct conf *c)
+{
+	size_t n = 0;
+	for (int i = 0; i < ACCESS_PROTOCOLS; i++)
+		n += conf_count(c, protocols[i].section);
+	return n;
+}
+
 slice access_defaults(const struct conf *c)
 {
-	bool none = conf_count(c, &imap_section) + conf_count(c, &pop3_section) == 0;
-	return none && conf_of(c)->enabled == ACCESS_YES ? S(DEFAULT_LISTENERS) : S("");
+	return sections(c) == 0 && conf_of(c)->enabled == ACCESS_YES ? S(DEFAULT_LISTENERS) : S("");
 }
 
 size_t access_listeners(const struct config *c)
 {
-	if (conf_of(c->conf)->enabled == ACCESS_NO)
-		return 0;
-	return conf_count(c->conf, &imap_section) + conf_count(c->conf, &pop3_section);
+	return conf_of(c->conf)->enabled == ACCESS_NO ? 0 : sections(c->conf);
 }
 
 struct access_listener access_listener(const struct config *c, size_t i)
 {
-	size_t imaps = conf_count(c->conf, &imap_section);
-	struct access_listener l = {.imap = i < imaps};
-	l.conf = l.imap ? conf_nth(c->conf, &imap_section, i, &l.name)
-			: conf_nth(c->conf, &pop3_section, i - imaps, &l.name);
-	return l;
+	struct access_listener l = {.protocol = ACCESS_IMAP};
+	for (;;) {
+		const struct conf_section *section = protocols[l.protocol].section;
+		size_t n = conf_count(c->conf, section);
+		if (i < n) {
+			l.conf = conf_nth(c->conf, section, i, &l.name);
+			return l;
+		}
+		i -= n;
+		l.protocol++;
+		must(l.protocol < ACCESS_PROTOCOLS);
+	}
 }
 
 unsigned access_wanted(const struct config *c)
@@ -218,7 +244,7 @@ int access_check(const struct config *c, struct err *e)
 			net_print(&l.conf->listen.v[k], text);
 			return err_set(e, ERR_PERM,
 				"[%s \"%.*s\"]: another section listens on %s, too",
-				l.imap ? "imap" : "pop3", SFMT(l.name), text);
+				protocols[l.protocol].section->name, SFMT(l.name), text);
 		}
 	}
 	return 0;

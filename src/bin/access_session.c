@@ -36,9 +36,22 @@ METRIC_COUNTER(bytes_out, "posthouse_access_bytes_total", "direction=\"out\"",
 
 enum { PROXY_SECONDS = 10 };
 
-static bool is_imap(const struct access_session *s)
+static const struct protocol { /* by enum access_protocol */
+	const char *end; /* of its line in the log */
+	struct metric *open, *commands;
+} protocols[ACCESS_PROTOCOLS] = {
+	{"imap.end", &open_imap, &commands_imap},
+	{"pop3.end", &open_pop3, &commands_pop3},
+};
+
+static const struct protocol *protocol_of(const struct access_session *s)
 {
-	return s->service->listener.imap;
+	return &protocols[s->service->listener.protocol];
+}
+
+static slice name_of(const struct access_session *s)
+{
+	return slice_z(access_protocol_name(s->service->listener.protocol));
 }
 
 void access_session_end(struct access_session *s, const char *why)
@@ -155,16 +168,32 @@ static enum auth_outcome judge(
 	return o;
 }
 
-struct start { /* what both protocols' requests have */
-	slice mech, initial;
-	bool has_initial;
-	const char *cb_type;
-	slice cb_data;
-};
-
-static enum auth_outcome start(
-	struct access_session *s, const struct start *st, struct arena *a, struct auth_reply *ret)
+static enum login_step outcome(
+	enum auth_outcome o, const struct auth_reply *r, struct login_result *ret)
 {
+	bool refused = o == AUTH_EXPIRED || o == AUTH_NOT_HERE;
+	*ret = (struct login_result){r->challenge, r->login, refused ? r->say : r->why};
+	switch (o) {
+	case AUTH_MORE:
+		return LOGIN_MORE;
+	case AUTH_OK:
+		return LOGIN_OK;
+	case AUTH_FAILED:
+		return LOGIN_FAILED;
+	case AUTH_EXPIRED:
+		return LOGIN_EXPIRED;
+	case AUTH_NOT_HERE:
+		return LOGIN_NOT_HERE;
+	default:
+		return LOGIN_TEMP;
+	}
+}
+
+static enum login_step op_auth_start(
+	void *arg, const struct login_start *st, struct arena *a, struct login_result *ret)
+{
+	struct access_session *s = arg;
+	struct auth_reply r;
 	const struct auth_request q = {
 		.response = st->initial,
 		.mech = st->mech,
@@ -173,97 +202,18 @@ static enum auth_outcome start(
 		.cb_type = slice_z(st->cb_type),
 		.cb_data = st->cb_data,
 		.ip = slice_z(s->ip),
-		.service = is_imap(s) ? S("imap") : S("pop3"),
+		.service = name_of(s),
 		.client = slice_z(s->row->client),
 	};
-	return judge(s, auth_client_start(&s->login, &q, a, ret), ret);
+	return outcome(judge(s, auth_client_start(&s->login, &q, a, &r), &r), &r, ret);
 }
 
-static slice why_for_client(enum auth_outcome o, const struct auth_reply *r)
+static enum login_step op_auth_step(
+	void *arg, slice response, struct arena *a, struct login_result *ret)
 {
-	return o == AUTH_EXPIRED || o == AUTH_NOT_HERE ? r->say : r->why;
-}
-
-static enum imap_auth imap_outcome(
-	enum auth_outcome o, const struct auth_reply *r, struct imap_auth_result *ret)
-{
-	*ret = (struct imap_auth_result){r->challenge, r->login, why_for_client(o, r)};
-	switch (o) {
-	case AUTH_MORE:
-		return IMAP_AUTH_MORE;
-	case AUTH_OK:
-		return IMAP_AUTH_OK;
-	case AUTH_FAILED:
-		return IMAP_AUTH_FAILED;
-	case AUTH_EXPIRED:
-		return IMAP_AUTH_EXPIRED;
-	case AUTH_NOT_HERE:
-		return IMAP_AUTH_NOT_HERE;
-	default:
-		return IMAP_AUTH_TEMP;
-	}
-}
-
-static enum imap_auth imap_auth_start(
-	void *arg, const struct imap_auth_start *st, struct arena *a, struct imap_auth_result *ret)
-{
+	struct access_session *s = arg;
 	struct auth_reply r;
-	const struct start with = {
-		st->mech, st->initial, st->has_initial, st->cb_type, st->cb_data};
-	enum auth_outcome o = start(arg, &with, a, &r);
-	return imap_outcome(o, &r, ret);
-}
-
-static enum auth_outcome step(
-	struct access_session *s, slice response, struct arena *a, struct auth_reply *ret)
-{
-	return judge(s, auth_client_step(&s->login, response, a, ret), ret);
-}
-
-static enum imap_auth imap_auth_step(
-	void *arg, slice response, struct arena *a, struct imap_auth_result *ret)
-{
-	struct auth_reply r;
-	enum auth_outcome o = step(arg, response, a, &r);
-	return imap_outcome(o, &r, ret);
-}
-
-static enum pop3_auth pop3_outcome(
-	enum auth_outcome o, const struct auth_reply *r, struct pop3_auth_result *ret)
-{
-	*ret = (struct pop3_auth_result){r->challenge, r->login, why_for_client(o, r)};
-	switch (o) {
-	case AUTH_MORE:
-		return POP3_AUTH_MORE;
-	case AUTH_OK:
-		return POP3_AUTH_OK;
-	case AUTH_FAILED:
-		return POP3_AUTH_FAILED;
-	case AUTH_EXPIRED:
-		return POP3_AUTH_EXPIRED;
-	case AUTH_NOT_HERE:
-		return POP3_AUTH_NOT_HERE;
-	default:
-		return POP3_AUTH_TEMP;
-	}
-}
-
-static enum pop3_auth pop3_auth_start(
-	void *arg, const struct pop3_auth_start *st, struct arena *a, struct pop3_auth_result *ret)
-{
-	struct auth_reply r;
-	const struct start with = {
-		st->mech, st->initial, st->has_initial, st->cb_type, st->cb_data};
-	enum auth_outcome o = start(arg, &with, a, &r);
-	return pop3_outcome(o, &r, ret);
-}
-
-static enum pop3_auth pop3_auth_step(
-	void *arg, slice response, struct arena *a, struct pop3_auth_result *ret)
-{
-	struct auth_reply r;
-	enum auth_outcome o = step(arg, response, a, &r);
-	return pop3_outcome(o, &r, ret);
+	return outcome(judge(s, auth_client_step(&s->login, response, a, &r), &r), &r, ret);
 }
 
 static void op_auth_cancel(void *arg)
@@ -313,7 +263,7 @@ static int op_enter(void *arg, slice login, struct mailbox_actor *ret_actor, str
 	__atomic_store_n(&s->row->account_id, s->account_id, __ATOMIC_RELAXED);
 	*ret_actor = (struct mailbox_actor){
 		.who = slice_of(s->who, login.n),
-		.protocol = is_imap(s) ? S("imap") : S("pop3"),
+		.protocol = name_of(s),
 		.ip = slice_z(s->ip),
 	};
 	return 0;
@@ -358,38 +308,32 @@ static const char *op_why_end(void *arg)
 	return s->why_end;
 }
 
-static void ended(struct access_session *s, const char *event, const char *end, slice why,
-	uint64_t commands, uint64_t in, uint64_t out, uint64_t messages)
+static void op_end(void *arg, const struct session_summary *sum)
 {
+	struct access_session *s = arg;
 	struct session_row *row = s->row;
-	metric_add(is_imap(s) ? &commands_imap : &commands_pop3, (int64_t)commands);
-	metric_add(&bytes_in, (int64_t)in);
-	metric_add(&bytes_out, (int64_t)out);
-	log_info(NULL, event, F("listener", s->service->listener.name),
+	metric_add(protocol_of(s)->commands, (int64_t)sum->commands);
+	metric_add(&bytes_in, (int64_t)sum->bytes_in);
+	metric_add(&bytes_out, (int64_t)sum->bytes_out);
+	log_info(NULL, protocol_of(s)->end, F("listener", s->service->listener.name),
 		F("ip", (const char *)s->ip), F("login", (const char *)row->login),
 		F("how", (const char *)row->how), F("client", (const char *)row->client),
-		F("tls", row->tls[0] ? row->tls : "none"), F("commands", commands),
-		F("messages", messages), F("in", in), F("out", out), F("end", end ? end : ""),
-		F("why", s->why_end ? slice_z(s->why_end) : why),
+		F("tls", row->tls[0] ? row->tls : "none"), F("commands", sum->commands),
+		F("messages", sum->messages), F("deleted", sum->deleted), F("in", sum->bytes_in),
+		F("out", sum->bytes_out), F("end", sum->end ? sum->end : ""),
+		F("why", s->why_end ? slice_z(s->why_end) : sum->why),
 		F_USEC("took", wall_now() - row->since));
 }
 
-static void imap_end(void *arg, const struct imap_summary *sum)
-{
-	ended(arg, "imap.end", sum->end, sum->why, sum->commands, sum->bytes_in, sum->bytes_out,
-		sum->fetched + sum->appended);
-}
-
-static void pop3_end(void *arg, const struct pop3_summary *sum)
-{
-	ended(arg, "pop3.end", sum->end, sum->why, sum->commands, sum->bytes_in, sum->bytes_out,
-		sum->retrieved + sum->deleted);
-}
-
-static const struct imap_ops imap_ops = {imap_auth_start, imap_auth_step, op_auth_cancel, op_enter,
-	op_client, op_state, op_tls, op_why_end, imap_end};
-static const struct pop3_ops pop3_ops = {pop3_auth_start, pop3_auth_step, op_auth_cancel, op_enter,
-	op_state, op_tls, op_why_end, pop3_end};
+static const struct session_ops ops = {.auth_start = op_auth_start,
+	.auth_step = op_auth_step,
+	.auth_cancel = op_auth_cancel,
+	.enter = op_enter,
+	.client = op_client,
+	.state = op_state,
+	.tls = op_tls,
+	.why_end = op_why_end,
+	.end = op_end};
 
 /* ---- the session ---- */
 
@@ -405,20 +349,22 @@ static void serve(struct access_session *s)
 		io_abort(io);
 		return;
 	}
-	struct metric *open = is_imap(s) ? &open_imap : &open_pop3;
-	metric_add(open, 1);
-	if (is_imap(s))
-		imap_serve(&a->imap_hub, io, &s->service->imap, &imap_ops, s, &s->peer);
-	else
-		pop3_serve(&a->pop3_hub, io, &s->service->pop3, &pop3_ops, s, &s->peer);
-	metric_add(open, -1);
+	metric_add(protocol_of(s)->open, 1);
+	switch (s->service->listener.protocol) {
+	case ACCESS_POP3:
+		pop3_serve(&a->pop3_hub, io, &s->service->pop3, &ops, s, &s->peer);
+		break;
+	default:
+		imap_serve(&a->imap_hub, io, &s->service->imap, &ops, s, &s->peer);
+	}
+	metric_add(protocol_of(s)->open, -1);
 }
 
 void access_session_run(void *arg)
 {
 	struct access_session *s = arg;
 	struct access *a = s->access;
-	session_text(s->row->service, sizeof s->row->service, is_imap(s) ? S("imap") : S("pop3"));
+	session_text(s->row->service, sizeof s->row->service, name_of(s));
 	serve(s);
 	set_idle(s, false);
 	leave_account(s);

@@ -55,8 +55,8 @@ static void gather(struct access *a, size_t *at, struct batch *b)
 		const struct access_session *s = a->by_row[*at];
 		if (!s || !s->who)
 			continue;
-		b->still[b->n] = (struct auth_still){
-			s->account_id, s->grant, s->service->listener.imap ? S("imap") : S("pop3")};
+		b->still[b->n] = (struct auth_still){s->account_id, s->grant,
+			slice_z(access_protocol_name(s->service->listener.protocol))};
 		b->ids[b->n] = s->row->id;
 		b->rows[b->n++] = (unsigned)*at;
 	}

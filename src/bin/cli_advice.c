@@ -29,10 +29,12 @@ static const char *use_of(int kind)
 
 static const char *use_of_reading(const struct access_listener *l)
 {
-	if (l->conf->tls == ACCESS_TLS_IMPLICIT)
-		return l->imap ? T("users read mail (IMAP), TLS", "用户收信（IMAP，TLS）")
+	if (l->conf->tls == SESSION_TLS_IMPLICIT)
+		return l->protocol == ACCESS_IMAP
+			       ? T("users read mail (IMAP), TLS", "用户收信（IMAP，TLS）")
 			       : T("users fetch mail (POP3), TLS", "用户收信（POP3，TLS）");
-	return l->imap ? T("users read mail (IMAP), STARTTLS", "用户收信（IMAP，STARTTLS）")
+	return l->protocol == ACCESS_IMAP
+		       ? T("users read mail (IMAP), STARTTLS", "用户收信（IMAP，STARTTLS）")
 		       : T("users fetch mail (POP3), STARTTLS", "用户收信（POP3，STARTTLS）");
 }
 

@@ -288,14 +288,14 @@ static void add_reading(struct making_plan *m, const struct config *c)
 {
 	for (size_t i = 0; i < access_listeners(c); i++) {
 		struct access_listener l = access_listener(c, i);
-		bool implicit = l.conf->tls == ACCESS_TLS_IMPLICIT;
-		if (l.conf->tls == ACCESS_TLS_NO || !l.conf->listen.n)
+		bool implicit = l.conf->tls == SESSION_TLS_IMPLICIT;
+		if (l.conf->tls == SESSION_TLS_NO || !l.conf->listen.n)
 			continue;
 		plan_add(m, PLAN_SRV, "SRV",
-			arena_printf(m->mem, "_%s%s._tcp.%.*s", l.imap ? "imap" : "pop3",
+			arena_printf(m->mem, "_%s%s._tcp.%.*s", access_protocol_name(l.protocol),
 				implicit ? "s" : "", SFMT(m->p->domain)),
 			arena_printf(m->mem, "%d 1 %u %.*s.",
-				(l.imap ? 0 : 20) + (implicit ? 0 : 10),
+				(l.protocol == ACCESS_POP3 ? 20 : 0) + (implicit ? 0 : 10),
 				net_port(&l.conf->listen.v[0]), SFMT(m->p->hostname)),
 			true,
 			T("Mail programs find the server for reading by themselves.",

@@ -26,7 +26,6 @@ int append_bytes(struct imap *s, struct append *a, slice bytes, struct err *e)
 	a->size += bytes.n;
 	if (a->size > (uint64_t)boxes_max_message(s->service->boxes))
 		return fail(a, "TOOBIG", e, ERR_LIMIT, "The message is larger than may be stored");
-	s->summary.appended += bytes.n;
 	if (!box_append_bytes(a->to, bytes, e))
 		return 0;
 	if (e->kind == ERR_LIMIT)
@@ -139,7 +138,10 @@ static int message(struct imap *s, struct append *a, struct err *e)
 		return -1;
 	if (!a->size)
 		return fail(a, NULL, e, ERR_PERM, "An empty message is none");
-	return box_append_end(a->to, e);
+	if (box_append_end(a->to, e))
+		return -1;
+	s->summary.messages++;
+	return 0;
 }
 
 static void failed(struct imap *s, struct append *a, const struct err *e)

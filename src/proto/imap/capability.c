@@ -62,7 +62,7 @@ static const struct {
 static void put_login(struct imap *s)
 {
 	const struct imap_service *v = s->service;
-	if (v->tls_mode == IMAP_TLS_OFFER && !s->tls)
+	if (v->tls_mode == SESSION_TLS_OFFER && !s->tls)
 		imap_put(s, S(" STARTTLS"));
 	if (!s->tls && !v->auth_plaintext) {
 		imap_put(s, S(" LOGINDISABLED"));

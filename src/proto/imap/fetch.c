@@ -228,7 +228,7 @@ static void put_message(struct imap *s, struct fetch *f, const struct mailbox_me
 	buf_put(&f->line, S(")\r\n"));
 	if (buf_ok(&f->line))
 		imap_put(s, buf_slice(&f->line));
-	s->summary.fetched++;
+	s->summary.messages++;
 }
 
 /* Those of a piece that become \Seen by being read (RFC 9051 6.4.5). */

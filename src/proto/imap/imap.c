@@ -120,7 +120,7 @@ static void greet(struct imap *s)
 
 static void run(struct imap *s)
 {
-	if (s->service->tls_mode == IMAP_TLS_IMPLICIT && !imap_start_tls(s))
+	if (s->service->tls_mode == SESSION_TLS_IMPLICIT && !imap_start_tls(s))
 		return;
 	if (s->hub->draining) {
 		imap_bye(s, "drain", "%s", why_ended(s));
@@ -171,7 +171,7 @@ static void finish(struct imap *s)
 }
 
 void imap_serve(struct imap_hub *hub, struct io *io, const struct imap_service *service,
-	const struct imap_ops *ops, void *arg, const struct net_addr *peer)
+	const struct session_ops *ops, void *arg, const struct net_addr *peer)
 {
 	struct imap *s = NEW(struct imap);
 	(void)peer;

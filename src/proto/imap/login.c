@@ -1,5 +1,5 @@
 /*
- * Who it is: LOGIN, AUTHENTICATE (RFC 9051 6.2, RFC 4959), STARTTLS. Passwords are judged elsewhere (struct imap_ops); what of them was held
+ * Who it is: LOGIN, AUTHENTICATE (RFC 9051 6.2, RFC 4959), STARTTLS. Passwords are judged elsewhere (struct session_ops); what of them was held
  * here is wiped. An unknown user and a wrong password get the same answer after the same time: the ops see to the latter.
  */
 #include "proto/imap/session.h"
@@ -73,22 +73,22 @@ static void failed(struct imap *s)
 		imap_bye(s, "auth", "Too many failed logins");
 }
 
-static void conclude(struct imap *s, enum imap_auth a, const struct imap_auth_result *r)
+static void conclude(struct imap *s, enum login_step a, const struct login_result *r)
 {
 	switch (a) {
-	case IMAP_AUTH_OK:
+	case LOGIN_OK:
 		if (r->login.n)
 			enter(s, r->login);
 		else
 			failed(s);
 		return;
-	case IMAP_AUTH_TEMP:
+	case LOGIN_TEMP:
 		imap_no(s, "UNAVAILABLE", "Logins cannot be checked at the moment");
 		return;
-	case IMAP_AUTH_EXPIRED:
+	case LOGIN_EXPIRED:
 		imap_no(s, "EXPIRED", "The password must be changed first");
 		return;
-	case IMAP_AUTH_NOT_HERE:
+	case LOGIN_NOT_HERE:
 		imap_no(s, "AUTHORIZATIONFAILED", "%.*s", SFMT(r->why));
 		return;
 	default:
@@ -110,23 +110,23 @@ static bool may_log_in(struct imap *s, slice mech)
 static void check_password(struct imap *s, slice user, slice password)
 {
 	struct buf plain = BUF(AUTH_DATA_MAX);
-	struct imap_auth_result r = {0};
+	struct login_result r = {0};
 	buf_byte(&plain, 0);
 	buf_put(&plain, user);
 	buf_byte(&plain, 0);
 	buf_put(&plain, password);
-	enum imap_auth a = IMAP_AUTH_FAILED;
+	enum login_step a = LOGIN_FAILED;
 	if (buf_ok(&plain)) {
-		struct imap_auth_start st = {.mech = S("PLAIN"),
+		struct login_start st = {.mech = S("PLAIN"),
 			.has_initial = true,
 			.initial = buf_slice(&plain),
 			.cb_data = S("")};
 		a = s->ops->auth_start(s->arg, &st, &s->mem, &r);
 	}
 	wipe(&plain);
-	if (a == IMAP_AUTH_MORE) {
+	if (a == LOGIN_MORE) {
 		s->ops->auth_cancel(s->arg);
-		a = IMAP_AUTH_FAILED;
+		a = LOGIN_FAILED;
 	}
 	conclude(s, a, &r);
 }
@@ -182,25 +182,25 @@ static bool ask(struct imap *s, slice challenge, struct buf *out)
 	return good;
 }
 
-static void exchange(struct imap *s, const struct imap_auth_start *start, struct buf *response)
+static void exchange(struct imap *s, const struct login_start *start, struct buf *response)
 {
-	struct imap_auth_result r = {0};
-	enum imap_auth a = s->ops->auth_start(s->arg, start, &s->mem, &r);
-	while (a == IMAP_AUTH_MORE) {
+	struct login_result r = {0};
+	enum login_step a = s->ops->auth_start(s->arg, start, &s->mem, &r);
+	while (a == LOGIN_MORE) {
 		if (!ask(s, r.challenge, response)) {
 			s->ops->auth_cancel(s->arg);
 			return;
 		}
-		r = (struct imap_auth_result){0};
+		r = (struct login_result){0};
 		a = s->ops->auth_step(s->arg, buf_slice(response), &s->mem, &r);
 	}
 	/* What the server says last is a challenge that is answered by nothing. */
-	if (a == IMAP_AUTH_OK && r.challenge.n && !ask(s, r.challenge, response))
+	if (a == LOGIN_OK && r.challenge.n && !ask(s, r.challenge, response))
 		return;
 	conclude(s, a, &r);
 }
 
-static bool read_initial(struct imap *s, struct imap_auth_start *st, struct buf *response)
+static bool read_initial(struct imap *s, struct login_start *st, struct buf *response)
 {
 	struct imap_reader *r = &s->in;
 	slice text;
@@ -223,7 +223,7 @@ static bool read_initial(struct imap *s, struct imap_auth_start *st, struct buf 
 
 static void authenticate(struct imap *s, slice mech, struct buf *response)
 {
-	struct imap_auth_start st = {.mech = mech};
+	struct login_start st = {.mech = mech};
 	char data[64];
 	if (!read_initial(s, &st, response) || !may_log_in(s, mech))
 		return;
@@ -263,7 +263,7 @@ void imap_cmd_starttls(struct imap *s)
 {
 	if (!imap_end(&s->in)) {
 		imap_complain(s);
-	} else if (s->tls || s->service->tls_mode != IMAP_TLS_OFFER) {
+	} else if (s->tls || s->service->tls_mode != SESSION_TLS_OFFER) {
 		imap_bad(s, "TLS cannot begin here");
 	} else if (io_peek(s->io).n > 0) {
 		/* What an attacker put behind the command would be taken for the client's. */

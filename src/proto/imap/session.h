@@ -45,7 +45,7 @@ struct imap_notify;
 struct imap {
 	struct io *io;
 	const struct imap_service *service;
-	const struct imap_ops *ops;
+	const struct session_ops *ops;
 	void *arg;
 	struct imap_hub *hub;
 	struct list all; /* in the hub */
@@ -73,7 +73,7 @@ struct imap {
 	struct imap_notify *notify; /* notify.c; NULL: none */
 	struct box_watch *watch; /* idle.c: while somebody wants to hear of changes */
 	bool news; /* and there may be some */
-	struct imap_summary summary;
+	struct session_summary summary;
 };
 
 /* Tagged ends. `code`: "TRYCREATE", "COPYUID 1 2 3", or NULL. What happened in the selected folder is told before. */

@@ -76,7 +76,7 @@ TEST(imap_logins)
 		"S: c NO [AUTHENTICATIONFAILED] Wrong user name or password\n"
 		"S: * BYE Too many failed logins\nE:\n");
 	w->service.auth_plaintext = false;
-	w->service.tls_mode = IMAP_TLS_OFFER;
+	w->service.tls_mode = SESSION_TLS_OFFER;
 	CHECK_IMAP(w, "C: a LOGIN alice secret\n"
 		      "S: a NO [PRIVACYREQUIRED] <any>\n"
 		      "C: b AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA==\n"

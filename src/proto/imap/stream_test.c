@@ -34,7 +34,7 @@ TEST(imap_starttls)
 		      "S: * BYE <any>\n"
 		      "E:\n");
 	CHECK_STR(slice_z(w->sum.end), S("tls"));
-	w->service.tls_mode = IMAP_TLS_NO;
+	w->service.tls_mode = SESSION_TLS_NO;
 	CHECK_IMAP(w, "C: a STARTTLS\n"
 		      "S: a BAD <any>\n");
 	world_close(w);

@@ -46,7 +46,7 @@ struct world {
 	struct imap_service service;
 	struct tls_ctx *client_tls; /* world_tls() */
 	int64_t alice;
-	struct imap_summary sum; /* of the session that ended last */
+	struct session_summary sum; /* of the session that ended last */
 	char client[64]; /* what ID told of it */
 };
 
@@ -81,7 +81,7 @@ static inline void world_service(struct world *w)
 	static const slice mechs[] = {
 		S_INIT("SCRAM-SHA-256-PLUS"), S_INIT("PLAIN"), S_INIT("TWO"), S_INIT("LOGIN")};
 	w->service = (struct imap_service){
-		.tls_mode = IMAP_TLS_NO,
+		.tls_mode = SESSION_TLS_NO,
 		.auth_plaintext = true,
 		.hostname = S("mx.post.test"),
 		.version = S("1"),
@@ -144,7 +144,7 @@ static inline void world_tls(struct world *w)
 	must(tls_server_ctx(&sc, &w->service.tls, &e) == 0);
 	must(tls_client_ctx(&cc, &w->client_tls, &e) == 0);
 	w->service.auth_plaintext = false;
-	w->service.tls_mode = IMAP_TLS_OFFER;
+	w->service.tls_mode = SESSION_TLS_OFFER;
 	arena_done(&a);
 }
 
@@ -198,38 +198,38 @@ static inline void world_deliver(struct world *w, slice folder, slice text)
 
 /* ---- what the process answers ---- */
 
-static inline enum imap_auth world_judge(slice response, struct imap_auth_result *ret)
+static inline enum login_step world_judge(slice response, struct login_result *ret)
 {
 	if (slice_eq(response, S("\0alice\0old")))
-		return IMAP_AUTH_EXPIRED;
+		return LOGIN_EXPIRED;
 	if (slice_eq(response, S("\0alice\0later")))
-		return IMAP_AUTH_TEMP;
+		return LOGIN_TEMP;
 	if (slice_eq(response, S("\0nobody\0secret")))
 		ret->login = S("nobody@local.test");
 	else if (slice_eq(response, S("\0alice\0secret")))
 		ret->login = S("alice@local.test");
 	else if (slice_eq(response, S("\0bob\0secret")))
 		ret->login = S("bob@local.test");
-	return ret->login.n ? IMAP_AUTH_OK : IMAP_AUTH_FAILED;
+	return ret->login.n ? LOGIN_OK : LOGIN_FAILED;
 }
 
 /* PLAIN at once; "TWO" asks once more and ends with a last word. */
-static inline enum imap_auth world_auth_start(
-	void *arg, const struct imap_auth_start *s, struct arena *a, struct imap_auth_result *ret)
+static inline enum login_step world_auth_start(
+	void *arg, const struct login_start *s, struct arena *a, struct login_result *ret)
 {
 	(void)arg, (void)a;
 	if (slice_eq(s->mech, S("PLAIN")))
 		return world_judge(s->initial, ret);
 	ret->challenge = S("Say it");
-	return IMAP_AUTH_MORE;
+	return LOGIN_MORE;
 }
 
-static inline enum imap_auth world_auth_step(
-	void *arg, slice response, struct arena *a, struct imap_auth_result *ret)
+static inline enum login_step world_auth_step(
+	void *arg, slice response, struct arena *a, struct login_result *ret)
 {
 	(void)arg, (void)a;
-	enum imap_auth r = world_judge(response, ret);
-	if (r == IMAP_AUTH_OK)
+	enum login_step r = world_judge(response, ret);
+	if (r == LOGIN_OK)
 		ret->challenge = S("v=proof");
 	return r;
 }
@@ -252,14 +252,14 @@ static inline void world_client(void *arg, slice name)
 	snprintf(w->client, sizeof w->client, "%.*s", SFMT(name));
 }
 
-static inline void world_end(void *arg, const struct imap_summary *s)
+static inline void world_end(void *arg, const struct session_summary *s)
 {
 	struct world *w = arg;
 	w->sum = *s;
 	w->sum.why = S("");
 }
 
-static const struct imap_ops world_ops = {.auth_start = world_auth_start,
+static const struct session_ops world_ops = {.auth_start = world_auth_start,
 	.auth_step = world_auth_step,
 	.auth_cancel = world_auth_cancel,
 	.enter = world_enter,

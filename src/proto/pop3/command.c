@@ -24,7 +24,7 @@ static void capa(struct pop3 *s, slice arg)
 		s, S("TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n"
 		     "LOGIN-DELAY 0\r\nUTF8 USER\r\nLANG\r\n"));
 	if (s->state == POP3_AUTHORIZATION) {
-		if (s->service->tls_mode == POP3_TLS_OFFER && !s->tls)
+		if (s->service->tls_mode == SESSION_TLS_OFFER && !s->tls)
 			pop3_put(s, S("STLS\r\n"));
 		if (pop3_may_log_in(s))
 			pop3_put(s, S("USER\r\n"));

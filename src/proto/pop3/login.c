@@ -38,7 +38,7 @@ bool pop3_start_tls(struct pop3 *s)
 void pop3_stls(struct pop3 *s, slice arg)
 {
 	(void)arg;
-	if (s->tls || s->service->tls_mode != POP3_TLS_OFFER) {
+	if (s->tls || s->service->tls_mode != SESSION_TLS_OFFER) {
 		s->bad++;
 		pop3_err(s, NULL, s->tls ? "TLS is on already" : "TLS is not offered here");
 		return;
@@ -105,13 +105,13 @@ static void failed(struct pop3 *s)
 		pop3_end(s, "auth", "too many failed logins");
 }
 
-static void conclude(struct pop3 *s, enum pop3_auth a, const struct pop3_auth_result *r)
+static void conclude(struct pop3 *s, enum login_step a, const struct login_result *r)
 {
-	if (a == POP3_AUTH_OK && r->login.n)
+	if (a == LOGIN_OK && r->login.n)
 		enter(s, r->login);
-	else if (a == POP3_AUTH_EXPIRED || a == POP3_AUTH_NOT_HERE)
+	else if (a == LOGIN_EXPIRED || a == LOGIN_NOT_HERE)
 		pop3_err(s, "AUTH", "%.*s", SFMT(r->why));
-	else if (a == POP3_AUTH_TEMP || a == POP3_AUTH_MORE)
+	else if (a == LOGIN_TEMP || a == LOGIN_MORE)
 		pop3_err(s, "SYS/TEMP", "Logins cannot be checked at the moment");
 	else
 		failed(s);
@@ -143,7 +143,7 @@ void pop3_pass(struct pop3 *s, slice arg)
 {
 	AUTO(free) char *user = take(&s->user);
 	struct buf plain = BUF(RESPONSE_MAX + POP3_USER_MAX + 2);
-	struct pop3_auth_result r = {0};
+	struct login_result r = {0};
 	if (!pop3_may_log_in(s)) {
 		refuse_clear(s);
 		return;
@@ -156,10 +156,10 @@ void pop3_pass(struct pop3 *s, slice arg)
 	buf_put(&plain, slice_z(user));
 	buf_byte(&plain, 0);
 	buf_put(&plain, arg);
-	const struct pop3_auth_start start = {
+	const struct login_start start = {
 		.mech = S("PLAIN"), .has_initial = true, .initial = buf_slice(&plain)};
-	enum pop3_auth a = s->ops->auth_start(s->arg, &start, &s->mem, &r);
-	if (a == POP3_AUTH_MORE)
+	enum login_step a = s->ops->auth_start(s->arg, &start, &s->mem, &r);
+	if (a == LOGIN_MORE)
 		s->ops->auth_cancel(s->arg);
 	wipe(&plain);
 	conclude(s, a, &r);
@@ -207,19 +207,19 @@ static bool last_word(struct pop3 *s, slice challenge, struct buf *response)
 	return false;
 }
 
-static void exchange(struct pop3 *s, const struct pop3_auth_start *start, struct buf *response)
+static void exchange(struct pop3 *s, const struct login_start *start, struct buf *response)
 {
-	struct pop3_auth_result r = {0};
-	enum pop3_auth a = s->ops->auth_start(s->arg, start, &s->mem, &r);
-	while (a == POP3_AUTH_MORE) {
+	struct login_result r = {0};
+	enum login_step a = s->ops->auth_start(s->arg, start, &s->mem, &r);
+	while (a == LOGIN_MORE) {
 		if (!ask(s, r.challenge, response)) {
 			s->ops->auth_cancel(s->arg);
 			return;
 		}
-		r = (struct pop3_auth_result){0};
+		r = (struct login_result){0};
 		a = s->ops->auth_step(s->arg, buf_slice(response), &s->mem, &r);
 	}
-	if (a != POP3_AUTH_OK || last_word(s, r.challenge, response))
+	if (a != LOGIN_OK || last_word(s, r.challenge, response))
 		conclude(s, a, &r);
 }
 
@@ -227,8 +227,7 @@ static void begin(struct pop3 *s, slice mech, slice initial, bool has_initial, s
 {
 	char data[64];
 	/* The arguments lie in the line, which is gone after the first wait. */
-	struct pop3_auth_start start = {
-		.mech = arena_dup(&s->mem, mech), .has_initial = has_initial};
+	struct login_start start = {.mech = arena_dup(&s->mem, mech), .has_initial = has_initial};
 	start.cb_data.p = data;
 	if (!s->tls || !tls_channel_binding(s->io, &start.cb_type, data, &start.cb_data.n))
 		start.cb_type = NULL, start.cb_data = S("");

@@ -156,7 +156,7 @@ static void send_message(struct pop3 *s, struct pop3_message *m, struct sink *k)
 		return;
 	m->octets = k->octets; /* a message with bare LF is longer than it is stored */
 	m->retrieved = true;
-	s->sum.retrieved++;
+	s->sum.messages++;
 }
 
 void pop3_retr(struct pop3 *s, slice arg)

@@ -24,7 +24,7 @@ struct world {
 	struct pop3_hub hub;
 	bool full, temporary; /* enter refuses; logins cannot be checked */
 	char *plain; /* the exchange's first step, for PLAIN in two steps */
-	struct pop3_summary sum;
+	struct session_summary sum;
 	char end[32];
 };
 
@@ -119,35 +119,35 @@ static inline void world_deliver(struct world *w, slice text)
 
 /* ---- what the process answers ---- */
 
-static inline enum pop3_auth judge(struct world *w, slice response, struct pop3_auth_result *ret)
+static inline enum login_step judge(struct world *w, slice response, struct login_result *ret)
 {
 	if (w->temporary)
-		return POP3_AUTH_TEMP;
+		return LOGIN_TEMP;
 	if (slice_eq(response, S("\0alice\0old")))
-		return ret->why = S("The password must be changed first"), POP3_AUTH_EXPIRED;
+		return ret->why = S("The password must be changed first"), LOGIN_EXPIRED;
 	if (!slice_eq(response, S("\0alice\0se cret")))
-		return POP3_AUTH_FAILED;
+		return LOGIN_FAILED;
 	ret->login = S("alice@local.test");
-	return POP3_AUTH_OK;
+	return LOGIN_OK;
 }
 
 /* PLAIN at once; "TWO" asks once more and ends with a last word. */
-static inline enum pop3_auth test_auth_start(
-	void *arg, const struct pop3_auth_start *s, struct arena *a, struct pop3_auth_result *ret)
+static inline enum login_step test_auth_start(
+	void *arg, const struct login_start *s, struct arena *a, struct login_result *ret)
 {
 	(void)a;
 	if (slice_ieq(s->mech, S("PLAIN")))
 		return judge(arg, s->initial, ret);
 	ret->challenge = S("Say it");
-	return POP3_AUTH_MORE;
+	return LOGIN_MORE;
 }
 
-static inline enum pop3_auth test_auth_step(
-	void *arg, slice response, struct arena *a, struct pop3_auth_result *ret)
+static inline enum login_step test_auth_step(
+	void *arg, slice response, struct arena *a, struct login_result *ret)
 {
 	(void)a;
-	enum pop3_auth r = judge(arg, response, ret);
-	if (r == POP3_AUTH_OK)
+	enum login_step r = judge(arg, response, ret);
+	if (r == LOGIN_OK)
 		ret->challenge = S("v=proof");
 	return r;
 }
@@ -168,14 +168,14 @@ static inline int test_enter(void *arg, slice login, struct mailbox_actor *ret, 
 	return 0;
 }
 
-static inline void test_end(void *arg, const struct pop3_summary *s)
+static inline void test_end(void *arg, const struct session_summary *s)
 {
 	struct world *w = arg;
 	w->sum = *s;
 	snprintf(w->end, sizeof w->end, "%s", s->end);
 }
 
-static const struct pop3_ops test_ops = {.auth_start = test_auth_start,
+static const struct session_ops test_ops = {.auth_start = test_auth_start,
 	.auth_step = test_auth_step,
 	.auth_cancel = test_auth_cancel,
 	.enter = test_enter,
@@ -194,7 +194,7 @@ static inline void session_run(void *arg)
 	struct session_run *r = arg;
 	const struct pop3_service service = {
 		.tls = r->w->tls,
-		.tls_mode = r->offer_tls ? POP3_TLS_OFFER : POP3_TLS_NO,
+		.tls_mode = r->offer_tls ? SESSION_TLS_OFFER : SESSION_TLS_NO,
 		.auth_plaintext = !r->offer_tls,
 		.hostname = S("mx.post.test"),
 		.version = S("1"),

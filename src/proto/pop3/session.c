@@ -168,7 +168,7 @@ static void command_loop(struct pop3 *s)
 
 static void run(struct pop3 *s)
 {
-	if (s->service->tls_mode == POP3_TLS_IMPLICIT && !pop3_start_tls(s))
+	if (s->service->tls_mode == SESSION_TLS_IMPLICIT && !pop3_start_tls(s))
 		return;
 	if (s->hub->draining) {
 		was_cancelled(s);
@@ -201,7 +201,7 @@ static void finish(struct pop3 *s)
 }
 
 void pop3_serve(struct pop3_hub *hub, struct io *io, const struct pop3_service *service,
-	const struct pop3_ops *ops, void *arg, const struct net_addr *peer)
+	const struct session_ops *ops, void *arg, const struct net_addr *peer)
 {
 	struct pop3 *s = NEW(struct pop3);
 	(void)peer;

@@ -25,7 +25,7 @@ struct pop3_message {
 struct pop3 {
 	struct io *io;
 	const struct pop3_service *service;
-	const struct pop3_ops *ops;
+	const struct session_ops *ops;
 	void *arg;
 	struct pop3_hub *hub;
 	struct list all;
@@ -42,7 +42,7 @@ struct pop3 {
 	struct box_view *view;
 	struct pop3_message *v; /* message 1 is v[0] */
 	size_t n;
-	struct pop3_summary sum;
+	struct session_summary sum;
 	char why[200];
 };
 
