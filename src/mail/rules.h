@@ -7,7 +7,8 @@
 #include "store/script.h"
 
 /* Is it a good script? Mistakes and warnings from *a, also of a good one. `system`: the administrator's, which may use more. */
-bool rules_check(slice name, slice text, bool system, size_t most, struct arena *a, struct sieve_mistakes *ret);
+bool rules_check(slice name, slice text, bool system, size_t most, struct arena *a,
+	struct sieve_mistakes *ret);
 /* The mistakes as lines "12:3: what is wrong", for people. */
 slice rules_mistakes(const struct sieve_mistakes *m, bool chinese, struct arena *a);
 
@@ -18,5 +19,5 @@ slice rules_mistakes(const struct sieve_mistakes *m, bool chinese, struct arena 
 int rules_put(struct sql *db, const struct script *s, bool activate, struct arena *a,
 	struct sieve_mistakes *ret, struct err *e);
 /* The administrator's likewise: name, text, active, place, scope, scope_id, order, changed_by. */
-int rules_put_system(struct sql *db, const struct script *s, struct arena *a, struct sieve_mistakes *ret,
-	struct err *e);
+int rules_put_system(struct sql *db, const struct script *s, struct arena *a,
+	struct sieve_mistakes *ret, struct err *e);

@@ -72,6 +72,7 @@ struct limits {
 	uint64_t max_message; /* bytes of one message that is sent */
 	uint64_t max_rcpts; /* of one message that is sent */
 	uint64_t rcpts_hour, rcpts_day; /* that are sent to */
+	uint64_t sieve_scripts, sieve_bytes; /* store/script.h; 0: what it says */
 	unsigned services;
 };
 struct account {

@@ -71,6 +71,7 @@ static int must_be_empty(struct sql *db, const struct domain *d, struct err *e)
 			"accounts (also deleted ones count until they are purged)"},
 		{"SELECT 1 FROM alias WHERE domain_id = $1 LIMIT 1", "aliases"},
 		{"SELECT 1 FROM mailgroup WHERE domain_id = $1 LIMIT 1", "groups"},
+		{"SELECT 1 FROM maillist WHERE domain_id = $1 LIMIT 1", "mailing lists"},
 		{"SELECT 1 FROM domain AS other, domain AS this WHERE this.id = $1"
 		 " AND other.kind = 3 AND other.stands_for = this.name LIMIT 1",
 			"domains that stand for it"},
@@ -95,6 +96,10 @@ int directory_domain_remove(struct sql *db, slice name, struct err *e)
 	if (r == 0)
 		r = must_be_empty(db, &d, e);
 	if (r == 0)
+		r = sql_run(db, e,
+			"DELETE FROM script WHERE account_id = 0 AND scope = 3 AND scope_id = $1",
+			"i", d.id);
+	if (r >= 0)
 		r = sql_run(db, e, "DELETE FROM domain WHERE id = $1", "i", d.id);
 	return directory_end_change(db, r, e);
 }

@@ -69,7 +69,8 @@ slice services_print(unsigned bits, struct arena *a)
 #define CLASS_QUERY                                                                                \
 	"SELECT id, name, quota, quota_messages, max_message, max_rcpts, rcpts_hour, rcpts_day,"   \
 	" services, created_at,"                                                                   \
-	" (SELECT COUNT(*) FROM account WHERE account.class_id = service_class.id)"                \
+	" (SELECT COUNT(*) FROM account WHERE account.class_id = service_class.id),"               \
+	" sieve_scripts, sieve_bytes"                                                              \
 	" FROM service_class"
 
 static void read_class(struct sql_stmt *s, struct arena *a, void *row)
@@ -86,6 +87,8 @@ static void read_class(struct sql_stmt *s, struct arena *a, void *row)
 				.rcpts_hour = (uint64_t)sql_int(s, 6),
 				.rcpts_day = (uint64_t)sql_int(s, 7),
 				.services = (unsigned)sql_int(s, 8),
+				.sieve_scripts = (uint64_t)sql_int(s, 11),
+				.sieve_bytes = (uint64_t)sql_int(s, 12),
 			},
 		.created_at = sql_int(s, 9),
 		.accounts = (uint64_t)sql_int(s, 10),
@@ -132,7 +135,7 @@ static int check_class(const struct service_class *c, struct err *e)
 {
 	const struct limits *l = &c->limits;
 	const uint64_t numbers[] = {l->quota, l->quota_messages, l->max_message, l->max_rcpts,
-		l->rcpts_hour, l->rcpts_day};
+		l->rcpts_hour, l->rcpts_day, l->sieve_scripts, l->sieve_bytes};
 	if (!directory_word_ok(c->name))
 		return err_set(e, ERR_PROTO,
 			"a class's name is letters, digits, '-', '_', '.', at most 64");
@@ -146,9 +149,10 @@ static int64_t put_class(struct sql *db, const char *text, const struct service_
 	int64_t last, struct err *e)
 {
 	const struct limits *l = &c->limits;
-	int64_t r = sql_run(db, e, text, "tiiiiiiii", c->name, (int64_t)l->quota,
+	int64_t r = sql_run(db, e, text, "tiiiiiiiiii", c->name, (int64_t)l->quota,
 		(int64_t)l->quota_messages, (int64_t)l->max_message, (int64_t)l->max_rcpts,
-		(int64_t)l->rcpts_hour, (int64_t)l->rcpts_day, (int64_t)l->services, last);
+		(int64_t)l->rcpts_hour, (int64_t)l->rcpts_day, (int64_t)l->services, last,
+		(int64_t)l->sieve_scripts, (int64_t)l->sieve_bytes);
 	if (r < 0 && e->kind == ERR_EXISTS)
 		err_set(e, ERR_EXISTS, "class %.*s exists already", SFMT(c->name));
 	return r;
@@ -164,8 +168,9 @@ int directory_class_add(struct sql *db, const struct service_class *c, struct er
 	if (r >= 0)
 		r = put_class(db,
 			"INSERT INTO service_class (name, quota, quota_messages, max_message,"
-			" max_rcpts, rcpts_hour, rcpts_day, services, created_at)"
-			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+			" max_rcpts, rcpts_hour, rcpts_day, services, created_at,"
+			" sieve_scripts, sieve_bytes)"
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 			c, wall_now(), e);
 	return directory_end_change(db, r, e);
 }
@@ -176,7 +181,8 @@ int directory_class_save(struct sql *db, const struct service_class *c, struct e
 		return -1;
 	int64_t r = put_class(db,
 		"UPDATE service_class SET name = $1, quota = $2, quota_messages = $3,"
-		" max_message = $4, max_rcpts = $5, rcpts_hour = $6, rcpts_day = $7, services = $8"
+		" max_message = $4, max_rcpts = $5, rcpts_hour = $6, rcpts_day = $7, services = $8,"
+		" sieve_scripts = $10, sieve_bytes = $11"
 		" WHERE id = $9",
 		c, c->id, e);
 	if (r == 0)

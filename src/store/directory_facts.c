@@ -17,7 +17,8 @@
 	" account.quota, account.quota_messages, account.services_on, account.services_off,"       \
 	" service_class.quota, service_class.quota_messages, service_class.max_message,"           \
 	" service_class.max_rcpts, service_class.rcpts_hour, service_class.rcpts_day,"             \
-	" service_class.services, meta.version"                                                    \
+	" service_class.services, meta.version, service_class.sieve_scripts,"                      \
+	" service_class.sieve_bytes"                                                               \
 	" FROM account JOIN domain ON domain.id = account.domain_id"                               \
 	" JOIN org ON org.id = domain.org_id"                                                      \
 	" JOIN service_class ON service_class.id = account.class_id JOIN meta ON meta.id = 1"
@@ -39,6 +40,8 @@ static struct limits read_limits(struct sql_stmt *s, enum account_kind kind)
 		.max_rcpts = (uint64_t)sql_int(s, 18),
 		.rcpts_hour = (uint64_t)sql_int(s, 19),
 		.rcpts_day = (uint64_t)sql_int(s, 20),
+		.sieve_scripts = (uint64_t)sql_int(s, 23),
+		.sieve_bytes = (uint64_t)sql_int(s, 24),
 		.services = kind == ACCOUNT_PERSON ? services & SERVICE_ALL : 0,
 	};
 }

@@ -141,6 +141,9 @@ static int remove_org(struct sql *db, const struct org *o, struct err *e)
 			" LIMIT 1",
 			o->id, o->name, "a place in a group or shared mailbox", e) < 0)
 		return -1;
+	if (sql_run(db, e, "DELETE FROM script WHERE account_id = 0 AND scope = 2 AND scope_id = $1",
+		    "i", o->id) < 0)
+		return -1;
 	return sql_run(db, e, "DELETE FROM org WHERE id = $1", "i", o->id) < 0 ? -1 : 0;
 }
 

@@ -8,6 +8,7 @@
  */
 #include "store/directory_impl.h"
 #include "store/forward.h"
+#include "store/script.h"
 
 const struct sql_migration directory_migrations[] = {
 	{1, "directory",
@@ -143,5 +144,6 @@ const struct sql_migration directory_migrations[] = {
 		"seen_at BIGINT NOT NULL, gone BIGINT NOT NULL,"
 		"PRIMARY KEY (kind, ref_id)) {{WITHOUT_ROWID}};",
 		"DROP TABLE external;"},
+	{8, "sieve", script_schema_up, script_schema_down},
 };
 const size_t directory_migrations_n = sizeof directory_migrations / sizeof directory_migrations[0];

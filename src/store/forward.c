@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "base/utf8.h"
 #include "store/directory_impl.h"
+#include "store/script.h"
 
 const char forward_schema_up[] =
 	"CREATE TABLE forward ("
@@ -310,7 +311,7 @@ int forward_wishes(struct sql *db, int64_t account_id, struct arena *a, struct d
 		return -1;
 	ret->address = account.address;
 	ret->name = account.name;
-	return 0;
+	return script_applies(db, account_id, &ret->scripts, e);
 }
 
 struct delivery_wishes forward_copy_wishes(const struct delivery_wishes *from, struct arena *a)

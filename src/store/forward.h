@@ -73,6 +73,7 @@ struct delivery_wishes {
 	slice address, name; /* of the account */
 	const struct forwarding *forwarding; /* enabled */
 	const struct autoreply *autoreply; /* enabled */
+	bool scripts; /* rules have a say: store/script.h */
 };
 int forward_wishes(struct sql *db, int64_t account_id, struct arena *a, struct delivery_wishes *ret,
 	struct err *e);

@@ -372,6 +372,34 @@ int mailbox_deliver_tx(
 	return 0;
 }
 
+int mailbox_deliver_also_tx(struct sql *db, const struct mailbox_delivery *d, int64_t email_id,
+	struct mailbox_place *ret, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	struct mailbox_message m = {.account_id = d->account_id,
+		.email_id = email_id,
+		.flags = d->flags,
+		.size = d->size + d->prefix.n,
+		.received_at = d->received_at,
+		.saved_at = wall_now()};
+	uint32_t uidvalidity;
+	int64_t unused;
+	struct mailbox_sum sum = {0};
+	mailbox_sum_add(&sum, m.flags, m.size);
+	if (folder_of(db, d, &m.folder_id, e) < 0 ||
+		mailbox_next(db, d->account_id, &sum, 0, &m.modseq, &unused, e) < 0 ||
+		mailbox_folder_enter(db, d->account_id, m.folder_id, &sum, 1, m.modseq, &m.uid,
+			&uidvalidity, e) < 0)
+		return -1;
+	if (d->keywords.n && mailbox_keywords_note(db, d->account_id, m.folder_id, d->keywords, &a,
+				     &m.keywords, e) < 0)
+		return -1;
+	if (mailbox_email_hold(db, email_id, e) < 0 || mailbox_message_insert(db, &m, e) < 0)
+		return -1;
+	*ret = (struct mailbox_place){m.folder_id, email_id, m.uid, uidvalidity, m.modseq};
+	return 0;
+}
+
 /* Late: the thread is looked for when it is not known yet, that is when the email is alone in its own. */
 static int late_thread(
 	struct sql *db, int64_t account_id, int64_t email_id, slice summary, struct err *e)

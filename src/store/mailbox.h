@@ -19,7 +19,7 @@
  *	mailbox_folder.c  folders		mailbox_keyword.c	keywords
  *	mailbox_row.c	reading messages	mailbox_change.c	flags, copy, move, expunge
  *	mailbox_removed.c  what left, recovery, ends  mailbox_acl.c	rights, metadata
- *	mailbox_thread.c  threads		mailbox_recent.c	mail that came lately
+ *	mailbox_thread.c  threads		mailbox_recent.c	mail that came lately	mailbox_seen.c  what rules remember
  *	mailbox_verify.c  verify, repair	mailbox_reindex.c	what can be made again is
  */
 #pragma once
@@ -161,6 +161,16 @@ struct mailbox_place {
 /* 0, also when this delivery is there already (then *ret is the earlier one). */
 int mailbox_deliver_tx(
 	struct sql *db, const struct mailbox_delivery *d, struct mailbox_place *ret, struct err *e);
+/* In the same transaction, of the email that it made: into one more folder, with the flags and keywords there. Reads account_id, folder,
+ * size, prefix, received_at, flags, keywords. */
+int mailbox_deliver_also_tx(struct sql *db, const struct mailbox_delivery *d, int64_t email_id,
+	struct mailbox_place *ret, struct err *e);
+/* Other versions of the same delivery (rules may change the header) are emails of their own: *d becomes the n-th, from 1 on. The first,
+ * as always, says that all of it is there. */
+static inline void mailbox_delivery_version(struct mailbox_delivery *d, int n)
+{
+	d->rcpt_idx |= (int32_t)n << 24;
+}
 /* Is this delivery there already? 1, 0, -1. */
 int mailbox_delivered(struct sql *db, const struct mailbox_delivery *d, struct err *e);
 /* A summary that was made later. */
@@ -365,6 +375,20 @@ struct mailbox_metadata {
 };
 int mailbox_metadata(struct sql *db, int64_t account_id, int64_t folder_id, struct arena *a,
 	struct mailbox_metadata **ret, size_t *ret_n, struct err *e);
+
+/* ---- what rules remember of mail that came (mailbox_seen.c; RFC 7352) ---- */
+
+struct mailbox_seen {
+	int64_t account_id;
+	slice key;
+	int64_t now, until; /* wall: forgotten then */
+	msg_id queue_id; /* who says so: that delivery is no duplicate of itself */
+	int32_t rcpt_idx;
+};
+/* Was the key noted by another delivery, less than `since` ago (wall time; 0: whenever)? 1, 0, -1. */
+int mailbox_seen(struct sql *db, const struct mailbox_seen *s, int64_t since, struct err *e);
+/* Notes it, also once more. 0, -1. */
+int mailbox_seen_tx(struct sql *db, const struct mailbox_seen *s, struct err *e);
 
 /* ---- mail that came lately (mailbox_recent.c), in all folders, by arrival ---- */
 

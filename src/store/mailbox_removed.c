@@ -426,6 +426,7 @@ int64_t mailbox_remove_some_tx(struct sql *db, int64_t account_id, struct err *e
 		"DELETE FROM metadata WHERE account_id = $1",
 		"DELETE FROM subscription WHERE account_id = $1",
 		"DELETE FROM lesson WHERE account_id = $1",
+		"DELETE FROM seen WHERE account_id = $1",
 		"DELETE FROM folder WHERE account_id = $1",
 		"DELETE FROM mailbox WHERE account_id = $1",
 	};

@@ -183,11 +183,20 @@ static const char third_up[] =
 	"at BIGINT NOT NULL);"
 	"CREATE INDEX lesson_account ON lesson (account_id);";
 
+/* mailbox_seen.c */
+static const char seen_up[] =
+	"CREATE TABLE seen ("
+	"account_id BIGINT NOT NULL, name TEXT NOT NULL, at BIGINT NOT NULL,"
+	"until_at BIGINT NOT NULL, queue_id BIGINT NOT NULL, rcpt_idx BIGINT NOT NULL,"
+	"PRIMARY KEY (account_id, name)) {{WITHOUT_ROWID}};"
+	"CREATE INDEX seen_until ON seen (until_at);";
+
 const struct sql_migration mailbox_migrations[] = {
 	{1, "mailbox", first_up, "DROP TABLE message; DROP TABLE folder; DROP TABLE mailbox;"},
 	{2, "folders, emails, what left", second_up, second_down},
 	{3, "lessons", third_up, "DROP TABLE lesson;"},
 	{4, "what moved in", moved_up, moved_down},
+	{5, "what rules remember", seen_up, "DROP TABLE seen;"},
 };
 const size_t mailbox_migrations_n = sizeof mailbox_migrations / sizeof mailbox_migrations[0];
 

@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "store/forward.h"
 #include "store/quarantine.h"
+#include "store/script.h"
 #include "store/trace.h"
 
 const struct sql_migration queue_migrations[] = {
@@ -66,6 +67,7 @@ const struct sql_migration queue_migrations[] = {
 	{6, "summary", "ALTER TABLE msg ADD COLUMN summary {{BLOB}};",
 		"ALTER TABLE msg DROP COLUMN summary;"},
 	{7, "autoreply", autoreply_sent_up, autoreply_sent_down}, /* forward_sent.c */
+	{8, "sieve", script_fault_up, script_fault_down}, /* script_fault.c */
 };
 const size_t queue_migrations_n = sizeof queue_migrations / sizeof queue_migrations[0];
 

@@ -78,14 +78,16 @@ int script_room(struct sql *db, int64_t account_id, slice name, uint64_t bytes,
 /* New, or another text for the one of this name, which stays active if it was. Reads account_id, name, text, includes, warnings,
  * form, changed_by. ERR_PROTO: bad name; ERR_LIMIT: no room. */
 int script_put(struct sql *db, const struct script *s, struct err *e);
-int script_list(struct sql *db, int64_t account_id, struct arena *a, struct script **ret, size_t *ret_n,
-	struct err *e); /* by name, without text and form */
+int script_list(struct sql *db, int64_t account_id, struct arena *a, struct script **ret,
+	size_t *ret_n, struct err *e); /* by name, without text and form */
 int script_get(struct sql *db, int64_t account_id, slice name, struct arena *a, struct script *ret,
 	struct err *e); /* ERR_NOTFOUND */
 int script_active(struct sql *db, int64_t account_id, struct arena *a, struct script *ret,
 	struct err *e); /* ERR_NOTFOUND: none is */
-int script_remove(struct sql *db, int64_t account_id, slice name, struct err *e); /* ERR_PERM: it is active */
-int script_rename(struct sql *db, int64_t account_id, slice from, slice to, struct err *e); /* ERR_EXISTS */
+int script_remove(
+	struct sql *db, int64_t account_id, slice name, struct err *e); /* ERR_PERM: it is active */
+int script_rename(
+	struct sql *db, int64_t account_id, slice from, slice to, struct err *e); /* ERR_EXISTS */
 /* Empty: none is active any more. ERR_NOTFOUND. */
 int script_activate(struct sql *db, int64_t account_id, slice name, slice by, struct err *e);
 
@@ -103,7 +105,8 @@ int script_system_enable(struct sql *db, slice name, bool on, slice by, struct e
 /* ---- what runs over an account's mail ---- */
 
 struct script_set {
-	struct script *run; /* in order: before (for all, the organisation, the domain), the account's, after (the other way round) */
+	struct script *
+		run; /* in order: before (for all, the organisation, the domain), the account's, after (the other way round) */
 	size_t nrun;
 	struct script *included; /* by any of these, at any depth */
 	size_t nincluded;
