@@ -5,6 +5,7 @@
  */
 #include "mail/rules.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 enum { LINES_MAX = 64 * 1024 };
