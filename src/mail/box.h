@@ -189,6 +189,8 @@ struct box_append_options { unsigned flags; slice keywords; int64_t received_at 
 int box_append_start(struct box_append *p, const struct box_append_options *o, struct err *e);
 int box_append_bytes(struct box_append *p, slice bytes, struct err *e);
 int box_append_end(struct box_append *p, struct err *e);
+/* When the one that comes in was received, where only its bytes told. */
+void box_append_date(struct box_append *p, int64_t received_at);
 /* The one that comes in is not wanted after all, also after an error; those before it stay. */
 void box_append_drop(struct box_append *p);
 /* More to do in the transaction that makes the messages, which are at these places, in their order. May be run more than once. */

@@ -198,6 +198,12 @@ int box_append_end(struct box_append *p, struct err *e)
 	return 0;
 }
 
+void box_append_date(struct box_append *p, int64_t received_at)
+{
+	must(p->writer);
+	p->now.received_at = received_at;
+}
+
 void box_append_drop(struct box_append *p)
 {
 	blob_cancel(take(&p->writer));
