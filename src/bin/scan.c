@@ -18,6 +18,7 @@
 #include "codec/summary.h"
 #include "codec/url.h"
 #include "content/report.h"
+#include "content/texts.h"
 #include "run/co.h"
 #include "run/link.h"
 #include "run/log.h"
@@ -28,6 +29,7 @@
 #include <jansson.h>
 #include <libxml/parser.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -200,6 +202,21 @@ static void examine_message(struct job *j)
 	json_decref(answer);
 }
 
+/* Its texts, by field. */
+static void read_texts(struct job *j)
+{
+	AUTO(buf) struct buf answer = BUF(SCAN_ANSWER_MAX);
+	struct content_texts texts;
+	slice message;
+	if (begin(j, &message) < 0)
+		return;
+	content_texts(message, j->request.lead_n, (enum content_texts_want)j->request.wishes,
+		&j->scan->mem, &texts);
+	content_texts_encode(&answer, &texts);
+	j->end = j->map.n;
+	give_answer(j, buf_slice(&answer), S(""));
+}
+
 static int take_pack(slice question, struct arena *a, struct buf *out, struct err *e)
 {
 	struct cur c = cur_of(question);
@@ -248,6 +265,9 @@ static void examine(void *arg)
 	case SCAN_PACK:
 		read_pack(j);
 		break;
+	case SCAN_TEXT:
+		read_texts(j);
+		break;
 	case SCAN_USE:
 		scan_tools_use(j->scan->tools, j->request.use, j->fd, j->map, &j->e);
 	}
@@ -295,7 +315,11 @@ static bool decode(slice request, struct arena *a, struct job *j)
 {
 	if (!scan_request_decode(request, a, &j->request))
 		return false;
-	bool inside = j->request.job == SCAN_MESSAGE && !j->request.in_file;
+	bool message = j->request.job == SCAN_MESSAGE || j->request.job == SCAN_TEXT;
+	bool inside = message && !j->request.in_file;
+	/* The role `texts` has nothing to judge by. */
+	if (!j->scan->tools && j->request.job != SCAN_TEXT)
+		return false;
 	return inside == (j->fd < 0);
 }
 
@@ -348,7 +372,7 @@ static void on_request(void *arg, struct link_request *r, slice request)
 /* ---- the role ---- */
 
 /* Whatever libraries load or set up once, while that is still allowed. */
-static int scan_prepare(struct role_env *env, struct err *e)
+static struct scan *prepare(struct role_env *env)
 {
 	struct scan *s = NEW(struct scan);
 	env->self = s;
@@ -360,6 +384,12 @@ static int scan_prepare(struct role_env *env, struct err *e)
 	charset_warm_up();
 	url_warm_up();
 	xmlInitParser();
+	return s;
+}
+
+static int scan_prepare(struct role_env *env, struct err *e)
+{
+	struct scan *s = prepare(env);
 	s->examiner = content_examiner_new();
 	/* At the server's start a mistake in the rules shall not stop mail; a reload is refused. */
 	AUTO(fd) int rules = proc_start_take(&env->start, "rules");
@@ -438,6 +468,28 @@ static void scan_close(struct role_env *env)
 const struct role scan_role = {
 	.name = "scan",
 	.prepare = scan_prepare,
+	.open = scan_open,
+	.orders = {.stop = scan_stop, .link = scan_link},
+	.close = scan_close,
+};
+
+/* ---- the role `texts`: the same for SCAN_TEXT alone, behind all others ---- */
+
+enum { TEXTS_NICE = 10 };
+
+/* It judges nothing, so it needs neither rules nor models; whoever waits for it has mail already. */
+static int texts_prepare(struct role_env *env, struct err *e)
+{
+	(void)e;
+	prepare(env);
+	if (setpriority(PRIO_PROCESS, 0, TEXTS_NICE) < 0)
+		log_warn(NULL, "texts.nice");
+	return 0;
+}
+
+const struct role texts_role = {
+	.name = "texts",
+	.prepare = texts_prepare,
 	.open = scan_open,
 	.orders = {.stop = scan_stop, .link = scan_link},
 	.close = scan_close,

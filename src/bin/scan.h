@@ -8,6 +8,7 @@
  *	scan_wire.c	how requests travel
  *	scan_ask.c	the queue process asks about reports of others
  *	scan_letter.c	a message on its way into the memory that a scan process sees
+ *	scan_text.c	the indexer and who shows what was found have texts read (the role `texts`)
  *	scans.c		the edges have mail examined: which process, when again, when not at all
  */
 #pragma once
@@ -35,8 +36,10 @@ enum scan_job {
 	 * keys that are trusted (buf_str of lines) and the pack; its content is replaced by what
 	 * feature_pack_encode makes of it. */
 	SCAN_PACK,
+	/* Its texts by field: content/texts.h. See scan_wire.h, scan_text.h. */
+	SCAN_TEXT,
 };
-enum { SCAN_JOBS = SCAN_PACK + 1 };
+enum { SCAN_JOBS = SCAN_TEXT + 1 };
 enum scan_use {
 	SCAN_USE_LEARNED, /* what the site has learned: training/published.h */
 	SCAN_USE_DOMAINS, /* the site's domains, one a line */

@@ -2,6 +2,7 @@
 #include "bin/scan_wire.h"
 
 #include "base/cur.h"
+#include "content/texts.h"
 #include <math.h>
 
 enum { /* bits of a context */
@@ -146,10 +147,11 @@ void scan_request_encode(struct buf *out, const struct scan_request *r)
 	buf_u8(out, (uint8_t)r->job);
 	if (r->job == SCAN_USE)
 		buf_u8(out, (uint8_t)r->use);
-	if (r->job != SCAN_MESSAGE)
+	if (r->job != SCAN_MESSAGE && r->job != SCAN_TEXT)
 		return;
 	buf_u8(out, (uint8_t)r->wishes);
-	put_context(out, &r->context);
+	if (r->job == SCAN_MESSAGE)
+		put_context(out, &r->context);
 	buf_u32(out, r->lead_n);
 	buf_u8(out, r->in_file);
 	buf_u32(out, r->in_file ? r->from : (uint32_t)(r->lead.n + r->message.n));
@@ -157,6 +159,16 @@ void scan_request_encode(struct buf *out, const struct scan_request *r)
 		return;
 	buf_put(out, r->lead);
 	buf_put(out, r->message);
+}
+
+static void take_message(struct cur *c, struct scan_request *ret)
+{
+	ret->lead_n = cur_u32(c);
+	ret->in_file = cur_u8(c);
+	if (ret->in_file)
+		ret->from = cur_u32(c);
+	else
+		ret->message = cur_str(c);
 }
 
 bool scan_request_decode(slice in, struct arena *a, struct scan_request *ret)
@@ -176,14 +188,15 @@ bool scan_request_decode(slice in, struct arena *a, struct scan_request *ret)
 	case SCAN_MESSAGE:
 		ret->wishes = cur_u8(&c);
 		take_context(&c, a, &ret->context);
-		ret->lead_n = cur_u32(&c);
-		ret->in_file = cur_u8(&c);
-		if (ret->in_file)
-			ret->from = cur_u32(&c);
-		else
-			ret->message = cur_str(&c);
+		take_message(&c, ret);
 		if (ret->wishes & ~(unsigned)WISHES || ret->from > SCAN_LEAD_MAX ||
 			ret->lead_n > SCAN_LEAD_MAX)
+			return false;
+		break;
+	case SCAN_TEXT:
+		ret->wishes = cur_u8(&c);
+		take_message(&c, ret);
+		if (ret->wishes > CONTENT_TEXTS_FILES || ret->from > SCAN_LEAD_MAX)
 			return false;
 		break;
 	default:

@@ -23,8 +23,8 @@ enum {
 struct scan_request {
 	enum scan_job job;
 	enum scan_use use; /* SCAN_USE */
-	/* SCAN_MESSAGE: */
-	unsigned wishes; /* enum content_wish */
+	/* SCAN_MESSAGE, SCAN_TEXT (without context): */
+	unsigned wishes; /* enum content_wish; enum content_texts_want */
 	struct content_context context;
 	bool in_file;
 	uint32_t from; /* in_file: where the message begins */

@@ -210,6 +210,8 @@ static void give_text(struct files_look *k)
 	if (!text.n)
 		return;
 	content_add_text(k->r, text);
+	if (!k->r->limits->links)
+		return;
 	size_t n = url_find(utf8_first(text, LINKED_TEXT_MAX), k->r->tools->names, k->r->a, &v);
 	for (size_t i = 0; i < n; i++)
 		if (!content_add_link(k->r, v[i].text, S(""), k->where, k->file))

@@ -1,0 +1,46 @@
+/*
+ * mailbox_email: the emails of an account as such, whatever folders they are in, in the order in which they came: for the full-text index
+ * and what is found with it. Reads only; bytes and rights are the caller's business.
+ */
+#pragma once
+#include "store/mailbox.h"
+
+struct mailbox_account {
+	int64_t account_id, last_email; /* 0: none yet */
+};
+/* Accounts of the shard above `after`, ascending, at most `most`. */
+int mailbox_accounts(struct sql *db, int64_t after, size_t most, struct arena *a,
+	struct mailbox_account **ret, size_t *ret_n, struct err *e);
+/* The highest id that an email of the account was given; 0: none. */
+int mailbox_last_email(struct sql *db, int64_t account_id, int64_t *ret, struct err *e);
+
+struct mailbox_email {
+	int64_t id;
+	blob_id blob;
+	uint64_t size; /* of the blob */
+	slice prefix;
+};
+/* Those with ids above `after`, ascending, at most `most`. */
+int mailbox_emails(struct sql *db, int64_t account_id, int64_t after, size_t most, struct arena *a,
+	struct mailbox_email **ret, size_t *ret_n, struct err *e);
+/* Is it in a folder, or can it come back? 1, 0, -1. */
+int mailbox_email_there(struct sql *db, int64_t email_id, struct err *e);
+
+/* Where an email is. */
+struct mailbox_spot {
+	int64_t email_id, folder_id;
+	uint32_t uid;
+};
+/* Messages of a folder that are one of these emails (ids descending), or one with an id above `above`: in any order. */
+struct mailbox_spots {
+	int64_t account_id, folder_id;
+	const int64_t *ids;
+	size_t n;
+	int64_t above;
+	uint64_t messages; /* in the folder, about: decides how they are looked for */
+};
+int mailbox_spots(struct sql *db, const struct mailbox_spots *q, struct arena *a,
+	struct mailbox_spot **ret, size_t *ret_n, struct err *e);
+/* All places of one email. */
+int mailbox_spots_of(struct sql *db, int64_t email_id, struct arena *a, struct mailbox_spot **ret,
+	size_t *ret_n, struct err *e);
