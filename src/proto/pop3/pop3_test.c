@@ -9,59 +9,7 @@
 #define BYE "+OK Bye\r\n"
 #define IN(n) GREETING USER_OK "+OK " n " messages\r\n"
 
-struct transcript {
-	const char *name, *in, *out, *end;
-	bool offer_tls, full, temporary;
-};
-#define T(n, said, heard, ended, ...)                                                              \
-	{                                                                                          \
-		.name = n, .in = said, .out = heard, .end = ended, ##__VA_ARGS__                   \
-	}
-
-static bool same(struct world *w, const struct transcript *t, slice out)
-{
-	if (slice_eq(out, slice_z(t->out)) && strcmp(w->end, t->end) == 0)
-		return true;
-	fprintf(stderr, "transcript \"%s\":\n--- said\n%.*s--- end %s\n", t->name, SFMT(out),
-		w->end);
-	return false;
-}
-
-static void say(struct world *w, const char *in, bool offer_tls, struct buf *out)
-{
-	struct session_run r = {w, io_mem(slice_z(in), out), offer_tls};
-	loop_main(session_run, &r);
-}
-
-static void check(struct world *w, const struct transcript *t, size_t n)
-{
-	unsigned wrong = 0;
-	for (size_t i = 0; i < n; i++) {
-		AUTO(buf) struct buf out = BUF(1 << 20);
-		w->full = t[i].full;
-		w->temporary = t[i].temporary;
-		say(w, t[i].in, t[i].offer_tls, &out);
-		wrong += !same(w, &t[i], buf_slice(&out));
-	}
-	CHECK_INT(wrong, 0);
-}
-#define CHECK_TRANSCRIPTS(w, table) check(w, table, sizeof(table) / sizeof *(table))
-
-static struct world *start(void)
-{
-	static struct world w;
-	loop_init();
-	pool_init(2);
-	world_open(&w);
-	return &w;
-}
-
-static void finish(struct world *w)
-{
-	world_close(w);
-	pool_done();
-	loop_done();
-}
+#define T TRANSCRIPT
 
 #define CAPABILITIES                                                                               \
 	"TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n"            \
@@ -143,21 +91,21 @@ static const struct transcript before_login[] = {
 
 TEST(pop3_before_login)
 {
-	struct world *w = start();
-	CHECK_TRANSCRIPTS(w, before_login);
-	finish(w);
+	struct world *w = world_start();
+	CHECK_TRANSCRIPTS(w, session_run, before_login);
+	world_finish(w);
 }
 
 TEST(pop3_line_too_long)
 {
-	struct world *w = start();
+	struct world *w = world_start();
 	AUTO(buf) struct buf in = BUF(1 << 16), out = BUF(1 << 16);
 	buf_fill(&in, 'x', 20000);
 	buf_byte(&in, 0);
-	say(w, in.p, false, &out);
+	world_say(w, session_run, in.p, false, &out);
 	CHECK_STR(buf_slice(&out), S(GREETING "-ERR Line too long\r\n"));
 	CHECK_STR(slice_z(w->end), S("line"));
-	finish(w);
+	world_finish(w);
 }
 
 /* ---- a maildrop of three ---- */
@@ -212,18 +160,18 @@ static const struct transcript in_drop[] = {
 
 static void uidl(struct world *w, struct buf *out)
 {
-	say(w, LOGIN "UIDL\r\nUIDL 1\r\nQUIT\r\n", false, out);
+	world_say(w, session_run, LOGIN "UIDL\r\nUIDL 1\r\nQUIT\r\n", false, out);
 }
 
 TEST(pop3_maildrop)
 {
-	struct world *w = start();
+	struct world *w = world_start();
 	AUTO(buf) struct buf once = BUF(4096), again = BUF(4096), later = BUF(4096);
 	world_deliver(w, S(MAIL_1));
 	world_deliver(w, S(MAIL_2));
 	world_deliver(w, S(MAIL_3));
 	uidl(w, &once);
-	CHECK_TRANSCRIPTS(w, in_drop);
+	CHECK_TRANSCRIPTS(w, session_run, in_drop);
 	CHECK_INT(w->sum.deleted, 0);
 	uidl(w, &again);
 	/* What is left has the id it had: "UIDVALIDITY.UID". */
@@ -234,5 +182,5 @@ TEST(pop3_maildrop)
 	buf_put(&later, S("\r\n1 "));
 	buf_put(&later, id);
 	CHECK(slice_find(buf_slice(&again), buf_slice(&later)) < again.n);
-	finish(w);
+	world_finish(w);
 }
