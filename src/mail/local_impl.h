@@ -1,0 +1,79 @@
+/*
+ * Inside local delivery (local.h): what the files share.
+ *
+ *	local.c		a group's recipients, one after another; what an account wants
+ *	local_drop.c	into mailboxes
+ *	local_expand.c	aliases and what accounts have passed on: new messages of the same blob
+ *	local_rules.c	what people's scripts want
+ */
+#pragma once
+#include "base/map.h"
+#include "mail/local.h"
+#include "run/co.h"
+#include "store/forward.h"
+
+enum {
+	LOCAL_HEADER_READ = 64 * 1024,
+	LOCAL_PREFIX_MAX = 128 * 1024 + FORWARD_SEAL_MAX,
+};
+
+struct local {
+	struct local_config c;
+	unsigned posted; /* rows handed to the shards' committers, not yet answered */
+	struct cond room;
+};
+
+/* Where targets of aliases are: in our own systems, or elsewhere. */
+enum { HERE, AWAY };
+
+/* A message made of the targets. */
+struct expanding {
+	struct queue_msg m; /* id 0: none yet */
+	size_t capacity; /* of m.rcpts */
+	struct map targets; /* addresses that are in it */
+	struct buf top; /* Delivered-To: of each recipient that it was made of */
+	struct buf prefix; /* what stands below */
+};
+
+/* One group under way. */
+struct job {
+	struct local *l;
+	struct letter *letter;
+	const struct local_rules *rules; /* valid while recipients are being started */
+	bool has_header;
+	struct buf header; /* of the message, once somebody wanted to see it */
+	void *token;
+	struct arena mem;
+	struct settle_rcpt *v;
+	size_t n;
+	unsigned pending; /* commits, and one while recipients are still being started */
+	bool held; /* gc keeps away from the blob */
+	struct expanding expanding[SETTLE_EXPANSIONS_MAX]; /* HERE, AWAY */
+};
+
+void local_finish(struct job *j); /* nothing is pending */
+static inline void local_result(
+	struct result *r, enum result_kind kind, struct status_code status, slice text)
+{
+	*r = (struct result){.kind = kind, .status = status, .text = text};
+}
+/* The header as it would be delivered, in j->header; read once for all recipients. */
+int local_have_header(struct job *j, struct err *e);
+/* Did this message pass this address before? 1, 0, -1. */
+int local_came_back(struct job *j, slice address, struct err *e);
+bool local_header_has(slice header, slice address);
+
+/* ---- local_drop.c ---- */
+
+void local_into_mailbox(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
+	const struct delivery_wishes *w, struct result *ret);
+void local_into_sent(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
+	struct result *ret);
+
+/* ---- local_expand.c ---- */
+
+void local_through_alias(struct job *j, const struct queue_rcpt *r,
+	const struct rcpt_answer *answer, struct result *ret);
+/* 1: it was passed on, 0: it stays; -1. Junk is not spread, and what came back stays: so nothing can go round. */
+int local_pass_on(struct job *j, const struct queue_rcpt *r, const struct delivery_wishes *w,
+	struct result *ret, struct err *e);
