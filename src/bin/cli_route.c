@@ -149,6 +149,7 @@ static const char *kind_name(enum route_kind kind)
 		[ROUTE_BOUNCE] = "bounce",
 		[ROUTE_REPORT] = "report",
 		[ROUTE_HONEYPOT] = "honeypot",
+		[ROUTE_LIST] = "list",
 	};
 	return names[kind];
 }
@@ -189,6 +190,9 @@ static void decision_text(slice address, const struct route_decision *d)
 		break;
 	case ROUTE_HONEYPOT:
 		puts(T(": a honeypot, learned as spam", "：蜜罐，作为垃圾邮件学习"));
+		break;
+	case ROUTE_LIST:
+		puts(T(": a mailing list", "：邮件列表"));
 		break;
 	case ROUTE_SMTP:
 		puts(T(": direct, by SMTP", "：直接以 SMTP 投递"));

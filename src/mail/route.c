@@ -111,6 +111,15 @@ static int decide_local(struct making *k, const struct rcpt_answer *r)
 	return 0;
 }
 
+static int decide_list(struct making *k)
+{
+	k->d.kind = ROUTE_LIST;
+	k->d.dest = S("list");
+	k->d.ours = k->d.verified = true;
+	because(k, "该地址属于邮件列表", "the address belongs to a mailing list");
+	return 0;
+}
+
 static int decide_backend(struct making *k, const struct rcpt_answer *r, struct err *e)
 {
 	k->d.ours = true;
@@ -224,7 +233,7 @@ static int decide_by_answer(struct making *k, const struct rcpt_answer *r, struc
 		return decide_honeypot(k);
 	switch (r->kind) {
 	case RCPT_LOCAL:
-		return decide_local(k, r);
+		return r->list_id && !r->targets ? decide_list(k) : decide_local(k, r);
 	case RCPT_BACKEND:
 		return decide_backend(k, r, e);
 	case RCPT_UNKNOWN_DOMAIN:
@@ -326,13 +335,15 @@ bool route_parse(slice dest, enum route_kind *ret_kind, slice *ret_name)
 		slice word;
 		enum route_kind kind;
 	} kinds[] = {{S_INIT("backend:"), ROUTE_BACKEND}, {S_INIT("smtp:"), ROUTE_SMTP},
-		{S_INIT("error:"), ROUTE_ERROR}, {S_INIT("report:"), ROUTE_REPORT}};
+		{S_INIT("error:"), ROUTE_ERROR}, {S_INIT("report:"), ROUTE_REPORT},
+		{S_INIT("list:"), ROUTE_LIST}};
 	static const struct {
 		slice word;
 		enum route_kind kind;
 	} words[] = {{S_INIT("local"), ROUTE_LOCAL}, {S_INIT(ROUTE_SENT), ROUTE_LOCAL},
 		{S_INIT(QUEUE_DEST_BOUNCE), ROUTE_BOUNCE},
-		{S_INIT("report"), ROUTE_REPORT}, {S_INIT("honeypot"), ROUTE_HONEYPOT}};
+		{S_INIT("report"), ROUTE_REPORT}, {S_INIT("honeypot"), ROUTE_HONEYPOT},
+		{S_INIT("list"), ROUTE_LIST}};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (slice_eq(dest, words[i].word)) {
 			*ret_kind = words[i].kind;

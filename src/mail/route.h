@@ -6,6 +6,8 @@
  *	local			mailboxes here
  *	report			nowhere: reports of others about our mail, which are read
  *	report:spam, report:ham	nowhere: letters that our users report, by which the filter learns
+ *	list			a mailing list, or an address that belongs to one
+ *	list:out, :archive, :digest	a post on its way: to the members, into the archive, into the next digest
  *	honeypot		nowhere: addresses that nobody has; their mail is learned as spam
  *	backend:NAME		the route NAME of the directory (a backend, a smarthost)
  *	smtp:example.com	the domain's MX hosts; smtp:[192.0.2.1] and smtp:[IPv6:...] that address
@@ -23,6 +25,11 @@ enum { ROUTE_WHY_MAX = 8, ROUTE_DEST_MAX = 512 };
 /* The copy of what somebody sent as a shared mailbox: for its folder Sent. Made at RCPT, never decided. */
 #define ROUTE_SENT "local:sent"
 
+/* What the queue process makes of a post to a mailing list; never decided. */
+#define ROUTE_LIST_OUT "list:out"
+#define ROUTE_LIST_ARCHIVE "list:archive"
+#define ROUTE_LIST_DIGEST "list:digest"
+
 enum route_kind {
 	ROUTE_LOCAL, /* also ROUTE_SENT */
 	ROUTE_BACKEND,
@@ -30,7 +37,8 @@ enum route_kind {
 	ROUTE_ERROR,
 	ROUTE_BOUNCE,
 	ROUTE_REPORT,
-	ROUTE_HONEYPOT
+	ROUTE_HONEYPOT,
+	ROUTE_LIST
 };
 
 struct route_why {

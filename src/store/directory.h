@@ -180,6 +180,8 @@ struct rcpt_answer {
 	slice *targets; /* RCPT_LOCAL through an alias or group: final addresses; else NULL */
 	size_t ntargets;
 	int64_t group_id; /* the address is that of a group */
+	int64_t list_id; /* of a mailing list, or one that belongs to it (enum maillist_part); -owner has its targets */
+	unsigned list_part;
 	slice backend; /* RCPT_BACKEND: the route's name */
 	bool callout;
 	uint64_t version; /* changes when the directory changed */

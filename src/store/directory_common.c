@@ -120,6 +120,11 @@ int directory_not_taken(struct sql *db, slice address, unsigned by, struct err *
 			db, e, "SELECT 1 FROM alias WHERE address = $1 LIMIT 1", "t", address);
 	if (n > 0)
 		return err_set(e, ERR_EXISTS, "%.*s is an alias already", SFMT(address));
+	if (n == 0)
+		n = directory_number(
+			db, e, "SELECT 1 FROM maillist WHERE address = $1", "t", address);
+	if (n > 0)
+		return err_set(e, ERR_EXISTS, "%.*s is a mailing list already", SFMT(address));
 	return n < 0 ? -1 : 0;
 }
 

@@ -240,6 +240,8 @@ int directory_department_remove(struct sql *db, int64_t id, struct err *e)
 			"a place in a group"},
 		{"SELECT 1 FROM shared_member WHERE kind = 3 AND member_id = $1 LIMIT 1",
 			"a place in a shared mailbox"},
+		{"SELECT 1 FROM maillist_source WHERE kind = 3 AND ref = $1 LIMIT 1",
+			"a place in a mailing list"},
 	};
 	if (sql_begin(db, e) < 0)
 		return -1;

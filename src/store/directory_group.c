@@ -244,6 +244,7 @@ int directory_group_remove(struct sql *db, slice address, struct err *e)
 		"DELETE FROM mailgroup_member WHERE group_id = $1",
 		"DELETE FROM mailgroup_member WHERE kind = 2 AND member_id = $1",
 		"DELETE FROM shared_member WHERE kind = 2 AND member_id = $1",
+		"DELETE FROM maillist_source WHERE kind = 2 AND ref = $1",
 		"DELETE FROM mailgroup WHERE id = $1",
 	};
 	AUTO(arena) struct arena a = {0};

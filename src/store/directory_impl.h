@@ -78,7 +78,7 @@ bool directory_language_ok(slice s); /* RFC 5646, roughly; empty is fine */
 /* The local domain of a canonical address or "@domain". */
 int directory_local_domain(
 	struct sql *db, slice address, struct arena *a, struct domain *ret, struct err *e);
-/* ERR_EXISTS when the address is an account (also a deleted one), a group or an alias. */
+/* ERR_EXISTS when the address is an account (also a deleted one), a group or an alias, as asked, or a mailing list. */
 enum { TAKEN_ACCOUNT = 1, TAKEN_GROUP = 2, TAKEN_ALIAS = 4 };
 int directory_not_taken(struct sql *db, slice address, unsigned by, struct err *e);
 

@@ -138,8 +138,9 @@ static int remove_org(struct sql *db, const struct org *o, struct err *e)
 		still_has(db,
 			"SELECT 1 FROM mailgroup_member WHERE kind = 5 AND member_id = $1"
 			" UNION ALL SELECT 1 FROM shared_member WHERE kind = 5 AND member_id = $1"
+			" UNION ALL SELECT 1 FROM maillist_source WHERE kind = 5 AND ref = $1"
 			" LIMIT 1",
-			o->id, o->name, "a place in a group or shared mailbox", e) < 0)
+			o->id, o->name, "a place in a group, shared mailbox or mailing list", e) < 0)
 		return -1;
 	if (sql_run(db, e, "DELETE FROM script WHERE account_id = 0 AND scope = 2 AND scope_id = $1",
 		    "i", o->id) < 0)

@@ -4,6 +4,7 @@
  */
 #include "base/mem.h"
 #include "store/directory_impl.h"
+#include "store/maillist.h"
 
 int directory_targets(
 	struct sql *db, slice address, struct arena *a, slice **ret, size_t *ret_n, struct err *e)
@@ -39,6 +40,8 @@ struct found {
 	size_t ntargets;
 	bool is_account;
 	int64_t group_id; /* 0: no group */
+	int64_t list_id; /* 0: of no mailing list */
+	enum maillist_part list_part;
 };
 
 static int64_t find_group(struct sql *db, slice address, struct err *e)
@@ -67,6 +70,17 @@ static int find_exact(
 	return ret->ntargets > 0;
 }
 
+/* A mailing list, or an address that belongs to one. What goes to its owners is like an alias of theirs. */
+static int find_list(
+	struct sql *db, slice address, struct arena *a, struct found *ret, struct err *e)
+{
+	int r = maillist_find(db, address, &ret->list_id, &ret->list_part, e);
+	if (r == 1 && ret->list_part == MAILLIST_OWNER &&
+		maillist_owners(db, ret->list_id, a, &ret->targets, &ret->ntargets, e) < 0)
+		return -1;
+	return r;
+}
+
 /* The name itself, without its detail, or the catch-all of its domain. */
 static int find_name(struct sql *db, const struct directory_name *n, struct arena *a,
 	struct found *ret, struct err *e)
@@ -75,6 +89,8 @@ static int find_name(struct sql *db, const struct directory_name *n, struct aren
 	int r = find_exact(db, n->address, a, ret, e);
 	if (r == 0 && directory_base_name(n, a, &base))
 		r = find_exact(db, base, a, ret, e);
+	if (r == 0)
+		r = find_list(db, n->address, a, ret, e);
 	if (r == 0)
 		r = find_exact(db, arena_printf(a, "@%.*s", SFMT(n->domain)), a, ret, e);
 	return r;
@@ -257,9 +273,15 @@ static int answer_local(struct sql *db, const struct directory_name *n, const st
 		ret->quota = f.account.quota;
 		ret->quota_messages = f.account.quota_messages;
 		ret->account_kind = f.account.kind;
+	} else if (f.list_id && !f.ntargets) {
+		ret->kind = RCPT_LOCAL;
+		ret->list_id = f.list_id;
+		ret->list_part = f.list_part;
 	} else {
 		ret->kind = RCPT_LOCAL;
 		ret->group_id = f.group_id;
+		ret->list_id = f.list_id;
+		ret->list_part = f.list_part;
 		if (!(f.group_id && keep_groups) && expand_found(db, &f, keep_groups, a,
 							    &ret->targets, &ret->ntargets, e) < 0) {
 			if (e->kind != ERR_PERM && e->kind != ERR_LIMIT)

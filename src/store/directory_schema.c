@@ -8,6 +8,7 @@
  */
 #include "store/directory_impl.h"
 #include "store/forward.h"
+#include "store/maillist.h"
 #include "store/script.h"
 
 const struct sql_migration directory_migrations[] = {
@@ -145,5 +146,6 @@ const struct sql_migration directory_migrations[] = {
 		"PRIMARY KEY (kind, ref_id)) {{WITHOUT_ROWID}};",
 		"DROP TABLE external;"},
 	{8, "sieve", script_schema_up, script_schema_down},
+	{9, "maillist", maillist_directory_up, maillist_directory_down}, /* maillist.c */
 };
 const size_t directory_migrations_n = sizeof directory_migrations / sizeof directory_migrations[0];

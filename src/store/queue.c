@@ -13,6 +13,7 @@
 #include "base/must.h"
 #include "base/time.h"
 #include "store/forward.h"
+#include "store/maillist.h"
 #include "store/quarantine.h"
 #include "store/script.h"
 #include "store/trace.h"
@@ -68,6 +69,7 @@ const struct sql_migration queue_migrations[] = {
 		"ALTER TABLE msg DROP COLUMN summary;"},
 	{7, "autoreply", autoreply_sent_up, autoreply_sent_down}, /* forward_sent.c */
 	{8, "sieve", script_fault_up, script_fault_down}, /* script_fault.c */
+	{9, "maillist", maillist_queue_up, maillist_queue_down}, /* maillist_post.c */
 };
 const size_t queue_migrations_n = sizeof queue_migrations / sizeof queue_migrations[0];
 

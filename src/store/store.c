@@ -13,6 +13,7 @@
 #include "store/keyring.h"
 #include "store/kv.h"
 #include "store/login.h"
+#include "store/maillist.h"
 #include "store/queue.h"
 #include "store/report.h"
 #include "store/snapshot.h"
@@ -80,6 +81,7 @@ int store_prepare(slice dir, struct err *e)
 		migrate(dir, "queue", queue_migrations, queue_migrations_n, e) < 0 ||
 		migrate(dir, "trace", trace_migrations, trace_migrations_n, e) < 0 ||
 		migrate(dir, REPORT_DB, report_migrations, report_migrations_n, e) < 0 ||
+		migrate(dir, MAILLIST_DB, maillist_migrations, maillist_migrations_n, e) < 0 ||
 		migrate(dir, TLSPOLICY_DB, tlspolicy_migrations, tlspolicy_migrations_n, e) < 0)
 		return -1;
 	AUTO(arena) struct arena a = {0};

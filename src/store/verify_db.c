@@ -6,13 +6,15 @@
 #include "store/verify.h"
 
 #include "base/mem.h"
+#include "store/maillist.h"
 #include "store/report.h"
 #include "store/tlspolicy.h"
 
 #include <inttypes.h>
 
 static const char *const databases[] = {"directory", "queue", "trace", "mail-00", "mail-01",
-	"mail-02", "mail-03", "segment", REPORT_DB, TLSPOLICY_DB};
+	"mail-02", "mail-03", "segment", REPORT_DB, TLSPOLICY_DB,
+	MAILLIST_DB};
 
 static bool repair_database(struct verify *v, slice dir, const char *name)
 {
