@@ -6,6 +6,7 @@
 #include "codec/json_read.h"
 #include "codec/mime.h"
 #include "mail/digest.h"
+#include "store/script.h"
 
 #include <stdio.h>
 
@@ -265,12 +266,14 @@ TEST(every_notice_can_be_written_in_both_languages)
 		.nlines = 1};
 	slice data[NOTICE_KINDS] = {0};
 	data[NOTICE_ALARM] = data[NOTICE_LOGIN] = notice_alarm_data(&alarm, &a);
+	const struct script_fault fault = {.script = S("rules"), .line = 3, .en = S("no"), .zh = S("否")};
+	data[NOTICE_SCRIPT] = notice_script_data(&fault, &a);
 	data[NOTICE_REPORT] = S("{\"spam\":true,\"letters\":[{\"subject\":\"s<\",\"from\":\"f\","
 				"\"done\":\"learned\"}]}");
 	data[NOTICE_FORWARD] = S("{\"by\":\"<b>hi\",\"targets\":[\"x@far.test\"],\"outside\":true,"
 				 "\"enabled\":true}");
-	for (int kind = NOTICE_APPROVE; kind < NOTICE_KINDS && kind != NOTICE_AUTOREPLY; kind++)
-		for (int chinese = 0; chinese < 2; chinese++) {
+	for (int kind = NOTICE_APPROVE; kind < NOTICE_KINDS; kind++)
+		for (int chinese = 0; chinese < 2 && kind != NOTICE_AUTOREPLY; chinese++) {
 			struct notice_letter l = {0};
 			const struct notice_facts f = {.kind = (enum notice_kind)kind,
 				.data = data[kind],

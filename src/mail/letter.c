@@ -60,20 +60,25 @@ static void copy_rcpt(struct queue_rcpt *r, struct arena *a)
 	r->log = arena_dup(a, r->log);
 }
 
+struct queue_msg letter_copy_msg(const struct queue_msg *m, struct arena *a)
+{
+	struct queue_msg to = *m;
+	slice *strings[] = {&to.sender, &to.prefix, &to.envid, &to.auth, &to.client, &to.log,
+		&to.message_id, &to.subject, &to.summary};
+	for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+		*strings[i] = arena_dup(a, *strings[i]);
+	to.rcpts = ARENA_ARRAY(a, struct queue_rcpt, m->nrcpts);
+	for (size_t i = 0; i < m->nrcpts; i++) {
+		to.rcpts[i] = m->rcpts[i];
+		copy_rcpt(&to.rcpts[i], a);
+	}
+	return to;
+}
+
 struct letter *letter_copy(const struct queue_msg *m)
 {
 	struct letter *l = letter_new();
-	struct arena *a = &l->mem;
-	l->m = *m;
-	slice *strings[] = {&l->m.sender, &l->m.prefix, &l->m.envid, &l->m.auth, &l->m.client,
-		&l->m.log, &l->m.message_id, &l->m.subject, &l->m.summary};
-	for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
-		*strings[i] = arena_dup(a, *strings[i]);
-	l->m.rcpts = ARENA_ARRAY(a, struct queue_rcpt, m->nrcpts);
-	for (size_t i = 0; i < m->nrcpts; i++) {
-		l->m.rcpts[i] = m->rcpts[i];
-		copy_rcpt(&l->m.rcpts[i], a);
-	}
+	l->m = letter_copy_msg(m, &l->mem);
 	count_bytes(l);
 	return l;
 }

@@ -24,6 +24,7 @@ void letter_unref(struct letter *l); /* NULL is fine */
 /* From a datagram (which is copied). NULL: damaged. With *ret_id_only the letter holds nothing but
  * the id: "look into the database". */
 struct letter *letter_from_handoff(slice datagram, bool *ret_id_only);
+struct queue_msg letter_copy_msg(const struct queue_msg *m, struct arena *a);
 /* A deep copy of a message made here (a bounce, an expansion). */
 struct letter *letter_copy(const struct queue_msg *m);
 

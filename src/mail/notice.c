@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "base/utf8.h"
 #include "codec/address.h"
+#include "codec/header.h"
 #include "codec/qp.h"
 #include "codec/words.h"
 #include "store/trace.h"
@@ -81,11 +82,36 @@ static void put_header(
 	buf_printf(out, "X-Posthouse-Notice: %s\r\nMIME-Version: 1.0\r\n", n->kind);
 }
 
+static void put_lines(struct buf *out, slice text)
+{
+	slice line;
+	while (slice_cut(&text, '\n', &line)) {
+		if (slice_ends(line, S("\r")))
+			line.n--;
+		buf_put(out, line);
+		buf_put(out, S("\r\n"));
+	}
+}
+
+/* What a person wrote as MIME: of its header the fields that describe it, none that say who wrote to whom. */
+static void put_entity(struct buf *out, slice entity)
+{
+	struct header_field f;
+	slice rest = entity;
+	while (header_next(&rest, &f))
+		if (slice_istarts(f.name, S("Content-")))
+			put_lines(out, f.raw);
+	buf_put(out, S("\r\n"));
+	put_lines(out, rest);
+}
+
 int notice_build(const struct notice_letter *n, slice hostname, slice id, int64_t now,
 	struct buf *out, struct err *e)
 {
 	put_header(out, n, hostname, id, now);
-	if (n->html.n == 0) {
+	if (n->entity.n) {
+		put_entity(out, n->entity);
+	} else if (n->html.n == 0) {
 		put_part(out, "text/plain", n->text);
 	} else {
 		/* Neither encoding yields "=_" or "_" at the start of a line's "--". */
@@ -159,6 +185,7 @@ int notice_make(const struct notice_letter *n, slice hostname, const struct sign
 	m.flags =
 		utf8_is_ascii(n->to) || utf8_is_ascii(header_address(n->to, a)) ? 0 : MSG_SMTPUTF8;
 	m.flags |= n->stays ? MSG_STAYS : 0;
+	m.flags |= utf8_is_ascii(n->entity) ? 0 : MSG_8BIT;
 	m.log = first_log(n, now, a);
 	*ret = m;
 	return 0;

@@ -13,6 +13,7 @@
  *			 where it may have left the quarantine already}
  *	REPORT		{"spam": bool, "letters": [{"subject", "from", "done"}], "fault": word}, words of user_report.h
  *	ALARM, LOGIN	notice_alarm_data()
+ *	SCRIPT		notice_script_data()
  */
 #pragma once
 #include "codec/zone.h"
@@ -32,6 +33,7 @@ struct notice_letter {
 	slice in_reply_to; /* Message-ID or empty */
 	slice references; /* with that one at its end; empty: it alone */
 	bool stays; /* about the safety of the reader's mailbox: whoever has his mail passed on must not get it instead */
+	slice entity; /* in place of text and html: a MIME entity (Content-* fields, empty line, body) */
 	bool as_written; /* a person's words: nobody knows in which language; `from` is that person */
 };
 enum { NOTICE_TEXT_MAX = 2 * 1024 * 1024 /* text, HTML, the whole message */ };
@@ -77,6 +79,10 @@ struct notice_alarm {
 };
 enum { NOTICE_ALARM_LINES_MAX = 20, NOTICE_ALARM_TEXT_MAX = 600 /* longer ones are cut */ };
 slice notice_alarm_data(const struct notice_alarm *w, struct arena *a);
+
+/* A script that went wrong, for its owner. */
+struct script_fault;
+slice notice_script_data(const struct script_fault *f, struct arena *a);
 
 /* ---- text and HTML side by side (notice_page.c) ---- */
 

@@ -16,4 +16,5 @@ void notice_finish(struct notice_job *j, slice subject, const char *kind);
 void notice_write_report(struct notice_job *j);
 /* notice_own.c */
 void notice_write_forward(struct notice_job *j);
+void notice_write_script(struct notice_job *j);
 bool notice_write_answer(const struct notice_facts *f, struct arena *a, struct notice_letter *ret);

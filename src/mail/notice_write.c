@@ -303,6 +303,7 @@ bool notice_write(const struct notice_facts *f, struct arena *a, struct notice_l
 		[NOTICE_REPORT] = notice_write_report,
 		[NOTICE_ALARM] = write_alarm,
 		[NOTICE_LOGIN] = write_login,
+		[NOTICE_SCRIPT] = notice_write_script,
 		[NOTICE_FORWARD] = notice_write_forward,
 	};
 	if (f->kind < NOTICE_APPROVE || f->kind >= NOTICE_KINDS)

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/rand.h"
+#include "mail/notice.h"
 #include "mail/settle_impl.h"
 #include "run/log.h"
 #include "run/loop.h"
@@ -77,6 +78,8 @@ struct settle *settle_new(const struct settle_config *c)
 
 static void docket_free(struct docket *k)
 {
+	for (size_t i = 0; i < k->extra.nmade; i++)
+		blob_settle(k->s->c.blobs, k->extra.made[i].blob);
 	letter_unref(k->l);
 	arena_done(&k->mem);
 	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++)
@@ -110,6 +113,8 @@ static void finish(struct docket *k)
 	s->c.settled(s->c.arg, k->token);
 	for (size_t i = 0; i < k->expansions.n; i++)
 		announce(s, &k->expansions.v[i]);
+	for (size_t i = 0; i < k->extra.nmade; i++)
+		announce(s, &k->extra.made[i]);
 	if (k->has_report)
 		announce(s, &k->report);
 	if (k->next_at && s->c.deferred)
@@ -142,9 +147,45 @@ static int answer_tx(
 	struct notice n = {
 		.kind = NOTICE_AUTOREPLY, .to = m->sender, .idx = -1, .data = a->data, .at = now};
 	int due = notice_has_room(db, e);
-	if (due == 1)
-		due = autoreply_note_tx(db, a->account_id, m->sender, now, a->quiet, e);
+	if (due == 1 && (a->quiet || !a->key.n))
+		due = autoreply_note_tx(
+			db, a->account_id, a->key.n ? a->key : m->sender, now, a->quiet, e);
 	return due == 1 ? notice_add_tx(db, &n, e) : due;
+}
+
+/* What is wrong is remembered in any case; whoever wrote the script hears of it when there is room. */
+static int fault_tx(struct sql *db, const struct settle_fault *f, struct err *e)
+{
+	int r = script_fault_note_tx(db, &f->fault, e);
+	if (r == 1)
+		r = notice_has_room(db, e);
+	if (r <= 0)
+		return r;
+	AUTO(arena) struct arena a = {0};
+	const struct notice n = {.kind = NOTICE_SCRIPT,
+		.to = f->owner,
+		.idx = -1,
+		.data = notice_script_data(&f->fault, &a),
+		.at = f->fault.last_at};
+	return notice_add_tx(db, &n, e);
+}
+
+static int extra_tx(struct sql *db, const struct docket *k, struct err *e)
+{
+	const struct settle_extra *x = &k->extra;
+	for (size_t i = 0; i < x->nmade; i++)
+		if (queue_add_tx(db, &x->made[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < x->nanswers; i++)
+		if (answer_tx(db, k, &x->answers[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < x->nhooks; i++)
+		if (webhook_add_tx(db, &x->hooks[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < x->nfaults; i++)
+		if (fault_tx(db, &x->faults[i], e) < 0)
+			return -1;
+	return 0;
 }
 
 static int queue_tx(struct sql *db, void *arg, struct err *e)
@@ -159,6 +200,8 @@ static int queue_tx(struct sql *db, void *arg, struct err *e)
 	for (size_t i = 0; i < k->nanswers; i++)
 		if (answer_tx(db, k, &k->answers[i], e) < 0)
 			return -1;
+	if (extra_tx(db, k, e) < 0)
+		return -1;
 	if (k->nupdated && queue_update_tx(db, m->id, k->updated, k->nupdated, e) < 0)
 		return -1;
 	return k->nended ? queue_end_tx(db, m->id, k->end_idx, k->nended, e) : 0;
@@ -309,6 +352,8 @@ static void retry_later(struct docket *k, const struct err *e)
 		k->traced = false;
 		for (size_t i = 0; i < k->expansions.n; i++)
 			k->expansions.v[i].id = msg_id_new();
+		for (size_t i = 0; i < k->extra.nmade; i++)
+			k->extra.made[i].id = msg_id_new();
 	}
 	list_append(&s->failed, &k->node);
 	if (s->retrying)

@@ -15,6 +15,8 @@
 #include "mail/result.h"
 #include "mail/retry.h"
 #include "store/commit.h"
+#include "store/script.h"
+#include "store/webhook.h"
 
 enum {
 	SETTLE_BOUNCES_AT_ONCE = 16, /* reports being built */
@@ -50,14 +52,37 @@ void settle_configure(
 /* An automatic answer that its reader gives (autoreply.h): handed to the outbox in the transaction that ends the recipient,
  * once its sender was not answered for `quiet`. */
 struct settle_answer {
-	int64_t account_id, quiet; /* usec */
+	int64_t account_id, quiet; /* usec; 0: whenever */
+	slice key; /* what is remembered instead of the sender's address; empty: that */
 	slice data; /* of the notice */
 };
+struct settle_fault { /* of a script: told to whoever wrote it, once (store/script.h) */
+	struct script_fault fault;
+	slice owner; /* address; empty: the administrator's */
+};
+/* What people's scripts want besides: done in the transaction that ends the recipient, if it ends now. */
+struct settle_extra {
+	struct queue_msg *
+		made; /* new messages; their blobs are durable and held: settle settles those that it takes */
+	size_t nmade;
+	struct settle_answer *answers;
+	size_t nanswers;
+	struct webhook *hooks;
+	size_t nhooks;
+	struct settle_fault *faults;
+	size_t nfaults;
+};
+static inline bool settle_takes(enum result_kind kind)
+{
+	return kind == RESULT_DELIVERED || kind == RESULT_EXPANDED || kind == RESULT_FAILED;
+}
 /* The recipients of one group, by position in letter->m.rcpts, each with its result. */
 struct settle_rcpt {
 	uint32_t at;
 	struct result result;
 	const struct settle_answer *answer; /* if it is delivered; NULL: none */
+	const struct settle_extra *extra; /* if settle_takes; NULL: none */
+	slice events; /* for the timeline, before its end */
 };
 /* New messages of the same blob that take the place of recipients that are RESULT_EXPANDED. */
 struct expansions {

@@ -27,6 +27,7 @@ struct docket {
 
 	struct settle_answer *answers; /* to the sender */
 	size_t nanswers;
+	struct settle_extra extra; /* all of the group */
 	bool has_report, rerouted;
 	struct queue_msg report;
 	struct expansions expansions;

@@ -22,6 +22,7 @@ struct plan {
 	const struct attempt *attempt;
 	int64_t now;
 	uint64_t random;
+	slice events; /* of the present recipient */
 };
 
 static slice status_text(struct arena *a, struct status_code s)
@@ -89,6 +90,7 @@ static int end(struct plan *p, const struct queue_rcpt *r, const struct result *
 	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
 	buf_put(&log, m->log);
 	buf_put(&log, r->log);
+	trace_append(&log, p->events);
 	log_result(&log, p, res, event, (slice){0});
 	k->end_idx[k->nended] = r->idx;
 	k->ended[k->nended] = (struct trace_row){
@@ -233,6 +235,59 @@ static void keep_answer(struct docket *k, const struct settle_rcpt *v)
 	a->data = arena_dup(&k->mem, a->data);
 }
 
+/* ---- what scripts want ---- */
+
+static struct script_fault copy_fault(const struct script_fault *f, struct arena *a)
+{
+	struct script_fault to = *f;
+	to.script = arena_dup(a, f->script);
+	to.en = arena_dup(a, f->en);
+	to.zh = arena_dup(a, f->zh);
+	return to;
+}
+
+static void copy_extra(struct docket *k, const struct settle_extra *x)
+{
+	struct arena *a = &k->mem;
+	struct settle_extra *to = &k->extra;
+	for (size_t i = 0; i < x->nmade; i++)
+		to->made[to->nmade++] = letter_copy_msg(&x->made[i], a);
+	for (size_t i = 0; i < x->nanswers; i++) {
+		struct settle_answer *v = &to->answers[to->nanswers++];
+		*v = x->answers[i];
+		v->key = arena_dup(a, v->key);
+		v->data = arena_dup(a, v->data);
+	}
+	for (size_t i = 0; i < x->nhooks; i++)
+		to->hooks[to->nhooks++] = webhook_copy(&x->hooks[i], a);
+	for (size_t i = 0; i < x->nfaults; i++)
+		to->faults[to->nfaults++] = (struct settle_fault){
+			copy_fault(&x->faults[i].fault, a), arena_dup(a, x->faults[i].owner)};
+}
+
+static void keep_extras(struct docket *k, const struct settle_rcpt *v, size_t n)
+{
+	struct settle_extra most = {0}, *to = &k->extra;
+	for (size_t i = 0; i < n; i++) {
+		const struct settle_extra *x = v[i].extra;
+		if (!x || !settle_takes(v[i].result.kind))
+			continue;
+		most.nmade += x->nmade;
+		most.nanswers += x->nanswers;
+		most.nhooks += x->nhooks;
+		most.nfaults += x->nfaults;
+	}
+	if (!(most.nmade + most.nanswers + most.nhooks + most.nfaults))
+		return;
+	to->made = ARENA_ARRAY(&k->mem, struct queue_msg, most.nmade + 1);
+	to->answers = ARENA_ARRAY(&k->mem, struct settle_answer, most.nanswers + 1);
+	to->hooks = ARENA_ARRAY(&k->mem, struct webhook, most.nhooks + 1);
+	to->faults = ARENA_ARRAY(&k->mem, struct settle_fault, most.nfaults + 1);
+	for (size_t i = 0; i < n; i++)
+		if (v[i].extra && settle_takes(v[i].result.kind))
+			copy_extra(k, v[i].extra);
+}
+
 static void copy_expansion(struct docket *k, const struct queue_msg *m)
 {
 	struct letter *l = letter_copy(m); /* then its arena is ours */
@@ -253,8 +308,11 @@ void settle_plan(struct docket *k, const struct settle_config *c, const struct s
 	k->told = ARENA_ARRAY(&k->mem, struct dsn_rcpt, n);
 	k->told_ended = ARENA_ARRAY(&k->mem, int, n);
 	k->answers = ARENA_ARRAY(&k->mem, struct settle_answer, n);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		p.events = v[i].events;
 		settle_one(&p, &k->l->m.rcpts[v[i].at], &v[i].result);
+	}
+	keep_extras(k, v, n);
 	for (size_t i = 0; i < n; i++)
 		keep_answer(k, &v[i]);
 	for (size_t i = 0; expansions && i < expansions->n; i++)

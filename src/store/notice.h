@@ -19,6 +19,7 @@ enum notice_kind { /* numbers are stored */
 	NOTICE_FORWARD = 9, /* to an account: its mail is passed on, or no more */
 	NOTICE_AUTOREPLY = 10, /* to a sender: the automatic answer of a reader */
 	NOTICE_LOGIN = 11, /* to an account: somebody logged in from a new place; data as of an alarm */
+	NOTICE_SCRIPT = 12, /* to an account, or the administrator: rules of theirs went wrong; data: notice_script_data() */
 	NOTICE_KINDS
 };
 struct notice {
@@ -33,7 +34,7 @@ struct notice {
 	int64_t more; /* read: how often the same was kept back since it was last told (key) */
 };
 enum {
-	NOTICE_DATA_MAX = 16 * 1024,
+	NOTICE_DATA_MAX = 64 * 1024,
 	NOTICE_WAITING_MAX = 100000,
 	NOTICE_KEY_MAX = 200,
 	NOTICE_KEY_QUIET_S = 3600, /* the same key is told once in this time */

@@ -17,6 +17,7 @@
 #include "store/quarantine.h"
 #include "store/script.h"
 #include "store/trace.h"
+#include "store/webhook.h"
 
 const struct sql_migration queue_migrations[] = {
 	{1, "queue",
@@ -70,6 +71,7 @@ const struct sql_migration queue_migrations[] = {
 	{7, "autoreply", autoreply_sent_up, autoreply_sent_down}, /* forward_sent.c */
 	{8, "sieve", script_fault_up, script_fault_down}, /* script_fault.c */
 	{9, "maillist", maillist_queue_up, maillist_queue_down}, /* maillist_post.c */
+	{10, "webhooks", webhook_schema_up, webhook_schema_down},
 };
 const size_t queue_migrations_n = sizeof queue_migrations / sizeof queue_migrations[0];
 
