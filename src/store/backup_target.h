@@ -4,7 +4,7 @@
  */
 #pragma once
 #include "base/buf.h"
-#include "store/backup.h"
+#include "store/backup_format.h"
 
 struct backup_target_ops {
 	/* Whole and on stable storage when it returns 0. Without `replace` a name that is there is ERR_EXISTS. */
