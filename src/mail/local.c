@@ -31,11 +31,8 @@ static void free_job(struct job *j)
 	if (j->held)
 		blob_settle(j->l->c.blobs, j->letter->m.blob);
 	letter_unref(j->letter);
-	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++) {
-		map_done(&j->expanding[i].targets);
-		buf_done(&j->expanding[i].top);
-		buf_done(&j->expanding[i].prefix);
-	}
+	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++)
+		local_expanding_done(&j->expanding[i]);
 	buf_done(&j->header);
 	arena_done(&j->mem);
 	free(j);
@@ -149,7 +146,7 @@ static void to_account(struct job *j, const struct queue_rcpt *r, const struct r
 		    local_header_has(buf_slice(&j->header), r->address);
 	ret->answer = copy ? NULL : find_answer(j, r, &w);
 	if (!passed)
-		local_into_mailbox(j, r, answer, &w, &ret->result);
+		local_into_mailbox(j, r, answer, &w, NULL, ret);
 }
 
 /* ---- what it is ---- */
@@ -194,7 +191,7 @@ static void deliver_one(struct job *j, const struct queue_rcpt *r, struct settle
 	switch (answer.kind) {
 	case RCPT_LOCAL:
 		if (answer.account_id && slice_eq(r->dest, S(ROUTE_SENT)))
-			local_into_sent(j, r, &answer, ret);
+			local_into_sent(j, r, &answer, v);
 		else if (answer.targets)
 			local_through_alias(j, r, &answer, ret);
 		else if (answer.list_id)

@@ -12,7 +12,7 @@
 static int make_fit(struct job *j, struct expanding *x, slice alias, struct buf *log, struct err *e)
 {
 	const struct forward *f = j->rules->forward;
-	const struct queue_msg *m = &j->letter->m;
+	const struct queue_msg *m = x->of;
 	int64_t now = wall_now();
 	slice why;
 	if (!f)
@@ -31,7 +31,7 @@ static int make_fit(struct job *j, struct expanding *x, slice alias, struct buf 
 static int begin_expansion(
 	struct job *j, struct expanding *x, bool leaves, slice alias, struct err *e)
 {
-	const struct queue_msg *m = &j->letter->m;
+	const struct queue_msg *m = x->of;
 	if (x->m.id)
 		return 0;
 	char id[MSG_ID_TEXT];
@@ -106,8 +106,8 @@ static int find_target(struct job *j, slice address, struct target *ret, struct 
 
 /* All targets get a destination first, and what leaves its sender, so that who cannot answer leaves
  * nothing half done. */
-static int expand(
-	struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer, struct err *e)
+static int expand_into(struct job *j, struct expanding *to, const struct queue_rcpt *r,
+	const struct rcpt_answer *answer, struct err *e)
 {
 	struct target *v = ARENA_ARRAY(&j->mem, struct target, answer->ntargets);
 	bool any[SETTLE_EXPANSIONS_MAX] = {false, false};
@@ -117,17 +117,31 @@ static int expand(
 		any[v[i].leaves ? AWAY : HERE] = true;
 	}
 	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++)
-		if (any[i] && begin_expansion(j, &j->expanding[i], i == AWAY, r->address, e) < 0)
+		if (any[i] && begin_expansion(j, &to[i], i == AWAY, r->address, e) < 0)
 			return -1;
 	for (size_t i = 0; i < answer->ntargets; i++)
-		add_target(j, &j->expanding[v[i].leaves ? AWAY : HERE], r, v[i].address, v[i].dest,
+		add_target(j, &to[v[i].leaves ? AWAY : HERE], r, v[i].address, v[i].dest,
 			answer->ntargets);
-	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++) {
-		struct expanding *x = &j->expanding[i];
+	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++)
 		if (any[i])
-			buf_printf(&x->top, "Delivered-To: %.*s\r\n", SFMT(r->address));
-	}
+			buf_printf(&to[i].top, "Delivered-To: %.*s\r\n", SFMT(r->address));
 	return 0;
+}
+
+/* Into the messages that the whole group shares. */
+static int expand(
+	struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer, struct err *e)
+{
+	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++)
+		j->expanding[i].of = &j->letter->m;
+	return expand_into(j, j->expanding, r, answer, e);
+}
+
+void local_expanding_done(struct expanding *x)
+{
+	map_done(&x->targets);
+	buf_done(&x->top);
+	buf_done(&x->prefix);
 }
 
 void local_through_alias(struct job *j, const struct queue_rcpt *r,
@@ -152,19 +166,27 @@ void local_through_alias(struct job *j, const struct queue_rcpt *r,
 
 /* ---- what the account wants ---- */
 
+int local_redirect_targets(
+	struct job *j, const slice *targets, size_t n, struct rcpt_answer *ret, struct err *e)
+{
+	struct target t;
+	ret->targets = ARENA_ARRAY(&j->mem, slice, n + 1);
+	ret->ntargets = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (find_target(j, targets[i], &t, e) < 0)
+			return -1;
+		if (!t.leaves || j->rules->forward_outside)
+			ret->targets[ret->ntargets++] = targets[i];
+	}
+	return 0;
+}
+
 /* Where its mail goes: targets that may be, and the mailbox itself. None but the mailbox: n is 0. */
 static int forward_targets(struct job *j, const struct queue_rcpt *r, const struct forwarding *f,
 	struct rcpt_answer *ret, struct err *e)
 {
-	struct target t;
-	ret->targets = ARENA_ARRAY(&j->mem, slice, f->ntargets + 1);
-	ret->ntargets = 0;
-	for (size_t i = 0; i < f->ntargets; i++) {
-		if (find_target(j, f->targets[i], &t, e) < 0)
-			return -1;
-		if (!t.leaves || j->rules->forward_outside)
-			ret->targets[ret->ntargets++] = f->targets[i];
-	}
+	if (local_redirect_targets(j, f->targets, f->ntargets, ret, e) < 0)
+		return -1;
 	if (ret->ntargets && f->keep)
 		ret->targets[ret->ntargets++] = r->address;
 	return 0;
@@ -192,4 +214,33 @@ int local_pass_on(struct job *j, const struct queue_rcpt *r, const struct delive
 			w->forwarding->keep ? ", a copy stays" : ""));
 	ret->dsn = to.ntargets == 1;
 	return 1;
+}
+
+/* ---- what rules redirect ---- */
+
+int local_redirect(struct job *j, const struct queue_rcpt *r, const struct local_version *version,
+	const struct rcpt_answer *to, struct queue_msg ret[SETTLE_EXPANSIONS_MAX], size_t *ret_n,
+	struct err *e)
+{
+	struct expanding x[SETTLE_EXPANSIONS_MAX] = {0};
+	struct queue_msg of = j->letter->m;
+	size_t n = 0;
+	if (version) {
+		of.blob = version->blob;
+		of.size = version->size;
+		of.summary = version->summary;
+		of.prefix = (slice){0};
+	}
+	x[HERE].of = x[AWAY].of = &of;
+	int status = expand_into(j, x, r, to, e);
+	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++) {
+		if (status == 0 && x[i].m.nrcpts) {
+			buf_put(&x[i].top, buf_slice(&x[i].prefix));
+			ret[n] = x[i].m;
+			ret[n++].prefix = arena_dup(&j->mem, buf_slice(&x[i].top));
+		}
+		local_expanding_done(&x[i]);
+	}
+	*ret_n = n;
+	return status;
 }

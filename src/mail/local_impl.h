@@ -28,6 +28,7 @@ enum { HERE, AWAY };
 
 /* A message made of the targets. */
 struct expanding {
+	const struct queue_msg *of; /* what is passed on */
 	struct queue_msg m; /* id 0: none yet */
 	size_t capacity; /* of m.rcpts */
 	struct map targets; /* addresses that are in it */
@@ -65,13 +66,56 @@ bool local_header_has(slice header, slice address);
 
 /* ---- local_drop.c ---- */
 
+enum { LOCAL_PLACES_MAX = 64 };
+
+/* The letter with another header, or as rules have rewritten it. */
+struct local_version {
+	blob_id blob;
+	uint64_t size;
+	slice prefix, summary;
+};
+struct local_place {
+	const struct local_version *version; /* NULL: as it came */
+	bool home; /* where mail goes without rules */
+	slice folder;
+	int64_t folder_id; /* first of all by this; 0: no */
+	enum mailbox_use use; /* then by this */
+	bool create, others; /* others: the name is in another account */
+	unsigned flags;
+	slice keywords;
+	slice script; /* who said it */
+	unsigned line;
+};
+/* What people's rules want of the mailbox. */
+struct local_places {
+	struct local_place *v;
+	size_t n; /* 0: nothing is kept */
+	struct mailbox_seen *seen; /* to remember */
+	int64_t *since; /* noted later than that by somebody else: the rules are to run again */
+	size_t nseen;
+	struct result then; /* when all of it is done */
+	/* A folder is not to be had: the letter is home. */
+	void (*missed)(struct job *j, struct settle_rcpt *v, const struct local_place *at, slice en,
+		slice zh);
+};
+slice local_mailbox_prefix(struct job *j, const struct queue_rcpt *r, slice rest);
+/* places NULL: one, home. Result later. */
 void local_into_mailbox(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
-	const struct delivery_wishes *w, struct result *ret);
+	const struct delivery_wishes *w, const struct local_places *places,
+	struct settle_rcpt *ret);
 void local_into_sent(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
-	struct result *ret);
+	struct settle_rcpt *ret);
 
 /* ---- local_expand.c ---- */
 
+void local_expanding_done(struct expanding *x);
+/* Targets that may be. None: n is 0. */
+int local_redirect_targets(
+	struct job *j, const slice *targets, size_t n, struct rcpt_answer *ret, struct err *e);
+/* New messages for these targets of the letter, or (not NULL) of another version of it: at most two. -1: try again, nothing is made. */
+int local_redirect(struct job *j, const struct queue_rcpt *r, const struct local_version *version,
+	const struct rcpt_answer *to, struct queue_msg ret[SETTLE_EXPANSIONS_MAX], size_t *ret_n,
+	struct err *e);
 void local_through_alias(struct job *j, const struct queue_rcpt *r,
 	const struct rcpt_answer *answer, struct result *ret);
 /* 1: it was passed on, 0: it stays; -1. Junk is not spread, and what came back stays: so nothing can go round. */
