@@ -3,6 +3,7 @@
  */
 #include "store/moved.h"
 
+#include "base/mem.h"
 #include "base/must.h"
 
 const char moved_up[] =
