@@ -6,6 +6,7 @@
 #include "mail/notice_impl.h"
 
 #include "base/mem.h"
+#include "mail/maillist.h"
 
 /* ---- what all of them show ---- */
 
@@ -310,6 +311,8 @@ bool notice_write(const struct notice_facts *f, struct arena *a, struct notice_l
 		return false;
 	if (f->kind == NOTICE_AUTOREPLY)
 		return notice_write_answer(f, a, ret);
+	if (f->kind == NOTICE_MAILLIST)
+		return notice_write_maillist(f, a, ret);
 	struct notice_job j = {.f = f, .a = a, .ret = ret, .page.chinese = f->chinese};
 	j.data = json_loadb(f->data.p ? f->data.p : "", f->data.n, 0, NULL);
 	letters[f->kind](&j);

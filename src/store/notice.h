@@ -20,6 +20,7 @@ enum notice_kind { /* numbers are stored */
 	NOTICE_AUTOREPLY = 10, /* to a sender: the automatic answer of a reader */
 	NOTICE_LOGIN = 11, /* to an account: somebody logged in from a new place; data as of an alarm */
 	NOTICE_SCRIPT = 12, /* to an account, or the administrator: rules of theirs went wrong; data: notice_script_data() */
+	NOTICE_MAILLIST = 13, /* of a mailing list, to whoever wrote to it, members, moderators; data: maillist_notice() */
 	NOTICE_KINDS
 };
 struct notice {
