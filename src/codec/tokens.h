@@ -8,22 +8,28 @@
  *	words	runs of letters, digits and marks
  *	signs	runs of anything else that is no blank ("@", "://", ").")
  *	single	each Chinese, Japanese or Korean character; of scripts without blanks between words (Thai ...) each letter with its marks
- * Positions tell whether a blank stands between two tokens: by what stands at its two sides one or the other is usual and counts
- * 1, the unusual one counts 2. So tokens and positions are the text: whether a piece of text occurs is answered exactly.
+ * Whether a blank stands between two tokens is usually known from what stands at its two sides; where it is not as usual ("a ,b"), a
+ * token of its own says so, the joint. So tokens and positions are the text: whether a piece of text occurs is answered exactly.
  */
 #pragma once
 #include "base/buf.h"
 
-enum { TOKEN_MAX = 255 }; /* bytes of a token; a longer one is cut (tokens() tells) */
+enum { TOKEN_MAX = 250 }; /* bytes of a token; a longer one is cut (tokens() tells) */
 
 /* Appends the text as it is compared. Broken UTF-8 becomes U+FFFD. As text_fold: pieces may be folded one by one into one buf
  * if they are cut at ASCII characters. */
 void search_fold(slice utf8, struct buf *out);
 
-enum token_kind { TOKEN_WORD, TOKEN_SIGN, TOKEN_SINGLE };
+enum token_kind {
+	TOKEN_WORD,
+	TOKEN_SIGN,
+	TOKEN_SINGLE,
+	TOKEN_CLUSTER /* a letter of Thai ... */,
+	TOKEN_JOINT
+};
 struct token {
 	slice text; /* of the folded text */
-	uint32_t at; /* position: 1 or 2 above the one before it */
+	uint32_t at; /* position: 1 above the one before it, more behind a U+0001 */
 	enum token_kind kind;
 };
 struct tokens { /* {.rest = folded} or with .at: where the first token stands */
@@ -31,8 +37,7 @@ struct tokens { /* {.rest = folded} or with .at: where the first token stands */
 	uint32_t at;
 	bool cut; /* a token was longer than TOKEN_MAX: its pieces are neighbours, pieces of it may not be found */
 	/* its own */
-	int before;
-	bool inside;
+	unsigned before;
 };
 /* The next one; false at the end. */
 bool token_next(struct tokens *t, struct token *ret);

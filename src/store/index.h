@@ -28,12 +28,15 @@ enum index_field { /* stored; a set of bits in queries */
 };
 enum {
 	INDEX_SHARDS = 4, /* as MAILBOX_SHARDS */
-	INDEX_TEXT_MAX = 4 << 20, /* bytes of one email that are taken in (folded); more is left out and the email counts as cut */
+	INDEX_TEXT_MAX =
+		4
+		<< 20, /* bytes of one email that are taken in (folded); more is left out and the email counts as cut */
 	INDEX_BATCH_BYTES = 16 << 20, /* folded text that becomes one segment at once */
 	INDEX_QUERY_LEAVES_MAX = 100,
 	INDEX_QUERY_DEPTH_MAX = 60,
 	INDEX_QUERY_TEXT_MAX = 4000, /* bytes of one leaf */
-	INDEX_EXPAND_MAX = 2000, /* words that one piece of a word stands for within a phrase; more: not sure */
+	INDEX_EXPAND_MAX =
+		2000, /* words that one piece of a word stands for within a phrase; more: not sure */
 };
 
 const char *index_db_name(int shard); /* "index-00" */
@@ -51,18 +54,21 @@ struct index_email {
 	slice text[INDEX_FIELDS]; /* UTF-8, not yet folded */
 	bool cut; /* not all of it is here (or it could not be read): searches look at the email itself */
 };
-int index_add_tx(struct sql *db, int64_t account_id, const struct index_email *v, size_t n, struct err *e);
+int index_add_tx(
+	struct sql *db, int64_t account_id, const struct index_email *v, size_t n, struct err *e);
 /* The highest email that is in; 0: none. All below it are in, or were gone when they should have been added. */
 int index_known(struct sql *db, int64_t account_id, int64_t *ret_email_id, struct err *e);
 /* One step of the merges that are due: about 8 MB, less than a second. gone(email_id): left for good, drop it (asked when
  * a merge begins). 1: there is more to do, 0: nothing now, -1. */
-int index_merge_tx(struct sql *db, int64_t account_id, bool (*gone)(void *arg, int64_t email_id), void *arg, struct err *e);
+int index_merge_tx(struct sql *db, int64_t account_id, bool (*gone)(void *arg, int64_t email_id),
+	void *arg, struct err *e);
 /* The next account above `after` for which index_merge_tx has something to do; 0: none. */
 int index_due(struct sql *db, int64_t after, int64_t *ret_account_id, struct err *e);
 /* Removes the account's index, some at a time: 1 there is more, 0 done, -1. Queries find nothing from the first step on. */
 int index_remove_tx(struct sql *db, int64_t account_id, struct err *e);
 struct index_size {
-	uint64_t emails, cut, words, bytes, text_bytes, segments; /* words: entries; text_bytes: folded */
+	uint64_t emails, cut, words, bytes, text_bytes,
+		segments; /* words: entries; text_bytes: folded */
 };
 int index_size(struct sql *db, int64_t account_id, struct index_size *ret, struct err *e);
 
@@ -86,16 +92,18 @@ struct index_hit {
 	float score; /* relevance (RFC 6203): 0..1; only when asked for */
 };
 struct index_found {
-	struct index_hit *v; /* by email_id, descending: newest first. Whoever is not here does not match */
+	struct index_hit
+		*v; /* by email_id, descending: newest first. Whoever is not here does not match */
 	size_t n, unsure;
 	int64_t known; /* emails above this id were not looked at */
 };
-/* Emails of an account that match; within [from, to] by id (0: open). A consistent view in one read transaction (of its own, unless
- * the connection is in one). ERR_LIMIT: too large a query; ERR_TEMP: also a damaged index. */
+/* Emails of an account that match; within [from, to] by id (0: open). A consistent view in one read transaction of its own: the
+ * connection is in none. ERR_LIMIT: too large a query; ERR_TEMP: also a damaged index. */
 struct index_ask {
 	int64_t account_id, from, to;
 	const struct index_query *what;
 	bool score;
 	size_t most; /* the newest so many are enough; 0: all */
 };
-int index_find(struct sql *db, const struct index_ask *q, struct arena *a, struct index_found *ret, struct err *e);
+int index_find(struct sql *db, const struct index_ask *q, struct arena *a, struct index_found *ret,
+	struct err *e);

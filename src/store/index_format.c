@@ -1,0 +1,280 @@
+/*
+ * Blocks of the index: numbers, compression, words and lists (index_impl.h). No SQL. What is read may be damaged: every length is checked,
+ * and the answer is then ERR_TEMP: the index can be made anew.
+ */
+#include "store/index_impl.h"
+
+#include <zstd.h>
+
+enum { LEVEL = 3, WORTH = 64 /* smaller ones are not compressed */ };
+enum { PLAIN, ZSTD };
+
+int index_damaged(struct err *e, const char *what)
+{
+	return err_set(e, ERR_TEMP, "the search index is damaged (%s)", what);
+}
+
+/* ---- blocks ---- */
+
+/* Contexts take longer to make than a small block to compress. */
+static ZSTD_CCtx *compressor(void)
+{
+	static _Thread_local ZSTD_CCtx *c;
+	if (!c)
+		c = ZSTD_createCCtx();
+	return c;
+}
+
+static ZSTD_DCtx *decompressor(void)
+{
+	static _Thread_local ZSTD_DCtx *d;
+	if (!d)
+		d = ZSTD_createDCtx();
+	return d;
+}
+
+void index_pack(slice raw, struct buf *out)
+{
+	size_t head = out->n;
+	buf_u8(out, PLAIN);
+	buf_u32(out, (uint32_t)raw.n);
+	size_t bound = ZSTD_compressBound(raw.n);
+	char *to = raw.n >= WORTH && compressor() ? buf_room(out, bound) : NULL;
+	size_t n = to ? ZSTD_compressCCtx(compressor(), to, bound, raw.p, raw.n, LEVEL) : raw.n;
+	if (ZSTD_isError(n) || n >= raw.n) {
+		buf_put(out, raw);
+		return;
+	}
+	buf_commit(out, n);
+	out->p[head] = ZSTD;
+}
+
+int index_unpack(slice block, struct buf *out, struct err *e)
+{
+	if (block.n < 5)
+		return index_damaged(e, "short block");
+	const unsigned char *p = (const unsigned char *)block.p;
+	size_t n = (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4];
+	slice body = slice_skip(block, 5);
+	if (n > INDEX_BLOCK_RAW_MAX + INDEX_INLINE_MAX)
+		return index_damaged(e, "large block");
+	if (p[0] == PLAIN) {
+		buf_put(out, body);
+		return body.n == n && buf_ok(out) ? 0 : index_damaged(e, "length of a block");
+	}
+	char *to = p[0] == ZSTD ? buf_room(out, n) : NULL;
+	if (!to || ZSTD_decompressDCtx(decompressor(), to, n, body.p, body.n) != n)
+		return index_damaged(e, "bytes of a block");
+	buf_commit(out, n);
+	return 0;
+}
+
+/* ---- words ---- */
+
+static size_t in_common(slice a, slice b)
+{
+	size_t i = 0;
+	while (i < a.n && i < b.n && a.p[i] == b.p[i])
+		i++;
+	return i;
+}
+
+void index_words_put(struct index_words_out *w, slice word, const struct index_entry *e)
+{
+	if (!w->n) {
+		w->words.limit = w->entries.limit = INDEX_BLOCK_RAW_MAX + INDEX_INLINE_MAX;
+		w->docs_at = e->docs_at;
+		w->places_at = e->places_at;
+		w->last_n = 0;
+	}
+	size_t shared = in_common(word, slice_of(w->last, w->last_n));
+	buf_u8(&w->words, (uint8_t)shared);
+	buf_u8(&w->words, (uint8_t)(word.n - shared));
+	buf_put(&w->words, slice_skip(word, shared));
+	memcpy(w->last, word.p, word.n);
+	w->last_n = word.n;
+	w->n++;
+	if (e->alone) {
+		index_put(&w->entries, (uint64_t)e->ordinal << 1 | 1);
+		index_put(&w->entries, e->place);
+		return;
+	}
+	index_put(&w->entries, (uint64_t)e->emails << 1);
+	index_put(&w->entries, e->docs_n);
+	index_put(&w->entries, e->places_n);
+}
+
+/* u32 length of the packed words, they, packed: where lists begin, entries. */
+void index_words_pack(struct index_words_out *w, struct buf *out)
+{
+	AUTO(buf) struct buf all = BUF(INDEX_BLOCK_RAW_MAX + INDEX_INLINE_MAX);
+	size_t head = out->n;
+	buf_u32(out, 0);
+	index_pack(buf_slice(&w->words), out);
+	uint32_t n = (uint32_t)(out->n - head - 4);
+	if (buf_ok(out))
+		for (int i = 0; i < 4; i++)
+			out->p[head + (size_t)i] = (char)(n >> (24 - 8 * i));
+	index_put(&all, w->docs_at);
+	index_put(&all, w->places_at);
+	buf_put(&all, buf_slice(&w->entries));
+	index_pack(buf_slice(&all), out);
+	buf_reset(&w->words);
+	buf_reset(&w->entries);
+	w->n = 0;
+}
+
+void index_words_done(struct index_words_out *w)
+{
+	buf_done(&w->words);
+	buf_done(&w->entries);
+}
+
+int index_words_open(struct index_words_in *w, slice block, bool entries, struct err *e)
+{
+	const unsigned char *p = (const unsigned char *)block.p;
+	size_t n = block.n >= 4 ? (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]
+				: 0;
+	slice rest = slice_skip(block, 4);
+	for (int i = 0; i < 2; i++) {
+		w->raw[i].limit = INDEX_BLOCK_RAW_MAX + INDEX_INLINE_MAX;
+		buf_reset(&w->raw[i]);
+	}
+	w->word_n = w->shared = 0;
+	w->bad = false;
+	if (block.n < 4 || n > rest.n)
+		return index_damaged(e, "block of words");
+	if (index_unpack(slice_first(rest, n), &w->raw[0], e) ||
+		(entries && index_unpack(slice_skip(rest, n), &w->raw[1], e)))
+		return -1;
+	w->words = buf_slice(&w->raw[0]);
+	w->entries = buf_slice(&w->raw[1]);
+	w->docs_at = index_get(&w->entries);
+	w->places_at = index_get(&w->entries);
+	return 0;
+}
+
+void index_words_close(struct index_words_in *w)
+{
+	buf_done(&w->raw[0]);
+	buf_done(&w->raw[1]);
+}
+
+bool index_words_next(struct index_words_in *w)
+{
+	if (!w->words.n || w->bad)
+		return false;
+	const unsigned char *p = (const unsigned char *)w->words.p;
+	size_t shared = w->words.n >= 2 ? p[0] : 0, more = w->words.n >= 2 ? p[1] : 0;
+	if (w->words.n < 2 || shared > w->word_n || more > w->words.n - 2 ||
+		shared + more > INDEX_WORD_MAX) {
+		w->bad = true;
+		return false;
+	}
+	memcpy(w->word + shared, p + 2, more);
+	w->shared = shared;
+	w->word_n = shared + more;
+	w->words = slice_of(p + 2 + more, w->words.n - 2 - more);
+	return true;
+}
+
+bool index_words_entry(struct index_words_in *w, struct index_entry *ret)
+{
+	uint64_t v = index_get(&w->entries);
+	struct index_entry x = {.alone = v & 1, .docs_at = w->docs_at, .places_at = w->places_at};
+	if (x.alone) {
+		x.emails = 1;
+		x.ordinal = (uint32_t)(v >> 1);
+		x.place = (uint32_t)index_get(&w->entries);
+	} else {
+		x.emails = (uint32_t)(v >> 1);
+		x.docs_n = index_get(&w->entries);
+		x.places_n = index_get(&w->entries);
+	}
+	w->bad |= !w->entries.p || v >> 33 || x.docs_n >> 40 || x.places_n >> 40;
+	if (w->bad)
+		return false;
+	w->docs_at += x.docs_n;
+	w->places_at += x.places_n;
+	*ret = x;
+	return true;
+}
+
+/* ---- lists ---- */
+
+struct index_docs index_docs_of(slice list, uint32_t emails, uint32_t limit)
+{
+	return (struct index_docs){
+		.rest = list, .ordinal = UINT32_MAX, .left = emails, .limit = limit};
+}
+
+/* Distance from the one before, and a bit: once only; else how often, less two. */
+bool index_docs_next(struct index_docs *d)
+{
+	if (!d->left)
+		return false;
+	uint64_t v = index_get(&d->rest), times = v & 1 ? 1 : 2 + index_get(&d->rest);
+	uint64_t ordinal = (uint64_t)(uint32_t)(d->ordinal + 1) + (v >> 1);
+	if (!d->rest.p || ordinal >= d->limit || times > UINT32_MAX) {
+		d->bad = true;
+		d->left = 0;
+		return false;
+	}
+	d->ordinal = (uint32_t)ordinal;
+	d->times = (uint32_t)times;
+	d->left--;
+	return true;
+}
+
+uint32_t index_place_next(slice *places, uint32_t before, bool first)
+{
+	uint32_t v = (uint32_t)index_get(places);
+	return first ? v : before + v;
+}
+
+void index_places_skip(slice *places, size_t n)
+{
+	size_t i = 0;
+	while (n && i < places->n)
+		n -= (unsigned char)places->p[i++] < 0x80;
+	*places = n ? (slice){0} : slice_skip(*places, i);
+}
+
+/* ---- emails ---- */
+
+/* Distance of the id, code of the length with a bit for what was cut. */
+void index_emails_put(struct buf *out, int64_t *last, const struct index_email_row *m)
+{
+	index_put(out, (uint64_t)(m->id - *last));
+	buf_u8(out, (uint8_t)(m->length << 1 | m->cut));
+	*last = m->id;
+}
+
+bool index_emails_next(struct index_emails *v, struct index_email_row *ret)
+{
+	slice s = v->rest;
+	uint64_t d = index_get(&s);
+	if (!s.n)
+		return false;
+	ret->id = (int64_t)((uint64_t)v->last + d);
+	ret->cut = *s.p & 1;
+	ret->length = (uint8_t)*s.p >> 1;
+	v->rest = slice_skip(s, 1);
+	v->last = ret->id;
+	return true;
+}
+
+/* Four steps for each power of two. */
+uint8_t index_length_code(uint64_t tokens)
+{
+	if (tokens < 4)
+		return (uint8_t)tokens;
+	unsigned top = 63 - (unsigned)__builtin_clzll(tokens);
+	unsigned code = 4 * (top - 1) + (unsigned)(tokens >> (top - 2) & 3);
+	return (uint8_t)(code < 127 ? code : 127);
+}
+
+float index_length_of(uint8_t code)
+{
+	return code < 4 ? code : (float)((uint64_t)(4 + code % 4) << (code / 4 - 1));
+}

@@ -1,0 +1,333 @@
+/*
+ * Segments from their rows (index_impl.h): which there are, the words of one in order or from a word on, bytes of its streams. Used by
+ * queries and merges. What does not fit together is ERR_TEMP.
+ */
+#include "store/index_impl.h"
+
+#include "base/cur.h"
+
+static int read_segments(struct sql_stmt *s, bool whole, struct arena *a, struct index_segment **v,
+	size_t *n, struct err *e)
+{
+	size_t cap = 0;
+	int r;
+	while ((r = sql_step(s, e)) > 0) {
+		if (*n == cap) {
+			struct index_segment *more =
+				ARENA_ARRAY(a, struct index_segment, cap = cap ? 2 * cap : 16);
+			if (*n)
+				memcpy(more, *v, *n * sizeof *more);
+			*v = more;
+		}
+		int64_t emails = sql_int(s, 4);
+		if (emails < 0 || emails > INDEX_SEGMENT_EMAILS_MAX) {
+			sql_reset(s);
+			return index_damaged(e, "emails of a segment");
+		}
+		struct index_segment *g = &(*v)[(*n)++];
+		*g = (struct index_segment){.id = sql_int(s, 0),
+			.level = (unsigned)sql_int(s, 1),
+			.first_email = sql_int(s, 2),
+			.last_email = sql_int(s, 3),
+			.emails = (uint32_t)emails,
+			.bytes = (uint64_t)sql_int(s, 5),
+			.text_bytes = (uint64_t)sql_int(s, 6)};
+		if (whole) {
+			g->docs = arena_dup(a, sql_text(s, 7));
+			g->inlined = arena_dup(a, sql_text(s, 8));
+		}
+	}
+	return r;
+}
+
+#define SOME "SELECT id, level, first_email, last_email, emails, bytes, text_bytes"
+#define ALL SOME ", docs, inlined"
+#define LIVE " FROM segment WHERE account_id = $1 AND state = 0 ORDER BY first_email DESC"
+#define INTO " FROM segment WHERE account_id = $1 AND goal = $2 ORDER BY first_email DESC"
+
+int index_segments(struct sql *db, int64_t account_id, bool whole, struct arena *a,
+	struct index_segment **ret, size_t *ret_n, struct err *e)
+{
+	struct sql_stmt *s = whole ? sql_prepare(db, ALL LIVE, e) : sql_prepare(db, SOME LIVE, e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, account_id);
+	*ret = NULL;
+	*ret_n = 0;
+	return read_segments(s, whole, a, ret, ret_n, e) < 0 ? -1 : 0;
+}
+
+int index_segments_into(struct sql *db, int64_t account_id, int64_t goal, struct arena *a,
+	struct index_segment **ret, size_t *ret_n, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db, ALL INTO, e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, account_id);
+	sql_bind_int(s, 2, goal);
+	*ret = NULL;
+	*ret_n = 0;
+	return read_segments(s, true, a, ret, ret_n, e) < 0 ? -1 : 0;
+}
+
+/* ---- a segment ---- */
+
+int index_reader_open(struct index_reader *r, struct sql *db, int64_t account_id,
+	const struct index_segment *seg, struct err *e)
+{
+	*r = (struct index_reader){.db = db, .account_id = account_id, .seg = seg};
+	for (int i = 0; i < INDEX_STREAMS; i++)
+		r->chunk[i].raw.limit = INDEX_BLOCK_RAW_MAX + INDEX_INLINE_MAX;
+	if (!seg->inlined.n)
+		return 0;
+	struct cur c = cur_of(seg->inlined);
+	for (int i = 0; i < INDEX_STREAMS; i++) {
+		r->inlined[i] = cur_str(&c);
+		if (i && cur_ok(&c) && index_unpack(r->inlined[i], &r->chunk[i].raw, e))
+			return -1;
+	}
+	return cur_ok(&c) ? 0 : index_damaged(e, "small segment");
+}
+
+void index_reader_close(struct index_reader *r)
+{
+	index_words_close(&r->words);
+	for (int i = 0; i < INDEX_STREAMS; i++)
+		buf_done(&r->chunk[i].raw);
+}
+
+/* The row of a stream at or before `key`, or behind it. 1, 0, -1; the caller resets *ret. */
+static int find_row(struct index_reader *r, enum index_stream st, slice key, bool behind,
+	struct sql_stmt **ret, struct err *e)
+{
+	struct sql_stmt *s = behind ? sql_prepare(r->db,
+					      "SELECT first, data FROM block WHERE account_id = $1 "
+					      "AND segment = $2 AND kind = $3"
+					      " AND first > $4 ORDER BY first LIMIT 1",
+					      e)
+				    : sql_prepare(r->db,
+					      "SELECT first, data FROM block WHERE account_id = $1 "
+					      "AND segment = $2 AND kind = $3"
+					      " AND first <= $4 ORDER BY first DESC LIMIT 1",
+					      e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, r->account_id);
+	sql_bind_int(s, 2, r->seg->id);
+	sql_bind_int(s, 3, st);
+	sql_bind_blob(s, 4, key);
+	*ret = s;
+	return sql_step(s, e);
+}
+
+static int take_block(struct index_reader *r, struct sql_stmt *s, bool entries, struct err *e)
+{
+	slice first = sql_text(s, 0);
+	if (!first.n || first.n > INDEX_WORD_MAX) {
+		sql_reset(s);
+		return index_damaged(e, "key of a block");
+	}
+	memcpy(r->block, first.p, first.n);
+	r->block_n = first.n;
+	int failed = index_words_open(&r->words, sql_text(s, 1), entries, e);
+	sql_reset(s);
+	return failed;
+}
+
+int index_reader_seek(struct index_reader *r, slice word, bool entries, struct err *e)
+{
+	struct sql_stmt *s;
+	r->at_end = false;
+	if (r->seg->inlined.n)
+		return index_words_open(&r->words, r->inlined[INDEX_WORD_STREAM], entries, e);
+	int found = find_row(r, INDEX_WORD_STREAM, word, false, &s, e);
+	if (!found)
+		found = find_row(r, INDEX_WORD_STREAM, word, true, &s, e);
+	if (found == 1)
+		return take_block(r, s, entries, e);
+	r->at_end = true;
+	return found;
+}
+
+int index_reader_next(struct index_reader *r, bool entries, struct err *e)
+{
+	struct sql_stmt *s;
+	if (r->at_end)
+		return 0;
+	while (!index_words_next(&r->words)) {
+		if (r->words.bad)
+			return index_damaged(e, "words");
+		int found = r->seg->inlined.n
+				    ? 0
+				    : find_row(r, INDEX_WORD_STREAM, slice_of(r->block, r->block_n),
+					      true, &s, e);
+		r->at_end = found != 1;
+		if (found != 1)
+			return found;
+		if (take_block(r, s, entries, e))
+			return -1;
+	}
+	return 1;
+}
+
+/* ---- streams ---- */
+
+static int load_chunk(struct index_reader *r, enum index_stream st, uint64_t at, struct err *e)
+{
+	char key[8];
+	struct sql_stmt *s;
+	struct buf *raw = &r->chunk[st].raw;
+	for (int i = 0; i < 8; i++)
+		key[i] = (char)(at >> (56 - 8 * i));
+	buf_reset(raw);
+	int found = r->seg->inlined.n ? 0 : find_row(r, st, slice_of(key, 8), false, &s, e);
+	if (found != 1)
+		return found < 0 ? -1 : index_damaged(e, "missing block");
+	struct cur c = cur_of(sql_text(s, 0));
+	r->chunk[st].from = cur_u64(&c);
+	int failed = index_unpack(sql_text(s, 1), raw, e);
+	sql_reset(s);
+	if (failed)
+		buf_reset(raw);
+	return failed ? -1 : 0;
+}
+
+int index_reader_bytes(struct index_reader *r, enum index_stream st, uint64_t at, uint64_t n,
+	struct buf *out, struct err *e)
+{
+	while (n) {
+		uint64_t from = r->chunk[st].from, have = r->chunk[st].raw.n;
+		if (at < from || at >= from + have) {
+			if (load_chunk(r, st, at, e))
+				return -1;
+			from = r->chunk[st].from;
+			have = r->chunk[st].raw.n;
+			if (at < from || at >= from + have)
+				return index_damaged(e, "gap between blocks");
+		}
+		uint64_t k = from + have - at < n ? from + have - at : n;
+		buf_put(out, slice_of(r->chunk[st].raw.p + (at - from), k));
+		at += k;
+		n -= k;
+	}
+	return buf_ok(out) ? 0 : index_damaged(e, "length of a list");
+}
+
+/* ---- words that match ---- */
+
+static bool has_part(const struct index_words_in *w, slice piece, size_t from)
+{
+	for (size_t i = from; i + piece.n <= w->word_n; i++)
+		if (w->word[i] == (unsigned char)*piece.p && !memcmp(w->word + i, piece.p, piece.n))
+			return true;
+	return false;
+}
+
+static bool has_end(const struct index_words_in *w, slice piece)
+{
+	return w->word_n > piece.n && !memcmp(w->word + w->word_n - piece.n, piece.p, piece.n);
+}
+
+struct scan {
+	enum index_field field;
+	slice piece;
+	enum index_match how;
+	bool (*fn)(void *arg, const struct index_entry *e);
+	void *arg;
+	bool stop;
+};
+
+/* Words of a block that match: first the words alone; entries are read when there is one. */
+static int scan_block(struct index_reader *r, struct scan *q, slice block, struct err *e)
+{
+	struct index_words_in *w = &r->words;
+	struct index_entry x;
+	bool any = false;
+	if (index_words_open(w, block, false, e))
+		return -1;
+	for (int pass = 0; pass < 2; pass++) {
+		while (!q->stop && index_words_next(w)) {
+			bool hit = w->word[0] == q->field &&
+				   (q->how == INDEX_MATCH_END ? has_end(w, q->piece)
+							      : has_part(w, q->piece, 1));
+			any |= hit;
+			if (!pass && hit)
+				break;
+			if (pass && !index_words_entry(w, &x))
+				break;
+			if (pass && hit)
+				q->stop = !q->fn(q->arg, &x);
+		}
+		if (w->bad)
+			return index_damaged(e, "words");
+		if (!any || q->stop || pass)
+			return 0;
+		if (index_words_open(w, block, true, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int scan_rows(struct index_reader *r, struct scan *q, struct err *e)
+{
+	char from[1] = {(char)q->field}, to[1] = {(char)(q->field + 1)};
+	struct sql_stmt *s = sql_prepare(r->db,
+		"SELECT data FROM block WHERE account_id = $1 AND segment = $2 AND kind = $3 AND "
+		"first < $5"
+		" AND first >= COALESCE((SELECT MAX(first) FROM block WHERE account_id = $1 AND "
+		"segment = $2"
+		" AND kind = $3 AND first <= $4), $4) ORDER BY first",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, r->account_id);
+	sql_bind_int(s, 2, r->seg->id);
+	sql_bind_int(s, 3, INDEX_WORD_STREAM);
+	sql_bind_blob(s, 4, slice_of(from, 1));
+	sql_bind_blob(s, 5, slice_of(to, 1));
+	int found;
+	while ((found = sql_step(s, e)) == 1)
+		if (scan_block(r, q, sql_text(s, 0), e) || q->stop) {
+			sql_reset(s);
+			return q->stop ? 0 : -1;
+		}
+	return found;
+}
+
+/* Words that are, or begin with, a text: where they stand in the order. */
+static int match_from(struct index_reader *r, slice key, bool whole,
+	bool (*fn)(void *arg, const struct index_entry *e), void *arg, struct err *e)
+{
+	struct index_entry x;
+	if (index_reader_seek(r, key, true, e))
+		return -1;
+	for (int found; (found = index_reader_next(r, true, e));) {
+		if (found < 0)
+			return -1;
+		if (!index_words_entry(&r->words, &x))
+			return index_damaged(e, "entries");
+		slice word = index_word(&r->words);
+		if (slice_cmp(word, key) < 0)
+			continue;
+		if (!slice_starts(word, key) || (whole && word.n > key.n) || !fn(arg, &x) || whole)
+			break;
+	}
+	return 0;
+}
+
+int index_reader_match(struct index_reader *r, enum index_field f, slice piece,
+	enum index_match how, bool (*fn)(void *arg, const struct index_entry *e), void *arg,
+	struct err *e)
+{
+	if (how == INDEX_MATCH_WHOLE || how == INDEX_MATCH_START) {
+		char key[INDEX_WORD_MAX] = {(char)f};
+		if (piece.n > TOKEN_MAX)
+			return 0;
+		memcpy(key + 1, piece.p, piece.n);
+		return match_from(
+			r, slice_of(key, piece.n + 1), how == INDEX_MATCH_WHOLE, fn, arg, e);
+	}
+	struct scan q = {.field = f, .piece = piece, .how = how, .fn = fn, .arg = arg};
+	return r->seg->inlined.n ? scan_block(r, &q, r->inlined[INDEX_WORD_STREAM], e)
+				 : scan_rows(r, &q, e);
+}

@@ -1,0 +1,289 @@
+/* The full-text index against reading every text: the same emails, whatever was merged, dropped or cut. */
+#include "store/index_impl.h"
+
+#include "base/utf8.h"
+#include "store/store_testing.h"
+
+enum { ACCOUNT = 7, ID = 1000 };
+
+struct corpus {
+	struct arena a;
+	struct index_email *v;
+	slice (*folded)[INDEX_FIELDS];
+	bool *gone;
+	size_t n;
+};
+
+static uint64_t state = 88172645463325252u;
+
+static uint32_t roll(uint32_t n)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (uint32_t)(state >> 11) % n;
+}
+
+static const char *const pieces[] = {"the", "report", "Report", "reporting", "a", "an", "ann",
+	"annual", "example", "com", "org", "2024", "20", "4", "10", "1", "x", "xx", "xxx", "café",
+	"CAFE", "naïve", "Straße", "strasse", "Привет", "мир", "ёлка", "елка", "Ελλάδα", "全", "文",
+	"检", "索", "檢", "中", "国", "國", "公司", "的", "我的", "ひらがな", "カタカナ", "ｶﾞ",
+	"か\xe3\x82\x99", "한국", "어", "서울", "ภาษาไทย", "ไทย", "กิน", "न", "मस्ते", "a\xcc\x81",
+	"\xcc\x81", "😀", "\xff", "ß", "é"};
+static const char *const signs[] = {" ", " ", " ", " ", "  ", ", ", ". ", ".", "@", "-", "--",
+	"=====", ":", "://", "/", "<", ">", "\"", "'", "’", "\r\n", "\t", "，", "。", "", "", "",
+	"", "(", ")", "!", "\x01"};
+
+static void random_text(struct buf *out, uint32_t most)
+{
+	for (uint32_t i = roll(most + 1); i; i--) {
+		buf_put(out, slice_z(pieces[roll(sizeof pieces / sizeof *pieces)]));
+		buf_put(out, slice_z(signs[roll(sizeof signs / sizeof *signs)]));
+	}
+}
+
+static struct corpus corpus_make(size_t n, uint32_t most)
+{
+	struct corpus c = {.n = n};
+	c.v = ARENA_ARRAY(&c.a, struct index_email, n);
+	c.folded = arena_alloc(&c.a, n * sizeof *c.folded);
+	c.gone = ARENA_ARRAY(&c.a, bool, n);
+	for (size_t i = 0; i < n; i++) {
+		c.v[i].email_id = (int64_t)(ID + 3 * i);
+		for (int f = 0; f < INDEX_FIELDS; f++) {
+			AUTO(buf) struct buf text = BUF(1 << 20), folded = BUF(1 << 20);
+			if (f == INDEX_BODY || f == INDEX_SUBJECT || !roll(3))
+				random_text(&text, f == INDEX_BODY ? most : 4);
+			search_fold(buf_slice(&text), &folded);
+			c.v[i].text[f] = arena_dup(&c.a, buf_slice(&text));
+			c.folded[i][f] = arena_dup(&c.a, buf_slice(&folded));
+		}
+	}
+	return c;
+}
+
+static void auto_corpus(struct corpus *c)
+{
+	arena_done(&c->a);
+}
+
+static struct sql *open_index(const struct testdir *d)
+{
+	struct err e;
+	struct sql *db;
+	CHECK(sql_open(testdir_slice(d), index_db_name(3), &db, &e) == 0);
+	CHECK(sql_migrate(db, index_migrations, index_migrations_n, &e) == 0);
+	return db;
+}
+
+static void auto_sql(struct sql **db)
+{
+	sql_close(*db);
+}
+
+static void add(struct sql *db, const struct corpus *c, size_t from, size_t to)
+{
+	struct err e;
+	CHECK(sql_begin(db, &e) == 0);
+	if (index_add_tx(db, ACCOUNT, c->v + from, to - from, &e))
+		test_fail(__FILE__, __LINE__, "add: %s", e.text);
+	CHECK(sql_commit(db, &e) == 0);
+}
+
+static bool is_gone(void *arg, int64_t email_id)
+{
+	const struct corpus *c = arg;
+	return c->gone[(size_t)(email_id - ID) / 3];
+}
+
+static int merge_once(struct sql *db, struct corpus *c)
+{
+	struct err e;
+	CHECK(sql_begin(db, &e) == 0);
+	int r = index_merge_tx(db, ACCOUNT, is_gone, c, &e);
+	if (r < 0)
+		test_fail(__FILE__, __LINE__, "merge: %s", e.text);
+	CHECK(sql_commit(db, &e) == 0);
+	return r;
+}
+
+/* ---- what reading finds ---- */
+
+static bool leaf_matches(const struct corpus *c, size_t i, const struct index_query *q)
+{
+	AUTO(buf) struct buf want = BUF(100000);
+	search_fold(q->text, &want);
+	for (int f = 0; f < INDEX_FIELDS; f++)
+		if ((q->fields >> f & 1) &&
+			(!want.n ||
+				slice_find(c->folded[i][f], buf_slice(&want)) < c->folded[i][f].n))
+			return true;
+	return false;
+}
+
+static bool matches(const struct corpus *c, size_t i, const struct index_query *q)
+{
+	if (q->op == INDEX_LEAF)
+		return leaf_matches(c, i, q);
+	bool all = true, any = false;
+	for (const struct index_query *k = q->first; k; k = k->next) {
+		bool m = matches(c, i, k);
+		all &= m;
+		any |= m;
+	}
+	return q->op == INDEX_AND ? all : q->op == INDEX_OR ? any : !any;
+}
+
+static void describe(const struct index_query *q, struct buf *out)
+{
+	if (q->op == INDEX_LEAF)
+		buf_printf(out, "'%.*s'/%x", SFMT(q->text), q->fields);
+	else
+		buf_printf(out, "%s(",
+			q->op == INDEX_AND  ? "and"
+			: q->op == INDEX_OR ? "or"
+					    : "not");
+	for (const struct index_query *k = q->first; k; k = k->next) {
+		describe(k, out);
+		buf_byte(out, k->next ? ' ' : ')');
+	}
+}
+
+static void show(const struct corpus *c, size_t i, const struct index_query *q)
+{
+	for (int f = 0; f < INDEX_FIELDS; f++)
+		if (q->op != INDEX_LEAF || q->fields >> f & 1)
+			fprintf(stderr, "%zu %d: %.*s\n", i, f, SFMT(c->folded[i][f]));
+}
+
+/* Same emails; sure unless a text begins or ends with a blank. Returns how many were found. */
+static size_t compare(
+	struct sql *db, const struct corpus *c, size_t n, const struct index_query *q, bool sure)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf text = BUF(10000);
+	struct index_found f;
+	struct err e;
+	struct index_ask ask = {.account_id = ACCOUNT, .what = q, .score = roll(2)};
+	describe(q, &text);
+	if (index_find(db, &ask, &a, &f, &e))
+		test_fail(__FILE__, __LINE__, "%.*s: %s", SFMT(text), e.text);
+	size_t k = 0;
+	for (size_t i = n; i--;) {
+		bool hit = k < f.n && f.v[k].email_id == c->v[i].email_id, want = matches(c, i, q);
+		if (c->gone[i] && !hit)
+			continue;
+		if ((want && !hit) || (hit && !want && (f.v[k].sure || sure)))
+			show(c, i, q);
+		if (want && !hit)
+			test_fail(__FILE__, __LINE__, "%.*s does not find %zu", SFMT(text), i);
+		if (hit && !want && (f.v[k].sure || sure))
+			test_fail(__FILE__, __LINE__, "%.*s finds %zu", SFMT(text), i);
+		if (hit && sure && !f.v[k].sure)
+			test_fail(__FILE__, __LINE__, "%.*s is not sure of %zu", SFMT(text), i);
+		if (hit)
+			CHECK(f.v[k].score >= 0 && f.v[k].score <= 1);
+		k += hit;
+	}
+	CHECK_INT(k, f.n);
+	return f.n;
+}
+
+/* A piece of some text, or something made up. */
+static slice random_piece(const struct corpus *c, struct arena *a)
+{
+	AUTO(buf) struct buf made = BUF(1000);
+	slice from = c->v[roll((uint32_t)c->n)].text[roll(3) ? INDEX_BODY : INDEX_SUBJECT];
+	if (roll(4) && from.n) {
+		uint32_t at = roll((uint32_t)from.n), cp;
+		while (at && ((unsigned char)from.p[at] & 0xc0) == 0x80)
+			at--;
+		slice rest = slice_skip(from, at);
+		for (uint32_t n = 1 + roll(roll(2) ? 3 : 20); n && utf8_next(&rest, &cp); n--)
+			;
+		buf_put(&made, slice_of(from.p + at, (size_t)(rest.p - from.p) - at));
+	} else {
+		random_text(&made, 3);
+	}
+	return arena_dup(a, buf_slice(&made));
+}
+
+static bool plain(slice text)
+{
+	AUTO(buf) struct buf folded = BUF(10000);
+	search_fold(text, &folded);
+	return !folded.n || (*folded.p != ' ' && folded.p[folded.n - 1] != ' ' &&
+				    !memchr(folded.p, 1, folded.n));
+}
+
+static struct index_query *random_query(
+	const struct corpus *c, struct arena *a, unsigned depth, bool *sure)
+{
+	struct index_query *q = ARENA_NEW(a, struct index_query);
+	if (depth && !roll(3)) {
+		q->op = 1 + roll(3);
+		const struct index_query **tail = &q->first;
+		for (uint32_t n = 1 + roll(3); n; n--) {
+			struct index_query *child = random_query(c, a, depth - 1, sure);
+			*tail = child;
+			tail = &child->next;
+		}
+		return q;
+	}
+	q->fields = roll(3)   ? 1 << INDEX_BODY
+		    : roll(2) ? (1 << INDEX_FIELDS) - 1
+			      : 1 + roll((1 << INDEX_FIELDS) - 1);
+	q->text = random_piece(c, a);
+	*sure &= plain(q->text);
+	return q;
+}
+
+static size_t compare_many(struct sql *db, const struct corpus *c, size_t n, size_t queries)
+{
+	size_t found = 0;
+	for (size_t i = 0; i < queries; i++) {
+		AUTO(arena) struct arena a = {0};
+		bool sure = true;
+		struct index_query *q = random_query(c, &a, i % 4 ? 0 : 3, &sure);
+		found += compare(db, c, n, q, sure);
+	}
+	return found;
+}
+
+TEST(index_finds_what_reading_finds)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(corpus) struct corpus c = corpus_make(120, 40);
+	AUTO(sql) struct sql *db = open_index(&d);
+	add(db, &c, 0, 100);
+	CHECK(compare_many(db, &c, 100, 1500) > 1000);
+	for (size_t i = 100; i < c.n; i++)
+		add(db, &c, i, i + 1);
+	add(db, &c, 0, c.n); /* once more: ignored */
+	CHECK(compare_many(db, &c, c.n, 500) > 500);
+}
+
+TEST(index_finds_the_same_while_it_is_merged)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(corpus) struct corpus c = corpus_make(300, 30);
+	AUTO(sql) struct sql *db = open_index(&d);
+	struct index_size size;
+	struct err e;
+	size_t steps = 0;
+	for (size_t i = 0; i < c.n; i++) {
+		add(db, &c, i, i + 1);
+		if (i % 7 == 0)
+			c.gone[roll((uint32_t)i + 1)] = true;
+		if (merge_once(db, &c)) {
+			steps++;
+			compare_many(db, &c, i + 1, 10);
+		}
+	}
+	while (merge_once(db, &c))
+		compare_many(db, &c, c.n, 10);
+	CHECK(steps > 20);
+	CHECK(compare_many(db, &c, c.n, 500) > 500);
+	CHECK(index_size(db, ACCOUNT, &size, &e) == 0);
+	CHECK(size.segments < 25 && size.emails < c.n);
+}
