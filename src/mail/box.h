@@ -104,16 +104,18 @@ struct box_view {
 	bool read_only;
 	struct uidset uids;
 	uint64_t modseq; /* up to here the session knows */
-	uint32_t recent_from; /* UIDs from here on are \Recent in this session */
+	struct uidset recent; /* \Recent in this session; some of them may have left */
 	/* Of the implementation. */
 	char *name_z;
 	uint64_t left_modseq; /* what left up to here was told */
+	struct box_ahead *ahead; /* what the next box_sync will tell, known already; or NULL */
 	uint64_t seen; /* changes_seen() at the last look */
 	instant reviewed_at;
 	uint64_t rights_seen, rights_version; /* and when rights were worked out; with directory_seen() */
 	instant looked_at;
 	uint32_t recent_taken;
 };
+uint64_t box_recent_count(const struct box_view *v);
 /* ERR_NOTFOUND, ERR_DENIED. */
 int box_open(struct box_user *u, slice name, bool read_only, struct box_view **ret, struct err *e);
 /* As box_open, and what SELECT tells beside it, in the same read. */

@@ -79,6 +79,20 @@ static int narrow(
 	return 0;
 }
 
+/* A few: what the session will have to tell is known when it is done. */
+static int store_brief(struct box_view *v, struct storing *t, struct err *e)
+{
+	struct box_ahead *x = box_ahead_new(v);
+	t->s.told = &x->told;
+	int r = box_change_brief(v->user->b, v->folder.account_id, store_tx, t, e);
+	t->s.told = NULL;
+	if (r == 0)
+		box_ahead_keep(v, x);
+	else
+		box_ahead_free(x);
+	return r;
+}
+
 int box_store(struct box_view *v, const struct box_store *s, struct uidset *changed,
 	struct uidset *failed, uint64_t *ret_modseq, struct err *e)
 {
@@ -91,8 +105,9 @@ int box_store(struct box_view *v, const struct box_store *s, struct uidset *chan
 	of_view(v, s->uids, &all);
 	for (uint32_t from = 1; r == 0 && next_batch(&all, &from, &t.batch);) {
 		t.s.uids = &t.batch;
-		r = (t.batch.count <= BOX_BRIEF ? box_change_brief : box_change_light)(
-			v->user->b, v->folder.account_id, store_tx, &t, e);
+		r = all.count <= BOX_BRIEF
+			    ? store_brief(v, &t, e)
+			    : box_change_light(v->user->b, v->folder.account_id, store_tx, &t, e);
 		if (r < 0)
 			break;
 		uidset_join(changed, &t.changed);

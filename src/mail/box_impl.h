@@ -224,6 +224,16 @@ int box_look_up(struct box_user *u, slice name, enum box_op op, struct arena *a,
 /* box_may for a folder that is open, with the rights as they are now: they may have been taken away meanwhile. In a coroutine. */
 int box_view_may(struct box_view *v, enum box_op op, struct err *e);
 
+/* What a change of this session's own found out: the next sync need not read it again if nobody else changed anything. */
+struct box_ahead {
+	struct arena mem;
+	struct mailbox_stored told;
+	uint64_t seen; /* the counter of changes, if the own one was the only one */
+};
+struct box_ahead *box_ahead_new(const struct box_view *v); /* before the change */
+void box_ahead_keep(struct box_view *v, struct box_ahead *x); /* after it */
+void box_ahead_free(struct box_ahead *x); /* NULL is fine */
+
 void box_kept_clear(struct boxes *b);
 
 /* ---- box_row.c ---- */

@@ -87,8 +87,7 @@ static int keep(struct box_view *v, const struct box_criterion *c, struct uidset
 		uidset_keep(in, c->uids);
 		return 0;
 	case BOX_RECENT:
-		if (v->recent_from > 1)
-			uidset_remove(in, 1, v->recent_from - 1);
+		uidset_keep(in, &v->recent);
 		return 0;
 	case BOX_FLAGGED:
 		return in->count ? keep_flagged(v, c->flags, in, e) : 0;
@@ -212,7 +211,7 @@ static bool of_row(const struct searching *s, const struct box_criterion *c)
 	case BOX_KEYWORD:
 		return has_keyword(m->keywords, c->text);
 	case BOX_RECENT:
-		return m->uid >= s->v->recent_from;
+		return uidset_has(&s->v->recent, m->uid);
 	case BOX_SIZE:
 		return within(c, (int64_t)m->size);
 	case BOX_RECEIVED:

@@ -789,7 +789,8 @@ static uint32_t recent_of(struct box_user *u, bool read_only)
 	struct box_view *v;
 	struct err e;
 	OK(box_open(u, S("INBOX"), read_only, &v, &e));
-	uint32_t from = v->recent_from;
+	uint32_t from = v->recent.n ? v->recent.v[0].first : v->folder.f.uidnext;
+	CHECK_INT(box_recent_count(v), v->folder.f.uidnext - from);
 	box_close(v);
 	return from;
 }
@@ -801,19 +802,30 @@ static void recent(struct bench *b)
 	bench_letter(b->ann, "INBOX");
 	CHECK_INT(recent_of(phone, true), 1); /* who only reads does not take it */
 	struct box_view *v = bench_view(b->ann, "INBOX");
-	CHECK_INT(v->recent_from, 1);
+	CHECK(uidset_has(&v->recent, 1));
 	CHECK_INT(recent_of(phone, false), 2);
 	bench_letter(phone, "INBOX");
 	struct box_news n = sync_of(v, true, &a); /* told of it: it is this session's */
 	CHECK_INT(n.ncame, 1);
 	CHECK_INT(recent_of(phone, false), 3);
 	bench_letter(phone, "INBOX");
+	struct box_view *other = bench_view(phone, "INBOX"); /* takes it first */
+	n = sync_of(v, true, &a);
+	CHECK(n.ncame == 1 && !uidset_has(&v->recent, 3) && uidset_has(&other->recent, 3));
+	bench_letter(phone, "INBOX");
+	n = sync_of(v, true, &a);
+	CHECK(uidset_has(&v->recent, 4) && !uidset_has(&v->recent, 3) && uidset_has(&v->recent, 2));
+	CHECK_INT(box_recent_count(v), 3);
+	n = sync_of(other, true, &a);
+	CHECK_INT(box_recent_count(other), 1);
+	box_close(other);
+	bench_letter(phone, "INBOX");
 	box_user_no_recent(phone);
 	box_close(bench_view(phone, "INBOX"));
 	n = sync_of(v, true, &a);
 	CHECK_INT(n.ncame, 1);
 	box_close(v);
-	CHECK_INT(recent_of(b->ann, false), 4);
+	CHECK_INT(recent_of(b->ann, false), 6);
 	box_user_close(phone);
 }
 

@@ -196,25 +196,43 @@ static void return_kept(struct opening *o)
 
 struct recent {
 	int64_t account_id, folder_id;
-	uint32_t uidnext;
+	uint32_t from, uidnext;
 };
 
 static int recent_tx(struct sql *db, void *arg, struct err *e)
 {
-	const struct recent *r = arg;
-	return mailbox_recent_tx(db, r->account_id, r->folder_id, r->uidnext, e);
+	struct recent *r = arg;
+	return mailbox_recent_tx(db, r->account_id, r->folder_id, r->uidnext, &r->from, e);
 }
 
-/* Nothing is written when nothing is new. What fails leaves them recent once more. */
+/* Nothing is written when nothing is new. Of several sessions one gets them, whoever asks first; what fails leaves them recent once
+ * more. Who only looks takes them from nobody. */
 static void take_recent(struct box_view *v)
 {
 	const struct mailbox_folder *f = &v->folder.f;
-	struct recent r = {v->folder.account_id, f->id, f->uidnext};
+	struct recent r = {v->folder.account_id, f->id, v->recent_taken, f->uidnext};
 	struct err ignored;
-	if (v->read_only || v->user->no_recent || v->recent_taken >= f->uidnext)
+	if (v->recent_taken >= f->uidnext)
 		return;
 	v->recent_taken = f->uidnext;
-	commit_run(v->user->b->light[mailbox_shard(r.account_id)], recent_tx, &r, &ignored);
+	uint32_t known = r.from;
+	bool take_them = !v->read_only && !v->user->no_recent;
+	if (take_them && commit_run_brief(v->user->b->light[mailbox_shard(r.account_id)], recent_tx,
+				 &r, &ignored) < 0)
+		r.from = known;
+	if (r.from < r.uidnext)
+		uidset_add(&v->recent, r.from, r.uidnext - 1);
+}
+
+uint64_t box_recent_count(const struct box_view *v)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < v->recent.n; i++) {
+		struct uidrange r = v->recent.v[i];
+		n += uidset_position(&v->uids, r.last) + uidset_has(&v->uids, r.last) -
+		     uidset_position(&v->uids, r.first);
+	}
+	return n;
 }
 
 static struct box_view *view_new(struct opening *o, slice name, bool read_only)
@@ -240,7 +258,7 @@ static struct box_view *view_new(struct opening *o, slice name, bool read_only)
 		.own = l->where.own};
 	v->folder.f.name = slice_skip(v->folder.name, head.n);
 	v->modseq = v->left_modseq = l->f.modseq;
-	v->recent_from = v->recent_taken = l->f.recent_uid ? l->f.recent_uid : 1;
+	v->recent_taken = l->f.recent_uid ? l->f.recent_uid : 1;
 	return v;
 }
 
@@ -295,7 +313,9 @@ void box_close(struct box_view *v)
 	if (!v)
 		return;
 	keep_uids(v->user->b, v);
+	box_ahead_free(v->ahead);
 	uidset_done(&v->uids);
+	uidset_done(&v->recent);
 	free(v->name_z);
 	free(v);
 }
@@ -501,6 +521,59 @@ static void tell_rows(struct syncing *s, struct box_news *ret)
 	v->modseq = s->f.modseq;
 }
 
+/* ---- what the session did itself ---- */
+
+struct box_ahead *box_ahead_new(const struct box_view *v)
+{
+	struct box_ahead *x = NEW(struct box_ahead);
+	x->told.a = &x->mem;
+	x->seen = changes_seen(v->user->b->changes, v->folder.account_id) + 1;
+	return x;
+}
+
+void box_ahead_free(struct box_ahead *x)
+{
+	if (x)
+		arena_done(&x->mem);
+	free(x);
+}
+
+void box_ahead_keep(struct box_view *v, struct box_ahead *x)
+{
+	box_ahead_free(v->ahead);
+	v->ahead = x;
+}
+
+static void tell_ahead(
+	struct box_view *v, const struct mailbox_stored *t, struct arena *a, struct box_news *ret)
+{
+	ret->any = t->n > 0;
+	ret->nchanged = t->n;
+	ret->changed = t->n ? ARENA_ARRAY(a, struct mailbox_message, t->n) : NULL;
+	for (size_t i = 0; i < t->n; i++) {
+		ret->changed[i] = t->rows[i];
+		ret->changed[i].keywords = arena_dup(a, t->rows[i].keywords);
+	}
+	slice name = v->folder.f.name;
+	v->folder.f = t->folder;
+	v->folder.f.name = name;
+	v->modseq = v->left_modseq = t->folder.modseq;
+}
+
+/* The folder was as the view knows it, nothing else has happened in the account since: so this is all the news. */
+static bool use_ahead(struct box_view *v, uint64_t seen, struct arena *a, struct box_news *ret)
+{
+	struct box_ahead *x = take(&v->ahead);
+	bool all = x && v->folder.own && x->seen == seen && x->told.modseq_before == v->modseq &&
+		   v->left_modseq == v->modseq;
+	if (all) {
+		tell_ahead(v, &x->told, a, ret);
+		v->seen = v->rights_seen = seen;
+	}
+	box_ahead_free(x);
+	return all;
+}
+
 /* In the loop's thread: does anything speak for looking? */
 static bool must_look(struct box_view *v, bool expunges, uint64_t seen, uint64_t version)
 {
@@ -517,7 +590,7 @@ int box_sync(
 	uint64_t seen = changes_seen(b->changes, v->folder.account_id);
 	uint64_t version = directory_seen(b->directory);
 	*ret = (struct box_news){0};
-	if (!must_look(v, expunges, seen, version))
+	if (use_ahead(v, seen, a, ret) || !must_look(v, expunges, seen, version))
 		return 0;
 	if (begin_rights(&s, e) < 0 ||
 		box_read_brief(b, v->folder.account_id, sync_job, &s, e) < 0) {

@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 enum {
-	RUNS_A_ROUND = 32, /* coroutines resumed before descriptors are asked again */
+	RUNS_A_ROUND = 32, /* coroutines resumed before messages are looked at */
+	TURNS_A_ROUND = 4, /* both, one after the other, before descriptors are asked again */
 	EVENTS_A_ROUND = 256,
 	ROUNDS_A_FLUSH = 16, /* of the log, while there is no time to sleep */
 	SWEEP_EVERY = 5 * SECOND,
@@ -192,6 +193,14 @@ static bool run_messages(bool may_sleep)
 	return none;
 }
 
+/* Until it may sleep again nobody needs to ring. */
+static void mark_awake(void)
+{
+	pthread_mutex_lock(&mail.lock);
+	mail.asleep = false;
+	pthread_mutex_unlock(&mail.lock);
+}
+
 static void on_signal(int signo)
 {
 	int saved = errno;
@@ -246,6 +255,8 @@ static void poll_descriptors(int timeout_ms)
 	int n = epoll_wait(loop.epoll_fd, events, EVENTS_A_ROUND, timeout_ms);
 	must(n >= 0 || errno == EINTR);
 	loop.now = instant_now();
+	if (timeout_ms)
+		mark_awake();
 	for (int i = 0; i < n; i++)
 		if (events[i].data.fd != loop.wake_fd)
 			loop_fd_event(events[i].data.fd, events[i].events);
@@ -263,16 +274,28 @@ static bool finished(bool when_empty)
 	return sched.n == 0 && loop.holds == 0 && (loop.stopping || when_empty);
 }
 
+/* Coroutines, and the messages that make some of them ready again. 1: there is time to sleep, 0, -1 the work is done. */
+static int run_ready(bool until_empty)
+{
+	for (int turn = 0; turn < TURNS_A_ROUND; turn++) {
+		sched_run(RUNS_A_ROUND);
+		if (finished(until_empty))
+			return -1;
+		bool may_sleep = list_empty(&sched.ready) && !any_signal_pending;
+		if (run_messages(may_sleep))
+			return may_sleep;
+	}
+	return 0;
+}
+
 /* False when the work is done. */
 static bool one_round(bool until_empty)
 {
 	if (!list_empty(&sched.ready) && loop.next_sweep == INSTANT_NEVER)
 		loop.next_sweep = loop.now + SWEEP_EVERY;
-	sched_run(RUNS_A_ROUND);
-	if (finished(until_empty))
+	int sleep = run_ready(until_empty);
+	if (sleep < 0)
 		return false;
-	bool may_sleep = list_empty(&sched.ready) && !any_signal_pending;
-	bool sleep = run_messages(may_sleep) && may_sleep;
 	if (sleep || ++loop.rounds % ROUNDS_A_FLUSH == 0)
 		log_flush();
 	poll_descriptors(sleep ? milliseconds_until(next_wakeup()) : 0);

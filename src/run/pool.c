@@ -145,11 +145,13 @@ void pool_call(void (*fn)(void *), void *arg)
 
 #define PACE_TIME SECOND
 #define BLOCKED_MAX (20 * MSEC) /* of that time */
+#define LONG MSEC
 
 struct short_call {
 	void (*fn)(void *);
 	void *arg;
-	int64_t blocked;
+	bool watched;
+	int64_t took, blocked;
 };
 
 /* Being preempted is not blocking: only the thread's own waits count. */
@@ -163,9 +165,10 @@ static void run_short(void *arg)
 {
 	struct short_call *c = arg;
 	instant began = instant_now();
-	long before = waits();
+	long before = c->watched ? waits() : 0;
 	c->fn(c->arg);
-	c->blocked = waits() == before ? 0 : instant_now() - began;
+	c->took = instant_now() - began;
+	c->blocked = c->watched && waits() != before ? c->took : 0;
 }
 
 static void note_blocked(struct pool_pace *pace, int64_t blocked)
@@ -187,7 +190,7 @@ bool pool_here(const struct pool_pace *pace)
 
 void pool_call_short(struct pool_pace *pace, void (*fn)(void *), void *arg)
 {
-	struct short_call c = {fn, arg, 0};
+	struct short_call c = {.fn = fn, .arg = arg, .watched = pace->suspect};
 	if (!co_self())
 		run_short(&c);
 	else if (pool_here(pace))
@@ -196,6 +199,7 @@ void pool_call_short(struct pool_pace *pace, void (*fn)(void *), void *arg)
 		pool_call(run_short, &c);
 	if (c.blocked)
 		note_blocked(pace, c.blocked);
+	pace->suspect = c.took > LONG;
 }
 
 /* ---- posting ---- */

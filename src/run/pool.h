@@ -18,6 +18,7 @@ void pool_call(void (*fn)(void *), void *arg);
 struct pool_pace {
 	int64_t since, blocked; /* usec of waiting since that instant */
 	int64_t pool_until; /* instant */
+	bool suspect; /* the last one took long: the next one is watched */
 };
 void pool_call_short(struct pool_pace *pace, void (*fn)(void *), void *arg);
 bool pool_here(const struct pool_pace *pace); /* whether the next one would run right here */

@@ -129,9 +129,9 @@ int mailbox_folder_use_tx(
 int mailbox_folders_default_tx(struct sql *db, int64_t account_id, struct err *e);
 /* Were they made? 1, 0, -1. */
 int mailbox_prepared(struct sql *db, int64_t account_id, struct err *e);
-/* From now on nothing below `uidnext` is \Recent to others. */
-int mailbox_recent_tx(
-	struct sql *db, int64_t account_id, int64_t folder_id, uint32_t uidnext, struct err *e);
+/* From now on nothing below `uidnext` is \Recent to others. To the caller those from *ret_from (at most uidnext) on are. */
+int mailbox_recent_tx(struct sql *db, int64_t account_id, int64_t folder_id, uint32_t uidnext,
+	uint32_t *ret_from, struct err *e);
 
 int mailbox_subscribe_tx(struct sql *db, int64_t account_id, slice name, bool on,
 	struct err *e); /* any name, also of others' folders */
@@ -250,6 +250,15 @@ struct mailbox_store {
 	unsigned keep; /* bits that SET leaves as they are (rights) */
 	bool keep_keywords;
 	uint64_t unchanged_since; /* UINT64_MAX: whatever happened meanwhile (RFC 7162 3.1.3) */
+	struct mailbox_stored *told; /* or NULL */
+};
+/* What a change of flags found and made, for who has to tell: no need to read it again. Memory from *a. */
+struct mailbox_stored {
+	struct arena *a;
+	struct mailbox_folder folder; /* as it is now */
+	uint64_t modseq_before; /* of the folder */
+	struct mailbox_message *rows; /* that were changed, as they are now, by UID; without summary */
+	size_t n;
 };
 /* *changed: UIDs that were changed (rows that were like that already keep their modseq); *failed: those that had changed since.
  * ERR_LIMIT: too many keywords. */

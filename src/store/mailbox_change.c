@@ -17,7 +17,7 @@ struct storing {
 	struct sql *db;
 	const struct mailbox_store *s;
 	slice keywords; /* as the folder spells them */
-	struct arena a;
+	struct arena *a;
 	struct mailbox_sum sum;
 	uint64_t modseq; /* 0: nothing has changed yet */
 	struct uidset *changed, *failed;
@@ -46,7 +46,7 @@ static slice new_keywords(struct storing *g, slice words)
 	while (g->s->how == MAILBOX_FLAGS_ADD && mailbox_keyword_next(&rest, &w))
 		if (!mailbox_keyword_in(words, w))
 			put_word(&out, w);
-	return arena_dup(&g->a, buf_slice(&out));
+	return arena_dup(g->a, buf_slice(&out));
 }
 
 static unsigned new_flags(const struct mailbox_store *s, unsigned flags)
@@ -82,8 +82,25 @@ static int need_modseq(struct storing *g, struct err *e)
 		       : mailbox_next(g->db, g->s->account_id, &nothing, 0, &g->modseq, &email, e);
 }
 
-/* Same words in the same order: they were made by the same rules. */
-static int store_one(struct storing *g, const struct mailbox_message *m, struct err *e)
+static int update_flags(struct storing *g, const struct mailbox_message *m, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(g->db,
+		"UPDATE message SET flags = $4, keywords = $5, modseq = $6"
+		" WHERE account_id = $1 AND folder_id = $2 AND uid = $3",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, m->account_id);
+	sql_bind_int(s, 2, m->folder_id);
+	sql_bind_int(s, 3, m->uid);
+	sql_bind_int(s, 4, m->flags);
+	sql_bind_text(s, 5, m->keywords);
+	sql_bind_int(s, 6, (int64_t)m->modseq);
+	return sql_step(s, e);
+}
+
+/* *m becomes what it is now. 1 changed, 0, -1. Same words in the same order: they were made by the same rules. */
+static int store_one(struct storing *g, struct mailbox_message *m, struct err *e)
 {
 	unsigned flags = new_flags(g->s, m->flags);
 	slice keywords = new_keywords(g, m->keywords);
@@ -98,58 +115,97 @@ static int store_one(struct storing *g, const struct mailbox_message *m, struct 
 	mailbox_sum_sub(&g->sum, m->flags, 0);
 	mailbox_sum_add(&g->sum, flags, 0);
 	uidset_add(g->changed, m->uid, m->uid);
-	struct sql_stmt *s = sql_prepare(g->db,
-		"UPDATE message SET flags = $4, keywords = $5, modseq = $6"
-		" WHERE account_id = $1 AND folder_id = $2 AND uid = $3",
-		e);
-	if (!s)
-		return -1;
-	sql_bind_int(s, 1, m->account_id);
-	sql_bind_int(s, 2, m->folder_id);
-	sql_bind_int(s, 3, m->uid);
-	sql_bind_int(s, 4, flags);
-	sql_bind_text(s, 5, keywords);
-	sql_bind_int(s, 6, (int64_t)g->modseq);
-	return sql_step(s, e);
+	m->flags = flags;
+	m->keywords = keywords;
+	m->modseq = g->modseq;
+	return update_flags(g, m, e) < 0 ? -1 : 1;
+}
+
+/* Those of v that changed move to the front. */
+static int store_rows(
+	struct storing *g, struct mailbox_message *v, size_t n, size_t *ret_changed, struct err *e)
+{
+	size_t changed = 0;
+	for (size_t i = 0; i < n; i++) {
+		int r = store_one(g, &v[i], e);
+		if (r < 0)
+			return -1;
+		if (r > 0)
+			v[changed++] = v[i];
+	}
+	*ret_changed = changed;
+	return 0;
+}
+
+static void note_counts(struct mailbox_folder *f, const struct storing *g)
+{
+	f->unseen += (uint64_t)g->sum.unseen;
+	f->deleted += (uint64_t)g->sum.deleted;
+	f->modseq = g->modseq;
 }
 
 static int store_all(struct storing *g, struct err *e)
 {
-	struct mailbox_query q = {.account_id = g->s->account_id,
-		.folder_id = g->s->folder_id,
-		.uids = g->s->uids,
+	const struct mailbox_store *s = g->s;
+	struct mailbox_stored *told = s->told;
+	struct mailbox_query q = {.account_id = s->account_id,
+		.folder_id = s->folder_id,
+		.uids = s->uids,
 		.most = PIECE};
 	struct mailbox_message *v;
-	size_t n;
+	size_t n, changed;
 	do {
-		if (mailbox_rows(g->db, &q, &g->a, &v, &n, e) < 0)
+		if (mailbox_rows(g->db, &q, g->a, &v, &n, e) < 0)
 			return -1;
-		for (size_t i = 0; i < n; i++)
-			if (store_one(g, &v[i], e) < 0)
-				return -1;
 		q.after = n ? v[n - 1].uid : 0;
-	} while (n == PIECE);
-	return g->modseq ? mailbox_folder_count(
-				   g->db, g->s->account_id, g->s->folder_id, &g->sum, g->modseq, e)
-			 : 0;
+		if (store_rows(g, v, n, &changed, e) < 0)
+			return -1;
+		if (told && changed) {
+			told->rows = v;
+			told->n = changed;
+		}
+	} while (n == PIECE && !told);
+	if (!g->modseq)
+		return 0;
+	if (told)
+		note_counts(&told->folder, g);
+	return mailbox_folder_count(g->db, s->account_id, s->folder_id, &g->sum, g->modseq, e);
+}
+
+/* The folder as it is before. */
+static int begin_told(struct storing *g, struct err *e)
+{
+	struct mailbox_stored *told = g->s->told;
+	told->rows = NULL;
+	told->n = 0;
+	told->folder = (struct mailbox_folder){0}; /* when there is none any more: no rows either */
+	int r = mailbox_folder_load(
+		g->db, g->s->account_id, g->s->folder_id, g->a, &told->folder, e);
+	told->modseq_before = told->folder.modseq;
+	return r < 0 ? -1 : 0;
 }
 
 int mailbox_store_tx(struct sql *db, const struct mailbox_store *s, struct uidset *changed,
 	struct uidset *failed, uint64_t *ret_modseq, struct err *e)
 {
-	struct storing g = {.db = db, .s = s, .changed = changed, .failed = failed};
-	int r = 0;
+	AUTO(arena) struct arena mem = {0};
+	struct storing g = {.db = db,
+		.s = s,
+		.a = s->told ? s->told->a : &mem,
+		.changed = changed,
+		.failed = failed};
+	int r = s->told ? begin_told(&g, e) : 0;
+	if (r < 0)
+		return -1;
 	if (s->how == MAILBOX_FLAGS_REMOVE)
 		g.keywords = s->keywords; /* what no message has need not be known */
 	else if (s->keywords.n && !s->keep_keywords)
 		r = mailbox_keywords_note(
-			db, s->account_id, s->folder_id, s->keywords, &g.a, &g.keywords, e);
-	if (r == 0)
-		r = store_all(&g, e);
-	arena_done(&g.a);
-	if (r == 0)
-		*ret_modseq = g.modseq;
-	return r;
+			db, s->account_id, s->folder_id, s->keywords, g.a, &g.keywords, e);
+	if (r < 0 || store_all(&g, e) < 0)
+		return -1;
+	*ret_modseq = g.modseq;
+	return 0;
 }
 
 /* ---- rows that a change is about ---- */

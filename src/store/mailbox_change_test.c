@@ -605,8 +605,13 @@ TEST(mailbox_recent_goes_forward)
 	AUTO(shard) struct shard s = make(3);
 	struct err e;
 	struct mailbox_folder f;
-	OK(mailbox_recent_tx(s.db, 7, s.inbox, 4, &e));
-	OK(mailbox_recent_tx(s.db, 7, s.inbox, 2, &e));
+	uint32_t from;
+	OK(mailbox_recent_tx(s.db, 7, s.inbox, 3, &from, &e));
+	CHECK_INT(from, 1);
+	OK(mailbox_recent_tx(s.db, 7, s.inbox, 4, &from, &e));
+	CHECK_INT(from, 3);
+	OK(mailbox_recent_tx(s.db, 7, s.inbox, 2, &from, &e));
+	CHECK_INT(from, 2); /* none */
 	OK(mailbox_folder_by_id(s.db, 7, s.inbox, &s.a, &f, &e));
 	CHECK(f.recent_uid == 4 && f.uidnext == 4 && f.unseen == 3);
 }

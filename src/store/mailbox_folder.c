@@ -354,9 +354,19 @@ int mailbox_folder_use_tx(
 	return mark_changed(db, account_id, id, e);
 }
 
-int mailbox_recent_tx(
-	struct sql *db, int64_t account_id, int64_t folder_id, uint32_t uidnext, struct err *e)
+int mailbox_recent_tx(struct sql *db, int64_t account_id, int64_t folder_id, uint32_t uidnext,
+	uint32_t *ret_from, struct err *e)
 {
+	int64_t from = uidnext;
+	struct sql_stmt *s = sql_prepare(
+		db, "SELECT recent_uid FROM folder WHERE account_id = $1 AND id = $2", e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, account_id);
+	sql_bind_int(s, 2, folder_id);
+	if (mailbox_returned(s, &from, e) < 0)
+		return -1;
+	*ret_from = from < 1 ? 1 : from < uidnext ? (uint32_t)from : uidnext;
 	return sql_run(db, e,
 		       "UPDATE folder SET recent_uid = $3 WHERE account_id = $1 AND id = $2"
 		       " AND recent_uid < $3",

@@ -38,7 +38,7 @@ static void put_flags(struct imap *s, struct buf *out, const struct mailbox_mess
 			buf_byte(out, ' ');
 		buf_put(out, m->keywords);
 	}
-	if (m->uid >= s->view->recent_from && !imap_has(s, IMAP_REV2)) {
+	if (!imap_has(s, IMAP_REV2) && uidset_has(&s->view->recent, m->uid)) {
 		if (out->n > empty)
 			buf_byte(out, ' ');
 		buf_put(out, S("\\Recent"));

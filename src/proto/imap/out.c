@@ -158,7 +158,7 @@ void imap_put_flags(struct imap *s, const struct mailbox_message *m)
 			imap_putz(s, names[i].name);
 			between = " ";
 		}
-	if (!imap_has(s, IMAP_REV2) && s->view && m->uid >= s->view->recent_from) {
+	if (!imap_has(s, IMAP_REV2) && s->view && uidset_has(&s->view->recent, m->uid)) {
 		imap_putz(s, between);
 		imap_put(s, S("\\Recent"));
 		between = " ";

@@ -38,8 +38,7 @@ void imap_tell_exists(struct imap *s)
 	imap_printf(s, "* %llu EXISTS\r\n", (unsigned long long)v->uids.count);
 	if (imap_has(s, IMAP_REV2))
 		return;
-	uint64_t recent = v->uids.count - uidset_position(&v->uids, v->recent_from);
-	imap_printf(s, "* %llu RECENT\r\n", (unsigned long long)recent);
+	imap_printf(s, "* %llu RECENT\r\n", (unsigned long long)box_recent_count(v));
 }
 
 void imap_put_fetch_flags(struct imap *s, const struct mailbox_message *m, bool with_uid)
