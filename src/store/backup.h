@@ -206,7 +206,7 @@ int64_t backup_verify(struct backup_repo *r, const unsigned char *name, const st
  * "restoring" alone, with which no server starts. ERR_EXISTS: something is in it. */
 #define BACKUP_RESTORING "restoring"
 struct backup_restore {
-	slice data, config_to;
+	slice data, config_to; /* `data` empty: the configuration alone */
 	void (*own)(void *arg, const char *path); /* may be NULL: for each file and directory made */
 	bool (*go_on)(void *arg, uint64_t done, uint64_t all); /* may be NULL */
 	void *arg;

@@ -6,8 +6,6 @@
 #include "base/rand.h"
 #include "store/backup_write.h"
 
-#include <openssl/hmac.h>
-
 static int note_tired(void *arg, int64_t object)
 {
 	struct backup_writer *w = arg;
@@ -15,15 +13,6 @@ static int note_tired(void *arg, int64_t object)
 	return 0;
 }
 
-static void make_chunk_key(struct backup_writer *w)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-	slice what = S("posthouse backup chunks");
-	HMAC(EVP_sha256(), w->local.key.secret, BACKUP_KEY, (const unsigned char *)what.p, what.n,
-		digest, &n);
-	memcpy(w->chunk_key, digest, BACKUP_KEY);
-}
 
 /* What the generation needs, in the state and for its list. */
 static int note_uses(struct backup_writer *w, struct backup_content *c, struct err *e)
@@ -105,7 +94,7 @@ int backup_run(const struct backup_run *r, struct backup_result *ret, struct err
 		result = backup_owner_check(r->target, &w.local, e);
 	if (result == 0) {
 		w.db = s.db;
-		make_chunk_key(&w);
+		backup_chunk_key(&w.local.key, w.chunk_key);
 		result = make(&w, e);
 	}
 	w.result.took = instant_now() - w.began;

@@ -204,6 +204,16 @@ static int append(struct backup_writer *w, slice raw, const unsigned char id[BAC
 	return 0;
 }
 
+void backup_chunk_key(const struct backup_writer_key *k, unsigned char ret[BACKUP_KEY])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	slice what = S("posthouse backup chunks");
+	must(HMAC(EVP_sha256(), k->secret, BACKUP_KEY, (const unsigned char *)what.p, what.n, digest,
+		&n));
+	memcpy(ret, digest, BACKUP_KEY);
+}
+
 static void chunk_id(const struct backup_writer *w, slice raw, unsigned char ret[BACKUP_ID])
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];

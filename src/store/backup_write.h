@@ -44,6 +44,8 @@ struct backup_writer {
 	instant began, paced;
 	uint64_t expected;
 };
+/* By which equal chunks are found: of the writer's secret. */
+void backup_chunk_key(const struct backup_writer_key *k, unsigned char ret[BACKUP_KEY]);
 void backup_writer_init(struct backup_writer *w, const struct backup_run *r);
 void backup_writer_done(struct backup_writer *w);
 /* Where the chunk is, or will be. */

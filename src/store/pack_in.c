@@ -139,8 +139,7 @@ int64_t pack_in_size(struct pack_in *p, struct err *e)
 	return fstat(p->fd, &st) < 0 ? err_sys(e, errno, "pack %u", p->no) : st.st_size;
 }
 
-/* Where the record named by `offset` is. */
-static bool place_of(const struct pack_in *p, uint64_t offset, uint64_t *ret)
+bool pack_in_place(const struct pack_in *p, uint64_t offset, uint64_t *ret)
 {
 	if (!p->map) {
 		*ret = offset;
@@ -167,7 +166,7 @@ static int read_head(struct pack_in *p, uint64_t offset, size_t first, struct pa
 	size_t *got, uint64_t *ret_place, struct err *e)
 {
 	uint64_t place;
-	if (!place_of(p, offset, &place))
+	if (!pack_in_place(p, offset, &place))
 		return err_set(e, ERR_NOTFOUND, "pack %u has no record %llu", p->no,
 			(unsigned long long)offset);
 	ret->stored.limit = RECORD_HEAD_SIZE + RECORD_STORED_MAX;

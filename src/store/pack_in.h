@@ -23,6 +23,9 @@ void pack_in_close(struct pack_in *p);
 int pack_in_links(struct pack_in *p, uint32_t ret[PACK_LINKS_MAX], unsigned *ret_n, struct err *e);
 int64_t pack_in_size(struct pack_in *p, struct err *e);
 
+/* Where in the file the record that is named by this offset lies; false: none of that name. */
+bool pack_in_place(const struct pack_in *p, uint64_t offset, uint64_t *ret);
+
 /* One record in memory. Zero it before the first use; it is reused by the next read. */
 struct pack_record {
 	struct record head;
