@@ -203,10 +203,10 @@ bool rules_case_decode(slice in, struct arena *a, struct rules_case *ret)
 #define ACTION_TEXTS(x)                                                                            \
 	{                                                                                          \
 		&(x)->folder, &(x)->folder_id, &(x)->folder_use, &(x)->flags, &(x)->address,       \
-			&(x)->text, &(x)->subject, &(x)->from, &(x)->handle, &(x)->fcc,            \
-			&(x)->method, &(x)->options, &(x)->key, &(x)->script                       \
+			&(x)->text, &(x)->subject, &(x)->from, &(x)->handle, &(x)->method,         \
+			&(x)->options, &(x)->key, &(x)->script                                     \
 	}
-enum { ACTION_TEXTS_N = 14 };
+enum { ACTION_TEXTS_N = 13 };
 enum { BIT_CREATE = 1, BIT_COPY = 2, BIT_LIST = 4, BIT_EREJECT = 8, BIT_MIME = 16 };
 
 static void put_action(struct buf *out, const struct sieve_action *x)

@@ -22,6 +22,7 @@ enum {
 	SCRIPT_BYTES = 1 << 20, /* all of them together, likewise */
 	SCRIPT_FORM_MAX = 256 * 1024,
 	SCRIPT_SYSTEM_MAX = 200, /* the administrator's */
+	SCRIPT_OWN_MAX = 200, /* addresses of an account that scripts are told */
 	SCRIPT_INCLUDED_MAX = 32, /* scripts that come along with those that run */
 	SCRIPT_FAULTS_MAX = 20, /* remembered of an account */
 };
@@ -110,6 +111,11 @@ struct script_set {
 	size_t nrun;
 	struct script *included; /* by any of these, at any depth */
 	size_t nincluded;
+	slice owner, owner_name; /* the account's address, its display name */
+	slice *own; /* addresses that lead to it alone, its own first */
+	size_t nown;
+	bool spamtest,
+		system_spamtest; /* the account's, the administrator's scripts ask what the filter found */
 	size_t bytes; /* of memory, about */
 };
 /* Is there any? Cheap: two looks into indexes. */

@@ -85,6 +85,73 @@ static int load_includes_of(struct sql *db, int64_t account_id, const struct scr
 	return 0;
 }
 
+/* ---- whose mail it is ---- */
+
+/* Aliases of several readers are nobody's own. */
+#define OWN_ALIASES                                                                                \
+	"SELECT alias.address FROM alias WHERE alias.target = $1 AND alias.address NOT LIKE '@%'"  \
+	" AND (SELECT COUNT(*) FROM alias other WHERE other.address = alias.address) = 1"          \
+	" ORDER BY alias.address LIMIT $2"
+
+static void read_slice(struct sql_stmt *s, struct arena *a, void *row)
+{
+	*(slice *)row = arena_dup(a, sql_text(s, 0));
+}
+
+/* The same local parts in domains that stand for this one. */
+static int add_domain_aliases(
+	struct sql *db, slice domain, struct arena *a, struct script_set *set, struct err *e)
+{
+	void *v;
+	size_t n, plain = set->nown;
+	struct sql_stmt *s = directory_query(db, e,
+		"SELECT name FROM domain WHERE kind = 3 AND stands_for = $1 ORDER BY name", "t",
+		domain);
+	if (!s || directory_collect(s, sizeof(slice), read_slice, a, &v, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < plain; i++)
+		for (size_t k = 0; k < n && set->nown < SCRIPT_OWN_MAX; k++)
+			if (slice_iends(set->own[i], domain))
+				set->own[set->nown++] = arena_printf(a, "%.*s@%.*s",
+					SFMT(slice_first(
+						set->own[i], slice_rindex(set->own[i], '@'))),
+					SFMT(((slice *)v)[k]));
+	return 0;
+}
+
+static int load_owner(
+	struct sql *db, int64_t account_id, struct arena *a, struct script_set *set, struct err *e)
+{
+	struct account account;
+	void *v;
+	size_t n;
+	if (directory_account_by_id(db, account_id, a, &account, e) < 0)
+		return -1;
+	set->owner = account.address;
+	set->owner_name = account.name;
+	set->own = ARENA_ARRAY(a, slice, SCRIPT_OWN_MAX + 1);
+	set->own[set->nown++] = account.address;
+	struct sql_stmt *s = directory_query(
+		db, e, OWN_ALIASES, "ti", account.address, (int64_t)SCRIPT_OWN_MAX - 1);
+	if (!s || directory_collect(s, sizeof(slice), read_slice, a, &v, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		set->own[set->nown++] = ((slice *)v)[i];
+	slice domain = slice_skip(account.address, slice_rindex(account.address, '@') + 1);
+	return add_domain_aliases(db, domain, a, set, e);
+}
+
+/* Everything that `require` names stands in the text. */
+static void note_spamtest(struct script_set *set)
+{
+	for (size_t i = 0; i < set->nrun + set->nincluded; i++) {
+		const struct script *s =
+			i < set->nrun ? &set->run[i] : &set->included[i - set->nrun];
+		if (slice_find(s->text, S("spamtest")) < s->text.n)
+			*(s->account_id ? &set->spamtest : &set->system_spamtest) = true;
+	}
+}
+
 int script_set_load(
 	struct sql *db, int64_t account_id, struct arena *a, struct script_set *ret, struct err *e)
 {
@@ -98,6 +165,9 @@ int script_set_load(
 	for (size_t i = 0; i < set.nincluded; i++) /* grows meanwhile */
 		if (load_includes_of(db, account_id, &set.included[i], a, &set, e) < 0)
 			return -1;
+	if (load_owner(db, account_id, a, &set, e) < 0)
+		return -1;
+	note_spamtest(&set);
 	set.bytes = a->total;
 	*ret = set;
 	return 0;

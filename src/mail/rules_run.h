@@ -1,0 +1,73 @@
+/*
+ * rules_run: scripts over one letter, from local delivery's side: what they are told is gathered, a scan process (or a test) runs
+ * them, what they ask is answered and they run again. What they want is carried out by local_rules.c.
+ *
+ *	rules_conf.c	section [sieve]
+ *	rules_facts.c	what the letter's timeline says of it
+ *	rules_run.c	rounds of questions
+ */
+#pragma once
+#include "mail/rules_case.h"
+#include "run/conf.h"
+#include "store/mailbox.h"
+#include "store/queue.h"
+
+struct rules_conf {
+	bool enabled, make_folders;
+	int64_t time, steps, memory, actions, redirects, redirects_day, notices, notices_day;
+	struct conf_list webhook_hosts;
+	int64_t vacation_min, vacation_max;
+};
+extern const struct conf_section rules_section;
+struct sieve_limits rules_limits(const struct rules_conf *c);
+/* May `notify` reach this URL? */
+bool rules_may_reach(const struct rules_conf *c, slice url);
+
+enum rules_deed { RULES_REDIRECTS, RULES_NOTICES, RULES_DEEDS };
+
+/* Who knows and does what rules need: the queue process, or a test. All in coroutines. */
+struct rules_judge {
+	/* What runs over this account's mail; lent until `drop`. */
+	int (*scripts)(void *arg, int64_t account_id, const struct script_set **ret, struct err *e);
+	void (*drop)(void *arg, const struct script_set *s);
+	/* One run. -1: ERR_PERM: it cannot be run, now or later; else: later. */
+	int (*run)(void *arg, const struct rules_case *c, slice message, struct arena *a,
+		struct rules_verdict *ret, struct err *e);
+	int (*folders)(void *arg, int64_t account_id, struct arena *a, struct sieve_folder **ret,
+		size_t *ret_n, struct err *e);
+	int (*seen)(void *arg, const struct mailbox_seen *s, int64_t since, struct err *e);
+	/* 1, 0: there is none, -1. `folder` empty: of the account. */
+	int (*metadata)(void *arg, int64_t account_id, slice folder, slice entry, struct arena *a,
+		slice *ret, struct err *e);
+	/* Is this address in that list? Empty: is there such a list? 1, 0, -1. */
+	int (*listed)(void *arg, int64_t account_id, slice list, slice address, struct err *e);
+	/* Who is in it. 0 also when there is no such list. */
+	int (*members)(void *arg, int64_t account_id, slice list, struct arena *a, slice **ret,
+		size_t *ret_n, struct err *e);
+	/* So many more within the day? Counts them if so. */
+	bool (*may)(void *arg, int64_t account_id, enum rules_deed deed, unsigned n);
+	void *arg;
+	uint64_t letter_max; /* bytes of a letter that are looked at */
+};
+
+/* What the timeline says. */
+struct rules_facts {
+	float spam; /* below 0: was not judged */
+	int virus; /* as sieve_input's */
+	bool proven; /* its sender is who he says: ours, or SPF or DMARC passed */
+};
+void rules_facts_read(const struct queue_msg *m, struct rules_facts *ret);
+
+struct rules_ask {
+	int64_t account_id;
+	const struct queue_msg *m;
+	const struct queue_rcpt *r;
+	const struct script_set *set;
+	slice letter; /* as it would be delivered, at most letter_max bytes */
+	slice home, host;
+	int zone;
+	const struct rules_conf *conf;
+};
+/* 0, also when the scripts failed (the verdict says so). -1 as `run` of the judge. All from *a, which must outlive the verdict. */
+int rules_run(const struct rules_judge *judge, const struct rules_ask *q, struct arena *a,
+	struct rules_case *ret_case, struct rules_verdict *ret, struct err *e);
