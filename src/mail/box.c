@@ -9,6 +9,7 @@
 #include "base/must.h"
 #include "mail/box_impl.h"
 #include "run/loop.h"
+#include "store/index.h"
 
 enum { READERS_DEFAULT = 2, TEXT_MAX = 200 /* bytes of what a client says of itself */ };
 
@@ -38,6 +39,13 @@ static int open_shards(struct boxes *b, struct err *e)
 	return changes_open(b->data, &b->changes, e);
 }
 
+static const char *name_of_db(int i)
+{
+	if (i == BOX_DIRECTORY)
+		return "directory";
+	return i < BOX_DIRECTORY ? mailbox_db_name(i) : index_db_name(i - BOX_INDEX);
+}
+
 int boxes_open(const struct boxes_config *c, struct boxes **ret, struct err *e)
 {
 	struct boxes *b = NEW(struct boxes);
@@ -50,7 +58,7 @@ int boxes_open(const struct boxes_config *c, struct boxes **ret, struct err *e)
 		b->readers = BOX_READERS_MAX;
 	boxes_configure(b, c->conf);
 	for (int i = 0; i < BOX_DATABASES; i++) {
-		b->db[i].name = i == BOX_DIRECTORY ? "directory" : mailbox_db_name(i);
+		b->db[i].name = name_of_db(i);
 		cond_init(&b->db[i].room);
 	}
 	list_init(&b->kept);
@@ -90,6 +98,7 @@ void boxes_close(struct boxes *b)
 	map_done(&b->people);
 	arena_done(&b->people_mem);
 	map_done(&b->made);
+	free(b->index);
 	changes_close(b->changes);
 	free(b->data_z);
 	free(b);

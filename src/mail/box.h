@@ -167,6 +167,17 @@ void box_content_close(struct box_content *c);
 /* Called before the bytes of a message are given out, in a coroutine; -1 with ERR_DENIED: there is a virus in it; ERR_TEMP. Set by the process. */
 void boxes_guard(struct boxes *b, int (*ask)(void *arg, int64_t account_id, const struct mailbox_message *m, struct err *e), void *arg);
 
+/*
+ * Searches use the full-text index (store/index.h) from now on; NULL: no longer. texts: has the texts of a message by field read, where they may be
+ * (bin/scan_text.h), in a coroutine; all: else INDEX_ATTACHMENT is enough. ERR_PERM: they cannot be read, ever.
+ */
+struct box_index {
+	bool files; /* what is inside attachments is found, too */
+	int (*texts)(void *arg, const struct mailbox_message *m, bool all, struct arena *a, slice *ret /* [INDEX_FIELDS] */, struct err *e);
+	void *arg;
+};
+void boxes_index(struct boxes *b, const struct box_index *index);
+
 /* Changes. All of a large set, in several transactions; what was done before an error stays done. */
 struct box_store {
 	const struct uidset *uids;

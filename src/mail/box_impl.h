@@ -29,8 +29,10 @@ struct box_readers {
 	unsigned nidle, nopen;
 	struct cond room;
 	struct pool_pace pace;
+	uint64_t file; /* of an index: which one they are connections to */
 };
-enum { BOX_DIRECTORY = MAILBOX_SHARDS, BOX_DATABASES };
+/* A shard, the directory, the index of a shard. */
+enum { BOX_DIRECTORY = MAILBOX_SHARDS, BOX_INDEX, BOX_DATABASES = BOX_INDEX + MAILBOX_SHARDS };
 
 /* An account that is not the reader's: what names and rights need. */
 struct box_person {
@@ -75,6 +77,7 @@ struct boxes {
 	struct pool_pace blob_pace; /* of small messages */
 	int (*guard)(void *arg, int64_t account_id, const struct mailbox_message *m, struct err *e);
 	void *guard_arg;
+	struct box_index *index; /* NULL: none is used */
 	/* box_watch.c */
 	struct list watches;
 	bool watching;
@@ -108,7 +111,7 @@ struct box_user {
 /* ---- box_db.c: reading ---- */
 
 typedef int (*box_read_fn)(struct sql *db, void *arg, struct err *e);
-/* One job in the pool with a connection that reads. `which`: a shard, or BOX_DIRECTORY. */
+/* One job in the pool with a connection that reads. `which`: a shard, BOX_DIRECTORY, or BOX_INDEX + a shard. */
 int box_read(struct boxes *b, int which, box_read_fn fn, void *arg, struct err *e);
 /* The same with one of each shard: fn is called once for each, until one fails. */
 int box_read_shards(struct boxes *b, box_read_fn fn, void *arg, struct err *e);

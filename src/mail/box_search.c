@@ -1,16 +1,17 @@
 /*
- * Searching a folder (box_search.h): the plan, and what rows and summaries answer. A tree is asked up to three times, each time with
- * more at hand; what cannot be told yet is open, and only messages that are open go on. Called by IMAP's SEARCH, SORT, THREAD.
+ * Searching a folder (box_search.h): the plan, and what rows and summaries answer. What of the texts the full-text index can answer it is asked
+ * first (box_index.h): most messages are then out of the question, and most others certain. A tree is asked up to three times, each time
+ * with more at hand; what cannot be told yet is open, and only messages that are open go on. Called by IMAP's SEARCH, SORT,
+ * THREAD.
  */
 #include "mail/box_search.h"
 #include "base/mem.h"
 #include "codec/date.h"
-#include "codec/fold.h"
 #include "codec/search_text.h"
-#include "mail/box_impl.h"
+#include "codec/tokens.h"
+#include "mail/box_index.h"
 
 enum { PROGRESS_EVERY = 10 }; /* seconds */
-enum told { NO, OPEN, YES };
 enum level { ROWS, SUMMARIES, BYTES };
 
 struct searching {
@@ -19,6 +20,10 @@ struct searching {
 	struct box_found *found;
 	struct box_criterion **rest; /* what sets did not answer */
 	size_t nrest;
+	struct box_unit *
+		top; /* the index on those of rest that it answers, which are in front of the others */
+	size_t ntop;
+	unsigned nunits; /* further questions to the index */
 	struct box_text_want texts;
 	unsigned row_want;
 	bool of_rows; /* some criterion is */
@@ -123,29 +128,29 @@ static bool contains(const struct buf *text, slice what)
 static bool has_text(struct searching *s, slice utf8, slice what)
 {
 	buf_reset(&s->folded);
-	text_fold(utf8, &s->folded);
+	search_fold(utf8, &s->folded);
 	return contains(&s->folded, what);
 }
 
-static enum told of_who(struct searching *s, enum summary_who who, slice what)
+static enum box_told of_who(struct searching *s, enum summary_who who, slice what)
 {
 	buf_reset(&s->text);
 	search_addresses(s->sum, who, &s->text);
 	if (s->text.n && has_text(s, buf_slice(&s->text), what))
-		return YES;
-	return s->sum->flags & SUMMARY_CUT ? OPEN : NO;
+		return BOX_YES;
+	return s->sum->flags & SUMMARY_CUT ? BOX_OPEN : BOX_NO;
 }
 
-static enum told of_summary_text(struct searching *s, enum summary_text t, slice what)
+static enum box_told of_summary_text(struct searching *s, enum summary_text t, slice what)
 {
 	slice text = summary_text(s->sum, 0, t);
 	if (text.p && has_text(s, text, what))
-		return YES;
-	return s->sum->flags & SUMMARY_CUT ? OPEN : NO;
+		return BOX_YES;
+	return s->sum->flags & SUMMARY_CUT ? BOX_OPEN : BOX_NO;
 }
 
 /* HEADER, as far as a summary has it. */
-static enum told of_header(struct searching *s, const struct box_criterion *c)
+static enum box_told of_header(struct searching *s, const struct box_criterion *c)
 {
 	static const struct {
 		slice name;
@@ -163,8 +168,8 @@ static enum told of_header(struct searching *s, const struct box_criterion *c)
 			return of_summary_text(s, texts[i].t, c->text);
 	for (size_t i = 0; i < sizeof(whos) / sizeof(*whos); i++)
 		if (slice_ieq(c->name, whos[i].name))
-			return of_who(s, whos[i].who, c->text) == YES ? YES : OPEN;
-	return OPEN;
+			return of_who(s, whos[i].who, c->text) == BOX_YES ? BOX_YES : BOX_OPEN;
+	return BOX_OPEN;
 }
 
 /* Date: as its writer's clock showed it (RFC 9051 6.4.4: "disregarding time and timezone"). */
@@ -227,44 +232,54 @@ static bool of_row(const struct searching *s, const struct box_criterion *c)
 	}
 }
 
-static enum told leaf(struct searching *s, const struct box_criterion *c)
+static enum box_told leaf(struct searching *s, const struct box_criterion *c)
 {
 	int64_t day;
 	if (c->kind < BOX_SENT || (c->kind >= BOX_MODSEQ && c->kind <= BOX_THREAD))
-		return of_row(s, c) ? YES : NO;
+		return of_row(s, c) ? BOX_YES : BOX_NO;
 	if (s->level == ROWS)
-		return OPEN;
+		return BOX_OPEN;
 	if (c->kind == BOX_SENT)
-		return sent_day(s->sum, &day) && within(c, day) ? YES : NO;
+		return sent_day(s->sum, &day) && within(c, day) ? BOX_YES : BOX_NO;
 	if (s->level == BYTES)
-		return s->met[c->slot] ? YES : NO;
+		return s->met[c->slot] ? BOX_YES : BOX_NO;
 	if (c->kind == BOX_WHO)
 		return of_who(s, c->who, c->text);
 	if (c->kind == BOX_SUBJECT)
 		return of_summary_text(s, SUMMARY_SUBJECT_TEXT, c->text);
-	return c->kind == BOX_HEADER ? of_header(s, c) : OPEN;
+	return c->kind == BOX_HEADER ? of_header(s, c) : BOX_OPEN;
 }
 
-static enum told ask(struct searching *s, const struct box_criterion *c)
+static enum box_told ask(struct searching *s, const struct box_criterion *c)
 {
+	if (c->unit) {
+		enum box_told t = box_unit_told(c->unit, s->m->email_id);
+		if (t != BOX_OPEN)
+			return t;
+	}
 	if (c->kind > BOX_NONE_OF)
 		return leaf(s, c);
-	enum told all = YES, any = NO;
+	enum box_told all = BOX_YES, any = BOX_NO;
 	for (const struct box_criterion *k = c->first; k; k = k->next) {
-		enum told t = ask(s, k);
+		enum box_told t = ask(s, k);
 		all = t < all ? t : all;
 		any = t > any ? t : any;
-		if (c->kind == BOX_ALL_OF ? all == NO : any == YES)
+		if (c->kind == BOX_ALL_OF ? all == BOX_NO : any == BOX_YES)
 			break;
 	}
-	return c->kind == BOX_ALL_OF ? all : c->kind == BOX_ANY_OF ? any : (enum told)(YES - any);
+	return c->kind == BOX_ALL_OF   ? all
+	       : c->kind == BOX_ANY_OF ? any
+				       : (enum box_told)(BOX_YES - any);
 }
 
-static enum told ask_rest(struct searching *s)
+static enum box_told ask_rest(struct searching *s)
 {
-	enum told all = YES;
-	for (size_t i = 0; i < s->nrest && all != NO; i++) {
-		enum told t = ask(s, s->rest[i]);
+	enum box_told all = BOX_YES,
+		      top = s->top ? box_unit_told(s->top, s->m->email_id) : BOX_OPEN;
+	if (top == BOX_NO)
+		return BOX_NO;
+	for (size_t i = top == BOX_YES ? s->ntop : 0; i < s->nrest && all != BOX_NO; i++) {
+		enum box_told t = ask(s, s->rest[i]);
 		all = t < all ? t : all;
 	}
 	return all;
@@ -273,12 +288,13 @@ static enum told ask_rest(struct searching *s)
 /* ---- the walk ---- */
 
 /* Bytes decide. What cannot be read does not match. */
-static int ask_bytes(struct searching *s, enum told *ret, struct err *e)
+static int ask_bytes(struct searching *s, enum box_told *ret, struct err *e)
 {
 	for (size_t i = 0; i < s->texts.n; i++)
 		s->met[i] = false;
-	*ret = NO;
-	if (box_search_bytes(s->v, s->m, s->sum, &s->texts, s->met, e)) {
+	*ret = BOX_NO;
+	if (box_search_bytes(s->v, s->m, s->sum, &s->texts, s->met, e) ||
+		box_index_files(s->v, s->m, s->sum, &s->texts, s->met, e)) {
 		s->found->unread++;
 		return e->kind == ERR_CLOSED ? -1 : 0;
 	}
@@ -302,7 +318,7 @@ static int progress(struct searching *s, struct err *e)
 static int message(struct searching *s, struct uidset *open, struct err *e)
 {
 	struct summary sum;
-	enum told t;
+	enum box_told t;
 	s->done++;
 	s->sum = NULL;
 	if (s->level != ROWS) {
@@ -314,11 +330,11 @@ static int message(struct searching *s, struct uidset *open, struct err *e)
 		s->sum = &sum;
 	}
 	t = ask_rest(s);
-	if (t == OPEN && s->level == ROWS)
+	if (t == BOX_OPEN && s->level == ROWS)
 		uidset_add(open, s->m->uid, s->m->uid);
-	else if (t == OPEN && (ask_bytes(s, &t, e) || progress(s, e)))
+	else if (t == BOX_OPEN && (ask_bytes(s, &t, e) || progress(s, e)))
 		return -1;
-	if (t == YES) {
+	if (t == BOX_YES) {
 		uidset_add(&s->found->uids, s->m->uid, s->m->uid);
 		if (s->m->modseq > s->found->modseq)
 			s->found->modseq = s->m->modseq;
@@ -358,6 +374,7 @@ static int walk(struct searching *s, enum level level, const struct uidset *in, 
 
 static void take_note(struct searching *s, struct box_criterion *c)
 {
+	c->unit = NULL;
 	if (c->kind <= BOX_NONE_OF) {
 		for (struct box_criterion *k = c->first; k; k = k->next)
 			take_note(s, k);
@@ -411,18 +428,153 @@ static int plan(struct searching *s, struct uidset *in, struct arena *a, struct 
 	return 0;
 }
 
-static int run(struct searching *s, struct uidset *in, struct err *e)
+/* ---- with the index ---- */
+
+/* Those of rest that the index answers go to the front; they are one question. */
+static struct index_query *take_answered(struct searching *s, struct arena *a, bool *ret_look)
+{
+	struct index_query *all = ARENA_NEW(a, struct index_query), *q;
+	all->op = INDEX_AND;
+	for (size_t i = 0; i < s->nrest; i++) {
+		struct box_criterion *c = s->rest[i];
+		if (!box_index_query(c, a, &q, ret_look))
+			continue;
+		q->next = all->first;
+		all->first = q;
+		s->rest[i] = s->rest[s->ntop];
+		s->rest[s->ntop++] = c;
+	}
+	return all;
+}
+
+/* The largest parts of a tree that the index answers, one question each. */
+static int ask_parts(struct searching *s, struct box_criterion *c, struct arena *a, struct err *e)
+{
+	struct index_query *q;
+	bool look = false;
+	if (c->kind > BOX_NONE_OF || s->nunits >= BOX_UNITS_MAX)
+		return 0;
+	for (struct box_criterion *k = c->first; k; k = k->next) {
+		if (!box_index_query(k, a, &q, &look)) {
+			if (ask_parts(s, k, a, e) < 0)
+				return -1;
+			continue;
+		}
+		if (s->nunits++ >= BOX_UNITS_MAX)
+			return 0;
+		if (box_index_ask(s->v, q, false, a, &k->unit, e) < 0)
+			return -1;
+		if (k->unit)
+			k->unit->look = look;
+	}
+	return 0;
+}
+
+static int ask_top(struct searching *s, const struct index_query *q, struct arena *a, struct err *e)
+{
+	struct box_asked *k = s->s->asked;
+	int64_t account = s->v->folder.account_id;
+	if (k && k->known && k->account_id == account && k->ntop == s->ntop) {
+		s->top = k->unit;
+		return 0;
+	}
+	if (box_index_ask(s->v, q, s->s->scores != NULL, k ? &k->mem : a, &s->top, e) < 0)
+		return -1;
+	if (k) {
+		k->known = true;
+		k->spotted = false;
+		k->account_id = account;
+		k->ntop = s->ntop;
+		k->unit = s->top;
+	}
+	return 0;
+}
+
+static int ask_index(struct searching *s, struct arena *a, struct err *e)
+{
+	bool look = false;
+	if (!s->texts.n || !s->v->user->b->index)
+		return 0;
+	struct index_query *q = take_answered(s, a, &look);
+	if (s->ntop && ask_top(s, q, a, e) < 0)
+		return -1;
+	if (!s->top)
+		s->ntop = 0;
+	else
+		s->top->look = look;
+	for (size_t i = s->ntop; i < s->nrest; i++)
+		if (ask_parts(s, s->rest[i], a, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* Whatever the index leaves: *in becomes that; without criteria of rows also what it is sure of. */
+static int take_candidates(struct searching *s, struct uidset *in, struct arena *a, struct err *e)
+{
+	AUTO(uidset) struct uidset left = {0};
+	struct mailbox_spot *v;
+	size_t n;
+	if (box_index_spots(s->v, s->top, s->s->asked, a, &v, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const struct mailbox_message m = {.uid = v[i].uid, .email_id = v[i].email_id};
+		if (!uidset_has(in, m.uid))
+			continue;
+		s->m = &m;
+		s->level = ROWS;
+		enum box_told t = s->of_rows ? BOX_OPEN : ask_rest(s);
+		if (t == BOX_YES)
+			uidset_add(&s->found->uids, m.uid, m.uid);
+		else if (t == BOX_OPEN)
+			uidset_add(&left, m.uid, m.uid);
+	}
+	uidset_copy(in, &left);
+	return 0;
+}
+
+static float score_of(const struct searching *s, int64_t email_id)
+{
+	float score = s->top ? box_unit_score(s->top, email_id) : 0;
+	return score > 0 ? score : 0.5F; /* found without the index */
+}
+
+static int give_scores(struct searching *s, struct arena *a, struct err *e)
+{
+	AUTO(arena) struct arena rows = {0};
+	const struct uidset *u = &s->found->uids;
+	struct box_query q = {.uids = u};
+	struct box_score *v = ARENA_ARRAY(a, struct box_score, (size_t)u->count + 1);
+	struct mailbox_message *m;
+	size_t n, done = 0;
+	while (q.after < uidset_last(u)) {
+		arena_reset(&rows);
+		if (box_rows(s->v, &q, &rows, &m, &n, e) < 0)
+			return -1;
+		for (size_t i = 0; i < n && done < u->count; i++)
+			v[done++] = (struct box_score){m[i].uid, score_of(s, m[i].email_id)};
+		if (!n)
+			break;
+		q.after = m[n - 1].uid;
+	}
+	s->found->scores = v;
+	s->found->nscores = done;
+	return 0;
+}
+
+static int run(struct searching *s, struct uidset *in, struct arena *a, struct err *e)
 {
 	AUTO(uidset) struct uidset open = {0};
-	s->total = in->count;
 	if (!in->count)
 		return 0;
 	if (!s->nrest) {
 		uidset_join(&s->found->uids, in);
 		return 0;
 	}
-	if (!s->of_rows)
-		return walk(s, SUMMARIES, in, NULL, e);
+	if (ask_index(s, a, e) < 0 || (s->top && take_candidates(s, in, a, e) < 0))
+		return -1;
+	s->total = in->count;
+	if (!s->of_rows && (s->top || !s->nunits))
+		return in->count ? walk(s, SUMMARIES, in, NULL, e) : 0;
 	if (walk(s, ROWS, in, &open, e))
 		return -1;
 	s->total += open.count;
@@ -437,7 +589,9 @@ int box_search(struct box_view *v, const struct box_search *q, struct box_found 
 		.v = v, .s = q, .found = ret, .text = BUF(1 << 20), .folded = BUF(4 << 20)};
 	s.tell_at = instant_in(PROGRESS_EVERY * SECOND);
 	uidset_copy(&in, &v->uids);
-	int r = plan(&s, &in, &a, e) ? -1 : run(&s, &in, e);
+	int r = plan(&s, &in, &a, e) ? -1 : run(&s, &in, &a, e);
+	if (r == 0 && q->scores)
+		r = give_scores(&s, q->scores, e);
 	buf_done(&s.text);
 	buf_done(&s.folded);
 	return r;

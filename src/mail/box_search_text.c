@@ -4,8 +4,8 @@
  * files that are attached is known to the index, or to who takes them apart for us (boxes_texts).
  */
 #include "base/mem.h"
-#include "codec/fold.h"
 #include "codec/search_text.h"
+#include "codec/tokens.h"
 #include "mail/box_impl.h"
 #include "mail/box_search.h"
 
@@ -53,30 +53,29 @@ static slice field_of(const struct box_criterion *c)
 	return c->kind == BOX_SUBJECT ? S("Subject") : c->name;
 }
 
-/* "name: value" folded, into the window; returns where the value begins. */
-static size_t fold_field(struct reading *r, slice name, slice value)
+/* "name: value" folded, into the window. */
+static void fold_field(struct reading *r, slice name, slice value)
 {
 	buf_reset(&r->window);
-	text_fold(name, &r->window);
-	buf_put(&r->window, S(": "));
-	size_t at = r->window.n;
-	text_fold(value, &r->window);
-	return at;
+	if (name.n) {
+		search_fold(name, &r->window);
+		buf_put(&r->window, S(": "));
+	}
+	search_fold(value, &r->window);
 }
 
 /* Criteria that name a field: all of its value counts. */
 static void ask_named(struct reading *r, const struct search_field *f)
 {
 	bool folded = false;
-	size_t at = 0;
 	for (size_t i = 0; i < r->want->n; i++) {
 		const struct box_criterion *c = r->want->v[i];
 		if (r->met[i] || of_body(c) || !slice_ieq(field_of(c), f->name))
 			continue;
 		if (!folded)
-			at = fold_field(r, f->name, f->value);
+			fold_field(r, S(""), f->value);
 		folded = true;
-		r->met[i] = contains(slice_skip(buf_slice(&r->window), at), c->text);
+		r->met[i] = contains(buf_slice(&r->window), c->text);
 	}
 }
 
@@ -108,7 +107,7 @@ static void ask_text(void *arg, slice utf8, bool begins)
 	struct reading *r = arg;
 	if (begins)
 		buf_reset(&r->window);
-	text_fold(utf8, &r->window);
+	search_fold(utf8, &r->window);
 	for (size_t i = 0; i < r->want->n; i++)
 		if (!r->met[i] && of_body(r->want->v[i]))
 			r->met[i] = contains(buf_slice(&r->window), r->want->v[i]->text);

@@ -47,6 +47,7 @@ static const struct {
 	{"ESEARCH", false}, /* 4731 */
 	{"SEARCHRES", false}, /* 5182 */
 	{"WITHIN", false}, /* 5032 */
+	{"SEARCH=FUZZY", false}, /* 6203 */
 	{"SORT", false}, /* 5256 */
 	{"SORT=DISPLAY", false}, /* 5957 */
 	{"ESORT", false}, /* 5267 */

@@ -50,7 +50,9 @@ bool search_run(struct imap *s, struct search *q)
 	if (q->modseq)
 		imap_use_condstore(s);
 	limit(s, q);
-	const struct box_search what = {.what = q->what, .progress = progress, .arg = s};
+	bool scores = q->scores || q->returns & IMAP_RETURN_RELEVANCY;
+	const struct box_search what = {
+		.what = q->what, .progress = progress, .arg = s, .scores = scores ? &s->mem : NULL};
 	if (box_search(s->view, &what, &q->found, &e)) {
 		if (q->returns & IMAP_RETURN_SAVE)
 			uidset_done(&s->saved);
@@ -58,6 +60,22 @@ bool search_run(struct imap *s, struct search *q)
 		return false;
 	}
 	return true;
+}
+
+unsigned search_relevancy(const struct search *q, uint32_t uid)
+{
+	const struct box_score *v = q->found.scores;
+	size_t lo = 0, hi = q->found.nscores;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (v[mid].uid < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == q->found.nscores || v[lo].uid != uid)
+		return 1;
+	return 1 + (unsigned)(v[lo].score * 99);
 }
 
 void search_done(struct search *q)
@@ -179,6 +197,15 @@ static void spoken_of(const struct search *q, struct uidset *ret)
 		uidset_add(ret, uidset_last(u), uidset_last(u));
 }
 
+/* "RELEVANCY (4 99 42)": of all that were found, in their order (RFC 6203 4). */
+static void put_relevancy(struct imap *s, const struct search *q)
+{
+	imap_put(s, S(" RELEVANCY ("));
+	for (size_t i = 0; i < q->found.nscores; i++)
+		imap_printf(s, i ? " %u" : "%u", search_relevancy(q, q->found.scores[i].uid));
+	imap_put(s, S(")"));
+}
+
 static void put_extended(struct imap *s, const struct search *q, const struct uidset *told)
 {
 	const struct uidset *u = &q->found.uids;
@@ -206,6 +233,8 @@ static void put_extended(struct imap *s, const struct search *q, const struct ui
 	}
 	if (q->returns & IMAP_RETURN_COUNT)
 		imap_printf(s, " COUNT %llu", (unsigned long long)u->count);
+	if (q->returns & IMAP_RETURN_RELEVANCY)
+		put_relevancy(s, q);
 	if (q->modseq && u->n)
 		imap_printf(s, " MODSEQ %llu", (unsigned long long)modseq_of(s, q, told));
 	imap_put(s, S("\r\n"));

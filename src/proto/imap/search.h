@@ -17,6 +17,7 @@ enum imap_return {
 	IMAP_RETURN_COUNT = 8,
 	IMAP_RETURN_SAVE = 16,
 	IMAP_RETURN_PARTIAL = 32,
+	IMAP_RETURN_RELEVANCY = 64, /* RFC 6203 4 */
 };
 struct search {
 	unsigned returns; /* enum imap_return */
@@ -26,6 +27,8 @@ struct search {
 	bool bad_charset;
 	struct box_criterion *what;
 	size_t count, depth; /* while parsing */
+	unsigned fuzzy; /* likewise: the key is inside so many FUZZY */
+	bool any_fuzzy, scores; /* FUZZY was said; scores are wanted */
 	bool limited; /* MESSAGELIMIT: only the last ones were looked at */
 	uint32_t limit_uid;
 	struct box_found found;
@@ -46,6 +49,8 @@ void search_put_esearch(struct imap *s);
 void search_put_set(struct imap *s, const struct uidset *uids);
 /* "1:10" or "-1:-10" */
 void search_put_range(struct imap *s, const struct imap_partial *p);
+/* 1..100 (RFC 6203 4) */
+unsigned search_relevancy(const struct search *q, uint32_t uid);
 /* The tagged OK; what MESSAGELIMIT has to say is said. */
 void search_end(struct imap *s, const struct search *q);
 void search_done(struct search *q);

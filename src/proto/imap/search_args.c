@@ -4,7 +4,7 @@
  */
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "codec/fold.h"
+#include "codec/tokens.h"
 #include "proto/imap/search.h"
 
 static struct box_criterion *add(struct imap *s, struct search *q, enum box_criterion_kind kind)
@@ -13,6 +13,7 @@ static struct box_criterion *add(struct imap *s, struct search *q, enum box_crit
 		imap_wrong_size(&s->in, "the search has too many keys");
 	struct box_criterion *c = ARENA_NEW(&s->mem, struct box_criterion);
 	c->kind = kind;
+	c->fuzzy = q->fuzzy > 0;
 	return c;
 }
 
@@ -37,7 +38,7 @@ static bool folded_text(struct imap *s, slice *ret)
 		return imap_wrong_size(&s->in, "a text to search for is too long");
 	if (!utf8_valid(raw))
 		return imap_wrong(&s->in, "a text to search for is no UTF-8");
-	text_fold(raw, &out);
+	search_fold(raw, &out);
 	*ret = arena_dup(&s->mem, buf_slice(&out));
 	return true;
 }
@@ -115,6 +116,7 @@ enum how {
 	KEY_NOT,
 	KEY_OR,
 	KEY_UID,
+	KEY_FUZZY,
 };
 static const struct key {
 	const char *name;
@@ -132,6 +134,7 @@ static const struct key {
 	{"EMAILID", KEY_OBJECT, BOX_EMAIL},
 	{"FLAGGED", KEY_FLAG, MAILBOX_FLAGGED},
 	{"FROM", KEY_WHO, SUMMARY_FROM},
+	{"FUZZY", KEY_FUZZY, 0},
 	{"HEADER", KEY_HEADER, 0},
 	{"KEYWORD", KEY_KEYWORD, 0},
 	{"LARGER", KEY_LARGER, 0},
@@ -310,9 +313,21 @@ static bool key_with(struct imap *s, struct search *q, const struct key *k, stru
 	}
 }
 
+/* RFC 6203 3: of texts; other keys mean what they always mean. */
+static bool fuzzy_key(struct imap *s, struct search *q, struct box_criterion **ret)
+{
+	q->any_fuzzy = true;
+	q->fuzzy++;
+	bool good = imap_space(&s->in) && one_key(s, q, ret);
+	q->fuzzy--;
+	return good;
+}
+
 static bool named_key(
 	struct imap *s, struct search *q, const struct key *k, struct box_criterion **ret)
 {
+	if (k->how == KEY_FUZZY)
+		return fuzzy_key(s, q, ret);
 	struct box_criterion *c = add(s, q, BOX_ALL_OF);
 	*ret = c;
 	if (s->in.bad)
@@ -380,7 +395,11 @@ static bool one_key(struct imap *s, struct search *q, struct box_criterion **ret
 bool search_keys(struct imap *s, struct search *q)
 {
 	q->what = add(s, q, BOX_ALL_OF);
-	return one_after_another(s, q, q->what) && imap_end(&s->in);
+	if (!one_after_another(s, q, q->what) || !imap_end(&s->in))
+		return false;
+	if (((q->returns & IMAP_RETURN_RELEVANCY) || q->scores) && !q->any_fuzzy)
+		return imap_wrong(&s->in, "RELEVANCY needs a FUZZY key");
+	return true;
 }
 
 /* ---- before the keys ---- */
@@ -391,7 +410,8 @@ static bool return_option(struct imap *s, struct search *q)
 		const char *name;
 		unsigned bit;
 	} names[] = {{"MIN", IMAP_RETURN_MIN}, {"MAX", IMAP_RETURN_MAX}, {"ALL", IMAP_RETURN_ALL},
-		{"COUNT", IMAP_RETURN_COUNT}, {"SAVE", IMAP_RETURN_SAVE}};
+		{"COUNT", IMAP_RETURN_COUNT}, {"SAVE", IMAP_RETURN_SAVE},
+		{"RELEVANCY", IMAP_RETURN_RELEVANCY}};
 	slice word;
 	if (!imap_atom(&s->in, &word))
 		return false;

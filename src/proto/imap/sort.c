@@ -1,5 +1,5 @@
 /*
- * SORT, UID SORT (RFC 5256 3, SORT=DISPLAY RFC 5957, ESORT RFC 5267 3): messages that a search found, with what their order depends on taken
+ * SORT, UID SORT (RFC 5256 3, SORT=DISPLAY RFC 5957, ESORT RFC 5267 3, RELEVANCY RFC 6203 6): messages that a search found, with what their order depends on taken
  * from rows and summaries: no message is read. Memory: some bytes a message and the texts, cut at SEARCH_KEY_MAX.
  */
 #include "base/mem.h"
@@ -8,7 +8,7 @@
 #include "proto/imap/search.h"
 
 enum { CRITERIA_MAX = 12 };
-enum criterion { ARRIVAL, CC, DATE, FROM, SIZE, SUBJECT, TO, DISPLAYFROM, DISPLAYTO };
+enum criterion { ARRIVAL, CC, DATE, FROM, SIZE, SUBJECT, TO, DISPLAYFROM, DISPLAYTO, RELEVANCY };
 
 struct order {
 	enum criterion by[CRITERIA_MAX];
@@ -24,6 +24,7 @@ struct row {
 	union value *v; /* one for each criterion */
 };
 struct sorting {
+	const struct search *q;
 	struct order order;
 	struct row *rows;
 	size_t n, cap;
@@ -43,7 +44,8 @@ static bool criterion(struct imap_reader *r, struct order *o)
 		[SUBJECT] = "SUBJECT",
 		[TO] = "TO",
 		[DISPLAYFROM] = "DISPLAYFROM",
-		[DISPLAYTO] = "DISPLAYTO"};
+		[DISPLAYTO] = "DISPLAYTO",
+		[RELEVANCY] = "RELEVANCY"};
 	slice word;
 	bool reverse = false;
 	if (!imap_atom(r, &word))
@@ -73,6 +75,8 @@ static bool arguments(struct imap *s, struct search *q, struct order *o)
 		if (!criterion(r, o))
 			return false;
 	} while (imap_accept(r, ' '));
+	for (size_t i = 0; i < o->n; i++)
+		q->scores |= o->by[i] == RELEVANCY;
 	return imap_char(r, ')') && imap_space(r) && search_charset(s, q) && search_keys(s, q);
 }
 
@@ -137,6 +141,9 @@ static union value value(struct sorting *t, enum criterion by, const struct mail
 	case DISPLAYFROM:
 		v.text = who(t, sum, SUMMARY_FROM, by == DISPLAYFROM);
 		break;
+	case RELEVANCY: /* the best one comes first (RFC 6203 6) */
+		v.number = -(int64_t)search_relevancy(t->q, m->uid);
+		break;
 	case TO:
 	case DISPLAYTO:
 		v.text = who(t, sum, SUMMARY_TO, by == DISPLAYTO);
@@ -147,7 +154,7 @@ static union value value(struct sorting *t, enum criterion by, const struct mail
 
 static bool is_number(enum criterion by)
 {
-	return by == ARRIVAL || by == SIZE || by == DATE;
+	return by == ARRIVAL || by == SIZE || by == DATE || by == RELEVANCY;
 }
 
 static void add_row(struct sorting *t, const struct mailbox_message *m)
@@ -167,7 +174,8 @@ static int read_rows(struct imap *s, struct sorting *t, const struct uidset *uid
 	AUTO(arena) struct arena a = {0};
 	struct box_query q = {.uids = uids};
 	for (size_t i = 0; i < t->order.n; i++)
-		if (t->order.by[i] != ARRIVAL && t->order.by[i] != SIZE)
+		if (t->order.by[i] != ARRIVAL && t->order.by[i] != SIZE &&
+			t->order.by[i] != RELEVANCY)
 			q.want = MAILBOX_WANT_SUMMARY;
 	t->cap = uids->count;
 	t->rows = mem_alloc(sizeof(*t->rows) * (t->cap + 1));
@@ -245,6 +253,14 @@ static void put_part(struct imap *s, const struct search *q, const struct sortin
 	imap_put(s, S(")"));
 }
 
+static void put_relevancy(struct imap *s, const struct search *q, const struct sorting *t)
+{
+	imap_put(s, S(" RELEVANCY ("));
+	for (size_t i = 0; i < t->n; i++)
+		imap_printf(s, i ? " %u" : "%u", search_relevancy(q, t->rows[i].uid));
+	imap_put(s, S(")"));
+}
+
 static void put_extended(struct imap *s, const struct search *q, const struct sorting *t)
 {
 	search_put_esearch(s);
@@ -260,6 +276,8 @@ static void put_extended(struct imap *s, const struct search *q, const struct so
 		put_part(s, q, t);
 	if (q->returns & IMAP_RETURN_COUNT)
 		imap_printf(s, " COUNT %zu", t->n);
+	if (q->returns & IMAP_RETURN_RELEVANCY)
+		put_relevancy(s, q, t);
 	if (q->modseq && t->n)
 		imap_printf(s, " MODSEQ %llu", (unsigned long long)q->found.modseq);
 	imap_put(s, S("\r\n"));
@@ -303,7 +321,7 @@ static void sort(struct imap *s, struct search *q, struct sorting *t)
 void imap_cmd_sort(struct imap *s)
 {
 	struct search q = {0};
-	struct sorting t = {.text = BUF(1 << 16), .folded = BUF(1 << 16)};
+	struct sorting t = {.q = &q, .text = BUF(1 << 16), .folded = BUF(1 << 16)};
 	sort(s, &q, &t);
 	free(t.rows);
 	arena_done(&t.mem);
