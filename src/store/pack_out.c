@@ -18,7 +18,13 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { ALLOCATE_STEP = 4 << 20 };
+enum {
+	ALLOCATE_STEP = 4 << 20,
+	ZERO_STEP = 128 * 1024,
+	ZERO_BELOW =
+		32 *
+		1024, /* bytes of one sync: for more than that zeros would cost as much as they save */
+};
 
 static int io_fallocate(int fd, int mode, off_t at, off_t n)
 {
@@ -220,15 +226,36 @@ static int write_links(struct pack_out *p, unsigned until, struct err *e)
 	return 0;
 }
 
+/* Blocks that were only allocated become written ones by a change of metadata, which each sync has to write, too. So with few messages
+ * a sync zeros go there beforehand, many messages' worth at once; the records that come are written over them. */
+static int write_ahead(struct pack_out *p, const struct pack_job *j, struct err *e)
+{
+	static const char zeros[ZERO_STEP];
+	uint64_t end = j->at + j->bytes.n;
+	if (end <= p->written)
+		return 0;
+	p->written = end;
+	if (j->bytes.n > ZERO_BELOW)
+		return 0;
+	uint64_t until = (end / ZERO_STEP + 1) * ZERO_STEP;
+	if (until > p->allocated)
+		until = p->allocated;
+	if (until > end && write_all(p, slice_of(zeros, until - end), end, e) < 0)
+		return -1;
+	p->written = until;
+	return 0;
+}
+
 int pack_out_write(struct pack_out *p, const struct pack_job *j, struct err *e)
 {
 	if (write_links(p, j->nlinks, e) < 0)
 		return -1;
 	if (!j->bytes.n)
 		return 0;
-	if (allocate(p, j->at + j->bytes.n, e) < 0)
+	if (allocate(p, j->at + j->bytes.n, e) < 0 ||
+		write_all(p, buf_slice(&j->bytes), j->at, e) < 0)
 		return -1;
-	return write_all(p, buf_slice(&j->bytes), j->at, e);
+	return write_ahead(p, j, e);
 }
 
 int pack_out_sync(struct pack_out *p, struct err *e)

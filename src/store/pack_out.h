@@ -16,6 +16,7 @@ struct pack_out {
 
 	/* The writing thread's alone. */
 	uint64_t allocated, synced; /* everything before `synced` is on stable storage */
+	uint64_t written; /* blocks before it were written once: a sync of them changes no metadata */
 	unsigned links_written;
 	bool dirty;
 };

@@ -97,7 +97,7 @@ int store_prepare(slice dir, struct err *e)
 		if (migrate(dir, mailbox_db_name(i), mailbox_migrations, mailbox_migrations_n, e) <
 			0)
 			return -1;
-	if (kv_prepare(dir, e) < 0 || make_changes(dir, e) < 0)
+	if (mailbox_boot(dir, e) < 0 || kv_prepare(dir, e) < 0 || make_changes(dir, e) < 0)
 		return -1;
 	thin(dir);
 	thin(credential_dir(dir, &a));
