@@ -61,7 +61,8 @@ const struct sieve_include *sieve_includes(const struct sieve_script *s, size_t 
 /* ---- running ---- */
 
 struct sieve_limits { /* of one delivery, all scripts together */
-	uint64_t steps; /* 1: a command, a test, 64 bytes looked at: the same script and letter always take the same */
+	uint64_t
+		steps; /* 1: a command, a test, 64 bytes looked at: the same script and letter always take the same */
 	uint64_t memory; /* bytes of variables and strings made */
 	unsigned actions; /* 32 */
 	unsigned redirects; /* 4 */
@@ -85,9 +86,11 @@ struct sieve_answer { /* to a question of an earlier round: same kind and key */
 	slice text;
 };
 struct sieve_input {
-	const struct sieve_script *const *scripts; /* in order: before, the person's, after; a `stop` or cancelled keep ends as multiscript rules say (doc/notes/sieve.md) */
+	const struct sieve_script *const *
+		scripts; /* in order: before, the person's, after; a `stop` or cancelled keep ends as multiscript rules say (doc/notes/sieve.md) */
 	size_t nscripts;
-	const struct sieve_script *const *included; /* that `include` finds; found by name and global */
+	const struct sieve_script *const
+		*included; /* that `include` finds; found by name and global */
 	size_t nincluded;
 	slice message; /* as it would be delivered, header and body, CRLF; borrowed by the result */
 	slice sender, recipient, original_recipient; /* envelope; "" the null sender */
@@ -151,8 +154,10 @@ struct sieve_action {
 struct sieve_edit {
 	enum { SIEVE_EDIT_ADD, SIEVE_EDIT_DELETE, SIEVE_EDIT_MESSAGE } kind;
 	bool last; /* add: behind all fields, else before them */
-	slice name, value; /* add: value is encoded and folded as it must stand; message: value is the whole new letter (replace, enclose) */
-	unsigned at; /* delete: which one of that name, from 0 from the top, as counted at that moment */
+	slice name,
+		value; /* add: value is encoded and folded as it must stand; message: value is the whole new letter (replace, enclose) */
+	unsigned
+		at; /* delete: which one of that name, from 0 from the top, as counted at that moment */
 };
 enum sieve_question_kind {
 	SIEVE_ASK_DUPLICATE = 1, /* key: was it noted within `seconds`? */
@@ -171,20 +176,23 @@ enum sieve_end {
 };
 struct sieve_result {
 	enum sieve_end end;
-	struct sieve_action *actions; /* in the order in which they were said; duplicates folded; SIEVE_KEEP in it when kept */
+	struct sieve_action *
+		actions; /* in the order in which they were said; duplicates folded; SIEVE_KEEP in it when kept */
 	size_t nactions;
 	struct sieve_edit *edits; /* of the header, in order */
 	size_t nedits;
 	struct sieve_question *questions;
 	size_t nquestions;
 	struct sieve_mistake mistake;
-	struct sieve_mistakes warnings; /* went on nevertheless: an expression that is none, a folder's name that cannot be */
+	struct sieve_mistakes
+		warnings; /* went on nevertheless: an expression that is none, a folder's name that cannot be */
 	uint64_t steps;
 };
 /* All memory from *a. Never fails otherwise: what cannot be done is SIEVE_FAILED. */
 void sieve_run(const struct sieve_input *q, struct arena *a, struct sieve_result *ret);
 /* The letter with the first n edits made: header with its empty line; body borrowed from the message (or from an edit). */
-void sieve_edited(slice message, const struct sieve_edit *v, size_t n, struct arena *a, slice *ret_header, slice *ret_body);
+void sieve_edited(slice message, const struct sieve_edit *v, size_t n, struct arena *a,
+	slice *ret_header, slice *ret_body);
 
 /* ---- what a mailto: URI of notify says (RFC 5436, RFC 6068) ---- */
 struct sieve_mailto {
@@ -197,4 +205,5 @@ struct sieve_mailto {
 enum { SIEVE_NOTIFY_RCPTS_MAX = 8 };
 bool sieve_mailto(slice uri, struct arena *a, struct sieve_mailto *ret, struct err *e);
 /* The letter that a NOTIFY of mailto sends, CRLF, with Auto-Submitted, without Message-ID and DKIM. `from` when the action has none. */
-slice sieve_notify_letter(const struct sieve_action *act, const struct sieve_input *q, const struct sieve_mailto *to, slice from, struct arena *a);
+slice sieve_notify_letter(const struct sieve_action *act, const struct sieve_input *q,
+	const struct sieve_mailto *to, slice from, struct arena *a);
