@@ -189,6 +189,7 @@ static int access_prepare(struct role_env *env, struct err *e)
 	imap_hub_init(&a->imap_hub);
 	pop3_hub_init(&a->pop3_hub);
 	a->auth_link = link_new("auth");
+	a->texts_link = link_new("texts");
 	a->engines = engines_new(a->config->conf);
 	a->by_row = mem_alloc(SESSIONS_MAX * sizeof *a->by_row);
 	const struct tls_server_config tls = {
@@ -227,6 +228,7 @@ static int access_open(struct role_env *env, struct err *e)
 		open_boxes(a, e) < 0)
 		return -1;
 	access_guard_open(a);
+	access_texts_open(a);
 	make_services(a);
 	a->still = access_still_new(a);
 	acceptor_start(&a->acceptor, &env->start);
@@ -243,6 +245,8 @@ static void access_link(void *arg, const char *role, unsigned instance, int fd)
 		link_attach(a->auth_link, fd);
 	else if (strcmp(role, "engine") == 0)
 		engines_link(a->engines, fd);
+	else if (strcmp(role, "texts") == 0)
+		link_attach(a->texts_link, fd);
 	else
 		close(fd);
 }
@@ -268,6 +272,7 @@ static void access_close(struct role_env *env)
 	blobs_close(a->blobs);
 	sessions_close(a->sessions);
 	link_free(a->auth_link);
+	link_free(a->texts_link);
 	engines_free(a->engines);
 	tls_ctx_unref(a->tls);
 	census_close(a->census);

@@ -7,6 +7,7 @@
  *	access_session.c  one connection: PROXY header, then what its protocol asks of the process
  *	access_still.c	sessions that are to end: by the command, because their login does not hold any more
  *	access_guard.c	virus engines look at what is read
+ *	access_texts.c	searches use the full-text index, and have attachments read
  *	sessions.c	who is logged in
  */
 #pragma once
@@ -86,6 +87,7 @@ struct access {
 	struct census *census, *accounts; /* connections by address, sessions by account */
 	struct link *auth_link;
 	struct engines *engines;
+	struct link *texts_link;
 	struct sessions *sessions;
 	struct access_session **by_row; /* of sessions' rows, SESSIONS_MAX */
 	struct access_still *still;
@@ -122,6 +124,9 @@ void access_session_end(struct access_session *s, const char *why);
 /* access_still.c */
 struct access_still *access_still_new(struct access *a);
 void access_still_stop(struct access_still *s); /* NULL is fine */
+
+/* access_texts.c */
+void access_texts_open(struct access *a);
 
 /* access_guard.c: for boxes_guard(). */
 int access_guard_ask(void *arg, int64_t account_id, const struct mailbox_message *m, struct err *e);

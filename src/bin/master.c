@@ -136,6 +136,11 @@ static int command(void *arg, slice line, struct buf *reply, struct err *e)
 			return err_set(e, ERR_TEMP, "the learn process is not running");
 		return 0;
 	}
+	if (slice_eq(line, S("wake-indexer"))) {
+		if (!m->indexer.proc || !proc_order_wake(m->indexer.proc))
+			return err_set(e, ERR_TEMP, "the indexer process is not running");
+		return 0;
+	}
 	if (slice_eq(line, S("wake-keeper"))) {
 		if (!m->keeper.proc || !proc_order_wake(m->keeper.proc))
 			return err_set(e, ERR_TEMP, "the keeper process is not running");
@@ -203,6 +208,10 @@ static int start_all(struct master *m, struct err *e)
 	slot_start(&m->keeper);
 	slot_start(&m->learn);
 	slot_start(&m->feature);
+	if (search_wanted(&m->config)) {
+		slot_start(&m->texts);
+		slot_start(&m->indexer);
+	}
 	if (identity_wanted(&m->config))
 		slot_start(
 			&m->identity); /* nobody waits for it: who is known by others hears "try later" */
@@ -256,6 +265,7 @@ static void stop_all(struct master *m)
 	log_info(NULL, "server.stopping");
 	slot_retire(&m->keeper, PROC_STOP_SOON, within);
 	slot_retire(&m->feature, PROC_STOP_SOON, within);
+	slot_retire(&m->indexer, PROC_STOP_SOON, within);
 	listen_close_all(m); /* with the edges' copies gone too, nobody connects in vain */
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		slot_retire(&m->edges[i], PROC_STOP_SOON, within);
@@ -290,6 +300,7 @@ static void stop_all(struct master *m)
 	slot_retire(&m->keys, PROC_STOP_SOON, within); /* the queue's last reports were signed */
 	slot_wait_ended(&m->keys, instant_in(2 * SECOND));
 	kill_rest(&m->keys);
+	retire_scan(&m->texts, 2 * SECOND);
 	for (unsigned i = 0; i < SCAN_PLACES; i++)
 		retire_scan(&m->scans[i], 2 * SECOND); /* those who asked have ended */
 	deadline = instant_in(4 * SECOND);
@@ -303,6 +314,9 @@ static void stop_all(struct master *m)
 		slot_wait_ended(&m->engines[i], instant_in(2 * SECOND));
 		kill_rest(&m->engines[i]);
 	}
+	slot_wait_ended(&m->texts, deadline);
+	kill_rest(&m->texts);
+	kill_rest(&m->indexer);
 	kill_rest(&m->keeper);
 	kill_rest(&m->feature);
 	kill_rest(&m->prepare);

@@ -62,6 +62,7 @@ struct master {
 	struct slot engines[2]; /* a reload starts the other one */
 	unsigned engine_at; /* the one that is asked */
 	bool swapping; /* a reload starts processes that may still be refused */
+	struct slot texts, indexer; /* full-text search */
 	struct slot prepare, keeper, learn, feature, queue, auth, identity, keys, scans[SCAN_PLACES],
 		edges[MASTER_EDGES_MAX], access[MASTER_ACCESS_MAX], webs[MASTER_WEBS_MAX];
 	struct cond changed; /* a process became ready or ended, or a signal came */
@@ -90,6 +91,8 @@ struct slot *web_slot_free(struct master *m);
 struct slot *access_slot_free(struct master *m);
 /* Links everybody with the engine process in force, after a reload. */
 void engine_connect_all(struct master *m);
+/* Mail is indexed for searching. */
+bool search_wanted(const struct config *c);
 /* How many scan processes this configuration wants. */
 unsigned scans_wanted(const struct config *c);
 void master_status(struct master *m, struct buf *out);

@@ -5,6 +5,7 @@
 #include "bin/master.h"
 
 #include "base/mem.h"
+#include "mail/search_conf.h"
 #include "base/must.h"
 #include "bin/census.h"
 #include "run/link.h"
@@ -28,6 +29,10 @@ METRIC_COUNTER(crashes_auth, "posthouse_process_crashes_total", "role=\"auth\"",
 METRIC_COUNTER(crashes_scan, "posthouse_process_crashes_total", "role=\"scan\"",
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_features, "posthouse_process_crashes_total", "role=\"features\"",
+	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_texts, "posthouse_process_crashes_total", "role=\"texts\"",
+	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_indexer, "posthouse_process_crashes_total", "role=\"indexer\"",
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_learn, "posthouse_process_crashes_total", "role=\"learn\"",
 	"Processes that ended unasked.");
@@ -55,6 +60,8 @@ void slots_init(struct master *m)
 	slot_init(m, &m->keeper, "keeper", 0);
 	slot_init(m, &m->learn, "learn", 0);
 	slot_init(m, &m->feature, "features", 0);
+	slot_init(m, &m->texts, "texts", 0);
+	slot_init(m, &m->indexer, "indexer", 0);
 	slot_init(m, &m->engines[0], "engine", 0);
 	slot_init(m, &m->engines[1], "engine", 1);
 	m->prepare.once = true;
@@ -130,6 +137,11 @@ struct slot *access_slot_free(struct master *m)
 	return NULL;
 }
 
+bool search_wanted(const struct config *c)
+{
+	return ((const struct search_conf *)conf_get(c->conf, &search_section))->enabled;
+}
+
 /* With two of them one that dies delays nobody. */
 unsigned scans_wanted(const struct config *c)
 {
@@ -196,10 +208,13 @@ static void connect_neighbours(struct slot *s)
 	}
 	if (is_access(s)) {
 		connect_slots(s, &m->auth);
+		connect_slots(s, &m->texts);
 		connect_slots(s, &m->engines[m->engine_at]);
 	}
 	if (s == &m->auth || s == &m->identity)
 		connect_slots(&m->auth, &m->identity);
+	if (s == &m->texts || s == &m->indexer)
+		connect_slots(&m->indexer, &m->texts);
 	if (s == &m->keeper)
 		connect_slots(s, &m->engines[m->engine_at]);
 	if (s == &m->engines[m->engine_at])
@@ -225,7 +240,8 @@ static void connect_neighbours(struct slot *s)
 		connect_slots(&m->edges[i], s);
 	for (unsigned i = 0; i < MASTER_WEBS_MAX && serves_edges; i++)
 		connect_slots(&m->webs[i], s);
-	for (unsigned i = 0; i < MASTER_ACCESS_MAX && s == &m->auth; i++)
+	bool serves_access = s == &m->auth || s == &m->texts;
+	for (unsigned i = 0; i < MASTER_ACCESS_MAX && serves_access; i++)
 		connect_slots(&m->access[i], s);
 }
 
@@ -260,7 +276,7 @@ static void restart_later(struct slot *s, int64_t lived, bool served)
 {
 	struct restart *r = NEW(struct restart);
 	int64_t wait = proc_backoff_next(&s->backoff, lived);
-	if (is_scan(s) && served && wait > SCAN_RESTART)
+	if ((is_scan(s) || s == &s->master->texts) && served && wait > SCAN_RESTART)
 		wait = SCAN_RESTART;
 	*r = (struct restart){s, instant_in(wait)};
 	log_warn(NULL, "process.restart", F("role", s->role), F("instance", s->instance),
@@ -280,6 +296,10 @@ static void count_crash(const struct slot *s)
 		metric_add(&crashes_keys, 1);
 	else if (is_scan(s))
 		metric_add(&crashes_scan, 1);
+	else if (s == &s->master->texts)
+		metric_add(&crashes_texts, 1);
+	else if (s == &s->master->indexer)
+		metric_add(&crashes_indexer, 1);
 	else if (s == &s->master->learn)
 		metric_add(&crashes_learn, 1);
 	else if (s == &s->master->feature)
@@ -479,6 +499,8 @@ void master_status(struct master *m, struct buf *out)
 		print_slot(&m->scans[i], out);
 	print_slot(&m->learn, out);
 	print_slot(&m->feature, out);
+	print_slot(&m->texts, out);
+	print_slot(&m->indexer, out);
 	print_slot(&m->engines[0], out);
 	print_slot(&m->engines[1], out);
 	print_slot(&m->keeper, out);

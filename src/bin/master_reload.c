@@ -159,6 +159,25 @@ static void renew_identity(struct master *m)
 		slot_start(&m->identity);
 }
 
+/* One that is asked meanwhile is asked once more. */
+static void renew_search(struct master *m)
+{
+	if (m->texts.proc || m->texts.wanted) {
+		slot_retire(&m->texts, PROC_STOP_SOON, 2 * SECOND);
+		slot_wait_ended(&m->texts, instant_in(4 * SECOND));
+	}
+	if (!search_wanted(&m->config)) {
+		slot_retire(&m->indexer, PROC_STOP_SOON, 2 * SECOND);
+		return;
+	}
+	if (!m->texts.proc)
+		slot_start(&m->texts);
+	if (m->indexer.proc && m->indexer.wanted)
+		tell(m, &m->indexer);
+	else if (!m->indexer.proc)
+		slot_start(&m->indexer);
+}
+
 static int change_over(struct master *m, struct config *c, struct buf *text, struct err *e)
 {
 	struct slot *fresh[FRESH_MAX];
@@ -188,6 +207,7 @@ static int change_over(struct master *m, struct config *c, struct buf *text, str
 	tell(m, &m->keeper);
 	tell(m, &m->feature);
 	renew_identity(m);
+	renew_search(m);
 	log_set_level((enum log_level)m->config.log->level);
 	return 0;
 }

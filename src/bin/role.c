@@ -61,6 +61,10 @@ static const struct role_limits {
 		SANDBOX_NO_DUMP | SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP, 12, 1 << 10},
 	{&keys_role, MAY_KEYS, SANDBOX_NO_DUMP, 4, 1 << 10},
 	{&scan_role, 0, SANDBOX_NO_DUMP | SANDBOX_LEAVE_FILES, 1, 1 << 8},
+	/* Writes the index, beside which reading the mailboxes writes, too. */
+	{&indexer_role, MAY_READ_BLOBS | MAY_DB, SANDBOX_NO_DUMP | SANDBOX_MAY_MEMORY_FILE, 3,
+		1 << 10},
+	{&texts_role, 0, SANDBOX_NO_DUMP | SANDBOX_LEAVE_FILES, 1, 1 << 8},
 	{&learn_role, MAY_LEARN | MAY_KV, SANDBOX_MAY_MEMORY_FILE, 3, 1 << 10},
 	{&engine_role, 0, SANDBOX_MAY_CONNECT | SANDBOX_MAY_MEMORY_FILE, 3, 1 << 13},
 	{&features_role, MAY_FEATURES | MAY_DB | MAY_KV | MAY_RESOLVE | MAY_VERIFY,
@@ -163,8 +167,10 @@ static int enter(const struct role_limits *l, const struct config *c, struct err
 		.may = l->may,
 		.user = c->server->user,
 		.open_files = l->files,
-		/* The one process whose input decides how much it takes. */
-		.memory = l->role == &scan_role ? (uint64_t)c->scan->memory : 0,
+		/* Those whose input decides how much they take. */
+		.memory = l->role == &scan_role || l->role == &texts_role
+				  ? (uint64_t)c->scan->memory
+				  : 0,
 	};
 	add_paths(&s, l, c, &a);
 	return sandbox_enter(&s, e);

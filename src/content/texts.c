@@ -35,7 +35,7 @@ static void put(struct texts *t, struct buf *to, slice s)
 static void gap(struct buf *to)
 {
 	if (to->n)
-		buf_byte(to, CONTENT_TEXTS_GAP);
+		buf_put(to, S(INDEX_GAP));
 }
 
 /* ---- what search_text.h gives ---- */

@@ -1,7 +1,8 @@
 /*
  * texts: what of a message can be searched, by field: for the full-text index (store/index.h) and for showing where words were found.
  * Runs in a scan process, since it looks into attachments. Fields and texts are those of codec/search_text.h, so that the index
- * finds what looking at messages finds; what is inside files comes from their readers (codec/extract.h).
+ * finds what looking at messages finds; what is inside files comes from their readers (codec/extract.h). Between fields, parts
+ * and files stands INDEX_GAP.
  */
 #pragma once
 #include "base/arena.h"
@@ -9,9 +10,6 @@
 #include "store/index.h"
 
 enum { CONTENT_TEXTS_FILES_MAX = 1 << 20 }; /* bytes of the text of attachments, all together */
-
-/* Between fields, parts and files: no word and no phrase reaches across. */
-#define CONTENT_TEXTS_GAP '\x1e'
 
 enum content_texts_want { CONTENT_TEXTS_ALL, CONTENT_TEXTS_FILES /* INDEX_ATTACHMENT alone */ };
 struct content_texts {
