@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Mailboxes beside Dovecot (sdbox, syncing as its defaults do) and Cyrus from Debian: the same IMAP load, one alternating run.
 
-    ./dev bench imap [--part rate,big,idle,deliver] [--peers dovecot,cyrus] [--reps 3] [--seconds 3] [--big 100000] [--idle 1000,10000]
+    ./dev bench imap [--part rate,big,idle,deliver,whole] [--peers dovecot,cyrus] [--reps 3] [--seconds 3] [--big 100000] [--idle 1000,10000]
+                     [--whole 5000,2000]
 
 rate     a session with login, select and fetches; APPEND; flags; SEARCH TEXT; with and without TLS: operations a second, CPU of
          all server processes an operation, p50 and p99
 big      a mailbox of many messages: open, list flags, list envelopes (twice), search, sort, thread, flags of all; CPU of the whole
 idle     so many sessions in IDLE over TLS: private memory of all server processes and slab of the kernel (both ends), a session
 deliver  SMTP to mailbox, 4 KiB, many connections: Posthouse beside Postfix handing over to Dovecot by LMTP; no filter on either
+whole    Posthouse alone: so many accounts, a letter in each, so many of them logged in, in IDLE over TLS: memory of all its processes
+         (pages they share count once) and what the kernel's slab grew by (both ends)
 
 CPU of a process that has ended is counted where its parent waited for it. Medians; ratios to Dovecot. Needs root (peers run in overlays).
 """
-import argparse, json, os, resource, statistics, subprocess, sys, time
+import argparse, glob, json, os, resource, sqlite3, statistics, subprocess, sys, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '../test/lib'), HERE]
 import memory, peers, smtp
@@ -44,15 +47,31 @@ BIG = [('select', 'SELECT INBOX'), ('flags', 'FETCH 1:* (UID FLAGS)'), ('envelop
        ('thread', 'THREAD REFERENCES UTF-8 ALL'), ('all seen', 'UID STORE 1:* +FLAGS.SILENT (\\Seen)')]
 
 
+def copy_accounts(directory, n):
+    """More accounts with the password of the first: hashing it for each would take longer than all that is measured."""
+    for name, table, columns in (('directory', 'account', "id + {i}, REPLACE(address, 'user0@', 'user{i}@')"), ('credential', 'credential', 'account_id + {i}')):
+        path, = glob.glob(f'{directory}/**/{name}.sqlite', recursive=True)
+        db = sqlite3.connect(path)
+        names = [r[1] for r in db.execute(f'PRAGMA table_info({table})')]
+        kept = [c for c in names if c not in ('id', 'account_id', 'address')]
+        new = [c for c in ('id', 'account_id', 'address') if c in names]
+        for i in range(1, n):
+            db.execute(f"INSERT INTO {table} ({', '.join(new + kept)}) SELECT {columns.format(i=i)}, {', '.join(kept)} FROM {table} ORDER BY 1 LIMIT 1")
+        db.commit()
+        db.close()
+
+
 class Posthouse:
     name, user = 'posthouse', 'user%ld@local.test'
 
-    def __init__(self, users=USERS):
+    def __init__(self, users=USERS, copies=0):
         self.p = Instance(config=['[connections]', 'max = 25000', 'max_per_ip = 25000', '[filter]', 'enabled = no', '[access]',
                                   'max_connections = 60000', 'max_per_ip = 60000', 'max_per_account = 60000', '[imap "imap"]', 'auth_plaintext = yes'], listeners=('mx', 'imap', 'imaps'))
         self.p.setup_command('domain add local.test')
         for i in range(users):
             self.p.setup_command(f'account add user{i}@local.test', password=PASSWORD)
+        if copies:
+            copy_accounts(self.p.dir, copies)
         self.p.start()
         self.port, self.tls_port, self.pid = self.p.ports['imap'], self.p.ports['imaps'], self.p.master.pid
 
@@ -174,6 +193,51 @@ def idle(servers, args):
             idle_one(s, count)
 
 
+def processes(root_pid):
+    out = subprocess.run(['ps', '-eo', 'pid=,ppid='], capture_output=True, text=True).stdout
+    parent = {int(a): int(b) for a, b in (line.split() for line in out.splitlines())}
+    found = [root_pid]
+    for pid in found:
+        found += [p for p, above in parent.items() if above == pid]
+    return found
+
+
+def pss(root_pid):
+    total = 0
+    for pid in processes(root_pid):
+        try:
+            with open(f'/proc/{pid}/smaps_rollup') as f:
+                total += sum(int(line.split()[1]) * K for line in f if line.startswith('Pss:'))
+        except OSError:
+            pass  # ended meanwhile
+    return total
+
+
+def whole(args):
+    accounts, sessions = map(int, args.whole.split(','))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 60000), hard))
+    s = Posthouse(1, accounts)
+    try:
+        print(f'whole: nobody there: {pss(s.pid) / 1e6:.0f} MB', flush=True)
+        slab = memory.slab()
+        r = subprocess.run([smtp.TOOLS + '/smtpload', '-p', '-c', '10', '-m', '50', '-n', str(accounts), '-d', '900', '-s', '4096', '-u', s.user, '-U', str(accounts),
+                            f"127.0.0.1:{s.p.ports['mx']}"], capture_output=True, text=True)
+        print('whole: letters', r.stdout.strip()[:160], flush=True)
+        command = arguments(s, True)
+        command[1:1] = ['-m', 'idle', '-c', str(sessions), '-U', str(sessions), '-I', '60']
+        client = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        got = json.loads(client.stdout.readline())
+        for wait in (1, 14):
+            time.sleep(wait)
+            print(f"whole: {accounts} accounts, {got['open']} in IDLE over TLS: {pss(s.pid) / 1e6:.0f} MB, slab of both ends {(memory.slab() - slab) / 1e6:.0f} MB; "
+                  f"{got['error']}", flush=True)
+        client.kill()
+        client.wait()
+    finally:
+        s.stop()
+
+
 class PostfixDovecot(smtp.Postfix):
     """Postfix that hands mail for local.test to Dovecot."""
     name = 'postfix+dovecot'
@@ -225,9 +289,14 @@ def main():
     a.add_argument('--seconds', type=float, default=3)
     a.add_argument('--big', type=int, default=100_000)
     a.add_argument('--idle', default='1000,10000')
+    a.add_argument('--whole', default='5000,2000')
     args = a.parse_args()
     os.makedirs(os.path.join(smtp.ROOT, 'build/bench'), exist_ok=True)
     parts, servers = args.part.split(','), []
+    if 'whole' in parts:
+        whole(args)
+    if parts == ['whole']:
+        return
     try:
         ours = Posthouse()
         servers.append(ours)
