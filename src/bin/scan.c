@@ -13,11 +13,13 @@
 #include "bin/scan_tools.h"
 #include "bin/scan_wire.h"
 #include "codec/charset.h"
+#include "codec/bounce_in.h"
 #include "codec/report_in.h"
 #include "codec/reported.h"
 #include "codec/summary.h"
 #include "codec/url.h"
 #include "content/report.h"
+#include "mail/rules_run.h"
 #include "content/texts.h"
 #include "run/co.h"
 #include "run/link.h"
@@ -217,6 +219,29 @@ static void read_texts(struct job *j)
 	give_answer(j, buf_slice(&answer), S(""));
 }
 
+/* Scripts of people over it. */
+static void judge_rules(struct job *j)
+{
+	AUTO(buf) struct buf answer = BUF(SCAN_ANSWER_MAX);
+	struct rules_case c;
+	struct rules_verdict v;
+	slice both, what;
+	if (begin(j, &both) < 0)
+		return;
+	what = slice_first(both, j->request.lead_n);
+	if (!rules_case_decode(what, &j->scan->mem, &c)) {
+		err_set(&j->e, ERR_PROTO, "a damaged case");
+		return;
+	}
+	rules_case_run(&c, slice_skip(both, what.n), &j->scan->mem, &v);
+	rules_verdict_encode(&answer, &v);
+	j->end = j->map.n;
+	if (buf_ok(&answer))
+		give_answer(j, buf_slice(&answer), S(""));
+	else
+		err_set(&j->e, ERR_LIMIT, "the verdict is too long");
+}
+
 static int take_pack(slice question, struct arena *a, struct buf *out, struct err *e)
 {
 	struct cur c = cur_of(question);
@@ -259,6 +284,9 @@ static void examine(void *arg)
 	case SCAN_REPORTED:
 		read_report(j, reported_read);
 		break;
+	case SCAN_BOUNCE:
+		read_report(j, bounce_in_read);
+		break;
 	case SCAN_MESSAGE:
 		examine_message(j);
 		break;
@@ -267,6 +295,9 @@ static void examine(void *arg)
 		break;
 	case SCAN_TEXT:
 		read_texts(j);
+		break;
+	case SCAN_RULES:
+		judge_rules(j);
 		break;
 	case SCAN_USE:
 		scan_tools_use(j->scan->tools, j->request.use, j->fd, j->map, &j->e);
@@ -290,13 +321,20 @@ static void watch(void *arg)
 	_exit(STATUS_TIMEOUT);
 }
 
+static int64_t time_for(const struct scan *s, enum scan_job job)
+{
+	const struct rules_conf *rules = conf_get(s->env->config.conf, &rules_section);
+	int64_t time = s->env->config.scan->time;
+	return job == SCAN_RULES && rules->time < time ? rules->time : time;
+}
+
 static void run_job(struct scan *s, struct job *j)
 {
 	struct group watcher;
 	instant began = instant_now();
 	group_init(&watcher);
 	cond_init(&j->ended);
-	j->deadline = instant_in(s->env->config.scan->time);
+	j->deadline = instant_in(time_for(s, j->request.job));
 	group_go(&watcher, "scan.watch", watch, j);
 	pool_call(examine, j);
 	j->done = true;
@@ -315,7 +353,8 @@ static bool decode(slice request, struct arena *a, struct job *j)
 {
 	if (!scan_request_decode(request, a, &j->request))
 		return false;
-	bool message = j->request.job == SCAN_MESSAGE || j->request.job == SCAN_TEXT;
+	bool message = j->request.job == SCAN_MESSAGE || j->request.job == SCAN_TEXT ||
+		       j->request.job == SCAN_RULES;
 	bool inside = message && !j->request.in_file;
 	/* The role `texts` has nothing to judge by. */
 	if (!j->scan->tools && j->request.job != SCAN_TEXT)

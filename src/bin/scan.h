@@ -38,8 +38,12 @@ enum scan_job {
 	SCAN_PACK,
 	/* Its texts by field: content/texts.h. See scan_wire.h, scan_text.h. */
 	SCAN_TEXT,
+	/* As SCAN_REPORT: what came to a mailing list's addresses, codec/bounce_in.h. */
+	SCAN_BOUNCE,
+	/* Run people's scripts over it: mail/rules_case.h. The case stands before the letter, as lead_n bytes. */
+	SCAN_RULES,
 };
-enum { SCAN_JOBS = SCAN_TEXT + 1 };
+enum { SCAN_JOBS = SCAN_RULES + 1 };
 enum scan_use {
 	SCAN_USE_LEARNED, /* what the site has learned: training/published.h */
 	SCAN_USE_DOMAINS, /* the site's domains, one a line */
