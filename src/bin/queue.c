@@ -12,6 +12,7 @@
 #include "bin/queue_letters.h"
 #include "bin/queue_notice.h"
 #include "bin/queue_reports.h"
+#include "bin/queue_rules.h"
 #include "mail/report_conf.h"
 #include "mail/sts.h"
 #include "run/log.h"
@@ -92,6 +93,7 @@ static int queue_prepare(struct role_env *env, struct err *e)
 	q->report_in = queue_report_in_new();
 	q->user_reports = queue_user_reports_new();
 	q->scan = queue_scan_new();
+	q->rules = queue_rules_new(q);
 	list_init(&q->links);
 	list_init(&q->loads);
 	cond_init(&q->sweep_wake);
@@ -190,6 +192,8 @@ static void make_settle(struct queue *q)
 		.routes = &q->routes,
 		.blobs = q->blobs,
 		.changes = q->changes,
+		.queue = q->queue_commit,
+		.judge = queue_rules_judge(q->rules),
 		.done = on_local_done,
 		.arg = q};
 	memcpy(l.shards, q->shard_commit, sizeof l.shards);
@@ -242,7 +246,7 @@ static int queue_open(struct role_env *env, struct err *e)
 		queue_digests_open(q->letters, &q->digests, e) < 0 ||
 		queue_report_in_open(q->report_in, q->settings->config.server->data, e) < 0 ||
 		queue_user_reports_open(q->user_reports, q, e) < 0 ||
-		queue_lessons_open(q, &q->lessons, e) < 0 ||
+		queue_lessons_open(q, &q->lessons, e) < 0 || queue_rules_open(q->rules, e) < 0 ||
 		queue_scan_open(q->scan, q->settings->config.server->data, e) < 0)
 		return -1;
 	open_policies(q);
@@ -260,6 +264,7 @@ static int queue_open(struct role_env *env, struct err *e)
 	group_go(&q->workers, "queue.notices", queue_notices_run, q->notices);
 	group_go(&q->workers, "queue.lessons", queue_lessons_run, q->lessons);
 	group_go(&q->workers, "queue.digests", queue_digests_run, q->digests);
+	group_go(&q->workers, "queue.webhooks", queue_webhooks_run, q);
 	return 0;
 }
 
@@ -385,6 +390,7 @@ static void queue_close(struct role_env *env)
 	report_counter_free(q->reports);
 	queue_reports_close(q->reporter);
 	queue_lessons_close(q->lessons);
+	queue_rules_close(q->rules);
 	queue_notices_free(q->notices);
 	queue_digests_close(q->digests);
 	queue_letters_close(q->letters);

@@ -6,6 +6,7 @@
  */
 #include "base/mem.h"
 #include "bin/queue.h"
+#include "bin/queue_letters.h"
 #include "run/log.h"
 #include "run/metrics.h"
 #include <stdio.h>
@@ -136,6 +137,14 @@ static void settle(struct queue_session *s, struct flow_item *it, size_t n)
 	settle_group(s->q->settle, s->letter, s->v, n, &s->attempt, NULL, token_new(s, it));
 }
 
+/* Minutes east of UTC where people are. */
+static int zone_of(const struct queue_session *s)
+{
+	slice name = s->settings->config.digest->zone;
+	const struct zone *z = zones_get(&s->q->letters->zones, name, NULL);
+	return (int)(zone_offset(z, wall_now() / SECOND) / 60);
+}
+
 static void deliver_locally(struct queue_session *s, struct flow_item *it)
 {
 	uint32_t *at = ARENA_ARRAY(&s->mem, uint32_t, s->n);
@@ -147,7 +156,11 @@ static void deliver_locally(struct queue_session *s, struct flow_item *it)
 	const struct local_rules rules = {.forward = &s->settings->forward,
 		.plus_folders = c->plus_folders,
 		.forward_outside = c->forward_outside,
-		.autoreply = c->autoreply};
+		.autoreply = c->autoreply,
+		.scripts = conf_get(s->settings->config.conf, &rules_section),
+		.signing = &s->settings->signing,
+		.hostname = s->settings->config.hostname,
+		.zone = zone_of(s)};
 	local_deliver(s->q->local, s->letter, at, s->n, &rules, token_new(s, it));
 }
 

@@ -113,6 +113,22 @@ static int is_addressed(
 	return 0;
 }
 
+const char *autoreply_is_machines(const struct queue_msg *m, slice header)
+{
+	struct header_field f;
+	const char *why;
+	if (!m->sender.n || m->flags & MSG_BOUNCE)
+		return "null-sender";
+	if (m->flags & MSG_JUNK)
+		return "junk";
+	if (is_machine(m->sender))
+		return "machine";
+	while (header_next(&header, &f))
+		if ((why = field_says_no(&f)))
+			return why;
+	return NULL;
+}
+
 static const char *header_why_not(const struct autoreply_ask *q, struct arena *a)
 {
 	struct header_field f;
@@ -189,6 +205,12 @@ static slice message_id(slice header, struct arena *a)
 	if (!summary_message_id(&in, a, &id) || !is_good_id(id))
 		return S("");
 	return arena_printf(a, "<%.*s>", SFMT(id));
+}
+
+void autoreply_thread(slice header, struct arena *a, slice *ret_id, slice *ret_references)
+{
+	*ret_id = message_id(header, a);
+	*ret_references = ret_id->n ? references(header, *ret_id, a) : S("");
 }
 
 static void set(json_t *o, const char *key, slice value)

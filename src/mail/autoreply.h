@@ -24,5 +24,9 @@ struct autoreply_ask {
 };
 /* Why it gets none (a word for logs), or NULL: it gets one. */
 const char *autoreply_why_not(const struct autoreply_ask *q, struct arena *a);
+/* The part of it that is about the letter alone: no bounce, no list, no machine, nobody asked not to be answered. */
+const char *autoreply_is_machines(const struct queue_msg *m, slice header);
+/* Message-ID and References for what answers this letter; empty: none. */
+void autoreply_thread(slice header, struct arena *a, slice *ret_id, slice *ret_references);
 /* What the outbox's row carries. */
 slice autoreply_data(const struct autoreply_ask *q, struct arena *a);

@@ -30,12 +30,31 @@ static void free_job(struct job *j)
 {
 	if (j->held)
 		blob_settle(j->l->c.blobs, j->letter->m.blob);
+	for (struct held *h = j->helds; h; h = h->next)
+		blob_settle(j->l->c.blobs, h->blob);
 	letter_unref(j->letter);
 	for (int i = 0; i < SETTLE_EXPANSIONS_MAX; i++)
 		local_expanding_done(&j->expanding[i]);
 	buf_done(&j->header);
 	arena_done(&j->mem);
 	free(j);
+}
+
+/* New messages of recipients that do not end now are not made. */
+static void settle_untaken(struct job *j)
+{
+	for (size_t i = 0; i < j->n; i++) {
+		const struct settle_extra *x = j->v[i].extra;
+		for (size_t k = 0; x && k < x->nmade && !settle_takes(j->v[i].result.kind); k++)
+			blob_settle(j->l->c.blobs, x->made[k].blob);
+	}
+}
+
+void local_settle_at_end(struct job *j, blob_id id)
+{
+	struct held *h = ARENA_NEW(&j->mem, struct held);
+	*h = (struct held){j->helds, id};
+	j->helds = h;
 }
 
 void local_finish(struct job *j)
@@ -51,6 +70,7 @@ void local_finish(struct job *j)
 		made.v[made.n++] = x->m;
 	}
 	c->done(c->arg, j->letter, j->v, j->n, &made, j->token);
+	settle_untaken(j);
 	free_job(j);
 }
 
@@ -145,7 +165,7 @@ static void to_account(struct job *j, const struct queue_rcpt *r, const struct r
 	bool copy = w.forwarding && !passed && j->has_header &&
 		    local_header_has(buf_slice(&j->header), r->address);
 	ret->answer = copy ? NULL : find_answer(j, r, &w);
-	if (!passed)
+	if (!passed && !local_by_rules(j, r, answer, &w, ret))
 		local_into_mailbox(j, r, answer, &w, NULL, ret);
 }
 

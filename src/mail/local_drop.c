@@ -297,9 +297,12 @@ static bool can_be_plain(const struct drop *p, const struct err *e)
 static void tell_missed(struct drop *p)
 {
 	const struct local_place *at = p->missed;
-	struct job *j = p->job;
-	if (at && p->places->missed)
-		p->places->missed(j, p->rcpt, at, p->missed_en, p->missed_zh);
+	if (!at || !at->fault)
+		return;
+	struct settle_extra *x = p->places->extra;
+	x->faults[x->nfaults] = *at->fault;
+	x->faults[x->nfaults].fault.en = p->missed_en;
+	x->faults[x->nfaults++].fault.zh = p->missed_zh;
 }
 
 static struct result outcome(struct drop *p, const struct err *e)

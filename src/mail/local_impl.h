@@ -36,6 +36,11 @@ struct expanding {
 	struct buf prefix; /* what stands below */
 };
 
+struct held {
+	struct held *next;
+	blob_id blob;
+};
+
 /* One group under way. */
 struct job {
 	struct local *l;
@@ -50,8 +55,11 @@ struct job {
 	unsigned pending; /* commits, and one while recipients are still being started */
 	bool held; /* gc keeps away from the blob */
 	struct expanding expanding[SETTLE_EXPANSIONS_MAX]; /* HERE, AWAY */
+	struct held *helds; /* versions of the letter */
 };
 
+/* A blob that is held is settled when the job ends. */
+void local_settle_at_end(struct job *j, blob_id id);
 void local_finish(struct job *j); /* nothing is pending */
 static inline void local_result(
 	struct result *r, enum result_kind kind, struct status_code status, slice text)
@@ -83,8 +91,8 @@ struct local_place {
 	bool create, others; /* others: the name is in another account */
 	unsigned flags;
 	slice keywords;
-	slice script; /* who said it */
-	unsigned line;
+	struct settle_fault
+		*fault; /* whose it is when the folder is not to be had; NULL: nobody's */
 };
 /* What people's rules want of the mailbox. */
 struct local_places {
@@ -94,9 +102,7 @@ struct local_places {
 	int64_t *since; /* noted later than that by somebody else: the rules are to run again */
 	size_t nseen;
 	struct result then; /* when all of it is done */
-	/* A folder is not to be had: the letter is home. */
-	void (*missed)(struct job *j, struct settle_rcpt *v, const struct local_place *at, slice en,
-		slice zh);
+	struct settle_extra *extra; /* faults are added to it; room for one more */
 };
 slice local_mailbox_prefix(struct job *j, const struct queue_rcpt *r, slice rest);
 /* places NULL: one, home. Result later. */
@@ -105,6 +111,12 @@ void local_into_mailbox(struct job *j, const struct queue_rcpt *r, const struct 
 	struct settle_rcpt *ret);
 void local_into_sent(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
 	struct settle_rcpt *ret);
+
+/* ---- local_rules.c ---- */
+
+/* False: no script has a say; else the result is there, or comes later. */
+bool local_by_rules(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
+	const struct delivery_wishes *w, struct settle_rcpt *v);
 
 /* ---- local_expand.c ---- */
 

@@ -10,17 +10,17 @@
 
 enum {
 	RULES_CASE_MAX = 16 << 20, /* bytes of a case without its letter */
-	RULES_VERDICT_MAX = 160 << 20, /* of a verdict: an edit may hold a whole letter */
 	RULES_RUN_MAX = 240, /* scripts that run */
 	RULES_FOLDERS_MAX = 10000,
 	RULES_OWN_MAX = 500, /* addresses */
 	RULES_ACTIONS_MAX = 200, /* of a verdict */
 	RULES_LETTERS_MAX = 32, /* versions of the letter */
-	RULES_TEXT_MAX = 256 * 1024, /* bytes of a text of an action */
+	RULES_STRING_MAX = 256 * 1024, /* bytes of a text of an action */
 };
 
 struct rules_case {
 	const struct script_set *set;
+	int64_t account_id; /* not on the wire */
 	struct sieve_input input; /* without scripts and included; message is given apart */
 };
 

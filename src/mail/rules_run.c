@@ -168,10 +168,10 @@ static void blame(const struct script_set *set, struct rules_verdict *v)
 	v->mistake_system = !s->account_id;
 }
 
-int rules_run(const struct rules_judge *judge, const struct rules_ask *q, struct arena *a,
+int rules_judge_letter(const struct rules_judge *judge, const struct rules_ask *q, struct arena *a,
 	struct rules_case *ret_case, struct rules_verdict *ret, struct err *e)
 {
-	*ret_case = (struct rules_case){.set = q->set};
+	*ret_case = (struct rules_case){.set = q->set, .account_id = q->account_id};
 	if (fill(judge, q, a, &ret_case->input, e) < 0)
 		return -1;
 	for (unsigned i = 0; i < SIEVE_ROUNDS_MAX; i++) {

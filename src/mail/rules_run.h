@@ -23,6 +23,9 @@ struct sieve_limits rules_limits(const struct rules_conf *c);
 /* May `notify` reach this URL? */
 bool rules_may_reach(const struct rules_conf *c, slice url);
 
+/* Lists of RFC 6134: groups of the directory, by address. */
+#define RULES_GROUP_URN "urn:posthouse:group:"
+
 enum rules_deed { RULES_REDIRECTS, RULES_NOTICES, RULES_DEEDS };
 
 /* Who knows and does what rules need: the queue process, or a test. All in coroutines. */
@@ -69,5 +72,5 @@ struct rules_ask {
 	const struct rules_conf *conf;
 };
 /* 0, also when the scripts failed (the verdict says so). -1 as `run` of the judge. All from *a, which must outlive the verdict. */
-int rules_run(const struct rules_judge *judge, const struct rules_ask *q, struct arena *a,
+int rules_judge_letter(const struct rules_judge *judge, const struct rules_ask *q, struct arena *a,
 	struct rules_case *ret_case, struct rules_verdict *ret, struct err *e);

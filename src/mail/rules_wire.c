@@ -241,7 +241,7 @@ static void take_action(struct cur *c, struct sieve_action *x)
 	x->line = cur_u32(c);
 	for (size_t i = 0; i < ACTION_TEXTS_N; i++) {
 		*texts[i] = cur_str(c);
-		c->bad |= texts[i]->n > RULES_TEXT_MAX || !utf8_valid(*texts[i]);
+		c->bad |= texts[i]->n > RULES_STRING_MAX || !utf8_valid(*texts[i]);
 	}
 	c->bad |= x->seconds < 0;
 }
@@ -266,7 +266,7 @@ static void take_questions(struct cur *c, struct arena *a, struct rules_verdict 
 		q->key = cur_str(c);
 		q->seconds = (int64_t)cur_u64(c);
 		c->bad |= q->kind < SIEVE_ASK_DUPLICATE || q->kind > SIEVE_ASK_LIST ||
-			  q->key.n > RULES_TEXT_MAX || q->seconds < 0;
+			  q->key.n > RULES_STRING_MAX || q->seconds < 0;
 	}
 	c->bad |= ret->end == SIEVE_ASKS && !ret->nquestions;
 }
