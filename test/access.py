@@ -499,6 +499,8 @@ def what_has_a_virus_is_not_read():
                 m, q = imap(), pop3()
                 m.select()
                 expect('IMAP', [m.fetch(n, '(BODY.PEEK[])')[0] for n in '12'], ['OK', 'NO'])
+                expect('asked for as read', [m.fetch(n, '(BODY[])')[0] for n in '12'], ['OK', 'NO'])
+                expect('noted as read', [b'\\Seen' in m.fetch(n, '(FLAGS)')[1][0] for n in '12'], [True, False])
                 expect('its envelope', b'evil' in m.fetch('2', '(ENVELOPE)')[1][0], True)
                 expect('POP3', q.retr(1)[0][:3], b'+OK')
                 try:

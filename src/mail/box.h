@@ -159,6 +159,8 @@ int box_rows(struct box_view *v, const struct box_query *q, struct arena *a, str
 struct box_content;
 /* ERR_NOTFOUND: it left meanwhile and its bytes with it. Asks the virus engines that look at reading (boxes_guard) first: ERR_DENIED. */
 int box_content_open(struct box_view *v, const struct mailbox_message *m, struct box_content **ret, struct err *e);
+/* Whether they would let it be read: for who notes that it was read beforehand. In a coroutine. */
+bool box_content_given(struct box_view *v, const struct mailbox_message *m);
 uint64_t box_content_size(const struct box_content *c);
 uint64_t box_content_prefix(const struct box_content *c); /* summary's places count from behind it */
 /* Appends up to n bytes from `at` (less at the end) to *out. */

@@ -50,6 +50,13 @@ static void open_in_pool(void *arg)
 	c->result = blob_open(c->b->blobs, c->blob, &c->reader, c->e);
 }
 
+bool box_content_given(struct box_view *v, const struct mailbox_message *m)
+{
+	struct boxes *b = v->user->b;
+	struct err ignored;
+	return !b->guard || b->guard(b->guard_arg, m->account_id, m, &ignored) == 0;
+}
+
 int box_content_open(struct box_view *v, const struct mailbox_message *m, struct box_content **ret,
 	struct err *e)
 {

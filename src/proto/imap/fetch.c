@@ -237,7 +237,7 @@ static int see(struct imap *s, struct fetch *f, struct mailbox_message *v, size_
 	AUTO(uidset) struct uidset unseen = {0}, changed = {0}, failed = {0};
 	uint64_t modseq = 0;
 	for (size_t i = 0; i < n; i++)
-		if (!(v[i].flags & MAILBOX_SEEN))
+		if (!(v[i].flags & MAILBOX_SEEN) && box_content_given(s->view, &v[i]))
 			uidset_add(&unseen, v[i].uid, v[i].uid);
 	if (!unseen.count)
 		return 0;
