@@ -62,7 +62,11 @@ static slice without_empty_line(slice header)
 
 static bool bad_type(const struct mime_part *p)
 {
-	return p->type_given && (p->defects & MIME_BAD_TYPE);
+	slice rest = p->type.main, part;
+	unsigned parts = 0;
+	while (slice_cut(&rest, '/', &part))
+		parts++;
+	return p->type_given && ((p->defects & MIME_BAD_TYPE) || parts != 2);
 }
 
 static void match_content(struct run *r, const struct node *n, struct matching *m)

@@ -3,11 +3,22 @@
  */
 #include "sieve/impl.h"
 
+static bool is_extra(slice names, slice name)
+{
+	slice one;
+	while (slice_cut(&names, ' ', &one))
+		if (slice_eq(one, name))
+			return true;
+	return false;
+}
+
 static bool require_one(struct check *c, const struct arg *a, slice name)
 {
 	enum ext e = sieve_ext_find(name);
-	if (c->extra && slice_eq(c->extra->name, name))
+	if (c->extra && is_extra(c->extra->names, name))
 		e = EXT_EXTRA;
+	if (e == EXT_EXTLISTS && !c->source->lists)
+		e = EXT_NONE;
 	if (e == EXT_NONE) {
 		sieve_mistake(c, a->at, SAY(c, "unknown extension '%.*s'", SFMT(name)),
 			SAY(c, "未知的扩展“%.*s”", SFMT(name)));

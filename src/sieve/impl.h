@@ -267,7 +267,7 @@ struct sieve_script {
 	size_t nincludes, includes_room;
 };
 struct extra { /* words that only a judge has */
-	slice name; /* for require */
+	slice names; /* for require, with blanks between them */
 	const struct word *words;
 };
 struct check {
@@ -392,6 +392,9 @@ slice run_keep(struct run *r, struct buf *b); /* a copy, the buf is done */
 void run_fail(struct run *r, slice en, slice zh);
 void run_warn(struct run *r, slice en, slice zh);
 /* Without a known answer the run ends with this question: false. */
+/* The same without an end: more can be asked before run_wait(). */
+bool run_know(struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret);
+void run_wait(struct run *r);
 bool run_ask(struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret);
 void run_block(struct run *r, const struct node *first);
 bool run_test(struct run *r, const struct node *n);
@@ -441,6 +444,8 @@ struct matching {
 	size_t nkeys;
 	uint64_t count;
 	bool matched;
+	struct regex **regex; /* of keys with variables */
+	bool asks; /* lists: answers are missing */
 	bool no_values; /* body: what :matches finds is no ${1} (RFC 5173 section 6) */
 };
 void match_begin(struct matching *m, struct run *r, const struct node *n, const struct arg *keys);

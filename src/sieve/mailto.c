@@ -9,7 +9,7 @@
 #include "codec/words.h"
 #include "sieve/impl.h"
 
-enum { VALUE_MAX = 4096, FIELDS_MAX = 20, LETTER_MAX = 256 * 1024 };
+enum { VALUE_MAX = 4096, FIELDS_MAX = 20, LETTER_MAX = 256 * 1024, SUBJECT_MAX = 256 };
 
 struct reading {
 	struct arena *a;
@@ -159,6 +159,22 @@ static void put_text_field(struct buf *out, const char *name, slice value)
 	buf_put(out, S("\r\n"));
 }
 
+/* At most SUBJECT_MAX characters; what is cut is seen. */
+static void put_subject(struct buf *out, slice text)
+{
+	slice rest = text, first = text;
+	AUTO(buf) struct buf cut = BUF(SUBJECT_MAX * UTF8_MAX + UTF8_MAX);
+	unsigned n = 0;
+	for (uint32_t cp; n < SUBJECT_MAX && utf8_next(&rest, &cp); n++)
+		if (n + 2 == SUBJECT_MAX)
+			first = slice_first(text, text.n - rest.n);
+	if (rest.n) {
+		buf_printf(&cut, "%.*s\u2026", SFMT(first));
+		text = buf_slice(&cut);
+	}
+	put_text_field(out, "Subject", text);
+}
+
 static slice original(const struct sieve_input *q, slice name, struct arena *a)
 {
 	struct header_field f;
@@ -201,7 +217,7 @@ slice sieve_notify_letter(const struct sieve_action *act, const struct sieve_inp
 		buf_printf(&out, "To: %.*s\r\n", SFMT(to->to));
 	if (to->cc.n)
 		buf_printf(&out, "Cc: %.*s\r\n", SFMT(to->cc));
-	put_text_field(&out, "Subject", utf8_first(subject.n ? subject : S("New mail"), 200));
+	put_subject(&out, subject.n ? subject : S("New mail"));
 	time_rfc5322(q->now, date);
 	buf_printf(&out, "Date: %s\r\n", date);
 	buf_printf(&out, "Auto-Submitted: auto-notified; owner-email=\"%.*s\"\r\n",

@@ -14,7 +14,7 @@ static const struct {
 	[COMPARE_CASEMAP] = {S_INIT("i;ascii-casemap"), EXT_CORE},
 	[COMPARE_OCTET] = {S_INIT("i;octet"), EXT_CORE},
 	[COMPARE_NUMERIC] = {S_INIT("i;ascii-numeric"), EXT_NUMERIC},
-	[COMPARE_UNICODE] = {S_INIT("i;unicode-casemap"), EXT_UNICODE},
+	[COMPARE_UNICODE] = {S_INIT("i;unicode-casemap"), EXT_CORE},
 };
 static const slice relations[] = {
 	[REL_GT] = S_INIT("gt"),
@@ -86,6 +86,10 @@ bool sieve_check_match(struct check *c, struct node *n)
 			  ":contains, :matches, :regex"),
 			S("比较器“i;ascii-numeric”只比较数字，不能与 :contains、:matches、:regex "
 			  "一起使用"));
+		return false;
+	}
+	if (good && n->match.type == MATCH_LIST && node_has(n, TAG_COMPARATOR)) {
+		sieve_mistake(c, n->at, S("':list' takes no comparator"), S("“:list”不能带比较器"));
 		return false;
 	}
 	const struct arg *keys = NULL;
@@ -213,23 +217,6 @@ static slice unfold(slice text, slice folded, slice part)
 
 /* ---- matching ---- */
 
-void match_begin(struct matching *m, struct run *r, const struct node *n, const struct arg *keys)
-{
-	*m = (struct matching){.r = r, .how = &n->match};
-	slice *v = run_strings(r, keys, &m->nkeys);
-	if (m->how->type == MATCH_REGEX || m->how->type == MATCH_LIST ||
-		m->how->comparator == COMPARE_OCTET || m->how->comparator == COMPARE_NUMERIC ||
-		!m->nkeys) {
-		m->keys = v;
-		return;
-	}
-	m->keys = run_alloc(r, m->nkeys * sizeof *m->keys);
-	for (size_t i = 0; i < m->nkeys; i++) {
-		AUTO(buf) struct buf out = BUF(64);
-		m->keys[i] = run_dup(r, fold(r, m->how->comparator, v[i], &out));
-	}
-}
-
 static void set_values(struct matching *m, const slice *v, unsigned n)
 {
 	struct run *r = m->r;
@@ -257,40 +244,72 @@ static bool match_wild(struct matching *m, slice key, slice value, slice folded)
 	return true;
 }
 
-static bool match_regex(struct matching *m, size_t key, slice value)
+/* Expressions that were not known when the script was read. */
+static void compile_keys(struct matching *m)
 {
-	slice v[SIEVE_MATCH_VALUES], why;
-	unsigned n;
+	slice why;
 	struct run *r = m->r;
-	struct regex *x = m->how->regex ? m->how->regex[key] : NULL;
-	if (!x) {
-		slice pattern = m->keys[key];
-		if (!run_spend(r, 10 + pattern.n) || !run_memory(r, 1000 + pattern.n * 20))
-			return false;
-		x = regex_compile(r->a, pattern, m->how->comparator, &why);
-		if (!x)
+	m->regex = run_alloc(r, m->nkeys * sizeof *m->regex);
+	for (size_t i = 0; i < m->nkeys && run_on(r); i++) {
+		slice pattern = m->keys[i];
+		m->regex[i] = m->how->regex[i];
+		if (m->regex[i] || !run_spend(r, 10 + pattern.n) ||
+			!run_memory(r, 1000 + pattern.n * 20))
+			continue;
+		m->regex[i] = regex_compile(r->a, pattern, m->how->comparator, &why);
+		if (!m->regex[i])
 			run_warn(r,
 				arena_printf(r->a, "invalid regular expression '%.*s': %.*s",
 					SFMT(pattern), SFMT(why)),
 				arena_printf(r->a, "无效的正则表达式“%.*s”：%.*s", SFMT(pattern),
 					SFMT(why)));
 	}
-	if (!x || !regex_match(r, x, value, v, &n))
+}
+
+static bool match_regex(struct matching *m, size_t key, slice value)
+{
+	slice v[SIEVE_MATCH_VALUES];
+	unsigned n;
+	if (!m->regex[key] || !regex_match(m->r, m->regex[key], value, v, &n))
 		return false;
 	set_values(m, v, n);
 	return true;
 }
 
+/* All that is not known is asked at once: a letter can have many recipients. */
 static bool match_list(struct matching *m, size_t key, slice value)
 {
 	const struct sieve_answer *answer;
 	struct run *r = m->r;
 	if (!run_memory(r, m->keys[key].n + value.n))
 		return false;
-	return run_ask(r, SIEVE_ASK_LIST,
-		       arena_printf(r->a, "%.*s\n%.*s", SFMT(m->keys[key]), SFMT(value)), 0,
-		       &answer) &&
-	       answer->yes;
+	slice question = arena_printf(r->a, "%.*s\n%.*s", SFMT(m->keys[key]), SFMT(value));
+	if (!run_know(r, SIEVE_ASK_LIST, question, 0, &answer)) {
+		m->asks = true;
+		return false;
+	}
+	if (answer->yes)
+		set_values(m, &value, 1);
+	return answer->yes;
+}
+
+void match_begin(struct matching *m, struct run *r, const struct node *n, const struct arg *keys)
+{
+	*m = (struct matching){.r = r, .how = &n->match};
+	slice *v = run_strings(r, keys, &m->nkeys);
+	if (m->how->type == MATCH_REGEX || m->how->type == MATCH_LIST ||
+		m->how->comparator == COMPARE_OCTET || m->how->comparator == COMPARE_NUMERIC ||
+		!m->nkeys) {
+		m->keys = v;
+		if (m->how->type == MATCH_REGEX && m->nkeys)
+			compile_keys(m);
+		return;
+	}
+	m->keys = run_alloc(r, m->nkeys * sizeof *m->keys);
+	for (size_t i = 0; i < m->nkeys; i++) {
+		AUTO(buf) struct buf out = BUF(64);
+		m->keys[i] = run_dup(r, fold(r, m->how->comparator, v[i], &out));
+	}
 }
 
 static bool match_key(struct matching *m, size_t i, slice value, slice folded)
@@ -334,6 +353,8 @@ bool match_value(struct matching *m, slice value)
 
 bool match_end(struct matching *m)
 {
+	if (m->asks && !m->matched)
+		run_wait(m->r);
 	if (m->how->type != MATCH_COUNT || !run_on(m->r))
 		return m->matched;
 	slice count = run_number(m->r, m->count);

@@ -95,7 +95,8 @@ static void read_strings(struct parser *p, struct arg *a)
 		if (a->n == room) {
 			struct text *more =
 				ARENA_ARRAY(p->c->a, struct text, room = room ? room * 2 : 4);
-			memcpy(more, a->v, a->n * sizeof *more);
+			if (a->n)
+				memcpy(more, a->v, a->n * sizeof *more);
 			a->v = more;
 		}
 		a->v[a->n++].plain = p->t.text;
@@ -147,7 +148,8 @@ static void read_arguments(struct parser *p, struct node *n)
 		}
 		if (n->nargs == room) {
 			more = ARENA_ARRAY(p->c->a, struct arg, room = room ? room * 2 : 2);
-			memcpy(more, n->args, n->nargs * sizeof *more);
+			if (n->nargs)
+				memcpy(more, n->args, n->nargs * sizeof *more);
 			n->args = more;
 		}
 		n->args[n->nargs++] = a;

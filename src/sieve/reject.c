@@ -14,9 +14,20 @@ static bool conflicts(const struct run *r)
 	return false;
 }
 
+/* By a script before this one: once is enough. */
+static bool is_rejected_before(const struct run *r)
+{
+	for (const struct action_made *m = r->first; m; m = m->next)
+		if (m->a.kind == SIEVE_REJECT && m->script != r->script)
+			return true;
+	return false;
+}
+
 static void run_reject(struct run *r, const struct node *n)
 {
 	slice why = run_string(r, n->pos[0]);
+	if (is_rejected_before(r))
+		return;
 	if (r->rejected) {
 		run_fail(r, S("a letter can be rejected only once"), S("一封邮件只能拒收一次"));
 		return;

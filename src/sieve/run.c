@@ -112,7 +112,16 @@ static void note_question(struct run *r, int kind, slice key, int64_t seconds)
 		(struct sieve_question){kind, arena_dup(r->a, key), seconds};
 }
 
-bool run_ask(struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret)
+static bool is_noted(const struct run *r, int kind, slice key)
+{
+	const struct sieve_result *out = r->out;
+	for (size_t i = 0; i < out->nquestions; i++)
+		if (out->questions[i].kind == kind && slice_eq(out->questions[i].key, key))
+			return true;
+	return false;
+}
+
+bool run_know(struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret)
 {
 	const struct sieve_input *in = r->in;
 	for (size_t i = 0; i < in->nanswers; i++)
@@ -120,13 +129,24 @@ bool run_ask(struct run *r, int kind, slice key, int64_t seconds, const struct s
 			*ret = &in->answers[i];
 			return true;
 		}
-	if (in->nanswers >= SIEVE_QUESTIONS_MAX) {
+	if (in->nanswers + r->out->nquestions >= SIEVE_QUESTIONS_MAX)
 		run_fail(r, S("the script asks more questions than a letter may cost"),
 			S("脚本的查询超过一封邮件允许的上限"));
-		return false;
-	}
-	note_question(r, kind, key, seconds);
+	else if (!is_noted(r, kind, key))
+		note_question(r, kind, key, seconds);
+	return false;
+}
+
+void run_wait(struct run *r)
+{
 	end_with(r, RUN_ASKS);
+}
+
+bool run_ask(struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret)
+{
+	if (run_know(r, kind, key, seconds, ret))
+		return true;
+	run_wait(r);
 	return false;
 }
 

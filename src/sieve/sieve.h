@@ -38,6 +38,7 @@ struct sieve_source {
 	slice name;
 	slice text; /* UTF-8 */
 	bool global; /* the administrator's: may use what people may not; `include :global` finds it */
+	bool lists; /* the caller answers SIEVE_ASK_LIST: extlists can be required */
 };
 /* What a script may use: the names of extensions that `require` knows, separated by blanks; also SIEVE of CAPABILITY (RFC 5804 1.7). */
 slice sieve_extensions(void);

@@ -134,7 +134,8 @@ unsigned sieve_variable(struct check *c, slice name)
 	if (s->nvars == s->vars_room) {
 		slice *more = ARENA_ARRAY(
 			c->a, slice, s->vars_room = s->vars_room ? s->vars_room * 2 : 8);
-		memcpy(more, s->vars, s->nvars * sizeof *more);
+		if (s->nvars)
+			memcpy(more, s->vars, s->nvars * sizeof *more);
 		s->vars = more;
 	}
 	char *low = arena_strz(c->a, name);
@@ -200,7 +201,8 @@ static void add_piece(struct check *c, struct text *t, size_t *room, const struc
 		return;
 	if (t->n == *room) {
 		struct piece *more = ARENA_ARRAY(c->a, struct piece, *room = *room ? *room * 2 : 4);
-		memcpy(more, t->v, t->n * sizeof *more);
+		if (t->n)
+			memcpy(more, t->v, t->n * sizeof *more);
 		t->v = more;
 	}
 	t->v[t->n++] = *p;

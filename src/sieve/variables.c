@@ -54,17 +54,27 @@ static slice quote(struct run *r, slice s, const char *which)
 	return run_keep(r, &out);
 }
 
+static bool is_unreserved(char c)
+{
+	char l = ascii_lower(c);
+	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
+}
+
 static slice encode_url(struct run *r, slice s)
 {
-	struct buf out = BUF(r->lim.variable);
-	for (size_t i = 0; i < s.n && out.n + 3 <= out.limit; i++) {
-		char c = ascii_lower(s.p[i]);
-		bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-			     (c && strchr("-._~", c));
-		if (plain)
-			buf_byte(&out, s.p[i]);
-		else
-			buf_printf(&out, "%%%02X", (unsigned char)s.p[i]);
+	struct buf out = BUF(r->lim.variable + 1);
+	while (s.n) {
+		uint32_t cp;
+		slice before = s;
+		utf8_next(&s, &cp);
+		size_t n = before.n - s.n;
+		if (out.n + (n == 1 && is_unreserved(before.p[0]) ? 1 : 3 * n) > r->lim.variable)
+			break; /* never half of a character */
+		for (size_t i = 0; i < n; i++)
+			if (is_unreserved(before.p[i]))
+				buf_byte(&out, before.p[i]);
+			else
+				buf_printf(&out, "%%%02X", (unsigned char)before.p[i]);
 	}
 	return run_keep(r, &out);
 }

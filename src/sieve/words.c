@@ -72,7 +72,7 @@ slice sieve_extensions(void)
 		 "servermetadata date index ihave "
 		 "duplicate editheader mime foreverypart extracttext replace enclose spamtest "
 		 "spamtestplus virustest "
-		 "extlists fcc");
+		 "fcc");
 }
 
 slice sieve_notify_methods(void)
