@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "bin/queue.h"
 #include "bin/scan_letter.h"
+#include "mail/rules_known.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -278,35 +279,9 @@ static int read_mail(struct reading *w)
 	return w->status;
 }
 
-static slice use_name(enum mailbox_use use)
-{
-	static const char *const names[] = {[MAILBOX_USE_NONE] = "",
-		[MAILBOX_USE_ARCHIVE] = "\\Archive",
-		[MAILBOX_USE_DRAFTS] = "\\Drafts",
-		[MAILBOX_USE_JUNK] = "\\Junk",
-		[MAILBOX_USE_SENT] = "\\Sent",
-		[MAILBOX_USE_TRASH] = "\\Trash",
-		[MAILBOX_USE_FLAGGED] = "\\Flagged",
-		[MAILBOX_USE_ALL] = "\\All",
-		[MAILBOX_USE_IMPORTANT] = "\\Important"};
-	return slice_z(use < sizeof names / sizeof *names ? names[use] : "");
-}
-
 static int read_folders(struct sql *db, struct reading *w)
 {
-	struct mailbox_folder *v;
-	size_t n;
-	if (mailbox_folders(db, w->account_id, w->a, &v, &n, w->e) < 0)
-		return -1;
-	w->n = n < RULES_FOLDERS_MAX ? n : RULES_FOLDERS_MAX;
-	w->folders = ARENA_ARRAY(w->a, struct sieve_folder, w->n + 1);
-	for (size_t i = 0; i < w->n; i++)
-		w->folders[i] = (struct sieve_folder){.name = v[i].name,
-			.id = arena_printf(
-				w->a, "F%lld-%lld", (long long)w->account_id, (long long)v[i].id),
-			.use = use_name(v[i].use),
-			.may_insert = true};
-	return 0;
+	return rules_known_folders(db, w->account_id, w->a, &w->folders, &w->n, w->e);
 }
 
 static int folders(void *arg, int64_t account_id, struct arena *a, struct sieve_folder **ret,
@@ -336,34 +311,9 @@ static int seen(void *arg, const struct mailbox_seen *s, int64_t since, struct e
 	return read_mail(&w);
 }
 
-/* As mail/box_acl.c keeps them: in lower case, private ones below the number of their reader. */
-static slice stored_entry(int64_t account_id, slice entry, struct arena *a)
-{
-	char *low = arena_strz(a, entry);
-	for (size_t i = 0; i < entry.n; i++)
-		low[i] = ascii_lower(low[i]);
-	slice s = slice_of(low, entry.n);
-	return slice_starts(s, S("/private/"))
-		       ? arena_printf(a, "%lld%.*s", (long long)account_id, SFMT(s))
-		       : s;
-}
-
 static int read_metadata(struct sql *db, struct reading *w)
 {
-	struct mailbox_folder f = {0};
-	struct mailbox_metadata *v;
-	size_t n;
-	slice entry = stored_entry(w->account_id, w->entry, w->a);
-	if (w->folder.n && mailbox_folder_find(db, w->account_id, w->folder, w->a, &f, w->e) < 0)
-		return w->e->kind == ERR_NOTFOUND ? 0 : -1;
-	if (mailbox_metadata(db, w->account_id, f.id, w->a, &v, &n, w->e) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (slice_eq(v[i].entry, entry)) {
-			w->value = v[i].value;
-			return 1;
-		}
-	return 0;
+	return rules_known_metadata(db, w->account_id, w->folder, w->entry, w->a, &w->value, w->e);
 }
 
 static int metadata(void *arg, int64_t account_id, slice folder, slice entry, struct arena *a,
@@ -388,10 +338,10 @@ static int metadata(void *arg, int64_t account_id, slice folder, slice entry, st
 static int find_group(
 	struct queue_rules *r, slice list, struct arena *a, struct rcpt_answer *ret, struct err *e)
 {
-	static const slice scheme = S_INIT(RULES_GROUP_URN);
-	if (!slice_istarts(list, scheme))
+	slice address;
+	if (!rules_known_group(list, &address))
 		return 0;
-	if (directory_rcpt(r->q->directory, slice_skip(list, scheme.n), a, ret, e) < 0)
+	if (directory_rcpt(r->q->directory, address, a, ret, e) < 0)
 		return -1;
 	return ret->kind == RCPT_LOCAL && ret->group_id && ret->targets;
 }

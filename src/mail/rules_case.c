@@ -160,8 +160,6 @@ void rules_case_run(
 		.questions = r.questions,
 		.nquestions = r.nquestions,
 		.mistake = r.mistake,
-		.edits = r.edits,
-		.nedits = r.nedits,
 		.warnings = r.warnings,
 		.steps = r.steps};
 	ret->mistake_system = r.end == SIEVE_FAILED && is_systems(c->set, r.mistake.script);

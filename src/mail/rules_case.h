@@ -14,6 +14,7 @@ enum {
 	RULES_FOLDERS_MAX = 10000,
 	RULES_OWN_MAX = 500, /* addresses */
 	RULES_ACTIONS_MAX = 200, /* of a verdict */
+	RULES_WARNINGS_MAX = 50,
 	RULES_LETTERS_MAX = 32, /* versions of the letter */
 	RULES_STRING_MAX = 256 * 1024, /* bytes of a text of an action */
 };
@@ -43,10 +44,7 @@ struct rules_verdict {
 	bool mistake_system; /* it is in one of the administrator's */
 	struct rules_letter *letters; /* one for each number of edits that an action names */
 	size_t nletters;
-	struct sieve_edit
-		*edits; /* for people: what `posthouse sieve test` shows; not on the wire */
-	size_t nedits;
-	struct sieve_mistakes warnings; /* likewise */
+	struct sieve_mistakes warnings;
 	uint64_t steps;
 };
 /* From *a; texts are borrowed from the case, too. A script that cannot be compiled any more is SIEVE_FAILED, after those before it. */

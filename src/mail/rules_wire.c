@@ -311,6 +311,31 @@ static const struct rules_letter *find_letter(const struct rules_verdict *v, siz
 	return NULL;
 }
 
+static void put_mistake(struct buf *out, const struct sieve_mistake *m)
+{
+	buf_str(out, m->script);
+	buf_u32(out, m->line);
+	buf_str(out, m->en);
+	buf_str(out, m->zh);
+}
+
+static void take_mistake(struct cur *c, struct sieve_mistake *m)
+{
+	m->script = cur_str(c);
+	m->line = cur_u32(c);
+	m->en = cur_str(c);
+	m->zh = cur_str(c);
+	c->bad |= !utf8_valid(m->script) || !utf8_valid(m->en) || !utf8_valid(m->zh);
+}
+
+static void take_warnings(struct cur *c, struct arena *a, struct rules_verdict *ret)
+{
+	ret->warnings.n = take_count(c, RULES_WARNINGS_MAX);
+	ret->warnings.v = ARENA_ARRAY(a, struct sieve_mistake, ret->warnings.n + 1);
+	for (size_t i = 0; i < ret->warnings.n; i++)
+		take_mistake(c, &ret->warnings.v[i]);
+}
+
 void rules_verdict_encode(struct buf *out, const struct rules_verdict *v)
 {
 	buf_u8(out, WIRE_VERSION);
@@ -320,10 +345,11 @@ void rules_verdict_encode(struct buf *out, const struct rules_verdict *v)
 	for (size_t i = 0; i < v->nactions; i++)
 		put_action(out, &v->actions[i]);
 	put_questions(out, v);
-	buf_str(out, v->mistake.script);
-	buf_u32(out, v->mistake.line);
-	buf_str(out, v->mistake.en);
-	buf_str(out, v->mistake.zh);
+	put_mistake(out, &v->mistake);
+	size_t warnings = v->warnings.n < RULES_WARNINGS_MAX ? v->warnings.n : RULES_WARNINGS_MAX;
+	buf_u32(out, (uint32_t)warnings);
+	for (size_t i = 0; i < warnings; i++)
+		put_mistake(out, &v->warnings.v[i]);
 	buf_u8(out, v->mistake_system);
 	put_letters(out, v);
 }
@@ -342,13 +368,9 @@ bool rules_verdict_decode(slice in, uint64_t message, struct arena *a, struct ru
 	for (size_t i = 0; i < ret->nactions; i++)
 		take_action(&c, &ret->actions[i]);
 	take_questions(&c, a, ret);
-	ret->mistake.script = cur_str(&c);
-	ret->mistake.line = cur_u32(&c);
-	ret->mistake.en = cur_str(&c);
-	ret->mistake.zh = cur_str(&c);
+	take_mistake(&c, &ret->mistake);
+	take_warnings(&c, a, ret);
 	ret->mistake_system = take_bool(&c);
-	c.bad |= !utf8_valid(ret->mistake.script) || !utf8_valid(ret->mistake.en) ||
-		 !utf8_valid(ret->mistake.zh);
 	take_letters(&c, message, a, ret);
 	for (size_t i = 0; i < ret->nactions && cur_ok(&c); i++) {
 		const struct sieve_action *x = &ret->actions[i];
