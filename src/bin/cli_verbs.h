@@ -2,10 +2,11 @@
 #pragma once
 #include "bin/cli_env.h"
 
+extern const struct cli_verb backup_verbs[], restore_verbs[];
 extern const struct cli_verb init_verbs[], check_config_verbs[], version_verbs[], config_verbs[],
 	domain_verbs[], dkim_verbs[], org_verbs[], department_verbs[], class_verbs[],
 	group_verbs[], shared_verbs[], account_verbs[], alias_verbs[], route_verbs[], queue_verbs[],
-	mailbox_verbs[], trace_verbs[], report_verbs[], digest_verbs[], store_verbs[], list_verbs[],
+	mailbox_verbs[], retention_verbs[], hold_verbs[], trace_verbs[], report_verbs[], digest_verbs[], store_verbs[], list_verbs[],
 	reputation_verbs[], learn_verbs[], metrics_verbs[], outbound_verbs[], lookup_verbs[], rule_verbs[],
 	engine_verbs[], explain_verbs[], features_verbs[],
 	app_password_verbs[], second_factor_verbs[], login_verbs[], ldap_verbs[], ban_verbs[],

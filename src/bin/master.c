@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "bin/access.h"
+#include "bin/backup_role.h"
 #include "bin/census.h"
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
@@ -206,6 +207,8 @@ static int start_all(struct master *m, struct err *e)
 	slot_start(&m->keys);
 	slot_start(&m->queue);
 	slot_start(&m->keeper);
+	if (backup_wanted(&m->config))
+		slot_start(&m->backup);
 	slot_start(&m->learn);
 	slot_start(&m->feature);
 	if (search_wanted(&m->config)) {
@@ -264,6 +267,7 @@ static void stop_all(struct master *m)
 	proc_notify("STOPPING=1");
 	log_info(NULL, "server.stopping");
 	slot_retire(&m->keeper, PROC_STOP_SOON, within);
+	slot_retire(&m->backup, PROC_STOP_SOON, 2 * SECOND);
 	slot_retire(&m->feature, PROC_STOP_SOON, within);
 	slot_retire(&m->indexer, PROC_STOP_SOON, within);
 	listen_close_all(m); /* with the edges' copies gone too, nobody connects in vain */
@@ -318,6 +322,7 @@ static void stop_all(struct master *m)
 	kill_rest(&m->texts);
 	kill_rest(&m->indexer);
 	kill_rest(&m->keeper);
+	kill_rest(&m->backup);
 	kill_rest(&m->feature);
 	kill_rest(&m->prepare);
 }

@@ -22,6 +22,8 @@ METRIC_COUNTER(crashes_queue, "posthouse_process_crashes_total", "role=\"queue\"
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_keeper, "posthouse_process_crashes_total", "role=\"keeper\"",
 	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_backup, "posthouse_process_crashes_total", "role=\"backup\"",
+	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_identity, "posthouse_process_crashes_total", "role=\"identity\"",
 	"Processes that ended unexpectedly.");
 METRIC_COUNTER(crashes_auth, "posthouse_process_crashes_total", "role=\"auth\"",
@@ -58,6 +60,7 @@ void slots_init(struct master *m)
 	slot_init(m, &m->identity, "identity", 0);
 	slot_init(m, &m->keys, "keys", 0);
 	slot_init(m, &m->keeper, "keeper", 0);
+	slot_init(m, &m->backup, "backup", 0);
 	slot_init(m, &m->learn, "learn", 0);
 	slot_init(m, &m->feature, "features", 0);
 	slot_init(m, &m->texts, "texts", 0);
@@ -308,6 +311,8 @@ static void count_crash(const struct slot *s)
 		metric_add(&crashes_engine, 1);
 	else if (s == &s->master->keeper)
 		metric_add(&crashes_keeper, 1);
+	else if (s == &s->master->backup)
+		metric_add(&crashes_backup, 1);
 	else if (is_web(s))
 		metric_add(&crashes_web, 1);
 	else if (is_access(s))
@@ -504,6 +509,7 @@ void master_status(struct master *m, struct buf *out)
 	print_slot(&m->engines[0], out);
 	print_slot(&m->engines[1], out);
 	print_slot(&m->keeper, out);
+	print_slot(&m->backup, out);
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
 		print_slot(&m->edges[i], out);
 	for (unsigned i = 0; i < MASTER_ACCESS_MAX; i++)

@@ -12,6 +12,7 @@
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
 #include "bin/web.h"
+#include "bin/backup_role.h"
 #include "bin/identity_conf.h"
 #include "run/log.h"
 #include <signal.h>
@@ -159,6 +160,17 @@ static void renew_identity(struct master *m)
 		slot_start(&m->identity);
 }
 
+/* What it is confined to follows from the configuration; a backup under way goes on with the new process. */
+static void renew_backup(struct master *m)
+{
+	if (m->backup.proc || m->backup.wanted) {
+		slot_retire(&m->backup, PROC_STOP_SOON, 2 * SECOND);
+		slot_wait_ended(&m->backup, instant_in(4 * SECOND));
+	}
+	if (backup_wanted(&m->config) && !m->backup.proc)
+		slot_start(&m->backup);
+}
+
 /* One that is asked meanwhile is asked once more. */
 static void renew_search(struct master *m)
 {
@@ -207,6 +219,7 @@ static int change_over(struct master *m, struct config *c, struct buf *text, str
 	tell(m, &m->keeper);
 	tell(m, &m->feature);
 	renew_identity(m);
+	renew_backup(m);
 	renew_search(m);
 	log_set_level((enum log_level)m->config.log->level);
 	return 0;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/time.h"
+#include "bin/backup.h"
 #include "bin/sasl.h"
 #include "feature/feature.h"
 #include "bin/token.h"
@@ -74,8 +75,44 @@ static int make_secrets(const struct config *c, struct err *e)
 	return r;
 }
 
+/* What a restore that broke off has left is no store, and none is made over it. */
+static int refuse_half_restored(const struct config *c, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	const char *path = arena_strz(
+		&a, arena_printf(&a, "%.*s/" BACKUP_RESTORING, SFMT(c->server->data)));
+	if (access(path, F_OK) < 0)
+		return 0;
+	return err_set(e, ERR_PERM,
+		"%s: a restore was not finished: begin it again (posthouse restore all)", path);
+}
+
+/*
+ * A newer program is about to change databases: what was there is put into the repository first. When that fails the server starts nevertheless:
+ * mail does not wait for a repository, and each database gets its own snapshot before it is changed.
+ */
+static void backup_before(const struct config *c, const struct backup_extras *extras)
+{
+	const struct backup_conf *conf = backup_conf_of(c);
+	struct backup_result r;
+	struct backup_pruned p;
+	struct err e;
+	if (!extras || conf->target.n == 0 || !conf->before_upgrade ||
+		backup_prepared(c->server->data, &e) != 1 || store_behind(c->server->data, &e) != 1)
+		return;
+	const struct backup_job j = {.config = c, .extras = extras, .why = S("upgrade")};
+	log_info(NULL, "backup.before_upgrade");
+	if (backup_job_run(&j, &r, &p, &e) < 0)
+		log_error(NULL, "backup.failed", F("error", &e), F("why", "upgrade"));
+	else
+		log_info(NULL, "backup.made", F("why", "upgrade"), F("new", r.fresh), F("sent", r.sent),
+			F_USEC("took", r.took));
+}
+
 int prepare_store(const struct config *c, struct err *e)
 {
+	if (refuse_half_restored(c, e) < 0)
+		return -1;
 	if (store_prepare(c->server->data, e) < 0 || journal_prepare(c->server->data, e) < 0 ||
 		feature_depot_make(c->server->data, e) < 0 ||
 		make_secrets(c, e) < 0)
@@ -92,7 +129,25 @@ struct work {
 static void work_run(void *arg)
 {
 	struct work *w = arg;
+	backup_before(&w->env->config, w->env->self);
 	w->result = prepare_store(&w->env->config, w->e);
+}
+
+static int prepare_prepare(struct role_env *env, struct err *e)
+{
+	(void)e;
+	if (backup_conf_of(&env->config)->target.n == 0)
+		return 0;
+	env->self = NEW(struct backup_extras);
+	backup_extras_read(&env->config, slice_z(env->start.config_path), env->self);
+	return 0;
+}
+
+static void prepare_close(struct role_env *env)
+{
+	if (env->self)
+		backup_extras_done(env->self);
+	free(env->self);
 }
 
 static int prepare_open(struct role_env *env, struct err *e)
@@ -118,6 +173,8 @@ static void no_link(void *arg, const char *role, unsigned instance, int fd)
 
 const struct role prepare_role = {
 	.name = "prepare",
+	.prepare = prepare_prepare,
 	.open = prepare_open,
 	.orders = {.stop = stop, .link = no_link},
+	.close = prepare_close,
 };

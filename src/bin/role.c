@@ -5,6 +5,7 @@
 #include "bin/role.h"
 
 #include "base/mem.h"
+#include "bin/backup_role.h"
 #include "bin/features.h"
 #include "bin/identity_conf.h"
 #include "bin/prepare.h"
@@ -38,6 +39,7 @@ enum role_path {
 	MAY_ZONES = 65536, /* read the system's time zones */
 	MAY_READ_BLOBS = 262144,
 	MAY_SESSIONS = 524288, /* write RUN/sessions */
+	MAY_BACKUP = 1048576, /* read all of DATA, write what readers of databases write, DATA/backup; write the target */
 };
 
 enum { TICKET_SECRET = 32 };
@@ -74,7 +76,10 @@ static const struct role_limits {
 	{&access_role, MAY_BLOBS | MAY_DB | MAY_SESSIONS, SANDBOX_NO_DUMP | SANDBOX_MAY_MEMORY_FILE,
 		10, 1 << 17},
 	{&keeper_role, MAY_BLOBS | MAY_DB, SANDBOX_MAY_MEMORY_FILE, 2, 1 << 12},
-	{&prepare_role, MAY_DATA, SANDBOX_MAY_FORK, 2, 1 << 10},
+	{&backup_role, MAY_BACKUP | MAY_RESOLVE | MAY_VERIFY | MAY_ZONES,
+		SANDBOX_NO_DUMP | SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP, 3, 1 << 14},
+	{&prepare_role, MAY_DATA | MAY_BACKUP | MAY_RESOLVE | MAY_VERIFY,
+		SANDBOX_MAY_FORK | SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP, 2, 1 << 14},
 };
 
 static const struct role_limits *find(const char *name)
@@ -100,6 +105,24 @@ static void add_features(
 	if (slice_starts(c->source, S("/")))
 		add_path(s, c->source, false);
 	add_path(s, c->clamav, true);
+}
+
+/* Reading a database writes beside it. */
+static void add_backup(struct sandbox *s, slice data, const struct backup_conf *c, struct arena *a)
+{
+	static const char *const dirs[] = {"db", "auth/db", "keys/db", "learn/db", "backup"};
+	add_path(s, data, false);
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
+		add_path(s, arena_printf(a, "%.*s/%s", SFMT(data), dirs[i]), true);
+	if (slice_starts(c->target, S("/")))
+		add_path(s, c->target, true);
+	add_path(s, c->ca, false);
+}
+
+/* Both reach a network for backups in a bucket alone. */
+static bool wants_network(const struct role_limits *l, const struct config *c)
+{
+	return !(l->paths & MAY_BACKUP) || backup_is_s3(backup_conf_of(c));
 }
 
 static void add_paths(
@@ -134,9 +157,11 @@ static void add_paths(
 		add_path(s, arena_printf(a, "%.*s/learn/users", SFMT(data)), false);
 	if (l->paths & MAY_FEATURES)
 		add_features(s, data, conf_get(c->conf, &features_section), a);
+	if (l->paths & MAY_BACKUP)
+		add_backup(s, data, backup_conf_of(c), a);
 	if (l->paths & MAY_KEYS)
 		add_path(s, arena_printf(a, "%.*s/keys", SFMT(data)), true);
-	if (l->paths & MAY_RESOLVE) {
+	if (l->paths & MAY_RESOLVE && wants_network(l, c)) {
 		add_path(s, S("/etc/resolv.conf"), false);
 		add_path(s, S("/etc/hosts"), false);
 		add_path(s, S("/etc/nsswitch.conf"), false);
@@ -148,7 +173,7 @@ static void add_paths(
 		add_path(s, S(ZONES_DIR), false);
 		add_path(s, S("/etc/localtime"), false);
 	}
-	if (l->paths & MAY_VERIFY) {
+	if (l->paths & MAY_VERIFY && wants_network(l, c)) {
 		add_path(s, S("/etc/ssl"), false);
 		add_path(s, S("/usr/lib/ssl"), false);
 		add_path(s, S("/usr/share/ca-certificates"), false);
@@ -172,6 +197,8 @@ static int enter(const struct role_limits *l, const struct config *c, struct err
 				  ? (uint64_t)c->scan->memory
 				  : 0,
 	};
+	if (!wants_network(l, c))
+		s.may &= ~(unsigned)(SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP);
 	add_paths(&s, l, c, &a);
 	return sandbox_enter(&s, e);
 }

@@ -250,7 +250,7 @@ static int pause_gc(struct backup_plan *p, int *ret, struct err *e)
 {
 	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
 	instant until = instant_in(GC_PATIENCE);
-	AUTO(fd) int fd = open(full(p, S("blob/gc.lock")), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	AUTO(fd) int fd = open(full(p, S("blob/gc.lock")), O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, errno, "gc.lock");
 	while (fcntl(fd, F_OFD_SETLK, &lock) < 0) {

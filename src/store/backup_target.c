@@ -70,17 +70,20 @@ static int write_named(struct folder *f, int dir, const char *name, slice bytes,
 	const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
 	char part[BACKUP_NAME_MAX + 8];
 	struct stat st;
-	snprintf(part, sizeof part, "%s.part", last);
+	/* Objects are sent by one writer at a time, so that one that broke off leaves one name, which the next one takes. */
+	bool object = slice_starts(slice_z(name), S("data/")) || slice_starts(slice_z(name), S("gen/"));
+	int from = object ? f->fd : dir;
+	snprintf(part, sizeof part, "%s.part", object ? "incoming" : last);
 	if (!replace && fstatat(dir, last, &st, 0) == 0)
 		return err_set(e, ERR_EXISTS, "%s/%s is there already", f->path, name);
-	AUTO(fd) int fd = openat(dir, part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	AUTO(fd) int fd = openat(from, part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return failed(f, name, errno, e);
-	if (write_all(fd, bytes) == 0 && fsync(fd) == 0 && renameat(dir, part, dir, last) == 0 &&
+	if (write_all(fd, bytes) == 0 && fsync(fd) == 0 && renameat(from, part, dir, last) == 0 &&
 		fsync(dir) == 0)
 		return 0;
 	failed(f, name, errno, e);
-	unlinkat(dir, part, 0);
+	unlinkat(from, part, 0);
 	return -1;
 }
 

@@ -41,15 +41,66 @@ static int make_dir(slice dir, const char *sub, struct err *e)
 	return 0;
 }
 
-static int migrate(
-	slice dir, const char *name, const struct sql_migration *m, size_t n, struct err *e)
+typedef int (*schema_step)(slice dir, const char *name, const struct sql_migration *m, size_t n,
+	void *arg, struct err *e);
+
+/* Every database that this program knows, with the steps of its schema. */
+static int each_schema(slice dir, schema_step step, void *arg, struct err *e)
+{
+	if (step(dir, "directory", directory_migrations, directory_migrations_n, arg, e) < 0 ||
+		step(dir, "queue", queue_migrations, queue_migrations_n, arg, e) < 0 ||
+		step(dir, "trace", trace_migrations, trace_migrations_n, arg, e) < 0 ||
+		step(dir, REPORT_DB, report_migrations, report_migrations_n, arg, e) < 0 ||
+		step(dir, MAILLIST_DB, maillist_migrations, maillist_migrations_n, arg, e) < 0 ||
+		step(dir, TLSPOLICY_DB, tlspolicy_migrations, tlspolicy_migrations_n, arg, e) < 0)
+		return -1;
+	AUTO(arena) struct arena a = {0};
+	if (step(credential_dir(dir, &a), CREDENTIAL_DB, credential_migrations,
+		    credential_migrations_n, arg, e) < 0)
+		return -1;
+	if (step(credential_dir(dir, &a), LOGIN_DB, login_migrations, login_migrations_n, arg, e) < 0)
+		return -1;
+	if (step(keyring_dir(dir, &a), KEYRING_DB, keyring_migrations, keyring_migrations_n, arg, e) <
+		0)
+		return -1;
+	for (int i = 0; i < MAILBOX_SHARDS; i++)
+		if (step(dir, mailbox_db_name(i), mailbox_migrations, mailbox_migrations_n, arg, e) <
+			0)
+			return -1;
+	return 0;
+}
+
+static int migrate(slice dir, const char *name, const struct sql_migration *m, size_t n, void *arg,
+	struct err *e)
 {
 	struct sql *db;
+	(void)arg;
 	if (sql_open(dir, name, &db, e) < 0)
 		return -1;
 	int r = sql_migrate(db, m, n, e);
 	sql_close(db);
 	return r;
+}
+
+/* One that was never made is not behind. */
+static int note_behind(slice dir, const char *name, const struct sql_migration *m, size_t n,
+	void *arg, struct err *e)
+{
+	struct sql *db;
+	int version = 0;
+	if (sql_open_read(dir, name, &db, e) < 0)
+		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	int r = sql_version(db, &version, e);
+	sql_close(db);
+	if (r == 0 && version > 0 && version < m[n - 1].version)
+		*(bool *)arg = true;
+	return r;
+}
+
+int store_behind(slice dir, struct err *e)
+{
+	bool behind = false;
+	return each_schema(dir, note_behind, &behind, e) < 0 ? -1 : behind;
 }
 
 /* Too many snapshots keep nothing from working. */
@@ -70,34 +121,26 @@ static int make_changes(slice dir, struct err *e)
 	return 0;
 }
 
+/* By which gc and backups keep away from each other: there for whoever may only read. */
+static int make_gc_lock(slice dir, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	const char *path = arena_strz(&a, arena_printf(&a, "%.*s/blob/gc.lock", SFMT(dir)));
+	AUTO(fd) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return fd < 0 ? err_sys(e, errno, "%s", path) : 0;
+}
+
 int store_prepare(slice dir, struct err *e)
 {
 	static const char *const subs[] = {"", "/db", "/blob", "/snapshot", "/auth",
-		"/auth/snapshot", "/keys", "/keys/snapshot", "/mirror"};
+		"/auth/snapshot", "/keys", "/keys/snapshot", "/mirror", "/backup"};
 	for (size_t i = 0; i < sizeof subs / sizeof *subs; i++)
 		if (make_dir(dir, subs[i], e) < 0)
 			return -1;
-	if (migrate(dir, "directory", directory_migrations, directory_migrations_n, e) < 0 ||
-		migrate(dir, "queue", queue_migrations, queue_migrations_n, e) < 0 ||
-		migrate(dir, "trace", trace_migrations, trace_migrations_n, e) < 0 ||
-		migrate(dir, REPORT_DB, report_migrations, report_migrations_n, e) < 0 ||
-		migrate(dir, MAILLIST_DB, maillist_migrations, maillist_migrations_n, e) < 0 ||
-		migrate(dir, TLSPOLICY_DB, tlspolicy_migrations, tlspolicy_migrations_n, e) < 0)
+	if (each_schema(dir, migrate, NULL, e) < 0)
 		return -1;
 	AUTO(arena) struct arena a = {0};
-	if (migrate(credential_dir(dir, &a), CREDENTIAL_DB, credential_migrations,
-		    credential_migrations_n, e) < 0)
-		return -1;
-	if (migrate(credential_dir(dir, &a), LOGIN_DB, login_migrations, login_migrations_n, e) < 0)
-		return -1;
-	if (migrate(keyring_dir(dir, &a), KEYRING_DB, keyring_migrations, keyring_migrations_n, e) <
-		0)
-		return -1;
-	for (int i = 0; i < MAILBOX_SHARDS; i++)
-		if (migrate(dir, mailbox_db_name(i), mailbox_migrations, mailbox_migrations_n, e) <
-			0)
-			return -1;
-	if (mailbox_boot(dir, e) < 0 || kv_prepare(dir, e) < 0 || make_changes(dir, e) < 0)
+	if (make_gc_lock(dir, e) < 0 || mailbox_boot(dir, e) < 0 || kv_prepare(dir, e) < 0 || make_changes(dir, e) < 0)
 		return -1;
 	thin(dir);
 	thin(credential_dir(dir, &a));

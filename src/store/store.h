@@ -13,6 +13,8 @@
 /* Creates directories and schemas, migrates with snapshots. Run by `init` and by the master at
  * start. */
 int store_prepare(slice dir, struct err *e);
+/* Would it change the schema of a database that is there? 1, 0, -1. Changes nothing. */
+int store_behind(slice dir, struct err *e);
 
 /* Problems are reported one by one; `repaired` says whether repair mended it. */
 struct store_problem {
