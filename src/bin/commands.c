@@ -100,6 +100,8 @@ const struct command commands[] = {
 		backup_verbs, NULL, NULL},
 	{"restore", NULL, "bring back everything, an account, a folder, a message",
 		"恢复：全部、帐号、文件夹、单封邮件", restore_verbs, NULL, NULL},
+	{"search", NULL, "find mail by its words; the full-text index", "全文搜索邮件；索引",
+		search_verbs, NULL, NULL},
 	{"store", NULL, "check, mend and clean the store", "检查、修复和清理存储", store_verbs,
 		NULL, NULL},
 	{"lookup", NULL, "ask the DNS: block lists, MX, PTR, SPF, DKIM, DMARC, TLS ...",

@@ -80,6 +80,22 @@ int mailbox_emails(struct sql *db, int64_t account_id, int64_t after, size_t mos
 	return r < 0 ? -1 : 0;
 }
 
+int mailbox_emails_above(
+	struct sql *db, int64_t account_id, int64_t after, uint64_t *ret, struct err *e)
+{
+	struct sql_stmt *s =
+		sql_prepare(db, "SELECT COUNT(*) FROM email WHERE id > $1 AND id < $2", e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, after > first_id(account_id) ? after : first_id(account_id));
+	sql_bind_int(s, 2, first_id(account_id + 1));
+	int r = sql_step(s, e);
+	if (r == 1)
+		*ret = (uint64_t)sql_int(s, 0);
+	sql_reset(s);
+	return r < 0 ? -1 : 0;
+}
+
 int mailbox_email_there(struct sql *db, int64_t email_id, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db, "SELECT 1 FROM email WHERE id = $1", e);
@@ -124,7 +140,7 @@ static int take_rows(struct sql_stmt *s, struct spots *o, struct err *e)
 static int look_up(struct sql *db, const struct mailbox_spots *q, struct spots *o, struct err *e)
 {
 	static const char one[] = "SELECT email_id, folder_id, uid FROM message WHERE email_id = $1"
-				  " AND account_id = $2 AND folder_id = $3";
+				  " AND account_id = $2 AND ($3 = 0 OR folder_id = $3)";
 	for (size_t i = 0; i < q->n; i++) {
 		struct sql_stmt *s = sql_prepare(db, one, e);
 		if (!s)
@@ -137,7 +153,7 @@ static int look_up(struct sql *db, const struct mailbox_spots *q, struct spots *
 	}
 	struct sql_stmt *s = sql_prepare(db,
 		"SELECT email_id, folder_id, uid FROM message WHERE email_id > $1 AND email_id < $2"
-		" AND account_id = $3 AND folder_id = $4",
+		" AND account_id = $3 AND ($4 = 0 OR folder_id = $4)",
 		e);
 	if (!s)
 		return -1;
@@ -164,17 +180,24 @@ static bool has(const struct mailbox_spots *q, int64_t id)
 
 static int walk(struct sql *db, const struct mailbox_spots *q, struct spots *o, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT email_id, uid FROM message WHERE account_id = $1 AND folder_id = $2", e);
+	struct sql_stmt *s = q->folder_id ? sql_prepare(db,
+						    "SELECT email_id, folder_id, uid FROM message"
+						    " WHERE account_id = $1 AND folder_id = $2",
+						    e)
+					  : sql_prepare(db,
+						    "SELECT email_id, folder_id, uid FROM message"
+						    " WHERE account_id = $1",
+						    e);
 	int r;
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, q->account_id);
-	sql_bind_int(s, 2, q->folder_id);
+	if (q->folder_id)
+		sql_bind_int(s, 2, q->folder_id);
 	while ((r = sql_step(s, e)) == 1) {
 		int64_t id = sql_int(s, 0);
 		if (id > q->above || has(q, id))
-			add(o, id, q->folder_id, (uint32_t)sql_int(s, 1));
+			add(o, id, sql_int(s, 1), (uint32_t)sql_int(s, 2));
 	}
 	return r;
 }

@@ -23,6 +23,9 @@ struct mailbox_email {
 /* Those with ids above `after`, ascending, at most `most`. */
 int mailbox_emails(struct sql *db, int64_t account_id, int64_t after, size_t most, struct arena *a,
 	struct mailbox_email **ret, size_t *ret_n, struct err *e);
+/* How many there are above `after`. */
+int mailbox_emails_above(
+	struct sql *db, int64_t account_id, int64_t after, uint64_t *ret, struct err *e);
 /* Is it in a folder, or can it come back? 1, 0, -1. */
 int mailbox_email_there(struct sql *db, int64_t email_id, struct err *e);
 
@@ -33,7 +36,7 @@ struct mailbox_spot {
 };
 /* Messages of a folder that are one of these emails (ids descending), or one with an id above `above`: in any order. */
 struct mailbox_spots {
-	int64_t account_id, folder_id;
+	int64_t account_id, folder_id; /* folder 0: all of the account */
 	const int64_t *ids;
 	size_t n;
 	int64_t above;
