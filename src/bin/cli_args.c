@@ -235,14 +235,6 @@ static int run_verb(const struct command *command, const struct cli_verb *v, str
 	return r ? r : v->run(&c);
 }
 
-static const struct cli_verb *unnamed_verb(const struct command *c, const char *arg)
-{
-	for (const struct cli_verb *v = c->verbs; v->run; v++)
-		if (v->unnamed && strchr(arg, '@'))
-			return v;
-	return NULL;
-}
-
 static const struct cli_verb *find_verb(const struct command *c, const char *name)
 {
 	for (const struct cli_verb *v = c->verbs; v->run; v++)
@@ -262,8 +254,9 @@ int cli_run(const struct command *command, struct cli *cli, int argc, char **arg
 	const struct cli_verb *v = find_verb(command, argv[1]);
 	if (v)
 		return run_verb(command, v, cli, argc - 2, argv + 2);
-	v = unnamed_verb(command, argv[1]);
-	if (v)
+	/* "search ann@example.com words": where finding is the first verb, an address in its place means it. */
+	v = command->verbs;
+	if (strcmp(v->name, "find") == 0 && strchr(argv[1], '@'))
 		return run_verb(command, v, cli, argc - 1, argv + 1);
 	out_usage(T("unknown: posthouse %s %s", "没有这个命令：posthouse %s %s"), command->name,
 		argv[1]);

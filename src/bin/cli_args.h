@@ -41,7 +41,6 @@ struct cli_verb {
 	const struct cli_option *options; /* may be NULL */
 	const char *en, *zh; /* what it does, one line */
 	const char *more_en, *more_zh; /* paragraphs and examples; may be NULL */
-	bool unnamed; /* also without its name, when an address stands in its place: "search ann@example.com words" */
 };
 #define CLI_VERBS_END                                                                              \
 	{                                                                                          \

@@ -419,8 +419,7 @@ const struct cli_verb search_verbs[] = {
 			   "之前:2026-01-31 之后: 当天: 大于:5m 小于: is:unread is:flagged "
 			   "is:answered\n\n"
 			   "示例：posthouse search ann@example.com '发件人:张三 \"年度报告\" "
-			   "之后:2026-01-01'\n",
-		.unnamed = true},
+			   "之后:2026-01-01'\n"},
 	{.name = "status",
 		.run = cli_search_status,
 		.args = "[ADDRESS]",
