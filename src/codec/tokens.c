@@ -15,6 +15,7 @@ enum edge { /* what stands beside the place between two tokens */
 	EDGE_SINGLE,
 	EDGE_SIGN, /* to which the next token is usually glued */
 	EDGE_STOP, /* behind which a blank is usual */
+	EDGE_WITHIN, /* of a run that was cut */
 };
 
 static uint32_t first_of(slice s, size_t *ret_n)
@@ -47,17 +48,18 @@ static bool goes_on(enum tokens_class first, enum tokens_class c)
 
 /* Bytes of the token at the front of s; classes of its first and its last character. */
 static size_t length(const struct tokens_table *t, slice s, enum tokens_class *ret_first,
-	enum tokens_class *ret_last, bool *cut)
+	enum tokens_class *ret_last, bool *ret_more)
 {
 	size_t n, k;
 	enum tokens_class first = tokens_class(t, first_of(s, &n));
 	*ret_first = *ret_last = first;
+	*ret_more = false;
 	while (n < s.n) {
 		enum tokens_class c = tokens_class(t, first_of(slice_skip(s, n), &k));
 		if (!goes_on(first, c))
 			break;
 		if (n + k > TOKEN_MAX) {
-			*cut = true;
+			*ret_more = true;
 			break;
 		}
 		*ret_last = c;
@@ -98,6 +100,10 @@ static bool joint(struct tokens *t, const struct tokens_table *table)
 	t->before = EDGE_NONE;
 	if (!t->rest.n)
 		return false;
+	if (before == EDGE_WITHIN) {
+		t->at++;
+		return false;
+	}
 	if (gap)
 		t->at += GAP;
 	else if (before)
@@ -117,14 +123,18 @@ bool token_next(struct tokens *t, struct token *ret)
 	const struct tokens_table *table = tokens_table();
 	enum tokens_class c, last;
 	if (joint(t, table)) {
-		*ret = (struct token){S(" "), t->at++, TOKEN_JOINT};
+		*ret = (struct token){S(" "), t->at++, TOKEN_JOINT, false};
 		return true;
 	}
 	if (!t->rest.n)
 		return false;
-	size_t n = length(table, t->rest, &c, &last, &t->cut);
-	t->before = edge_of(last, t->rest.p[n - 1]);
-	*ret = (struct token){slice_first(t->rest, n), t->at, kinds[c]};
+	bool more;
+	size_t n = length(table, t->rest, &c, &last, &more);
+	*ret = (struct token){slice_first(t->rest, n), t->at, kinds[c], more};
+	t->before = more ? EDGE_WITHIN : edge_of(last, t->rest.p[n - 1]);
+	if (more)
+		for (n -= TOKEN_OVERLAP; ((unsigned char)t->rest.p[n] & 0xc0) == 0x80;)
+			n--;
 	t->rest = slice_skip(t->rest, n);
 	return true;
 }

@@ -14,7 +14,11 @@
 #pragma once
 #include "base/buf.h"
 
-enum { TOKEN_MAX = 250 }; /* bytes of a token; a longer one is cut (tokens() tells) */
+enum {
+	TOKEN_MAX = 250, /* bytes of a token; a longer run becomes pieces that are neighbours */
+	TOKEN_OVERLAP =
+		64, /* bytes (at least) that a piece has in common with the next: whatever is this short is within one of them */
+};
 
 /* Appends the text as it is compared. Broken UTF-8 becomes U+FFFD. As text_fold: pieces may be folded one by one into one buf
  * if they are cut at ASCII characters. */
@@ -31,11 +35,11 @@ struct token {
 	slice text; /* of the folded text */
 	uint32_t at; /* position: 1 above the one before it, more behind a U+0001 */
 	enum token_kind kind;
+	bool more; /* a piece; the next token is one of the same run */
 };
 struct tokens { /* {.rest = folded} or with .at: where the first token stands */
 	slice rest;
 	uint32_t at;
-	bool cut; /* a token was longer than TOKEN_MAX: its pieces are neighbours, pieces of it may not be found */
 	/* its own */
 	unsigned before;
 };

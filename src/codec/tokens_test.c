@@ -102,14 +102,25 @@ TEST(texts_are_cut_into_tokens)
 	}
 }
 
-TEST(tokens_that_are_too_long_are_told)
+/* Any short piece of a long run is within one of its tokens. */
+TEST(tokens_of_long_runs_overlap)
 {
 	AUTO(buf) struct buf in = BUF(10000);
+	struct token w;
 	buf_fill(&in, 'a', TOKEN_MAX);
 	struct tokens t = {.rest = buf_slice(&in)};
-	struct token w;
-	CHECK(token_next(&t, &w) && w.text.n == TOKEN_MAX && !token_next(&t, &w) && !t.cut);
-	buf_put(&in, S("é"));
+	CHECK(token_next(&t, &w) && w.text.n == TOKEN_MAX && !w.more && !token_next(&t, &w));
+	for (unsigned i = 0; i < 1000; i++)
+		buf_put(&in, i % 3 ? S("\xc3\xb1") : S("b"));
 	t = (struct tokens){.rest = buf_slice(&in)};
-	CHECK(token_next(&t, &w) && token_next(&t, &w) && w.text.n == 2 && t.cut);
+	const char *before = NULL;
+	uint32_t at = 0;
+	while (token_next(&t, &w)) {
+		CHECK(w.text.n <= TOKEN_MAX && (!before || before - w.text.p >= TOKEN_OVERLAP));
+		CHECK_INT(w.at, at++);
+		CHECK(((unsigned char)*w.text.p & 0xc0) != 0x80);
+		before = w.text.p + w.text.n;
+		CHECK(w.more == (before != in.p + in.n));
+	}
+	CHECK(before == in.p + in.n && at > 8);
 }

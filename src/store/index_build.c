@@ -109,8 +109,7 @@ static uint32_t word_number(struct index_build *b, slice key)
 	return (uint32_t)b->nwords - 1;
 }
 
-/* One field. False: not all of it. */
-static bool add_text(struct index_build *b, enum index_field f, slice folded)
+static void add_text(struct index_build *b, enum index_field f, slice folded)
 {
 	struct tokens t = {.rest = folded};
 	struct token k;
@@ -122,7 +121,6 @@ static bool add_text(struct index_build *b, enum index_field f, slice folded)
 		b->tokens[b->ntokens++] = (struct token_at){n, k.at};
 		b->words[n].count++;
 	}
-	return !t.cut;
 }
 
 /* Texts of at most INDEX_TEXT_MAX altogether. */
@@ -142,7 +140,8 @@ static bool add_texts(struct index_build *b, const struct index_email *m)
 		buf_reset(&b->folded);
 		search_fold(text, &b->folded);
 		b->text_bytes += b->folded.n;
-		whole &= buf_ok(&b->folded) && add_text(b, f, buf_slice(&b->folded));
+		whole &= buf_ok(&b->folded);
+		add_text(b, f, buf_slice(&b->folded));
 	}
 	return whole;
 }
@@ -276,7 +275,7 @@ int index_build_write(struct index_build *b, struct sql *db, int64_t account_id,
 	int64_t id = index_next_segment(db, account_id, b->last_email, e);
 	if (id < 0)
 		return -1;
-	index_writer_init(&w, db, account_id, id);
+	index_writer_init(&w, db, account_id, id, INDEX_PACK_FAST);
 	int failed = write_words(b, &w, e) || index_writer_end(&w, &inlined, e);
 	if (!failed)
 		failed = sql_run(db, e,

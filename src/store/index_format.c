@@ -1,73 +1,8 @@
 /*
- * Blocks of the index: numbers, compression, words and lists (index_impl.h). No SQL. What is read may be damaged: every length is checked,
+ * Contents of the index's blocks: words and lists (index_impl.h). No SQL. What is read may be damaged: every length is checked,
  * and the answer is then ERR_TEMP: the index can be made anew.
  */
 #include "store/index_impl.h"
-
-#include <zstd.h>
-
-enum { LEVEL = 3, WORTH = 64 /* smaller ones are not compressed */ };
-enum { PLAIN, ZSTD };
-
-int index_damaged(struct err *e, const char *what)
-{
-	return err_set(e, ERR_TEMP, "the search index is damaged (%s)", what);
-}
-
-/* ---- blocks ---- */
-
-/* Contexts take longer to make than a small block to compress. */
-static ZSTD_CCtx *compressor(void)
-{
-	static _Thread_local ZSTD_CCtx *c;
-	if (!c)
-		c = ZSTD_createCCtx();
-	return c;
-}
-
-static ZSTD_DCtx *decompressor(void)
-{
-	static _Thread_local ZSTD_DCtx *d;
-	if (!d)
-		d = ZSTD_createDCtx();
-	return d;
-}
-
-void index_pack(slice raw, struct buf *out)
-{
-	size_t head = out->n;
-	buf_u8(out, PLAIN);
-	buf_u32(out, (uint32_t)raw.n);
-	size_t bound = ZSTD_compressBound(raw.n);
-	char *to = raw.n >= WORTH && compressor() ? buf_room(out, bound) : NULL;
-	size_t n = to ? ZSTD_compressCCtx(compressor(), to, bound, raw.p, raw.n, LEVEL) : raw.n;
-	if (ZSTD_isError(n) || n >= raw.n) {
-		buf_put(out, raw);
-		return;
-	}
-	buf_commit(out, n);
-	out->p[head] = ZSTD;
-}
-
-int index_unpack(slice block, struct buf *out, struct err *e)
-{
-	if (block.n < 5)
-		return index_damaged(e, "short block");
-	const unsigned char *p = (const unsigned char *)block.p;
-	size_t n = (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4];
-	slice body = slice_skip(block, 5);
-	if (n > INDEX_BLOCK_RAW_MAX + INDEX_INLINE_MAX)
-		return index_damaged(e, "large block");
-	if (p[0] == PLAIN) {
-		buf_put(out, body);
-		return body.n == n && buf_ok(out) ? 0 : index_damaged(e, "length of a block");
-	}
-	char *to = p[0] == ZSTD ? buf_room(out, n) : NULL;
-	if (!to || ZSTD_decompressDCtx(decompressor(), to, n, body.p, body.n) != n)
-		return index_damaged(e, "bytes of a block");
-	buf_commit(out, n);
-	return 0;
-}
 
 /* ---- words ---- */
 
@@ -82,7 +17,7 @@ static size_t in_common(slice a, slice b)
 void index_words_put(struct index_words_out *w, slice word, const struct index_entry *e)
 {
 	if (!w->n) {
-		w->words.limit = w->entries.limit = INDEX_BLOCK_RAW_MAX + INDEX_INLINE_MAX;
+		w->words.limit = w->entries.limit = INDEX_RAW_MAX;
 		w->docs_at = e->docs_at;
 		w->places_at = e->places_at;
 		w->last_n = 0;
@@ -105,12 +40,12 @@ void index_words_put(struct index_words_out *w, slice word, const struct index_e
 }
 
 /* u32 length of the packed words, they, packed: where lists begin, entries. */
-void index_words_pack(struct index_words_out *w, struct buf *out)
+void index_words_pack(struct index_words_out *w, int level, struct buf *out)
 {
-	AUTO(buf) struct buf all = BUF(INDEX_BLOCK_RAW_MAX + INDEX_INLINE_MAX);
+	AUTO(buf) struct buf all = BUF(INDEX_RAW_MAX);
 	size_t head = out->n;
 	buf_u32(out, 0);
-	index_pack(buf_slice(&w->words), out);
+	index_pack(INDEX_WORD_STREAM, buf_slice(&w->words), level, out);
 	uint32_t n = (uint32_t)(out->n - head - 4);
 	if (buf_ok(out))
 		for (int i = 0; i < 4; i++)
@@ -118,7 +53,7 @@ void index_words_pack(struct index_words_out *w, struct buf *out)
 	index_put(&all, w->docs_at);
 	index_put(&all, w->places_at);
 	buf_put(&all, buf_slice(&w->entries));
-	index_pack(buf_slice(&all), out);
+	index_pack(INDEX_WORD_STREAM, buf_slice(&all), level, out);
 	buf_reset(&w->words);
 	buf_reset(&w->entries);
 	w->n = 0;
@@ -137,15 +72,15 @@ int index_words_open(struct index_words_in *w, slice block, bool entries, struct
 				: 0;
 	slice rest = slice_skip(block, 4);
 	for (int i = 0; i < 2; i++) {
-		w->raw[i].limit = INDEX_BLOCK_RAW_MAX + INDEX_INLINE_MAX;
+		w->raw[i].limit = INDEX_RAW_MAX;
 		buf_reset(&w->raw[i]);
 	}
 	w->word_n = w->shared = 0;
 	w->bad = false;
 	if (block.n < 4 || n > rest.n)
 		return index_damaged(e, "block of words");
-	if (index_unpack(slice_first(rest, n), &w->raw[0], e) ||
-		(entries && index_unpack(slice_skip(rest, n), &w->raw[1], e)))
+	if (index_unpack(INDEX_WORD_STREAM, slice_first(rest, n), &w->raw[0], e) ||
+		(entries && index_unpack(INDEX_WORD_STREAM, slice_skip(rest, n), &w->raw[1], e)))
 		return -1;
 	w->words = buf_slice(&w->raw[0]);
 	w->entries = buf_slice(&w->raw[1]);
@@ -191,7 +126,7 @@ bool index_words_entry(struct index_words_in *w, struct index_entry *ret)
 		x.docs_n = index_get(&w->entries);
 		x.places_n = index_get(&w->entries);
 	}
-	w->bad |= !w->entries.p || v >> 33 || x.docs_n >> 40 || x.places_n >> 40;
+	w->bad |= !w->entries.p || !x.emails || v >> 33 || x.docs_n >> 40 || x.places_n >> 40;
 	if (w->bad)
 		return false;
 	w->docs_at += x.docs_n;

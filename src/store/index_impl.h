@@ -7,6 +7,7 @@
  * that is small is in its own row altogether.
  */
 #pragma once
+#include "base/cur.h"
 #include "base/mem.h"
 #include "codec/tokens.h"
 #include "store/index.h"
@@ -14,14 +15,16 @@
 enum {
 	INDEX_WORD_MAX = TOKEN_MAX + 1, /* bytes of a key: field, token */
 	INDEX_BLOCK_RAW = 32 << 10, /* bytes of a block before compression */
-	INDEX_BLOCK_RAW_MAX = 2 * INDEX_BLOCK_RAW + 4096,
 	INDEX_INLINE_MAX = 128 << 10, /* bytes of a small segment, before compression */
+	INDEX_RAW_MAX = 256 << 10, /* bytes of any block */
+	INDEX_PACK_FAST = 3, /* levels of compression: of new emails */
+	INDEX_PACK_WELL = 9, /* of what is merged */
 	INDEX_SEGMENT_EMAILS_MAX = 1 << 24,
 };
 enum index_stream { INDEX_WORD_STREAM, INDEX_DOC_STREAM, INDEX_PLACE_STREAM, INDEX_STREAMS };
 enum index_state { INDEX_LIVE, INDEX_BUILDING, INDEX_DEAD };
 
-/* ---- index_format.c: numbers, blocks ---- */
+/* ---- numbers ---- */
 
 static inline void index_put(struct buf *b, uint64_t v)
 {
@@ -44,9 +47,12 @@ static inline uint64_t index_get(slice *s)
 	return 0;
 }
 
-/* A block: u8 how, u32 length before compression, bytes. */
-void index_pack(slice raw, struct buf *out);
-int index_unpack(slice block, struct buf *out, struct err *e);
+/* ---- index_pack.c: blocks as they are stored ---- */
+
+void index_pack(enum index_stream s, slice raw, int level, struct buf *out);
+int index_unpack(enum index_stream s, slice block, struct buf *out, struct err *e);
+
+/* ---- index_format.c: what is in blocks ---- */
 
 /* A block of words: packed words, packed entries. */
 struct index_entry { /* of a word */
@@ -63,7 +69,7 @@ struct index_words_out {
 	uint32_t n;
 };
 void index_words_put(struct index_words_out *w, slice word, const struct index_entry *e);
-void index_words_pack(struct index_words_out *w, struct buf *out); /* and begins anew */
+void index_words_pack(struct index_words_out *w, int level, struct buf *out); /* and begins anew */
 void index_words_done(struct index_words_out *w);
 
 struct index_words_in {
@@ -110,9 +116,11 @@ struct index_writer {
 	struct buf stream[INDEX_STREAMS], packed; /* [0] unused */
 	uint64_t at[INDEX_STREAMS]; /* where stream[] begins */
 	uint64_t nwords, bytes;
+	int level; /* of compression */
 	bool rows; /* some were written */
 };
-void index_writer_init(struct index_writer *w, struct sql *db, int64_t account_id, int64_t segment);
+void index_writer_init(
+	struct index_writer *w, struct sql *db, int64_t account_id, int64_t segment, int level);
 void index_writer_done(struct index_writer *w);
 /* One word, in order. docs and places are its lists, unless it is alone. */
 int index_writer_word(struct index_writer *w, slice word, const struct index_entry *e, slice docs,
@@ -216,6 +224,7 @@ struct index_leaf {
 	unsigned fields;
 	struct index_leaf_token *v;
 	size_t n;
+	bool loose; /* distances are not the same everywhere */
 	bool everything; /* nothing to look for */
 	bool sure; /* what is found matches */
 	uint64_t df; /* emails of all segments that have it */
@@ -236,4 +245,5 @@ static inline void index_set_bit(uint64_t *bits, uint32_t i)
 	bits[i / 64] |= (uint64_t)1 << (i % 64);
 }
 
+/* Of index_pack.c. */
 int index_damaged(struct err *e, const char *what); /* ERR_TEMP; -1 */

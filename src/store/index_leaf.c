@@ -1,8 +1,8 @@
 /*
- * One text of a query in one segment (index_impl.h). The tokens of the text stand for sets of words (the first may be the end of one, the last
- * the beginning); emails that have one of each are candidates; then positions from left to right.
+ * One text of a query in one segment (index_impl.h): what the tokens of the text stand for. The first may be the end of words, the last the
+ * beginning; a single one is looked for within words. Where they must stand beside each other: index_phrase.c.
  */
-#include "store/index_impl.h"
+#include "store/index_leaf.h"
 
 enum {
 	NEAR = 4, /* distance of whole words with signs and blanks between them */
@@ -11,23 +11,73 @@ enum {
 
 /* ---- from the query ---- */
 
-/* The ends of a piece of text may be within words. */
-static void open_ends(
-	struct index_leaf *l, const struct token *first, const struct token *last, slice folded)
+struct leaf_tokens {
+	struct token v[INDEX_LEAF_TOKENS_MAX];
+	size_t n;
+};
+
+static int read_tokens(struct leaf_tokens *k, slice folded, bool signs, struct err *e)
 {
-	struct index_leaf_token *a = &l->v[0], *z = &l->v[l->n - 1];
-	bool begins =
-		*folded.p != ' ' && first->kind != TOKEN_SINGLE && first->kind != TOKEN_CLUSTER;
-	bool ends = folded.p[folded.n - 1] != ' ' && last->kind != TOKEN_SINGLE;
-	if (l->n == 1) {
-		a->how = begins && ends ? INDEX_MATCH_PART
-			 : begins       ? INDEX_MATCH_END
-			 : ends         ? INDEX_MATCH_START
-					: INDEX_MATCH_WHOLE;
-		return;
+	struct tokens t = {.rest = folded};
+	struct token w;
+	while (token_next(&t, &w)) {
+		if (!signs && (w.kind == TOKEN_SIGN || w.kind == TOKEN_JOINT))
+			continue;
+		if (k->n == INDEX_LEAF_TOKENS_MAX)
+			return err_set(e, ERR_LIMIT, "a text of a search has more than %d words",
+				INDEX_LEAF_TOKENS_MAX);
+		k->v[k->n++] = w;
 	}
-	a->how = begins ? INDEX_MATCH_END : INDEX_MATCH_WHOLE;
-	z->how = ends ? INDEX_MATCH_START : INDEX_MATCH_WHOLE;
+	return 0;
+}
+
+static bool may_begin_within(const struct token *t)
+{
+	return t->kind != TOKEN_SINGLE && t->kind != TOKEN_CLUSTER;
+}
+
+static slice last_bytes(slice s, size_t n)
+{
+	size_t at = s.n - n;
+	while (((unsigned char)s.p[at] & 0xc0) == 0x80)
+		at++;
+	return slice_skip(s, at);
+}
+
+/* The ends of a piece of text may be within words. Where a long run was cut into tokens is known only if its beginning is: of
+ * one that begins within a word as much is looked for as is within one token. */
+static void open_ends(struct index_leaf *l, struct leaf_tokens *k, slice folded)
+{
+	bool within = *folded.p != ' ' && may_begin_within(&k->v[0]);
+	size_t skip = 0;
+	while (within && k->v[skip].more)
+		skip++;
+	memmove(k->v, k->v + skip, (k->n - skip) * sizeof *k->v);
+	k->n -= skip;
+	struct token *a = &k->v[0], *z = &k->v[k->n - 1];
+	bool open = folded.p[folded.n - 1] != ' ' && z->kind != TOKEN_SINGLE;
+	bool shorten = within && a->text.n > TOKEN_OVERLAP;
+	if (shorten)
+		a->text = last_bytes(a->text, TOKEN_OVERLAP);
+	l->sure &= !skip && !shorten;
+	l->v[k->n - 1].how = open ? INDEX_MATCH_START : INDEX_MATCH_WHOLE;
+	if (within)
+		l->v[0].how = k->n == 1 && open ? INDEX_MATCH_PART : INDEX_MATCH_END;
+}
+
+static void set_distances(struct index_leaf *l, const struct leaf_tokens *k, bool loose)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		const struct token *t = &k->v[i];
+		uint32_t d = i ? t->at - t[-1].at : 0;
+		bool any = loose && i &&
+			   !(d == 1 && t->kind == TOKEN_SINGLE && t[-1].kind == TOKEN_SINGLE);
+		l->v[i].text = t->text;
+		l->v[i].least = any ? 1 : d;
+		l->v[i].most = any ? NEAR : d;
+		l->loose |= any;
+	}
+	l->n = k->n;
 }
 
 int index_leaf_init(
@@ -36,52 +86,31 @@ int index_leaf_init(
 	if (q->text.n > INDEX_QUERY_TEXT_MAX)
 		return err_set(e, ERR_LIMIT, "a text of a search is longer than %d bytes",
 			INDEX_QUERY_TEXT_MAX);
-	AUTO(buf) struct buf folded = BUF(16 * INDEX_QUERY_TEXT_MAX);
-	search_fold(q->text, &folded);
-	struct tokens t = {.rest = arena_dup(a, buf_slice(&folded))};
-	slice whole = t.rest;
-	struct token k, first = {0}, last = {0};
+	AUTO(buf) struct buf made = BUF(16 * INDEX_QUERY_TEXT_MAX);
+	search_fold(q->text, &made);
+	slice folded = arena_dup(a, buf_slice(&made));
+	struct leaf_tokens *k = ARENA_NEW(a, struct leaf_tokens);
 	*l = (struct index_leaf){.fields = q->fields, .sure = true};
 	l->v = ARENA_ARRAY(a, struct index_leaf_token, INDEX_LEAF_TOKENS_MAX);
-	uint32_t before = 0;
-	while (token_next(&t, &k)) {
-		if (q->how != INDEX_PHRASE && (k.kind == TOKEN_SIGN || k.kind == TOKEN_JOINT))
-			continue;
-		if (l->n == INDEX_LEAF_TOKENS_MAX)
-			return err_set(e, ERR_LIMIT, "a text of a search has more than %d words",
-				INDEX_LEAF_TOKENS_MAX);
-		uint32_t d = k.at - before;
-		bool loose = q->how != INDEX_PHRASE &&
-			     !(d == 1 && k.kind == TOKEN_SINGLE && last.kind == TOKEN_SINGLE);
-		l->v[l->n++] = (struct index_leaf_token){
-			k.text, INDEX_MATCH_WHOLE, loose ? 1 : d, loose ? NEAR : d};
-		if (l->n == 1)
-			first = k;
-		last = k;
-		before = k.at;
-	}
-	l->everything = !l->n;
-	if (l->n && q->how == INDEX_PHRASE)
-		open_ends(l, &first, &last, whole);
-	if (l->n && q->how == INDEX_BEGINNING)
-		l->v[l->n - 1].how = INDEX_MATCH_START;
-	if (q->how == INDEX_PHRASE && whole.n)
-		l->sure = *whole.p != ' ' && whole.p[whole.n - 1] != ' ' && !t.cut &&
-			  !memchr(whole.p, 1, whole.n);
+	if (read_tokens(k, folded, q->how == INDEX_PHRASE, e))
+		return -1;
+	l->everything = !k->n;
+	if (q->how == INDEX_PHRASE && folded.n)
+		l->sure = *folded.p != ' ' && folded.p[folded.n - 1] != ' ' &&
+			  !memchr(folded.p, 1, folded.n);
+	if (k->n && q->how == INDEX_PHRASE)
+		open_ends(l, k, folded);
+	if (k->n && q->how == INDEX_BEGINNING)
+		l->v[k->n - 1].how = INDEX_MATCH_START;
+	set_distances(l, k, q->how != INDEX_PHRASE);
 	return 0;
 }
 
 /* ---- words of a token ---- */
 
-struct group {
-	struct index_entry *v;
-	size_t n, cap;
-	bool any; /* too many: not looked at */
-};
-
 static bool add_entry(void *arg, const struct index_entry *e)
 {
-	struct group *g = arg;
+	struct index_group *g = arg;
 	if (g->n == WORDS_MAX) {
 		g->any = true;
 		return false;
@@ -91,45 +120,24 @@ static bool add_entry(void *arg, const struct index_entry *e)
 		g->v = mem_grow(g->v, g->cap * sizeof *g->v);
 	}
 	g->v[g->n++] = *e;
+	g->emails += e->emails;
 	return true;
 }
 
-struct finding {
-	struct index_reader *r;
-	const struct index_leaf *l;
-	enum index_field field;
-	struct group *groups;
-	size_t nbits;
-	uint64_t *found, *candidates, *one;
-	uint8_t *times;
-	struct buf docs, places;
-	uint64_t *at,
-		*next; /* email << 32 | position: where the last token stood, where this one does */
-	size_t nat, nnext, cap_at, cap_next;
-	bool sure;
-};
-
-static const uint8_t weights[INDEX_FIELDS] = {[INDEX_FROM] = 4,
-	[INDEX_TO] = 2,
-	[INDEX_CC] = 1,
-	[INDEX_BCC] = 1,
-	[INDEX_SUBJECT] = 4,
-	[INDEX_HEADER] = 1,
-	[INDEX_BODY] = 1,
-	[INDEX_ATTACHMENT] = 1};
-
-static void hit(struct finding *f, uint32_t ordinal, uint32_t times)
+int index_group_load(struct index_finding *f, size_t i, struct err *e)
 {
-	index_set_bit(f->found, ordinal);
-	if (!f->times)
-		return;
-	uint32_t sum = f->times[ordinal] + times * weights[f->field];
-	f->times[ordinal] = (uint8_t)(sum < 255 ? sum : 255);
+	struct index_group *g = &f->groups[i];
+	g->n = 0;
+	g->emails = 0;
+	g->any = false;
+	if (index_reader_match(f->r, f->field, f->l->v[i].text, f->l->v[i].how, add_entry, g, e))
+		return -1;
+	f->sure &= !g->any;
+	return 0;
 }
 
-/* Emails of an entry: fn for each. */
-static int each_email(struct finding *f, const struct index_entry *x,
-	void (*fn)(struct finding *f, uint32_t, uint32_t), struct err *e)
+int index_each_email(struct index_finding *f, const struct index_entry *x,
+	void (*fn)(struct index_finding *f, uint32_t ordinal, uint32_t times), struct err *e)
 {
 	uint32_t limit = f->r->seg->emails;
 	if (x->alone) {
@@ -147,197 +155,40 @@ static int each_email(struct finding *f, const struct index_entry *x,
 	return d.bad ? index_damaged(e, "emails of a word") : 0;
 }
 
-static void mark_one(struct finding *f, uint32_t ordinal, uint32_t times)
+/* ---- finding ---- */
+
+void index_hit(struct index_finding *f, uint32_t ordinal, uint32_t times)
 {
-	(void)times;
-	index_set_bit(f->one, ordinal);
-}
-
-/* Emails that have a word of each group. Whole words first: they are quick to find, and may be in none. */
-static int find_candidates(struct finding *f, struct err *e)
-{
-	memset(f->candidates, 0xff, f->nbits / 8);
-	for (int pass = 0; pass < 3; pass++)
-		for (size_t i = 0; i < f->l->n; i++) {
-			const struct index_leaf_token *t = &f->l->v[i];
-			struct group *g = &f->groups[i];
-			if ((int)(t->how == INDEX_MATCH_WHOLE     ? 0
-				    : t->how == INDEX_MATCH_START ? 1
-								  : 2) != pass)
-				continue;
-			g->n = 0;
-			g->any = false;
-			if (index_reader_match(f->r, f->field, t->text, t->how, add_entry, g, e))
-				return -1;
-			f->sure &= !g->any;
-			if (g->any)
-				continue;
-			memset(f->one, 0, f->nbits / 8);
-			for (size_t k = 0; k < g->n; k++)
-				if (each_email(f, &g->v[k], mark_one, e))
-					return -1;
-			uint64_t left = 0;
-			for (size_t k = 0; k < f->nbits / 64; k++)
-				left |= f->candidates[k] &= f->one[k];
-			if (!left)
-				return 0;
-		}
-	return 1;
-}
-
-/* ---- positions ---- */
-
-static void push(struct finding *f, uint64_t at)
-{
-	if (f->nnext == f->cap_next) {
-		f->cap_next = f->cap_next ? 2 * f->cap_next : 256;
-		f->next = mem_grow(f->next, f->cap_next * sizeof *f->next);
-	}
-	f->next[f->nnext++] = at;
-}
-
-struct matching {
-	const struct index_leaf_token *t;
-	bool first; /* nothing before it */
-	size_t i; /* in f->at */
-};
-
-static void match_place(struct finding *f, struct matching *m, uint32_t ordinal, uint32_t place)
-{
-	uint64_t at = (uint64_t)ordinal << 32 | place;
-	if (m->first) {
-		push(f, at);
+	static const uint8_t weights[INDEX_FIELDS] = {[INDEX_FROM] = 4,
+		[INDEX_TO] = 2,
+		[INDEX_CC] = 1,
+		[INDEX_BCC] = 1,
+		[INDEX_SUBJECT] = 4,
+		[INDEX_HEADER] = 1,
+		[INDEX_BODY] = 1,
+		[INDEX_ATTACHMENT] = 1};
+	index_set_bit(f->found, ordinal);
+	if (!f->times)
 		return;
-	}
-	while (m->i < f->nat && f->at[m->i] + m->t->most < at)
-		m->i++;
-	if (m->i < f->nat && f->at[m->i] + m->t->least <= at && f->at[m->i] >> 32 == ordinal)
-		push(f, at);
-}
-
-static int match_entry(
-	struct finding *f, struct matching *m, const struct index_entry *x, struct err *e)
-{
-	m->i = 0;
-	if (x->alone) {
-		if (index_bit(f->candidates, x->ordinal))
-			match_place(f, m, x->ordinal, x->place);
-		return 0;
-	}
-	buf_reset(&f->docs);
-	buf_reset(&f->places);
-	if (index_reader_bytes(f->r, INDEX_DOC_STREAM, x->docs_at, x->docs_n, &f->docs, e) ||
-		index_reader_bytes(
-			f->r, INDEX_PLACE_STREAM, x->places_at, x->places_n, &f->places, e))
-		return -1;
-	struct index_docs d = index_docs_of(buf_slice(&f->docs), x->emails, f->r->seg->emails);
-	slice places = buf_slice(&f->places);
-	while (index_docs_next(&d)) {
-		if (!index_bit(f->candidates, d.ordinal)) {
-			index_places_skip(&places, d.times);
-			continue;
-		}
-		uint32_t place = 0;
-		for (uint32_t i = 0; i < d.times && places.p; i++) {
-			place = index_place_next(&places, place, !i);
-			match_place(f, m, d.ordinal, place);
-		}
-	}
-	return d.bad || (!places.p && f->places.n) ? index_damaged(e, "places of a word") : 0;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
-static int match_group(struct finding *f, size_t i, bool first, struct err *e)
-{
-	struct group *g = &f->groups[i];
-	f->nnext = 0;
-	for (size_t k = 0; k < g->n; k++) {
-		struct matching m = {.t = &f->l->v[i], .first = first};
-		if (match_entry(f, &m, &g->v[k], e))
-			return -1;
-	}
-	if (g->n > 1 && f->nnext > 1)
-		qsort(f->next, f->nnext, sizeof *f->next, by_number);
-	uint64_t *v = f->at;
-	size_t cap = f->cap_at;
-	f->at = f->next;
-	f->nat = f->nnext;
-	f->cap_at = f->cap_next;
-	f->next = v;
-	f->cap_next = cap;
-	return 0;
-}
-
-static int find_places(struct finding *f, struct err *e)
-{
-	bool first = true;
-	for (size_t i = 0; i < f->l->n; i++) {
-		if (f->groups[i].any)
-			continue; /* it is the first or the last */
-		if (match_group(f, i, first, e))
-			return -1;
-		first = false;
-	}
-	for (size_t i = 0, k; i < f->nat; i += k) {
-		for (k = 1; i + k < f->nat && f->at[i + k] >> 32 == f->at[i] >> 32; k++)
-			;
-		hit(f, (uint32_t)(f->at[i] >> 32), (uint32_t)k);
-	}
-	return 0;
-}
-
-static bool all_any(const struct finding *f)
-{
-	for (size_t i = 0; i < f->l->n; i++)
-		if (!f->groups[i].any)
-			return false;
-	return true;
-}
-
-static bool hit_entry(void *arg, const struct index_entry *x)
-{
-	return add_entry(arg, x);
+	uint64_t sum = f->times[ordinal] + (uint64_t)times * weights[f->field];
+	f->times[ordinal] = (uint8_t)(sum < 255 ? sum : 255);
 }
 
 /* One token: no positions. */
-static int find_single(struct finding *f, struct err *e)
+static int find_single(struct index_finding *f, struct err *e)
 {
-	struct group *g = &f->groups[0];
-	g->n = 0;
-	g->any = false;
-	if (index_reader_match(f->r, f->field, f->l->v[0].text, f->l->v[0].how, hit_entry, g, e))
+	struct index_group *g = &f->groups[0];
+	if (index_group_load(f, 0, e))
 		return -1;
-	for (size_t k = 0; k < g->n && !g->any; k++)
-		if (each_email(f, &g->v[k], hit, e))
-			return -1;
-	return 0;
-}
-
-static int find_in_field(struct finding *f, struct err *e)
-{
-	if (f->l->n == 1) {
-		if (find_single(f, e))
-			return -1;
-	} else {
-		int some = find_candidates(f, e);
-		if (some < 0 || (some && !all_any(f) && find_places(f, e)))
-			return -1;
-		if (!some)
-			return 0;
-	}
-	if (all_any(f)) {
-		f->sure = false;
+	if (g->any)
 		memset(f->found, 0xff, f->nbits / 8);
-	}
+	for (size_t k = 0; k < g->n && !g->any; k++)
+		if (index_each_email(f, &g->v[k], index_hit, e))
+			return -1;
 	return 0;
 }
 
-static void finding_done(struct finding *f)
+static void finding_done(struct index_finding *f)
 {
 	for (size_t i = 0; i < f->l->n; i++)
 		free(f->groups[i].v);
@@ -346,6 +197,7 @@ static void finding_done(struct finding *f)
 	free(f->one);
 	free(f->at);
 	free(f->next);
+	free(f->marks);
 	buf_done(&f->docs);
 	buf_done(&f->places);
 }
@@ -353,7 +205,7 @@ static void finding_done(struct finding *f)
 int index_leaf_find(struct index_reader *r, const struct index_leaf *l, uint64_t *found,
 	uint8_t *times, bool *sure, struct err *e)
 {
-	struct finding f = {.r = r, .l = l, .found = found, .times = times, .sure = l->sure};
+	struct index_finding f = {.r = r, .l = l, .found = found, .times = times, .sure = l->sure};
 	int failed = 0;
 	f.nbits = ((size_t)r->seg->emails + 63) / 64 * 64;
 	f.docs.limit = f.places.limit = (size_t)1 << 32;
@@ -363,7 +215,7 @@ int index_leaf_find(struct index_reader *r, const struct index_leaf *l, uint64_t
 	for (int i = 0; i < INDEX_FIELDS && !failed && l->n; i++) {
 		f.field = (enum index_field)i;
 		if (l->fields >> i & 1)
-			failed = find_in_field(&f, e);
+			failed = l->n == 1 ? find_single(&f, e) : index_phrase_find(&f, e);
 	}
 	finding_done(&f);
 	*sure = f.sure;

@@ -466,7 +466,7 @@ static int put_progress(struct merge *m, const struct progress *p, struct err *e
 static int step(struct merge *m, const struct progress *p, struct err *e)
 {
 	int more = 1;
-	index_writer_init(&m->w, m->db, m->account_id, p->id);
+	index_writer_init(&m->w, m->db, m->account_id, p->id, INDEX_PACK_WELL);
 	m->w.at[INDEX_DOC_STREAM] = (uint64_t)p->docs_at;
 	m->w.at[INDEX_PLACE_STREAM] = (uint64_t)p->places_at;
 	m->w.rows = p->done.n > 0;

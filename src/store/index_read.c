@@ -4,8 +4,6 @@
  */
 #include "store/index_impl.h"
 
-#include "base/cur.h"
-
 static int read_segments(struct sql_stmt *s, bool whole, struct arena *a, struct index_segment **v,
 	size_t *n, struct err *e)
 {
@@ -77,13 +75,14 @@ int index_reader_open(struct index_reader *r, struct sql *db, int64_t account_id
 {
 	*r = (struct index_reader){.db = db, .account_id = account_id, .seg = seg};
 	for (int i = 0; i < INDEX_STREAMS; i++)
-		r->chunk[i].raw.limit = INDEX_BLOCK_RAW_MAX + INDEX_INLINE_MAX;
+		r->chunk[i].raw.limit = INDEX_RAW_MAX;
 	if (!seg->inlined.n)
 		return 0;
 	struct cur c = cur_of(seg->inlined);
 	for (int i = 0; i < INDEX_STREAMS; i++) {
 		r->inlined[i] = cur_str(&c);
-		if (i && cur_ok(&c) && index_unpack(r->inlined[i], &r->chunk[i].raw, e))
+		if (i && cur_ok(&c) &&
+			index_unpack((enum index_stream)i, r->inlined[i], &r->chunk[i].raw, e))
 			return -1;
 	}
 	return cur_ok(&c) ? 0 : index_damaged(e, "small segment");
@@ -185,7 +184,7 @@ static int load_chunk(struct index_reader *r, enum index_stream st, uint64_t at,
 		return found < 0 ? -1 : index_damaged(e, "missing block");
 	struct cur c = cur_of(sql_text(s, 0));
 	r->chunk[st].from = cur_u64(&c);
-	int failed = index_unpack(sql_text(s, 1), raw, e);
+	int failed = index_unpack(st, sql_text(s, 1), raw, e);
 	sql_reset(s);
 	if (failed)
 		buf_reset(raw);

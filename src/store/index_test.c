@@ -38,6 +38,9 @@ static void random_text(struct buf *out, uint32_t most)
 {
 	for (uint32_t i = roll(most + 1); i; i--) {
 		buf_put(out, slice_z(pieces[roll(sizeof pieces / sizeof *pieces)]));
+		if (!roll(60)) /* a long run */
+			for (uint32_t k = roll(700); k; k--)
+				buf_put(out, roll(20) ? S("q") : roll(2) ? S("7") : S("ñ"));
 		buf_put(out, slice_z(signs[roll(sizeof signs / sizeof *signs)]));
 	}
 }
@@ -199,7 +202,10 @@ static slice random_piece(const struct corpus *c, struct arena *a)
 		while (at && ((unsigned char)from.p[at] & 0xc0) == 0x80)
 			at--;
 		slice rest = slice_skip(from, at);
-		for (uint32_t n = 1 + roll(roll(2) ? 3 : 20); n && utf8_next(&rest, &cp); n--)
+		for (uint32_t n = 1 + roll(roll(2)      ? 3
+					      : roll(5) ? 20
+							: 500);
+			n && utf8_next(&rest, &cp); n--)
 			;
 		buf_put(&made, slice_of(from.p + at, (size_t)(rest.p - from.p) - at));
 	} else {
@@ -212,8 +218,9 @@ static bool plain(slice text)
 {
 	AUTO(buf) struct buf folded = BUF(10000);
 	search_fold(text, &folded);
-	return !folded.n || (*folded.p != ' ' && folded.p[folded.n - 1] != ' ' &&
-				    !memchr(folded.p, 1, folded.n));
+	return !folded.n ||
+	       (folded.n <= TOKEN_OVERLAP && *folded.p != ' ' && folded.p[folded.n - 1] != ' ' &&
+		       !memchr(folded.p, 1, folded.n));
 }
 
 static struct index_query *random_query(

@@ -4,12 +4,14 @@
  */
 #include "store/index_impl.h"
 
-void index_writer_init(struct index_writer *w, struct sql *db, int64_t account_id, int64_t segment)
+void index_writer_init(
+	struct index_writer *w, struct sql *db, int64_t account_id, int64_t segment, int level)
 {
-	*w = (struct index_writer){.db = db, .account_id = account_id, .segment = segment};
+	*w = (struct index_writer){
+		.db = db, .account_id = account_id, .segment = segment, .level = level};
 	for (int i = 0; i < INDEX_STREAMS; i++)
 		w->stream[i].limit = (size_t)1 << 31;
-	w->packed.limit = 4 * (INDEX_BLOCK_RAW_MAX + INDEX_INLINE_MAX);
+	w->packed.limit = 4 * INDEX_RAW_MAX;
 }
 
 void index_writer_done(struct index_writer *w)
@@ -38,7 +40,7 @@ static int put_words(struct index_writer *w, struct err *e)
 	if (!w->words.n)
 		return 0;
 	buf_reset(&w->packed);
-	index_words_pack(&w->words, &w->packed);
+	index_words_pack(&w->words, w->level, &w->packed);
 	return put_row(w, INDEX_WORD_STREAM, slice_of(w->first, w->first_n), e);
 }
 
@@ -51,7 +53,8 @@ static int put_chunk(
 	for (int i = 0; i < 8; i++)
 		first[i] = (char)(at >> (56 - 8 * i));
 	buf_reset(&w->packed);
-	index_pack(slice_first(slice_skip(buf_slice(&w->stream[s]), done), n), &w->packed);
+	index_pack(s, slice_first(slice_skip(buf_slice(&w->stream[s]), done), n), w->level,
+		&w->packed);
 	return put_row(w, s, slice_of(first, 8), e);
 }
 
@@ -131,9 +134,9 @@ int index_writer_end(struct index_writer *w, struct buf *inlined, struct err *e)
 	for (int s = 0; s < INDEX_STREAMS; s++) {
 		buf_reset(&w->packed);
 		if (s == INDEX_WORD_STREAM)
-			index_words_pack(&w->words, &w->packed);
+			index_words_pack(&w->words, w->level, &w->packed);
 		else
-			index_pack(buf_slice(&w->stream[s]), &w->packed);
+			index_pack(s, buf_slice(&w->stream[s]), w->level, &w->packed);
 		buf_str(inlined, buf_slice(&w->packed));
 	}
 	w->bytes += inlined->n;

@@ -1,0 +1,183 @@
+/*
+ * Blocks of the index packed and unpacked (index_impl.h). Streams of numbers are taken apart first: the low bytes of numbers, their
+ * high bytes, and of lists of emails how often, go to planes of their own, each of which zstd packs better than their mixture (by a
+ * tenth). What is read may be damaged: every length is checked.
+ *
+ *	u8 how, u32 bytes		then those bytes (PLAIN)
+ *	PLANES: for each plane		u32 bytes before, u32 bytes packed; then the packed planes (as many bytes: not packed)
+ */
+#include "store/index_impl.h"
+
+#include <zstd.h>
+
+enum { WORTH = 64 /* bytes; smaller blocks are not compressed */ };
+enum { PLAIN, PLANES };
+enum { PLANE_NUMBERS, PLANE_TIMES, PLANE_HIGH, PLANES_MAX };
+
+int index_damaged(struct err *e, const char *what)
+{
+	return err_set(e, ERR_TEMP, "the search index is damaged (%s)", what);
+}
+
+/* Contexts take longer to make than a small block to compress. */
+static ZSTD_CCtx *compressor(void)
+{
+	static _Thread_local ZSTD_CCtx *c;
+	if (!c)
+		c = ZSTD_createCCtx();
+	return c;
+}
+
+static ZSTD_DCtx *decompressor(void)
+{
+	static _Thread_local ZSTD_DCtx *d;
+	if (!d)
+		d = ZSTD_createDCtx();
+	return d;
+}
+
+/* To which plane the next byte belongs. A block may begin within a list: then the guess is wrong for a while, on both sides alike. */
+struct plane_at {
+	unsigned next, current;
+	bool docs;
+	bool once; /* of the number at hand: no times follow */
+};
+
+static inline unsigned plane_of(struct plane_at *p)
+{
+	return p->next;
+}
+
+static inline void plane_step(struct plane_at *p, unsigned char c)
+{
+	if (p->next != PLANE_HIGH) {
+		p->current = p->next;
+		p->once = c & 1;
+	}
+	if (c >= 0x80)
+		p->next = PLANE_HIGH;
+	else
+		p->next = p->docs && p->current == PLANE_NUMBERS && !p->once ? PLANE_TIMES
+									     : PLANE_NUMBERS;
+}
+
+static void split(enum index_stream s, slice raw, char *planes[PLANES_MAX], size_t n[PLANES_MAX])
+{
+	struct plane_at at = {.docs = s == INDEX_DOC_STREAM};
+	if (s == INDEX_WORD_STREAM) {
+		memcpy(planes[0], raw.p, raw.n);
+		n[0] = raw.n;
+		return;
+	}
+	for (size_t i = 0; i < raw.n; i++) {
+		unsigned p = plane_of(&at);
+		planes[p][n[p]++] = raw.p[i];
+		plane_step(&at, (unsigned char)raw.p[i]);
+	}
+}
+
+static bool join(enum index_stream s, const slice planes[PLANES_MAX], char *to, size_t n)
+{
+	struct plane_at at = {.docs = s == INDEX_DOC_STREAM};
+	size_t used[PLANES_MAX] = {0};
+	if (s == INDEX_WORD_STREAM) {
+		memcpy(to, planes[0].p, planes[0].n);
+		return planes[0].n == n;
+	}
+	for (size_t i = 0; i < n; i++) {
+		unsigned p = plane_of(&at);
+		if (used[p] == planes[p].n)
+			return false;
+		to[i] = planes[p].p[used[p]++];
+		plane_step(&at, (unsigned char)to[i]);
+	}
+	return true;
+}
+
+static size_t pack_plane(slice plane, int level, struct buf *out)
+{
+	size_t bound = ZSTD_compressBound(plane.n);
+	char *to = plane.n >= WORTH ? buf_room(out, bound) : NULL;
+	size_t n =
+		to ? ZSTD_compressCCtx(compressor(), to, bound, plane.p, plane.n, level) : plane.n;
+	if (ZSTD_isError(n) || n >= plane.n) {
+		buf_put(out, plane);
+		return plane.n;
+	}
+	buf_commit(out, n);
+	return n;
+}
+
+static void put_at(struct buf *b, size_t at, uint32_t v)
+{
+	for (int i = 0; i < 4 && buf_ok(b); i++)
+		b->p[at + (size_t)i] = (char)(v >> (24 - 8 * i));
+}
+
+void index_pack(enum index_stream s, slice raw, int level, struct buf *out)
+{
+	size_t start = out->n, n[PLANES_MAX] = {0};
+	buf_u8(out, PLANES);
+	buf_u32(out, (uint32_t)raw.n);
+	AUTO(free) char *bytes = mem_alloc(PLANES_MAX * raw.n + 1);
+	char *planes[PLANES_MAX] = {bytes, bytes + raw.n, bytes + 2 * raw.n};
+	split(s, raw, planes, n);
+	size_t head = out->n;
+	buf_fill(out, 0, 8 * PLANES_MAX);
+	for (size_t i = 0; i < PLANES_MAX; i++) {
+		put_at(out, head + 8 * i, (uint32_t)n[i]);
+		put_at(out, head + 8 * i + 4,
+			(uint32_t)pack_plane(slice_of(planes[i], n[i]), level, out));
+	}
+	if (!buf_ok(out) || out->n - start < raw.n + 5)
+		return;
+	out->n = start; /* it did not pay */
+	buf_u8(out, PLAIN);
+	buf_u32(out, (uint32_t)raw.n);
+	buf_put(out, raw);
+}
+
+static int unpack_planes(enum index_stream s, struct cur *c, size_t n, char *to, struct err *e)
+{
+	AUTO(free) char *bytes = mem_alloc(n + 1);
+	slice planes[PLANES_MAX];
+	size_t raw[PLANES_MAX], packed[PLANES_MAX], sum = 0;
+	for (size_t i = 0; i < PLANES_MAX; i++) {
+		raw[i] = cur_u32(c);
+		packed[i] = cur_u32(c);
+	}
+	for (size_t i = 0; i < PLANES_MAX; i++) {
+		slice in = cur_bytes(c, packed[i]);
+		if (!cur_ok(c) || raw[i] > n - sum || in.n > raw[i])
+			return index_damaged(e, "planes of a block");
+		planes[i] = slice_of(bytes + sum, raw[i]);
+		if (in.n == raw[i])
+			memcpy(bytes + sum, in.n ? in.p : "", in.n);
+		else if (ZSTD_decompressDCtx(decompressor(), bytes + sum, raw[i], in.p, in.n) !=
+			 raw[i])
+			return index_damaged(e, "bytes of a block");
+		sum += raw[i];
+	}
+	return sum == n && join(s, planes, to, n) ? 0 : index_damaged(e, "planes of a block");
+}
+
+int index_unpack(enum index_stream s, slice block, struct buf *out, struct err *e)
+{
+	struct cur c = cur_of(block);
+	uint8_t how = cur_u8(&c);
+	size_t n = cur_u32(&c);
+	char *to = cur_ok(&c) && n <= INDEX_RAW_MAX ? buf_room(out, n) : NULL;
+	if (!to)
+		return n || !cur_ok(&c) ? index_damaged(e, "length of a block") : 0;
+	if (how == PLANES) {
+		if (unpack_planes(s, &c, n, to, e))
+			return -1;
+	} else {
+		slice body = cur_rest(&c);
+		if (how != PLAIN || body.n != n)
+			return index_damaged(e, "length of a block");
+		memcpy(to, body.n ? body.p : "", n);
+	}
+	buf_commit(out, n);
+	return 0;
+}

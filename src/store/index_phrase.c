@@ -1,0 +1,305 @@
+/*
+ * Tokens that stand beside each other (index_impl.h). A phrase begins with the rarest of its whole words: its places, in emails that have
+ * all the whole words, are confirmed by the places of the others; words of which the phrase has only an end come last, since they may be
+ * thousands. Words that are near each other go from left to right.
+ */
+#include "store/index_leaf.h"
+
+enum { FEW = 2048 /* numbers that qsort puts in order sooner than counting */ };
+
+/* ---- places ---- */
+
+/* In candidates. */
+static int each_place(struct index_finding *f, const struct index_entry *x,
+	void (*fn)(struct index_finding *f, uint32_t ordinal, uint32_t place), struct err *e)
+{
+	f->i = 0;
+	if (x->alone) {
+		if (x->ordinal >= f->r->seg->emails)
+			return index_damaged(e, "email of a word");
+		if (index_bit(f->candidates, x->ordinal))
+			fn(f, x->ordinal, x->place);
+		return 0;
+	}
+	buf_reset(&f->docs);
+	buf_reset(&f->places);
+	if (index_reader_bytes(f->r, INDEX_DOC_STREAM, x->docs_at, x->docs_n, &f->docs, e))
+		return -1;
+	struct index_docs d = index_docs_of(buf_slice(&f->docs), x->emails, f->r->seg->emails);
+	size_t skip = 0;
+	while (index_docs_next(&d) && !index_bit(f->candidates, d.ordinal))
+		skip += d.times;
+	if (d.bad)
+		return index_damaged(e, "emails of a word");
+	if (!index_bit(f->candidates, d.ordinal))
+		return 0; /* in none of them */
+	if (index_reader_bytes(f->r, INDEX_PLACE_STREAM, x->places_at, x->places_n, &f->places, e))
+		return -1;
+	slice places = buf_slice(&f->places);
+	index_places_skip(&places, skip);
+	do {
+		if (!index_bit(f->candidates, d.ordinal)) {
+			index_places_skip(&places, d.times);
+			continue;
+		}
+		uint32_t place = 0;
+		for (uint32_t i = 0; i < d.times && places.p; i++) {
+			place = index_place_next(&places, place, !i);
+			fn(f, d.ordinal, place);
+		}
+	} while (index_docs_next(&d));
+	return d.bad || !places.p ? index_damaged(e, "places of a word") : 0;
+}
+
+static void push(struct index_finding *f, uint32_t ordinal, uint32_t place)
+{
+	if (f->nnext == f->cap_next) {
+		f->cap_next = f->cap_next ? 2 * f->cap_next : 256;
+		f->next = mem_grow(f->next, f->cap_next * sizeof *f->next);
+	}
+	f->next[f->nnext++] = (uint64_t)ordinal << 32 | place;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* By counting, a byte at a time; bytes that are the same everywhere cost one look. */
+static void sort(uint64_t *v, size_t n)
+{
+	AUTO(free) uint64_t *other = n > FEW ? mem_alloc(n * sizeof *v) : NULL;
+	if (!other) {
+		if (n > 1)
+			qsort(v, n, sizeof *v, by_number);
+		return;
+	}
+	uint64_t *from = v, *to = other, all = 0;
+	for (size_t i = 0; i < n; i++)
+		all |= v[i] ^ v[0];
+	for (unsigned shift = 0; shift < 64; shift += 8) {
+		size_t count[257] = {0};
+		if (!(all >> shift & 0xff))
+			continue;
+		for (size_t i = 0; i < n; i++)
+			count[(from[i] >> shift & 0xff) + 1]++;
+		for (size_t i = 1; i < 257; i++)
+			count[i] += count[i - 1];
+		for (size_t i = 0; i < n; i++)
+			to[count[from[i] >> shift & 0xff]++] = from[i];
+		uint64_t *t = from;
+		from = to;
+		to = t;
+	}
+	if (from != v)
+		memcpy(v, from, n * sizeof *v);
+}
+
+/* What was pushed becomes at[]. */
+static void turn(struct index_finding *f)
+{
+	uint64_t *v = f->at;
+	size_t cap = f->cap_at;
+	f->at = f->next;
+	f->nat = f->nnext;
+	f->cap_at = f->cap_next;
+	f->next = v;
+	f->cap_next = cap;
+	f->nnext = 0;
+}
+
+static int push_group(struct index_finding *f, const struct index_group *g,
+	void (*fn)(struct index_finding *f, uint32_t ordinal, uint32_t place), struct err *e)
+{
+	f->nnext = 0;
+	for (size_t k = 0; k < g->n; k++)
+		if (each_place(f, &g->v[k], fn, e))
+			return -1;
+	if (g->n > 1)
+		sort(f->next, f->nnext);
+	turn(f);
+	return 0;
+}
+
+static void hit_all(struct index_finding *f)
+{
+	for (size_t i = 0, k; i < f->nat; i += k) {
+		for (k = 1; i + k < f->nat && f->at[i + k] >> 32 == f->at[i] >> 32; k++)
+			;
+		index_hit(f, (uint32_t)(f->at[i] >> 32), (uint32_t)k);
+	}
+}
+
+/* ---- emails that have all the whole words ---- */
+
+static void mark_email(struct index_finding *f, uint32_t ordinal, uint32_t times)
+{
+	(void)times;
+	index_set_bit(f->one, ordinal);
+}
+
+/* Loads those groups. 0: a word is in no email, or no email has all. */
+static int find_candidates(struct index_finding *f, struct err *e)
+{
+	memset(f->candidates, 0xff, f->nbits / 8);
+	for (size_t i = 0; i < f->l->n; i++) {
+		struct index_group *g = &f->groups[i];
+		g->n = 0;
+		if (f->l->v[i].how != INDEX_MATCH_WHOLE)
+			continue;
+		if (index_group_load(f, i, e))
+			return -1;
+		if (!g->n)
+			return 0;
+	}
+	for (size_t i = 0; i < f->l->n; i++) {
+		struct index_group *g = &f->groups[i];
+		if (f->l->v[i].how != INDEX_MATCH_WHOLE)
+			continue;
+		memset(f->one, 0, f->nbits / 8);
+		if (index_each_email(f, &g->v[0], mark_email, e))
+			return -1;
+		uint64_t left = 0;
+		for (size_t k = 0; k < f->nbits / 64; k++)
+			left |= f->candidates[k] &= f->one[k];
+		if (!left)
+			return 0;
+	}
+	return 1;
+}
+
+/* ---- a phrase ---- */
+
+static void confirm(struct index_finding *f, uint32_t ordinal, uint32_t place)
+{
+	int64_t begin = (int64_t)place - f->distance;
+	if (begin < 0 || begin > UINT32_MAX)
+		return;
+	uint64_t at = (uint64_t)ordinal << 32 | (uint64_t)begin;
+	while (f->i < f->nat && f->at[f->i] < at)
+		f->i++;
+	if (f->i < f->nat && f->at[f->i] == at)
+		f->marks[f->i] = 1;
+}
+
+/* Only those places remain that group i confirms. */
+static int confirm_group(struct index_finding *f, size_t i, int64_t distance, struct err *e)
+{
+	if (f->cap_marks < f->nat) {
+		f->cap_marks = f->nat;
+		f->marks = mem_grow(f->marks, f->cap_marks);
+	}
+	memset(f->marks, 0, f->nat);
+	memset(f->candidates, 0, f->nbits / 8);
+	for (size_t k = 0; k < f->nat; k++)
+		index_set_bit(f->candidates, (uint32_t)(f->at[k] >> 32));
+	f->distance = distance;
+	for (size_t k = 0; k < f->groups[i].n; k++)
+		if (each_place(f, &f->groups[i].v[k], confirm, e))
+			return -1;
+	size_t n = 0;
+	for (size_t k = 0; k < f->nat; k++)
+		if (f->marks[k])
+			f->at[n++] = f->at[k];
+	f->nat = n;
+	return 0;
+}
+
+static int64_t place_of(const struct index_leaf *l, size_t i)
+{
+	int64_t at = 0;
+	for (size_t k = 1; k <= i; k++)
+		at += l->v[k].least;
+	return at;
+}
+
+/* The group to begin with: a whole word, or (of two ends) what is in fewer emails. -1: none can be. */
+static int choose(const struct index_finding *f, bool whole)
+{
+	int best = -1;
+	for (size_t i = 0; i < f->l->n; i++) {
+		if ((whole && f->l->v[i].how != INDEX_MATCH_WHOLE) || f->groups[i].any)
+			continue;
+		if (best < 0 || f->groups[i].emails < f->groups[best].emails)
+			best = (int)i;
+	}
+	return best;
+}
+
+static int confirm_ends(struct index_finding *f, int base, bool loaded, struct err *e)
+{
+	static const enum index_match order[] = {INDEX_MATCH_START, INDEX_MATCH_END};
+	for (int o = 0; o < 2; o++)
+		for (size_t i = 0; i < f->l->n && f->nat; i++) {
+			if ((int)i == base || f->l->v[i].how != order[o])
+				continue;
+			if (!loaded && index_group_load(f, i, e))
+				return -1;
+			if (!f->groups[i].any &&
+				confirm_group(
+					f, i, place_of(f->l, i) - place_of(f->l, (size_t)base), e))
+				return -1;
+		}
+	return 0;
+}
+
+static int find_phrase(struct index_finding *f, struct err *e)
+{
+	int base = choose(f, true);
+	bool loaded = base < 0;
+	if (loaded) {
+		for (size_t i = 0; i < f->l->n; i++)
+			if (index_group_load(f, i, e))
+				return -1;
+		base = choose(f, false);
+	}
+	if (base < 0) {
+		memset(f->found, 0xff, f->nbits / 8);
+		return 0;
+	}
+	if (push_group(f, &f->groups[base], push, e))
+		return -1;
+	for (size_t i = 0; i < f->l->n && f->nat; i++)
+		if ((int)i != base && f->l->v[i].how == INDEX_MATCH_WHOLE &&
+			confirm_group(f, i, place_of(f->l, i) - place_of(f->l, (size_t)base), e))
+			return -1;
+	if (confirm_ends(f, base, loaded, e))
+		return -1;
+	hit_all(f);
+	return 0;
+}
+
+/* ---- words near each other ---- */
+
+static void follow(struct index_finding *f, uint32_t ordinal, uint32_t place)
+{
+	uint64_t at = (uint64_t)ordinal << 32 | place;
+	while (f->i < f->nat && f->at[f->i] + f->t->most < at)
+		f->i++;
+	if (f->i < f->nat && f->at[f->i] + f->t->least <= at && f->at[f->i] >> 32 == ordinal)
+		push(f, ordinal, place);
+}
+
+static int find_near(struct index_finding *f, struct err *e)
+{
+	for (size_t i = 0; i < f->l->n && (!i || f->nat); i++) {
+		f->t = &f->l->v[i];
+		if (f->t->how != INDEX_MATCH_WHOLE && index_group_load(f, i, e))
+			return -1;
+		if (f->groups[i].any)
+			continue; /* the last one */
+		if (push_group(f, &f->groups[i], i ? follow : push, e))
+			return -1;
+	}
+	hit_all(f);
+	return 0;
+}
+
+int index_phrase_find(struct index_finding *f, struct err *e)
+{
+	int some = find_candidates(f, e);
+	if (some <= 0)
+		return some;
+	return f->l->loose ? find_near(f, e) : find_phrase(f, e);
+}
