@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "store/directory_org.h"
-#include "store/mailbox.h"
+#include "store/retention.h"
 
 /* In transactions of MAILBOX_REMOVE_BATCH messages. */
 static int remove_mail(struct sql *shard, int64_t account_id, struct err *e)
@@ -51,6 +51,10 @@ static int remove_grants(struct sql *shard, slice login, struct err *e)
 int account_purge(
 	slice data, struct sql *directory, const struct account *v, bool password, struct err *e)
 {
+	int held = hold_on(directory, v->id, e);
+	if (held)
+		return held < 0 ? -1
+				: err_set(e, ERR_PERM, "%.*s is on legal hold", SFMT(v->address));
 	for (int i = 0; i < MAILBOX_SHARDS; i++) {
 		struct sql *shard;
 		if (sql_open(data, mailbox_db_name(i), &shard, e) < 0)

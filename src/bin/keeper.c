@@ -2,7 +2,8 @@
  * The keeper role: keeps house in the store. Every few seconds packs without live messages are
  * deleted (a busy relay fills them fast); once a day ([store] gc_every) old traces are removed and
  * packs that are mostly dead rewritten. Every minute what has been in quarantine long enough, or is
- * too much there, leaves it, and accounts that were deleted long enough ago go, likewise deleted mail (keeper_mail.h). When virus engines know more than before, mail is looked at again
+ * too much there, leaves it, and accounts that were deleted long enough ago go, likewise deleted mail; every six hours
+ * mail that rules let stay no longer (keeper_mail.h). When virus engines know more than before, mail is looked at again
  * (keeper_again.h). A process of its own, so that neither mail nor memory of
  * the others suffers; killing it at any point is safe. It does not run at a low priority: on a busy machine
  * it would keep the queue's database from those who bring mail for as long as it waits for a processor.
@@ -35,6 +36,7 @@ enum {
 	FIRST_MINUTES = 10, /* after the start, then gc_every */
 	EXPIRE_AT_ONCE = 500,
 	EXPIRE_PAUSE_MS = 20,
+	RETENTION_HOURS = 6,
 	HELD_SECONDS = 60,
 	HELD_AT_ONCE = 10, /* messages a transaction: mail that comes in waits for it */
 	HELD_PAUSE_MS = 10,
@@ -52,6 +54,8 @@ METRIC_COUNTER(purged, "posthouse_accounts_purged_total", "",
 	"Deleted accounts that went for good because their time was up.");
 METRIC_COUNTER(mail_ended, "posthouse_mailbox_removed_ended_total", "",
 	"Deleted messages whose bytes were given up, and lines of the log of deletions that went.");
+METRIC_COUNTER(mail_aged, "posthouse_mailbox_aged_total", "",
+	"Messages that left their folders because of their age (retention).");
 METRIC_GAUGE(held_messages, "posthouse_quarantine_messages", "", "Messages in quarantine.");
 METRIC_GAUGE(held_bytes, "posthouse_quarantine_bytes", "", "Bytes of messages in quarantine.");
 
@@ -64,6 +68,7 @@ struct keeper {
 	struct quarantine_totals totals;
 	int64_t keep_removed, keep_log; /* [mailbox] */
 	struct keeper_mail *mail;
+	struct retention_done aged;
 	struct engines *links; /* to the engine process */
 	struct again *again;
 	bool working; /* at something long */
@@ -212,6 +217,12 @@ static void end_mail(void *arg)
 	k->result = k->batch < 0 ? -1 : 0;
 }
 
+static void age_mail(void *arg)
+{
+	struct keeper *k = arg;
+	k->result = keeper_mail_age(k->mail, &k->aged, &k->e);
+}
+
 static void collect(void *arg)
 {
 	struct keeper *k = arg;
@@ -340,6 +351,17 @@ static void look_after_mailboxes(struct keeper *k)
 	k->working = false;
 }
 
+static void look_after_old_mail(struct keeper *k)
+{
+	k->working = true;
+	if (step(k, "retention", age_mail) && k->aged.accounts) {
+		metric_add(&mail_aged, (int64_t)k->aged.messages);
+		log_info(NULL, "keeper.retention", F("accounts", k->aged.accounts),
+			F("on_hold", k->aged.held), F("messages", k->aged.messages));
+	}
+	k->working = false;
+}
+
 static void clean_up(struct keeper *k)
 {
 	instant began = instant_now();
@@ -360,7 +382,7 @@ static void keep(void *arg)
 	struct keeper *k = arg;
 	struct err e;
 	instant last = instant_now(), looked = last - DEAD_MINUTES * MINUTE;
-	instant held = last - HELD_SECONDS * SECOND;
+	instant held = last - HELD_SECONDS * SECOND, aged = last - RETENTION_HOURS * HOUR;
 	int64_t wait = FIRST_MINUTES * MINUTE;
 	while (co_sleep(instant_in(QUICK_SECONDS * SECOND), &e) == 0) {
 		bool all = instant_now() - looked >= DEAD_MINUTES * MINUTE;
@@ -371,6 +393,10 @@ static void keep(void *arg)
 			look_after_accounts(k);
 			look_after_mailboxes(k);
 			held = instant_now();
+		}
+		if (instant_now() - aged >= RETENTION_HOURS * HOUR) {
+			look_after_old_mail(k);
+			aged = instant_now();
 		}
 		if (k->every == 0 || instant_now() - last < (k->every < wait ? k->every : wait))
 			continue;

@@ -147,6 +147,7 @@ int directory_next_deleted(
 	return one_account(directory_query(db, e,
 				   "SELECT " ACCOUNT_COLUMNS " FROM " ACCOUNT_TABLES
 				   " WHERE account.deleted_at > 0 AND account.deleted_at < $1"
+				   " AND NOT EXISTS (SELECT 1 FROM hold h WHERE" HOLDS_ACCOUNT ")"
 				   " ORDER BY account.deleted_at LIMIT 1",
 				   "i", before),
 		a, ret, e);

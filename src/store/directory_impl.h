@@ -82,6 +82,21 @@ int directory_local_domain(
 enum { TAKEN_ACCOUNT = 1, TAKEN_GROUP = 2, TAKEN_ALIAS = 4 };
 int directory_not_taken(struct sql *db, slice address, unsigned by, struct err *e);
 
+/* Does the hold h count for the account row? Also when it was deleted. */
+#define HOLDS_ACCOUNT                                                                              \
+	" (h.released_at = 0 AND (h.scope = 1"                                                     \
+	" OR (h.scope = 2 AND h.scope_id = (SELECT domain.org_id FROM domain"                      \
+	" WHERE domain.id = account.domain_id))"                                                   \
+	" OR (h.scope = 3 AND h.scope_id = account.class_id)"                                      \
+	" OR (h.scope = 4 AND h.scope_id = account.id)))"
+
+/* What a row's scope and scope_id (retention.h) are called; `t` is its table. */
+#define RETENTION_NAME(t)                                                                          \
+	"CASE " t ".scope WHEN 2 THEN (SELECT org.name FROM org WHERE org.id = " t ".scope_id)"     \
+	" WHEN 3 THEN (SELECT service_class.name FROM service_class WHERE service_class.id = " t   \
+	".scope_id) WHEN 4 THEN (SELECT account.address FROM account WHERE account.id = " t        \
+	".scope_id) ELSE '' END"
+
 /* ---- for lists: collects all rows of s ---- */
 
 int directory_collect(struct sql_stmt *s, size_t size,

@@ -317,12 +317,18 @@ int mailbox_removed_list(struct sql *db, const struct mailbox_removed_query *q, 
 /* Back into its folder (made again when it has gone), or into another one. ERR_NOTFOUND, ERR_PERM (the bytes are gone). */
 int mailbox_recover_tx(struct sql *db, int64_t account_id, uint64_t modseq, uint32_t uid,
 	slice folder, const struct mailbox_actor *by, struct mailbox_place *ret, struct err *e);
-/* The keeper: bytes of what left before `bytes_before` are given up, lines of the log from before `log_before` go. Some at a time: rows done, -1. */
-int64_t mailbox_removed_end_tx(
-	struct sql *db, int64_t bytes_before, int64_t log_before, struct err *e);
+/* The keeper: bytes of what left before `bytes` are given up, lines of the log from before `log` go; some at a time. Of accounts on hold
+ * (retention.h) nothing does. `from`: what left before was looked at and is on hold; 0 at first and whenever holds have changed. */
+struct mailbox_ends {
+	int64_t bytes, log;
+	int64_t bytes_from, log_from;
+};
+int64_t mailbox_removed_end_tx(struct sql *db, const struct mailbox_ends *t, struct err *e); /* rows done, -1 */
 /* Is there anything for it? 1, 0, -1; reads only. */
-int mailbox_removed_ends(struct sql *db, int64_t bytes_before, int64_t log_before, struct err *e);
+int mailbox_removed_ends(struct sql *db, const struct mailbox_ends *t, struct err *e);
 /* Messages of a folder that were saved before `before` leave (retention); some at a time. */
+int64_t mailbox_aged(struct sql *db, int64_t account_id, int64_t folder_id, int64_t before,
+	struct err *e); /* how many those are */
 int64_t mailbox_age_tx(struct sql *db, int64_t account_id, int64_t folder_id, int64_t before,
 	const struct mailbox_actor *by, struct err *e);
 

@@ -441,13 +441,21 @@ TEST(mailbox_removed_mail_ends)
 	OK(mailbox_folder_make_tx(s.db, 7, S("Work"), MAILBOX_USE_NONE, &work, &e));
 	copy(&s, 7, work, "1", false);
 	expunge(&s, s.inbox, "1:2", false);
-	CHECK_INT(mailbox_removed_end_tx(s.db, now - DAY, now - DAY, &e), 0);
-	CHECK_INT(mailbox_removed_end_tx(s.db, now + DAY, now - DAY, &e), 2);
+	CHECK_INT(mailbox_removed_end_tx(
+			  s.db, &(struct mailbox_ends){now - DAY, now - DAY, 0, 0}, &e),
+		0);
+	CHECK_INT(mailbox_removed_end_tx(
+			  s.db, &(struct mailbox_ends){now + DAY, now - DAY, 0, 0}, &e),
+		2);
 	check_counts(&s);
 	CHECK_INT(number(&s, "SELECT COUNT(*) FROM email"), 3); /* the copy holds one */
 	CHECK_STR(vanished(&s, s.inbox, before), S("1:2"));
-	CHECK_INT(mailbox_removed_end_tx(s.db, now + DAY, now + DAY, &e), 2);
-	CHECK_INT(mailbox_removed_end_tx(s.db, now + DAY, now + DAY, &e), 0);
+	CHECK_INT(mailbox_removed_end_tx(
+			  s.db, &(struct mailbox_ends){now + DAY, now + DAY, 0, 0}, &e),
+		2);
+	CHECK_INT(mailbox_removed_end_tx(
+			  s.db, &(struct mailbox_ends){now + DAY, now + DAY, 0, 0}, &e),
+		0);
 	AUTO(uidset) struct uidset u = {0};
 	CHECK_INT(mailbox_vanished(s.db, 7, s.inbox, before, &u, &e), -1);
 	CHECK_INT(e.kind, ERR_NOTFOUND);

@@ -265,19 +265,26 @@ struct ending {
 	int64_t account_id, modseq, folder_id, uid, email_id;
 };
 
+/* Of an account that is on no hold. */
+#define FREE                                                                                       \
+	" AND NOT EXISTS (SELECT 1 FROM mailbox WHERE mailbox.account_id = removed.account_id"     \
+	" AND mailbox.held > 0)"
+
 /* Rows of removed_end from one end of time. */
-static int find_ending(struct sql *db, bool can_return, int64_t before, struct ending *v,
-	size_t *ret_n, struct err *e)
+static int find_ending(struct sql *db, bool can_return, int64_t from, int64_t before,
+	struct ending *v, size_t *ret_n, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
 		"SELECT account_id, modseq, folder_id, uid, email_id FROM removed"
-		" WHERE can_return = $1 AND removed_at < $2 ORDER BY removed_at LIMIT $3",
+		" WHERE can_return = $1 AND removed_at < $2 AND removed_at >= $4" FREE
+		" ORDER BY removed_at LIMIT $3",
 		e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, can_return);
 	sql_bind_int(s, 2, before);
 	sql_bind_int(s, 3, END_BATCH);
+	sql_bind_int(s, 4, from);
 	size_t n = 0;
 	int r;
 	while ((r = sql_step(s, e)) == 1)
@@ -313,15 +320,15 @@ static int forget(struct sql *db, const struct ending *x, struct err *e)
 }
 
 static int64_t end_some(
-	struct sql *db, int64_t bytes_before, int64_t log_before, struct ending *v, struct err *e)
+	struct sql *db, const struct mailbox_ends *t, struct ending *v, struct err *e)
 {
 	size_t bytes, lines;
-	if (find_ending(db, true, bytes_before, v, &bytes, e) < 0)
+	if (find_ending(db, true, t->bytes_from, t->bytes, v, &bytes, e) < 0)
 		return -1;
 	for (size_t i = 0; i < bytes; i++)
 		if (give_up(db, &v[i], e) < 0)
 			return -1;
-	if (find_ending(db, false, log_before, v, &lines, e) < 0)
+	if (find_ending(db, false, t->log_from, t->log, v, &lines, e) < 0)
 		return -1;
 	for (size_t i = 0; i < lines; i++)
 		if (forget(db, &v[i], e) < 0)
@@ -329,25 +336,28 @@ static int64_t end_some(
 	return (int64_t)(bytes + lines);
 }
 
-int mailbox_removed_ends(struct sql *db, int64_t bytes_before, int64_t log_before, struct err *e)
+int mailbox_removed_ends(struct sql *db, const struct mailbox_ends *t, struct err *e)
 {
 	int64_t any;
 	struct sql_stmt *s = sql_prepare(db,
-		"SELECT 1 FROM removed WHERE can_return = 1 AND removed_at < $1 UNION ALL"
-		" SELECT 1 FROM removed WHERE can_return = 0 AND removed_at < $2 LIMIT 1",
+		"SELECT 1 FROM removed WHERE can_return = 1 AND removed_at < $1 AND removed_at >= "
+		"$3" FREE " UNION ALL"
+		" SELECT 1 FROM removed WHERE can_return = 0 AND removed_at < $2 AND removed_at >= "
+		"$4" FREE " LIMIT 1",
 		e);
 	if (!s)
 		return -1;
-	sql_bind_int(s, 1, bytes_before);
-	sql_bind_int(s, 2, log_before);
+	sql_bind_int(s, 1, t->bytes);
+	sql_bind_int(s, 2, t->log);
+	sql_bind_int(s, 3, t->bytes_from);
+	sql_bind_int(s, 4, t->log_from);
 	return mailbox_returned(s, &any, e);
 }
 
-int64_t mailbox_removed_end_tx(
-	struct sql *db, int64_t bytes_before, int64_t log_before, struct err *e)
+int64_t mailbox_removed_end_tx(struct sql *db, const struct mailbox_ends *t, struct err *e)
 {
 	AUTO(free) struct ending *v = mem_alloc(END_BATCH * sizeof *v);
-	return end_some(db, bytes_before, log_before, v, e);
+	return end_some(db, t, v, e);
 }
 
 /* ---- retention ---- */
@@ -369,6 +379,22 @@ static int find_aged(struct sql *db, int64_t account_id, int64_t folder_id, int6
 	while ((r = sql_step(s, e)) == 1)
 		uidset_add(ret, (uint32_t)sql_int(s, 0), (uint32_t)sql_int(s, 0));
 	return r;
+}
+
+int64_t mailbox_aged(
+	struct sql *db, int64_t account_id, int64_t folder_id, int64_t before, struct err *e)
+{
+	int64_t n;
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT COUNT(*) FROM message WHERE account_id = $1 AND folder_id = $2 AND "
+		"saved_at < $3",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, account_id);
+	sql_bind_int(s, 2, folder_id);
+	sql_bind_int(s, 3, before);
+	return mailbox_returned(s, &n, e) < 0 ? -1 : n;
 }
 
 int64_t mailbox_age_tx(struct sql *db, int64_t account_id, int64_t folder_id, int64_t before,

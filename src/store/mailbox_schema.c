@@ -197,6 +197,8 @@ const struct sql_migration mailbox_migrations[] = {
 	{3, "lessons", third_up, "DROP TABLE lesson;"},
 	{4, "what moved in", moved_up, moved_down},
 	{5, "what rules remember", seen_up, "DROP TABLE seen;"},
+	{6, "legal holds", "ALTER TABLE mailbox ADD COLUMN held BIGINT NOT NULL DEFAULT 0;",
+		"ALTER TABLE mailbox DROP COLUMN held;"}, /* retention.h */
 };
 const size_t mailbox_migrations_n = sizeof mailbox_migrations / sizeof mailbox_migrations[0];
 

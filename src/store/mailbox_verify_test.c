@@ -359,7 +359,7 @@ TEST(mailbox_threads_are_found_and_made_again)
 		&v, &n, &e));
 	CHECK_INT(n, 0);
 	CHECK_STR(look(db, 0, false, &a), S(""));
-	OK(mailbox_removed_end_tx(db, wall_now() + DAY, 0, &e));
+	OK(mailbox_removed_end_tx(db, &(struct mailbox_ends){wall_now() + DAY, 0, 0, 0}, &e));
 	CHECK_STR(text_of(db,
 			  "SELECT (SELECT COUNT(*) FROM email) + (SELECT COUNT(*) FROM thread_ref)",
 			  &a),
