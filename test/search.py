@@ -150,11 +150,11 @@ LETTERS = [
 ]
 # key, text -> names of the letters
 FOUND = [
-    ((b'TEXT', 'quarterly'), 'words'), ((b'BODY', 'strasse'), 'words'), ((b'BODY', 'CAFE'), 'words'), ((b'BODY', 'grosse'), ''),
+    ((b'TEXT', 'quarterly'), 'words'), ((b'BODY', 'strasse'), 'words'), ((b'BODY', 'CAFE'), 'words'), ((b'BODY', 'grosse'), 'words'),
     ((b'BODY', 'Größe'), 'words'), ((b'BODY', 'goes over two lines'), 'words'), ((b'BODY', 'umber'), 'words'),
     ((b'BODY', '合'), 'chinese docx'), ((b'BODY', '合同'), 'chinese docx'), ((b'BODY', '合同文本'), 'chinese'),
     ((b'BODY', '预算问题'), 'chinese traditional'), ((b'BODY', '預算'), 'chinese traditional'), ((b'SUBJECT', '会议'), 'traditional'),
-    ((b'BODY', '北京'), 'chinese'), ((b'BODY', '京北'), ''), ((b'BODY', '会议'), 'traditional'), ((b'BODY', '会議'), 'traditional japanese'),
+    ((b'BODY', '北京'), 'chinese'), ((b'BODY', '京北'), ''), ((b'BODY', '会议'), 'traditional japanese'), ((b'BODY', '会議'), 'traditional japanese'),
     ((b'BODY', 'かくにん'), ''), ((b'BODY', '明日の会議'), 'japanese'), ((b'BODY', 'ｶﾀｶﾅ'), 'japanese'),
     ((b'BODY', '회의'), 'korean'), ((b'BODY', '감사합니다'), 'korean'), ((b'BODY', '发票'), 'gbk'), ((b'SUBJECT', '通知'), 'traditional gbk'),
     ((b'BODY', 'wonderful'), 'html'), ((b'BODY', 'hiddenstyle'), ''), ((b'TEXT', 'zanzibar'), 'pdf'), ((b'BODY', 'shipment total'), 'pdf'),
@@ -362,7 +362,7 @@ def pages_shares_and_what_people_type():
         expect(len({h['subject'] for h in first['messages'] + second['messages']}) == 14, 'no message twice, none left out')
         expect([h['subject'] for h in p.json('search', 'find', ANN, 'budget -number')['messages']] == ['Budget shared'], 'without')
         expect([h['subject'] for h in p.json('search', 'find', ANN, '主题:"Budget 07"')['messages']] == ['Budget 07'], 'Chinese keys, phrases')
-        expect(p.json('search', 'find', ANN, 'before:2001-01-01 budget')['messages'] == [], 'dates')
+        expect(p.json_any('search', 'find', ANN, 'before:2001-01-01 budget')['messages'] == [], 'dates')
         seen = p.json('search', 'find', BOB, '预算')['messages']
         expect([h['subject'] for h in seen] == ['Budget shared'], seen)
         marks = seen[0]['snippets'][-1]

@@ -2,8 +2,7 @@
  * The texts of a message by field (texts.h). Called by the scan role. Attachments take part as far as their readers make text of
  * them, with the limits of looking at mail (content_limits) and none of its other work: no links, no pictures.
  *
- * From, To, Cc, Bcc and Subject have fields of their own; INDEX_HEADER has the names of all fields, the values of the others, and
- * values of those five that say more than their summary does (comments, groups, a second field).
+ * INDEX_HEADER has all fields as they are written; From, To, Cc, Bcc and Subject also have fields of their own, with what summaries say.
  */
 #include "content/texts.h"
 
@@ -75,8 +74,7 @@ static void on_field(void *arg, const struct search_field *f)
 	int own = f->part ? -1 : own_field(f->name);
 	if (!f->text.p)
 		return;
-	put_named(
-		t, &t->v[f->part ? INDEX_BODY : INDEX_HEADER], f->name, own < 0 ? f->text : S(""));
+	put_named(t, &t->v[f->part ? INDEX_BODY : INDEX_HEADER], f->name, f->text);
 	if (own < 0)
 		return;
 	gap(&t->raw[own]);
@@ -93,40 +91,23 @@ static void on_text(void *arg, slice utf8, bool begins)
 
 /* ---- the five ---- */
 
-static size_t letters(slice s)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < s.n; i++) {
-		char c = ascii_lower(s.p[i]);
-		n += (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c > 127;
-	}
-	return n;
-}
-
-/* What is searched when a field is named is what its summary says (mail/box_search.c); what else is written there is found, too, but not under
- * that name. Of a summary that was cut all counts. */
+/* What is searched when one of them is named is what the summary says (mail/box_search.c); when that was cut also what is written. */
 static void give_own(struct texts *t, const struct summary *sum)
 {
 	static const enum summary_who whos[] = {[INDEX_FROM] = SUMMARY_FROM,
 		[INDEX_TO] = SUMMARY_TO,
 		[INDEX_CC] = SUMMARY_CC,
 		[INDEX_BCC] = SUMMARY_BCC};
-	static const slice names[OWN] = {
-		S_INIT("from"), S_INIT("to"), S_INIT("cc"), S_INIT("bcc"), S_INIT("subject")};
 	for (int i = 0; i < OWN; i++) {
 		struct buf *own = &t->v[i];
-		slice raw = buf_slice(&t->raw[i]);
 		if (i == INDEX_SUBJECT)
 			put(t, own, summary_text(sum, 0, SUMMARY_SUBJECT_TEXT));
 		else
 			search_addresses(sum, whos[i], own);
-		if (letters(raw) == letters(buf_slice(own)))
+		if (!(sum->flags & SUMMARY_CUT))
 			continue;
-		put_named(t, &t->v[INDEX_HEADER], names[i], raw);
-		if (sum->flags & SUMMARY_CUT) {
-			gap(own);
-			put(t, own, raw);
-		}
+		gap(own);
+		put(t, own, buf_slice(&t->raw[i]));
 	}
 }
 

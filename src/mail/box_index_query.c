@@ -6,7 +6,10 @@
 #include "codec/tokens.h"
 #include "mail/box_index.h"
 
-enum { EVERYWHERE = (1 << INDEX_FIELDS) - 1, FUZZY_WORDS_MAX = 20 };
+enum {
+	IN_BODY = 1 << INDEX_BODY | 1 << INDEX_ATTACHMENT,
+	FUZZY_WORDS_MAX = 20,
+};
 
 static const slice own_names[] = {
 	S_INIT("from"), S_INIT("to"), S_INIT("cc"), S_INIT("bcc"), S_INIT("subject")};
@@ -19,17 +22,6 @@ static bool has_tokens(slice text)
 	struct tokens t = {.rest = text};
 	struct token one;
 	return token_next(&t, &one);
-}
-
-/* "from: ann": the index has names and values of these apart. */
-static bool crosses_own_name(slice text)
-{
-	size_t n = slice_index(text, ':');
-	slice before = slice_trim(slice_first(text, n));
-	for (size_t i = 0; n < text.n && i < OWN; i++)
-		if (slice_ends(own_names[i], before))
-			return true;
-	return false;
 }
 
 static unsigned header_fields(slice name, bool *ret_look)
@@ -70,9 +62,9 @@ static unsigned fields_of(const struct box_criterion *c, bool *ret_look)
 	case BOX_HEADER:
 		return header_fields(c->name, ret_look);
 	case BOX_BODY:
-		return 1u << INDEX_BODY | 1u << INDEX_ATTACHMENT;
+		return IN_BODY;
 	default:
-		return crosses_own_name(c->text) ? 0 : EVERYWHERE;
+		return 1u << INDEX_HEADER | IN_BODY;
 	}
 }
 
