@@ -241,6 +241,8 @@ static int list_packs(struct backup_plan *p, struct err *e)
 	for (struct dirent *entry; (entry = readdir(d));)
 		if (pack_name_parse(entry->d_name, &no))
 			add(p, BACKUP_PACK, arena_printf(&a, "blob/%s", entry->d_name));
+		else if (strcmp(entry->d_name, "counter") == 0)
+			add(p, BACKUP_PLAIN, S("blob/counter"));
 	closedir(d);
 	return 0;
 }
@@ -284,7 +286,7 @@ static int hold_all(struct backup_plan *p, struct err *e)
 		return -1;
 	qsort(p->v + packs, p->n - packs, sizeof *p->v, by_rank);
 	for (size_t i = packs; i < p->n; i++)
-		if (hold_pack(p, &p->v[i], e) < 0)
+		if (p->v[i].kind == BACKUP_PACK && hold_pack(p, &p->v[i], e) < 0)
 			return -1;
 	return 0;
 }
