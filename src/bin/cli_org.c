@@ -3,6 +3,7 @@
 #include "bin/cli_verbs.h"
 
 #include "base/mem.h"
+#include "store/script.h"
 
 #include <stdio.h>
 
@@ -167,6 +168,10 @@ static int class_options(struct cli_call *c, struct service_class *v)
 		code = cli_count_option(c, "rcpts-hour", &l->rcpts_hour);
 	if (!code)
 		code = cli_count_option(c, "rcpts-day", &l->rcpts_day);
+	if (!code)
+		code = cli_count_option(c, "sieve-scripts", &l->sieve_scripts);
+	if (!code)
+		code = cli_size_option(c, "sieve-size", &l->sieve_bytes);
 	return code ? code : cli_services_option(c, "services", &l->services);
 }
 
@@ -200,6 +205,10 @@ static void class_sheet(struct cli_call *c, const struct service_class *v, struc
 	sheet_limit(&s, "max_rcpts", T("recipients of a message", "单封收件人上限"), l->max_rcpts);
 	sheet_limit(&s, "rcpts_hour", T("recipients an hour", "每小时收件人上限"), l->rcpts_hour);
 	sheet_limit(&s, "rcpts_day", T("recipients a day", "每日收件人上限"), l->rcpts_day);
+	sheet_limit(&s, "sieve_scripts", T("Sieve scripts", "Sieve 脚本数上限"),
+		l->sieve_scripts ? l->sieve_scripts : SCRIPT_SCRIPTS);
+	sheet_size(&s, "sieve_bytes", T("size of Sieve scripts", "Sieve 脚本总大小"),
+		l->sieve_bytes ? l->sieve_bytes : SCRIPT_BYTES);
 	sheet_text(&s, "services", T("services", "服务"), services_print(l->services, a));
 	sheet_end(&s);
 }
@@ -233,6 +242,8 @@ static void class_row(struct listing *l, const struct service_class *v, struct a
 		json_int(&l->j, "max_rcpts", (int64_t)v->limits.max_rcpts);
 		json_int(&l->j, "rcpts_hour", (int64_t)v->limits.rcpts_hour);
 		json_int(&l->j, "rcpts_day", (int64_t)v->limits.rcpts_day);
+		json_int(&l->j, "sieve_scripts", (int64_t)v->limits.sieve_scripts);
+		json_int(&l->j, "sieve_bytes", (int64_t)v->limits.sieve_bytes);
 		json_text(&l->j, "services", services);
 		json_close(&l->j, '}');
 		return;
@@ -316,6 +327,10 @@ static int class_remove(struct cli_call *c)
 			"单封邮件收件人上限"},                                                     \
 		{"rcpts-hour", "N|none", "the most recipients an hour", "每小时收件人上限"},       \
 		{"rcpts-day", "N|none", "the most recipients a day", "每日收件人上限"},            \
+		{"sieve-scripts", "N|none", "the most Sieve scripts (none: 16)",                   \
+			"Sieve 脚本数上限（none：16）"},                                           \
+		{"sieve-size", "SIZE|none", "their size together (none: 1m)",                      \
+			"Sieve 脚本总大小（none：1m）"},                                           \
 	{                                                                                          \
 		"services", "LIST", "smtp, imap, pop3, web, dav, eas, sieve; all, none",           \
 			"smtp、imap、pop3、web、dav、eas、sieve；all、none"                \

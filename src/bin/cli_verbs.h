@@ -10,4 +10,4 @@ extern const struct cli_verb init_verbs[], check_config_verbs[], version_verbs[]
 	reputation_verbs[], learn_verbs[], metrics_verbs[], outbound_verbs[], lookup_verbs[], rule_verbs[],
 	engine_verbs[], explain_verbs[], features_verbs[],
 	app_password_verbs[], second_factor_verbs[], login_verbs[], ldap_verbs[], ban_verbs[],
-	quarantine_verbs[], forward_verbs[], autoreply_verbs[], why_verbs[], policy_verbs[], session_verbs[], search_verbs[];
+	quarantine_verbs[], forward_verbs[], autoreply_verbs[], sieve_verbs[], why_verbs[], policy_verbs[], session_verbs[], search_verbs[];

@@ -59,6 +59,7 @@ const struct command commands[] = {
 		"由多人、多部门组成的组地址", group_verbs, NULL, NULL},
 	{"alias", NULL, "addresses that stand for others", "别名地址", alias_verbs, NULL, NULL},
 	{"forward", NULL, "accounts whose mail is passed on", "自动转发", forward_verbs, NULL, NULL},
+	{"sieve", NULL, "rules for incoming mail", "收信规则", sieve_verbs, NULL, NULL},
 	{"autoreply", NULL, "automatic answers of accounts", "自动回复", autoreply_verbs, NULL, NULL},
 	{"route", NULL, "ways out: backends, smarthosts, rules", "投递路由：后端、中继、规则",
 		route_verbs, NULL, NULL},
