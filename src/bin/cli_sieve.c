@@ -1,7 +1,7 @@
 /*
  * `posthouse sieve`: rules for incoming mail, of accounts and, with --system, of the administrator: put, listed, shown, switched on
  * and off, removed; what went wrong with them. A script is compiled before it is stored (mail/rules.h). What one would do with a
- * letter: cli_sieve_test.c.
+ * letter: cli_sieve_try.c.
  */
 #include "bin/cli_sieve.h"
 

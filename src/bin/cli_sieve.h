@@ -7,7 +7,7 @@
 /* A file of who runs the command, or standard input ("-"). */
 int cli_sieve_read(struct cli_env *env, slice path, size_t most, struct buf *out, struct err *e);
 
-/* cli_sieve_test.c */
+/* cli_sieve_try.c */
 int cli_sieve_test(struct cli_call *c);
 extern const struct cli_option cli_sieve_test_options[];
 /* cli_sieve_show.c: what would happen. */
