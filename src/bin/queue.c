@@ -10,6 +10,7 @@
 #include "bin/queue_digest.h"
 #include "bin/queue_lesson.h"
 #include "bin/queue_letters.h"
+#include "bin/queue_maillist.h"
 #include "bin/queue_notice.h"
 #include "bin/queue_reports.h"
 #include "bin/queue_rules.h"
@@ -246,7 +247,8 @@ static int queue_open(struct role_env *env, struct err *e)
 		queue_digests_open(q->letters, &q->digests, e) < 0 ||
 		queue_report_in_open(q->report_in, q->settings->config.server->data, e) < 0 ||
 		queue_user_reports_open(q->user_reports, q, e) < 0 ||
-		queue_lessons_open(q, &q->lessons, e) < 0 || queue_rules_open(q->rules, e) < 0 ||
+		queue_lessons_open(q, &q->lessons, e) < 0 ||
+		queue_maillists_open(q, &q->maillists, e) < 0 || queue_rules_open(q->rules, e) < 0 ||
 		queue_scan_open(q->scan, q->settings->config.server->data, e) < 0)
 		return -1;
 	open_policies(q);
@@ -262,6 +264,7 @@ static int queue_open(struct role_env *env, struct err *e)
 	group_go(&q->workers, "queue.reports", queue_reports_run, q->reporter);
 	group_go(&q->workers, "queue.scan", queue_scan_run, q->scan);
 	group_go(&q->workers, "queue.notices", queue_notices_run, q->notices);
+	group_go(&q->workers, "queue.maillists", queue_maillists_run, q->maillists);
 	group_go(&q->workers, "queue.lessons", queue_lessons_run, q->lessons);
 	group_go(&q->workers, "queue.digests", queue_digests_run, q->digests);
 	group_go(&q->workers, "queue.webhooks", queue_webhooks_run, q);
@@ -294,6 +297,7 @@ static void queue_wake(void *arg)
 	queue_reports_wake(q->reporter);
 	queue_notices_wake(q->notices);
 	queue_digests_wake(q->digests);
+	queue_maillists_wake(q->maillists);
 }
 
 /* [dns] needs a new process and keeps its value. */
@@ -390,6 +394,7 @@ static void queue_close(struct role_env *env)
 	report_counter_free(q->reports);
 	queue_reports_close(q->reporter);
 	queue_lessons_close(q->lessons);
+	queue_maillists_close(q->maillists);
 	queue_rules_close(q->rules);
 	queue_notices_free(q->notices);
 	queue_digests_close(q->digests);

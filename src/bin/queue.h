@@ -18,6 +18,7 @@
  *	queue_letters.c  letters to people: queue_notice.c (the outbox), queue_digest.c
  *	queue_outbound.c own accounts whose recipients do not exist
  *	queue_honeypot.c letters to addresses that nobody has
+ *	queue_maillist*.c mailing lists
  *	queue_settings.c what comes from the configuration
  */
 #pragma once
@@ -91,6 +92,7 @@ struct queue_user_reports;
 struct queue_lessons;
 struct queue_outbound;
 struct queue_rules;
+struct queue_maillists;
 struct queue {
 	struct role_env *env;
 	struct arena mem;
@@ -120,6 +122,7 @@ struct queue {
 	struct queue_digests *digests;
 	struct queue_user_reports *user_reports;
 	struct queue_lessons *lessons;
+	struct queue_maillists *maillists;
 	struct queue_rules *rules;
 	struct queue_outbound *outbound; /* queue_outbound.c; made when needed */
 	struct hosts_health *health;

@@ -6,6 +6,7 @@
  */
 #include "base/mem.h"
 #include "bin/queue.h"
+#include "bin/queue_maillist.h"
 #include "bin/queue_letters.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -195,7 +196,9 @@ static bool deliver_remotely(struct queue_session *s, struct flow_item *it, size
 
 static void take_in(struct queue_session *s, struct flow_item *it, size_t all)
 {
-	if (s->n > 0 && s->kind == ROUTE_REPORT && s->name.n)
+	if (s->n > 0 && s->kind == ROUTE_LIST)
+		queue_maillist_deliver(s);
+	else if (s->n > 0 && s->kind == ROUTE_REPORT && s->name.n)
 		queue_user_report_deliver(s);
 	else if (s->n > 0 && s->kind == ROUTE_REPORT)
 		queue_report_in_deliver(s);
@@ -230,6 +233,10 @@ static bool deliver(struct queue_session *s, struct flow_item *it)
 	}
 	if (s->kind == ROUTE_BOUNCE) {
 		bounce(s, it);
+		return true;
+	}
+	if (s->kind == ROUTE_LIST) { /* sees itself whether there is one */
+		take_in(s, it, s->n);
 		return true;
 	}
 	size_t all = decide_again(s);

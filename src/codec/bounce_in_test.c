@@ -1,4 +1,5 @@
 #include "base/arena.h"
+#include "base/mem.h"
 #include "base/test.h"
 #include "codec/bounce_in.h"
 #include "codec/json_read.h"

@@ -12,6 +12,7 @@ enum result_kind {
 	RESULT_FAILED, /* for good */
 	RESULT_EXPANDED, /* an alias: its targets are recipients of a new message */
 	RESULT_REROUTED, /* the directory changed: goes to `dest` now; no attempt was made */
+	RESULT_HELD, /* waits until somebody releases it: `text` says for what */
 	RESULT_UNTRIED, /* left as it was, e.g. the process is stopping; no attempt was made */
 };
 

@@ -7,7 +7,7 @@
  *	report			nowhere: reports of others about our mail, which are read
  *	report:spam, report:ham	nowhere: letters that our users report, by which the filter learns
  *	list			a mailing list, or an address that belongs to one
- *	list:out, :archive, :digest	a post on its way: to the members, into the archive, into the next digest
+ *	list:out, :archive, :digest, :issue	a post on its way: to the members, into the archive, into the next digest; a digest
  *	honeypot		nowhere: addresses that nobody has; their mail is learned as spam
  *	backend:NAME		the route NAME of the directory (a backend, a smarthost)
  *	smtp:example.com	the domain's MX hosts; smtp:[192.0.2.1] and smtp:[IPv6:...] that address
@@ -29,6 +29,7 @@ enum { ROUTE_WHY_MAX = 8, ROUTE_DEST_MAX = 512 };
 #define ROUTE_LIST_OUT "list:out"
 #define ROUTE_LIST_ARCHIVE "list:archive"
 #define ROUTE_LIST_DIGEST "list:digest"
+#define ROUTE_LIST_ISSUE "list:issue"
 
 enum route_kind {
 	ROUTE_LOCAL, /* also ROUTE_SENT */

@@ -194,6 +194,18 @@ static void settle_rerouted(struct plan *p, const struct queue_rcpt *r, const st
 	p->k->rerouted = true;
 }
 
+/* By whoever has to decide; the queue leaves it alone. */
+static void settle_held(struct plan *p, const struct queue_rcpt *r, const struct result *res)
+{
+	struct queue_rcpt *u = update(p, r);
+	u->state = RCPT_HELD;
+	u->reason = arena_dup(&p->k->mem, slice_first(res->text, TRACE_VALUE_MAX));
+	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
+	buf_put(&log, r->log);
+	trace_event(&log, p->now, "held", "reason", res->text, NULL);
+	u->log = arena_dup(&p->k->mem, buf_slice(&log));
+}
+
 static void settle_expanded(struct plan *p, const struct queue_rcpt *r, const struct result *res)
 {
 	int at = end(p, r, res, TRACE_DELIVERED, "expanded");
@@ -219,6 +231,9 @@ static void settle_one(struct plan *p, const struct queue_rcpt *r, const struct 
 		break;
 	case RESULT_REROUTED:
 		settle_rerouted(p, r, res);
+		break;
+	case RESULT_HELD:
+		settle_held(p, r, res);
 		break;
 	case RESULT_UNTRIED:
 		break;

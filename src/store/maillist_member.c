@@ -111,6 +111,21 @@ int maillist_count(
 	return 0;
 }
 
+int maillist_has_digests(struct sql *db, int64_t list_id, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT 1 FROM maillist_member WHERE list_id = $1 AND digest = 1 AND state = 1 "
+		"LIMIT 1",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, list_id);
+	int r = sql_step(s, e);
+	if (r == 1)
+		sql_reset(s);
+	return r;
+}
+
 /* ---- changes ---- */
 
 /* Before: 1 somebody who is a member and gets mail, 0 not. */

@@ -420,6 +420,17 @@ int maillist_digests(struct sql *db, struct arena *a, struct maillist_digest_due
 	return 0;
 }
 
+int maillist_digest_ask_tx(struct sql *db, int64_t list_id, struct err *e)
+{
+	return sql_run(db, e, "UPDATE maillist_item SET at = 0 WHERE list_id = $1", "i", list_id) <
+				       0 ||
+			       sql_run(db, e,
+				       "UPDATE maillist_issue SET sent_at = 0 WHERE list_id = $1",
+				       "i", list_id) < 0
+		       ? -1
+		       : 0;
+}
+
 int maillist_post_forget_tx(struct sql *db, int64_t list_id, struct err *e)
 {
 	static const char *const queries[] = {

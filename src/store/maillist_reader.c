@@ -125,8 +125,10 @@ static int from_source(
 		return from_group(g, s, f);
 	if (s->kind != MAILLIST_SOURCE_LIST || from_list(g, s->ref, depth + 1, &inner) < 0)
 		return s->kind == MAILLIST_SOURCE_LIST ? -1 : 0;
-	for (size_t i = 0; i < inner.n; i++)
+	for (size_t i = 0; i < inner.n; i++) {
+		inner.v[i].digest = false; /* that is of posts to the other list */
 		add(g, f, inner.v[i], READS);
+	}
 	if (inner.more)
 		see_until(f, inner.horizon);
 	return 0;
