@@ -77,6 +77,8 @@ int import_box_begin(struct importing *i, const struct import_box *b, struct imp
 /* Is this one here? 1: yes, with *ret_flags as the source had them last (import_flags looks by itself); 2: yes, and its bytes are to
  * come for comparison (begin, bytes, end); 0: it is to be brought; -1. */
 int import_known(struct importing *i, slice key, unsigned *ret_flags, struct err *e);
+/* Since when a known one is here (wall); 0: not here any more, or not durable yet. */
+int import_since(struct importing *i, slice key, int64_t *ret, struct err *e);
 struct import_message {
 	slice key;
 	unsigned flags; /* enum mailbox_flag */
@@ -93,6 +95,8 @@ int import_message_end(struct importing *i, struct err *e);
 void import_message_drop(struct importing *i); /* the source broke off */
 /* This one cannot be had from the source: a line of the report. */
 int import_message_refused(struct importing *i, slice key, slice why, struct err *e);
+/* A folder that cannot be read there: a line of the report, without import_box_begin. */
+int import_folder_refused(struct importing *i, slice box, slice why, struct err *e);
 /* Of a known one: cheap when they are as last time. */
 int import_flags(struct importing *i, slice key, unsigned flags, slice keywords, struct err *e);
 /* complete: all keys of the source's folder were told (import_known): what was not among them has gone there. modseq: RFC 7162's, for the next

@@ -165,6 +165,14 @@ int import_message_refused(struct importing *i, slice key, slice why, struct err
 	return note_refused(i, key, arena_strz(&a, slice_first(why, IMPORT_WHY_MAX)), e);
 }
 
+int import_folder_refused(struct importing *i, slice box, slice why, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	must(!i->in_box);
+	i->box = (struct moved_box){.name = box};
+	return note_refused(i, S(""), arena_strz(&a, slice_first(why, IMPORT_WHY_MAX)), e);
+}
+
 static int too_large(const struct importing *i, struct err *e)
 {
 	return err_set(

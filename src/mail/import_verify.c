@@ -138,6 +138,18 @@ int import_hash_here(struct importing *i, const struct moved_key *k, unsigned ch
 	return r < 0 ? -1 : h.here;
 }
 
+int import_since(struct importing *i, slice key, int64_t *ret, struct err *e)
+{
+	const struct moved_key k = {.box_id = i->box.id, .epoch = i->box.epoch, .key = key};
+	unsigned char unused[MOVED_HASH];
+	struct hashing h = {.i = i, .k = &k, .hash = unused, .e = e};
+	int r = box_read_of(i->b, i->u->account, find_message, &h, e);
+	arena_done(&h.mem);
+	if (r == 0)
+		*ret = h.here ? h.m.saved_at : 0;
+	return r;
+}
+
 /* ---- all of a source ---- */
 
 struct walking {

@@ -1,0 +1,92 @@
+/*
+ * collect: the process that brings mail of accounts elsewhere here: whole accounts that move (`posthouse migrate`), and others that people have beside
+ * (`posthouse collect`), which are looked into again and again. It has the network to the outside, the mailboxes, and the key that passwords of
+ * those accounts are sealed for; it listens to nobody. What it is to do are rows (store/collect.h); that each message comes once is mail/import.h's.
+ *
+ *	collect.c	the role: whose turn it is, progress, orders, ends	collect_conf.c	section [collect]
+ *	collect_run.c	one pass of one job: its server, its password, its options
+ *	collect_imap.c	folders and messages by IMAP		collect_pop3.c	by POP3
+ *	collect_filter.c	mail of a collection through the filter
+ */
+#pragma once
+#include "bin/role.h"
+#include "mail/box.h"
+#include "mail/import.h"
+#include "run/co.h"
+#include "run/dns.h"
+#include "run/tls.h"
+#include "store/collect.h"
+#include "store/commit.h"
+#include "store/seal.h"
+
+struct collect_conf {
+	bool enabled;
+	int64_t parallel, per_server;
+	int64_t rate;
+	bool allow_private;
+	struct conf_nets private_nets;
+	int64_t pass_time;
+	int64_t tell_after;
+	slice filter;
+};
+extern const struct conf_section collect_section;
+
+enum {
+	COLLECT_PARALLEL_MAX = 200,
+	COLLECT_RETRIES = 10, /* failures in a row of a migration, then it is FAILED */
+};
+
+struct imapc;
+struct pop3c;
+
+struct collector {
+	struct role_env *env;
+	const struct config *config;
+	const struct collect_conf *conf;
+	struct dns *dns;
+	struct tls_ctx *tls;
+	struct directory *directory;
+	struct blobs *blobs;
+	struct boxes *boxes;
+	struct sql *db;
+	struct commit *commit;
+	unsigned char key[SEAL_KEY];
+	struct list running; /* collect_run.in */
+	unsigned nrunning;
+	struct group jobs;
+	struct cond wake;
+	bool stopping;
+};
+
+/* One job in the works. */
+struct collect_run {
+	struct list in;
+	struct collector *c;
+	struct co *co;
+	struct arena mem;
+	struct collect_job job;
+	struct box_user *user;
+	struct importing *import;
+	struct import_options options;
+	slice password;
+	slice box; /* being read; for progress */
+	uint64_t boxes, boxes_done;
+	bool unwanted; /* paused, cancelled, removed */
+};
+
+/* Work on the database of jobs. */
+int collect_db(struct collector *c, commit_fn fn, void *arg, struct err *e);
+
+/* collect_run.c: a whole pass. */
+int collect_pass(struct collect_run *r, struct err *e);
+void collect_take_counts(struct collect_run *r); /* of the import so far, into run->job.n */
+/* An address of the job's server that may be connected to. ERR_DENIED: none that may. */
+int collect_addresses(struct collect_run *r, struct net_addr **ret, size_t *ret_n, struct err *e);
+/* Bits that both clients know. ERR_PROTO: no fingerprint. */
+int collect_fingerprint(slice hex, unsigned char ret[32], struct err *e);
+
+/* Where a folder there goes here; false: it is left out. From *a. */
+bool collect_place(const struct collect_job *j, slice path, struct arena *a, slice *ret);
+
+int collect_imap(struct collect_run *r, struct err *e);
+int collect_pop3(struct collect_run *r, struct err *e);

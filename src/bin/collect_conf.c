@@ -1,0 +1,41 @@
+/* Section [collect] of the configuration (collect.h). */
+#include "bin/collect.h"
+
+#define T struct collect_conf
+static const struct conf_key collect_keys[] = {
+	CONF_KEY_BOOL(T, enabled, "yes",
+		"Bring mail of accounts elsewhere: migration and collection. no: jobs wait.",
+		"是否从其他邮箱收取邮件（迁移和代收）。no：任务等待。"),
+	CONF_KEY_INT(T, parallel, "4", 1, COLLECT_PARALLEL_MAX, "Accounts at a time.",
+		"同时处理的帐号数。"),
+	CONF_KEY_INT(T, per_server, "4", 1, COLLECT_PARALLEL_MAX,
+		"Connections at a time to one server.", "同时连接同一服务器的连接数。"),
+	CONF_KEY_SIZE(T, rate, "0", 0, 1LL << 40,
+		"Bytes a second that one job reads at most; 0: as fast as it goes.",
+		"每个任务每秒最多读取的字节数；0：不限。"),
+	CONF_KEY_BOOL(T, allow_private, "no",
+		"People's own accounts elsewhere may be on servers with private addresses (of this "
+		"network, of this machine). What administrators set up may always.",
+		"个人添加的外部邮箱是否允许使用内网或本机地址的服务器。管理员添加的任务不受此限制"
+		"。"),
+	CONF_KEY_DURATION(T, pass_time, "1h", MINUTE, 30 * DAY,
+		"A pass over a collected account ends after this time; the next one goes on.",
+		"一次代收最长持续的时间；下次继续。"),
+	CONF_KEY_DURATION(T, tell_after, "3d", 0, 365 * DAY,
+		"The owner of a collected account is told when it has failed for so long; 0: "
+		"never.",
+		"代收连续失败多久后通知邮箱主人；0：从不。"),
+	CONF_KEY_STRING(T, filter, "",
+		"Where collected mail is handed in by LMTP for filtering: \"HOST:PORT\" or "
+		"\"unix:/PATH\" of a listener of this server. Empty: collected mail is not "
+		"filtered.",
+		"代收邮件通过 LMTP 提交过滤的地址：本服务器某个监听的“主机:端口”或“unix:/路径”。"
+		"空：代收邮件不过滤。"),
+	CONF_END};
+#undef T
+const struct conf_section collect_section = {.name = "collect",
+	.keys = collect_keys,
+	.size = sizeof(struct collect_conf),
+	.doc_en = "Mail of accounts elsewhere: migration (posthouse migrate) and collection "
+		  "(posthouse collect).",
+	.doc_zh = "其他邮箱的邮件：迁移（posthouse migrate）和代收（posthouse collect）。"};

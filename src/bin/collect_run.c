@@ -1,0 +1,224 @@
+/*
+ * One pass of one job (collect.h): who it is for, the password, the server's addresses, what goes where. What people set up themselves must not lead
+ * to servers inside: a name is looked up once, and what it gave is what is connected to.
+ */
+#include "bin/collect.h"
+
+#include "base/hex.h"
+#include "base/mem.h"
+#include "codec/address.h"
+#include "store/wildcard.h"
+
+#include <netinet/in.h>
+#include <openssl/crypto.h>
+
+#define LOOKUP_TIME (20 * SECOND)
+
+/* ---- where it may connect to ---- */
+
+/* Loopback, private, link-local, shared, multicast, unspecified, documentation: RFC 6890. */
+static const char *const inside[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8",
+	"169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16",
+	"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3", "::/128", "::1/128",
+	"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001:db8::/32", "2002::/16", "fc00::/7",
+	"fe80::/10", "ff00::/8"};
+
+static bool is_inside(const struct net_addr *a)
+{
+	struct net_cidr c;
+	struct err e;
+	for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
+		if (net_cidr_parse(slice_z(inside[i]), &c, &e) == 0 && net_cidr_match(&c, a))
+			return true;
+	return a->ss.ss_family == AF_UNIX;
+}
+
+static bool may_connect(const struct collect_run *r, const struct net_addr *a)
+{
+	return r->job.options & COLLECT_PRIVATE || r->c->conf->allow_private || !is_inside(a);
+}
+
+static int literal(struct collect_run *r, struct net_addr **ret, size_t *ret_n)
+{
+	struct net_addr a;
+	struct err e;
+	if (net_from_ip(r->job.host, r->job.port, &a, &e) < 0)
+		return 0;
+	net_unmap(&a);
+	*ret = ARENA_NEW(&r->mem, struct net_addr);
+	**ret = a;
+	*ret_n = 1;
+	return 1;
+}
+
+static int look_up(struct collect_run *r, struct net_addr **ret, size_t *ret_n, struct err *e)
+{
+	struct dns_addr_answer found;
+	slice host;
+	if (literal(r, ret, ret_n))
+		return 0;
+	if (!domain_to_ascii(r->job.host, &r->mem, &host))
+		return err_set(e, ERR_PERM, "%.*s is no name of a server", SFMT(r->job.host));
+	if (dns_addr(r->c->dns, host, instant_in(LOOKUP_TIME), &r->mem, &found, e) < 0)
+		return -1;
+	if (found.n == 0)
+		return err_set(e, ERR_TEMP, "%.*s has no address", SFMT(r->job.host));
+	*ret = found.v;
+	*ret_n = found.n;
+	for (size_t i = 0; i < found.n; i++) {
+		char ip[NET_TEXT_MAX];
+		size_t n = net_print_ip(&found.v[i], ip);
+		net_from_ip(slice_of(ip, n), r->job.port, &found.v[i], e);
+	}
+	return 0;
+}
+
+int collect_addresses(struct collect_run *r, struct net_addr **ret, size_t *ret_n, struct err *e)
+{
+	struct net_addr *v;
+	size_t n, kept = 0;
+	if (look_up(r, &v, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (may_connect(r, &v[i]))
+			v[kept++] = v[i];
+	if (!kept)
+		return err_set(e, ERR_DENIED,
+			"%.*s has a private address, which is not allowed ([collect] "
+			"allow_private)",
+			SFMT(r->job.host));
+	*ret = v;
+	*ret_n = kept;
+	return 0;
+}
+
+int collect_fingerprint(slice hex, unsigned char ret[32], struct err *e)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < hex.n && n < 64; i++) {
+		char c = ascii_lower(hex.p[i]);
+		int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+		if (c == ':')
+			continue;
+		if (v < 0)
+			break;
+		ret[n / 2] = (unsigned char)(n % 2 ? ret[n / 2] | v : v << 4);
+		n++;
+	}
+	return n == 64 ? 0
+		       : err_set(e, ERR_PROTO, "a fingerprint is 64 hexadecimal digits (SHA-256)");
+}
+
+/* ---- what goes where ---- */
+
+static slice line_of(slice *lines)
+{
+	slice line = {0};
+	while (slice_cut(lines, '\n', &line))
+		if ((line = slice_trim(line)).n)
+			return line;
+	return (slice){0};
+}
+
+/* The folder itself, or one below it. */
+static bool is_below(slice path, slice folder)
+{
+	return slice_starts(path, folder) && (path.n == folder.n || path.p[folder.n] == '/');
+}
+
+bool collect_place(const struct collect_job *j, slice path, struct arena *a, slice *ret)
+{
+	slice lines = j->exclude, line;
+	while ((line = line_of(&lines)).p)
+		if (wildcard_match(line, path) || is_below(path, line))
+			return false;
+	lines = j->map;
+	while ((line = line_of(&lines)).p) {
+		size_t at = slice_index(line, '=');
+		slice from = slice_trim(slice_first(line, at)),
+		      to = slice_trim(slice_skip(line, at + 1));
+		if (!from.n || !to.n || !is_below(path, from))
+			continue;
+		*ret = arena_printf(a, "%.*s%.*s", SFMT(to), SFMT(slice_skip(path, from.n)));
+		return true;
+	}
+	*ret = path;
+	return true;
+}
+
+/* ---- a pass ---- */
+
+static int open_secret(struct collect_run *r, struct err *e)
+{
+	AUTO(buf) struct buf text = BUF(COLLECT_SECRET_MAX + SEAL_OVERHEAD);
+	slice about = collect_about(&r->job, &r->mem);
+	if (seal_open(r->c->key, about, r->job.secret, &text, e) < 0)
+		return err_set(e, ERR_PERM,
+			"the password of this job cannot be read any more: set it again");
+	r->password = arena_dup(&r->mem, buf_slice(&text));
+	OPENSSL_cleanse(text.p, text.n);
+	return 0;
+}
+
+static slice source_of(struct collect_run *r)
+{
+	const struct collect_job *j = &r->job;
+	slice who = j->as.n ? j->as : j->user;
+	return arena_printf(&r->mem, "%s:%.*s@%.*s:%u",
+		j->protocol == COLLECT_POP3 ? "pop3" : "imap", SFMT(who), SFMT(j->host),
+		(unsigned)j->port);
+}
+
+static int open_import(struct collect_run *r, struct err *e)
+{
+	const struct collect_job *j = &r->job;
+	const struct mailbox_actor actor = {.who = j->every ? S("collection") : S("migration"),
+		.protocol = S("import"),
+		.client = source_of(r)};
+	if (box_user_open(r->c->boxes, j->address, &actor, &r->user, e) < 0) {
+		if (e->kind == ERR_NOTFOUND)
+			e->kind = ERR_PERM;
+		return -1;
+	}
+	box_user_no_recent(r->user);
+	r->options = (struct import_options){.delete_gone = j->options & COLLECT_DELETE_GONE,
+		.flags = j->options & COLLECT_FLAGS,
+		.dry_run = j->options & COLLECT_DRY_RUN,
+		.verify = j->options & COLLECT_VERIFY,
+		.into = j->protocol == COLLECT_IMAP && !j->every ? j->into : S(""),
+		.max_message = j->max_message,
+		.bytes_per_second = j->rate ? j->rate : r->c->conf->rate};
+	return import_open(r->c->boxes, r->user, source_of(r), &r->options, &r->import, e);
+}
+
+void collect_take_counts(struct collect_run *r)
+{
+	struct import_report p = {0};
+	struct collect_counts *n = &r->job.n;
+	if (!r->import)
+		return;
+	import_report(r->import, &p);
+	*n = (struct collect_counts){.boxes = r->boxes,
+		.boxes_done = r->boxes_done,
+		.messages = p.messages,
+		.bytes = p.bytes,
+		.copied = p.copied,
+		.present = p.present,
+		.flagged = p.flagged,
+		.gone = p.gone,
+		.refused = p.refused,
+		.mended = p.mended,
+		.verified = p.verified,
+		.missing = p.missing,
+		.different = p.different};
+	r->job.box = r->box;
+}
+
+int collect_pass(struct collect_run *r, struct err *e)
+{
+	if (open_secret(r, e) < 0 || open_import(r, e) < 0)
+		return -1;
+	int result = r->job.protocol == COLLECT_POP3 ? collect_pop3(r, e) : collect_imap(r, e);
+	OPENSSL_cleanse((char *)r->password.p, r->password.n);
+	return result;
+}
