@@ -2,6 +2,8 @@
 #pragma once
 #include "bin/cli_env.h"
 
+extern const struct cli_verb migrate_verbs[], collect_verbs[];
+
 extern const struct cli_verb backup_verbs[], restore_verbs[];
 extern const struct cli_verb init_verbs[], check_config_verbs[], version_verbs[], config_verbs[],
 	domain_verbs[], dkim_verbs[], org_verbs[], department_verbs[], class_verbs[],

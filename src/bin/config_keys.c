@@ -6,6 +6,7 @@
 #include "bin/config_keys.h"
 
 #include "bin/access.h"
+#include "bin/collect.h"
 #include "bin/edge_verify.h"
 #include "bin/engines.h"
 #include "bin/features.h"
@@ -353,4 +354,4 @@ const struct conf_section *const config_sections[] = {&server_section, &tls_sect
 	&fingerprints_section, &greylist_section, &autowhite_section, &digest_section,
 	&alarm_section, &mailbox_section, &search_section, &rules_section, &access_section, &imap_section, &pop3_section, &web_section,
 	&quarantine_section, &quarantine_class_section, &engines_section, &engine_section,
-	&features_section, &yara_section, NULL};
+	&features_section, &collect_section, &yara_section, NULL};

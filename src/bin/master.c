@@ -137,6 +137,11 @@ static int command(void *arg, slice line, struct buf *reply, struct err *e)
 			return err_set(e, ERR_TEMP, "the learn process is not running");
 		return 0;
 	}
+	if (slice_eq(line, S("wake-collect"))) {
+		if (!m->collect.proc || !proc_order_wake(m->collect.proc))
+			return err_set(e, ERR_TEMP, "the collect process is not running");
+		return 0;
+	}
 	if (slice_eq(line, S("wake-indexer"))) {
 		if (!m->indexer.proc || !proc_order_wake(m->indexer.proc))
 			return err_set(e, ERR_TEMP, "the indexer process is not running");
@@ -211,6 +216,7 @@ static int start_all(struct master *m, struct err *e)
 		slot_start(&m->backup);
 	slot_start(&m->learn);
 	slot_start(&m->feature);
+	slot_start(&m->collect);
 	if (search_wanted(&m->config)) {
 		slot_start(&m->texts);
 		slot_start(&m->indexer);
@@ -269,6 +275,7 @@ static void stop_all(struct master *m)
 	slot_retire(&m->keeper, PROC_STOP_SOON, within);
 	slot_retire(&m->backup, PROC_STOP_SOON, 2 * SECOND);
 	slot_retire(&m->feature, PROC_STOP_SOON, within);
+	slot_retire(&m->collect, PROC_STOP_SOON, within);
 	slot_retire(&m->indexer, PROC_STOP_SOON, within);
 	listen_close_all(m); /* with the edges' copies gone too, nobody connects in vain */
 	for (unsigned i = 0; i < MASTER_EDGES_MAX; i++)
@@ -320,6 +327,7 @@ static void stop_all(struct master *m)
 	}
 	slot_wait_ended(&m->texts, deadline);
 	kill_rest(&m->texts);
+	kill_rest(&m->collect);
 	kill_rest(&m->indexer);
 	kill_rest(&m->keeper);
 	kill_rest(&m->backup);

@@ -63,6 +63,7 @@ struct master {
 	unsigned engine_at; /* the one that is asked */
 	bool swapping; /* a reload starts processes that may still be refused */
 	struct slot texts, indexer; /* full-text search */
+	struct slot collect; /* mail of accounts elsewhere */
 	struct slot prepare, keeper, backup, learn, feature, queue, auth, identity, keys, scans[SCAN_PLACES],
 		edges[MASTER_EDGES_MAX], access[MASTER_ACCESS_MAX], webs[MASTER_WEBS_MAX];
 	struct cond changed; /* a process became ready or ended, or a signal came */

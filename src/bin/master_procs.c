@@ -34,6 +34,8 @@ METRIC_COUNTER(crashes_features, "posthouse_process_crashes_total", "role=\"feat
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_texts, "posthouse_process_crashes_total", "role=\"texts\"",
 	"Processes that ended unasked.");
+METRIC_COUNTER(crashes_collect, "posthouse_process_crashes_total", "role=\"collect\"",
+	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_indexer, "posthouse_process_crashes_total", "role=\"indexer\"",
 	"Processes that ended unasked.");
 METRIC_COUNTER(crashes_learn, "posthouse_process_crashes_total", "role=\"learn\"",
@@ -65,6 +67,7 @@ void slots_init(struct master *m)
 	slot_init(m, &m->feature, "features", 0);
 	slot_init(m, &m->texts, "texts", 0);
 	slot_init(m, &m->indexer, "indexer", 0);
+	slot_init(m, &m->collect, "collect", 0);
 	slot_init(m, &m->engines[0], "engine", 0);
 	slot_init(m, &m->engines[1], "engine", 1);
 	m->prepare.once = true;
@@ -303,6 +306,8 @@ static void count_crash(const struct slot *s)
 		metric_add(&crashes_texts, 1);
 	else if (s == &s->master->indexer)
 		metric_add(&crashes_indexer, 1);
+	else if (s == &s->master->collect)
+		metric_add(&crashes_collect, 1);
 	else if (s == &s->master->learn)
 		metric_add(&crashes_learn, 1);
 	else if (s == &s->master->feature)
@@ -506,6 +511,7 @@ void master_status(struct master *m, struct buf *out)
 	print_slot(&m->feature, out);
 	print_slot(&m->texts, out);
 	print_slot(&m->indexer, out);
+	print_slot(&m->collect, out);
 	print_slot(&m->engines[0], out);
 	print_slot(&m->engines[1], out);
 	print_slot(&m->keeper, out);

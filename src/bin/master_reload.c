@@ -150,6 +150,17 @@ static void tell(struct master *m, struct slot *s)
 }
 
 /* It keeps nothing but keys of others: with another configuration it begins anew, and who asks meanwhile waits. */
+/* What is under way goes on with the new process. */
+static void renew_collect(struct master *m)
+{
+	if (m->collect.proc || m->collect.wanted) {
+		slot_retire(&m->collect, PROC_STOP_SOON, 2 * SECOND);
+		slot_wait_ended(&m->collect, instant_in(4 * SECOND));
+	}
+	if (!m->collect.proc)
+		slot_start(&m->collect);
+}
+
 static void renew_identity(struct master *m)
 {
 	if (m->identity.proc || m->identity.wanted) {
@@ -219,6 +230,7 @@ static int change_over(struct master *m, struct config *c, struct buf *text, str
 	tell(m, &m->keeper);
 	tell(m, &m->feature);
 	renew_identity(m);
+	renew_collect(m);
 	renew_backup(m);
 	renew_search(m);
 	log_set_level((enum log_level)m->config.log->level);

@@ -17,7 +17,9 @@
 #include "run/loop.h"
 #include "run/pool.h"
 #include "run/tls.h"
+#include "store/collect.h"
 #include "store/keyring.h"
+#include "store/seal.h"
 #include "store/store.h"
 #include "training/journal.h"
 #include <errno.h>
@@ -109,13 +111,50 @@ static void backup_before(const struct config *c, const struct backup_extras *ex
 			F_USEC("took", r.took));
 }
 
+/* The key that the collect process alone reads: passwords of accounts elsewhere are sealed for it (store/seal.h). */
+static int read_or_make_key(const struct config *c, unsigned char key[SEAL_KEY], struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	unsigned char unused[SEAL_KEY];
+	const char *dir = arena_strz(&a, arena_printf(&a, "%.*s/collect", SFMT(c->server->data)));
+	const char *path = arena_strz(&a, arena_printf(&a, "%s/secret", dir));
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "%s", dir);
+	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		return read(fd, key, SEAL_KEY) == SEAL_KEY ? 0 : err_set(e, ERR_PERM, "%s: no key", path);
+	if (errno != ENOENT)
+		return err_sys(e, errno, "%s", path);
+	seal_make(key, unused);
+	const char *fresh = arena_strz(&a, arena_printf(&a, "%s.new", path));
+	AUTO(fd) int to = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (to < 0 || write(to, key, SEAL_KEY) != SEAL_KEY || fsync(to) < 0 || rename(fresh, path) < 0)
+		return err_sys(e, errno, "%s", path);
+	return 0;
+}
+
+static int make_collect_key(const struct config *c, struct err *e)
+{
+	unsigned char key[SEAL_KEY], public_key[SEAL_KEY], known[SEAL_KEY];
+	struct sql *db;
+	if (read_or_make_key(c, key, e) < 0 || sql_open(c->server->data, COLLECT_DB, &db, e) < 0)
+		return -1;
+	seal_public_of(key, public_key);
+	bool same = collect_key(db, known, e) == 0 && memcmp(known, public_key, SEAL_KEY) == 0;
+	int r = same ? 0 : sql_begin(db, e);
+	if (r == 0 && !same)
+		r = collect_key_tx(db, public_key, e) < 0 ? -1 : sql_commit(db, e);
+	sql_close(db);
+	return r;
+}
+
 int prepare_store(const struct config *c, struct err *e)
 {
 	if (refuse_half_restored(c, e) < 0)
 		return -1;
 	if (store_prepare(c->server->data, e) < 0 || journal_prepare(c->server->data, e) < 0 ||
 		feature_depot_make(c->server->data, e) < 0 ||
-		make_secrets(c, e) < 0)
+		make_secrets(c, e) < 0 || make_collect_key(c, e) < 0)
 		return -1;
 	return make_secret(c, e) < 0 ? -1 : make_certificate(c, e);
 }

@@ -39,6 +39,7 @@ enum role_path {
 	MAY_ZONES = 65536, /* read the system's time zones */
 	MAY_READ_BLOBS = 262144,
 	MAY_SESSIONS = 524288, /* write RUN/sessions */
+	MAY_COLLECT = 2097152, /* read DATA/collect */
 	MAY_BACKUP = 1048576, /* read all of DATA, write what readers of databases write, DATA/backup; write the target */
 };
 
@@ -62,6 +63,9 @@ static const struct role_limits {
 	{&identity_role, MAY_DB | MAY_RESOLVE | MAY_VERIFY,
 		SANDBOX_NO_DUMP | SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP, 12, 1 << 10},
 	{&keys_role, MAY_KEYS, SANDBOX_NO_DUMP, 4, 1 << 10},
+	{&collect_role, MAY_BLOBS | MAY_DB | MAY_COLLECT | MAY_RESOLVE | MAY_VERIFY,
+		SANDBOX_NO_DUMP | SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP | SANDBOX_MAY_MEMORY_FILE,
+		8, 1 << 12},
 	{&scan_role, 0, SANDBOX_NO_DUMP | SANDBOX_LEAVE_FILES, 1, 1 << 8},
 	/* Writes the index, beside which reading the mailboxes writes, too. */
 	{&indexer_role, MAY_READ_BLOBS | MAY_DB, SANDBOX_NO_DUMP | SANDBOX_MAY_MEMORY_FILE, 3,
@@ -159,6 +163,8 @@ static void add_paths(
 		add_features(s, data, conf_get(c->conf, &features_section), a);
 	if (l->paths & MAY_BACKUP)
 		add_backup(s, data, backup_conf_of(c), a);
+	if (l->paths & MAY_COLLECT)
+		add_path(s, arena_printf(a, "%.*s/collect", SFMT(data)), false);
 	if (l->paths & MAY_KEYS)
 		add_path(s, arena_printf(a, "%.*s/keys", SFMT(data)), true);
 	if (l->paths & MAY_RESOLVE && wants_network(l, c)) {

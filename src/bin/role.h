@@ -28,7 +28,7 @@ struct role {
 	void (*close)(struct role_env *env);
 };
 
-extern const struct role identity_role, edge_role, auth_role, keys_role, queue_role, scan_role, texts_role, indexer_role,
+extern const struct role collect_role, identity_role, edge_role, auth_role, keys_role, queue_role, scan_role, texts_role, indexer_role,
 	keeper_role, learn_role, web_role, access_role, features_role, engine_role;
 
 /* The secret that TLS session tickets of all processes are made with; empty: the master gave none. */

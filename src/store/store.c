@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "run/log.h"
 #include "store/changes.h"
+#include "store/collect.h"
 #include "store/credential.h"
 #include "store/directory.h"
 #include "store/gc.h"
@@ -52,6 +53,7 @@ static int each_schema(slice dir, schema_step step, void *arg, struct err *e)
 		step(dir, "trace", trace_migrations, trace_migrations_n, arg, e) < 0 ||
 		step(dir, REPORT_DB, report_migrations, report_migrations_n, arg, e) < 0 ||
 		step(dir, MAILLIST_DB, maillist_migrations, maillist_migrations_n, arg, e) < 0 ||
+		step(dir, COLLECT_DB, collect_migrations, collect_migrations_n, arg, e) < 0 ||
 		step(dir, TLSPOLICY_DB, tlspolicy_migrations, tlspolicy_migrations_n, arg, e) < 0)
 		return -1;
 	AUTO(arena) struct arena a = {0};
