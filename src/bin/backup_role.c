@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 enum {
+	FIRST_SECONDS = 2,
 	LOOK_SECONDS = 10,
 	NICE = 10,
 	IO_LOWEST = 2 << 13 | 7, /* ioprio_set(2): best effort, the last of eight */
@@ -225,7 +226,9 @@ static void watch(void *arg)
 	struct backup_role *b = arg;
 	struct err e;
 	bool told = false;
-	while (!b->stopping && co_sleep(instant_in(LOOK_SECONDS * SECOND), &e) == 0) {
+	int64_t wait = FIRST_SECONDS * SECOND;
+	while (!b->stopping && co_sleep(instant_in(wait), &e) == 0) {
+		wait = LOOK_SECONDS * SECOND;
 		pool_call(look_back, b);
 		if (b->result != 1) {
 			if (!told)

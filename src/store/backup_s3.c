@@ -252,10 +252,15 @@ static int s3_size(struct backup_target *t, const char *name, uint64_t *ret, str
 	AUTO(arena) struct arena a = {0};
 	AUTO(buf) struct buf answer = BUF(ANSWER_MAX);
 	struct exchange x = {.method = "HEAD", .path = path_of(s3_of(t), name, &a), .out = &answer};
-	if (ask(s3_of(t), &x, e) < 0)
-		return -1;
-	*ret = x.length;
-	return 0;
+	if (ask(s3_of(t), &x, e) == 0) {
+		*ret = x.length;
+		return 0;
+	}
+	/* An answer to HEAD has no words: asked once more, for them. */
+	struct exchange why = {.method = "GET", .path = x.path, .range = "0-0", .out = &answer};
+	if (e->kind == ERR_DENIED || e->kind == ERR_PERM)
+		ask(s3_of(t), &why, e);
+	return -1;
 }
 
 static int s3_remove(struct backup_target *t, const char *name, struct err *e)
