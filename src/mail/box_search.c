@@ -232,6 +232,15 @@ static bool of_row(const struct searching *s, const struct box_criterion *c)
 	}
 }
 
+static enum box_told of_summary(struct searching *s, const struct box_criterion *c)
+{
+	if (c->kind == BOX_WHO)
+		return of_who(s, c->who, c->text);
+	if (c->kind == BOX_SUBJECT)
+		return of_summary_text(s, SUMMARY_SUBJECT_TEXT, c->text);
+	return c->kind == BOX_HEADER ? of_header(s, c) : BOX_OPEN;
+}
+
 static enum box_told leaf(struct searching *s, const struct box_criterion *c)
 {
 	int64_t day;
@@ -241,13 +250,9 @@ static enum box_told leaf(struct searching *s, const struct box_criterion *c)
 		return BOX_OPEN;
 	if (c->kind == BOX_SENT)
 		return sent_day(s->sum, &day) && within(c, day) ? BOX_YES : BOX_NO;
-	if (s->level == BYTES)
-		return s->met[c->slot] ? BOX_YES : BOX_NO;
-	if (c->kind == BOX_WHO)
-		return of_who(s, c->who, c->text);
-	if (c->kind == BOX_SUBJECT)
-		return of_summary_text(s, SUMMARY_SUBJECT_TEXT, c->text);
-	return c->kind == BOX_HEADER ? of_header(s, c) : BOX_OPEN;
+	/* What a summary tells is so, whatever else has to be read for others. */
+	enum box_told t = of_summary(s, c);
+	return s->level == BYTES && t == BOX_OPEN ? (s->met[c->slot] ? BOX_YES : BOX_NO) : t;
 }
 
 static enum box_told ask(struct searching *s, const struct box_criterion *c)
