@@ -17,7 +17,7 @@ CFLAGS_all := -std=gnu17 -D_GNU_SOURCE -pthread -fPIE -Isrc $(WARN) $(shell pkg-
 LIBS := $(shell pkg-config --libs $(PKGS)) -lunbound -largon2 -lsvm -lm
 
 # Folders from the highest floor to the lowest: the order in which they are linked.
-FOLDERS := bin proto/imapc proto/pop3c proto/smtpd proto/smtpc proto/clamd proto/icap proto/http proto/imap proto/pop3 training content policy defence mail senderauth sieve store learn feature run codec base
+FOLDERS := bin proto/imapc proto/pop3c proto/managesieve proto/smtpd proto/smtpc proto/clamd proto/icap proto/http proto/imap proto/pop3 training content policy defence mail senderauth store learn feature sieve run codec base
 HELPER_MAINS := src/bin/main.c src/base/test_main.c src/base/fuzz_main.c
 lib_src = $(filter-out $(HELPER_MAINS) %_test.c %_fuzz.c,$(wildcard src/$(1)/*.c src/$(1)/*.S))
 objs = $(patsubst src/%,$(B)/%.o,$(1))

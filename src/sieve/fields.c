@@ -78,14 +78,13 @@ struct field *fields_next(
 	bool indexed, last;
 	const struct arg *index = node_tag(n, TAG_INDEX, &indexed);
 	last = node_has(n, TAG_LAST);
-	if (!run_look(r, v->n * 4))
-		return NULL;
 	if (!indexed) {
-		for (; *i < v->n; ++*i)
-			if (slice_ieq(v->v[*i].name, name))
-				return &v->v[(*i)++];
-		return NULL;
+		size_t from = *i;
+		while (*i < v->n && !slice_ieq(v->v[*i].name, name))
+			++*i;
+		return run_look(r, (*i - from + 1) * 4) && *i < v->n ? &v->v[(*i)++] : NULL;
 	}
+	run_look(r, v->n * 4);
 	uint64_t want = index->number;
 	for (size_t k = 0; *i == 0 && want && k < v->n; k++) {
 		struct field *f = &v->v[last ? v->n - 1 - k : k];

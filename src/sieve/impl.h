@@ -371,7 +371,7 @@ struct run {
 	unsigned script; /* in the sequence */
 	bool implicit_keep, rejected;
 	slice flags; /* of imap4flags, of this script */
-	slice kept_flags; /* of an explicit keep of a script before */
+	slice kept_flags; /* of the keep of scripts before, said or not */
 	struct place at; /* of the command that runs */
 	const struct sieve_script *once[100];
 	size_t nonce;

@@ -281,6 +281,8 @@ void run_script(struct run *r, const struct sieve_script *s)
 		r->implicit_keep = true;
 		r->flags = r->kept_flags;
 	}
+	if (r->implicit_keep)
+		r->kept_flags = r->flags; /* the next script goes on with them */
 	r->script++;
 }
 
@@ -313,7 +315,8 @@ void run_end(struct run *r)
 	if (r->implicit_keep) {
 		struct sieve_action keep = {
 			.kind = SIEVE_KEEP, .flags = r->flags, .edits = out->nedits};
-		r->lim.actions = UINT32_MAX;
+		r->lim.actions = UINT32_MAX; /* whatever was spent: the letter is kept */
+		r->lim.memory = r->lim.steps = UINT64_MAX;
 		r->rejected = false;
 		run_store(r, &keep);
 	}
