@@ -3,8 +3,9 @@
  * (look-around, recursion, back references, lazy and possessive repetition) is refused, so that an expression means here what
  * it means elsewhere; of several alternatives the first that fits is taken, not the longest.
  *
- * PCRE2's match limit counts its inner calls at each place of the text. A match is tried with a small limit, then with larger ones,
- * each paid in steps before: an expression that explodes ends its script, and always at the same place.
+ * PCRE2's match limit counts its inner calls at each place of the text. A match is tried with a small limit; when that is not enough,
+ * place by place with limits that grow, each paid in steps before: an expression that explodes ends its script, and always at the same
+ * step.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "base/must.h"
@@ -17,12 +18,14 @@ enum {
 	PARENS_MAX = 50, /* nested */
 	TEXT_MAX = 128 * 1024, /* bytes that are looked at */
 	HEAP_KIB = 4096,
-	FIRST_LIMIT = 20, /* calls at a place of the text; then times LIMIT_GROWS */
-	LIMIT_GROWS = 20,
+	FIRST_LIMIT = 20, /* calls at each place of the text, in a first go */
+	PLACE_LIMIT = 4, /* then at one place; and times LIMIT_GROWS */
+	LIMIT_GROWS = 8,
 	CALLS = 4, /* for one step */
 };
 struct regex {
 	pcre2_code *code;
+	bool utf; /* characters, not octets */
 };
 
 static void *from_arena(size_t n, void *arena)
@@ -114,7 +117,7 @@ static uint32_t options(enum comparator c)
 		     PCRE2_NO_AUTO_POSSESS;
 	if (c == COMPARE_OCTET)
 		return o | PCRE2_NEVER_UTF;
-	return o | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_CASELESS;
+	return o | PCRE2_UTF | PCRE2_CASELESS;
 }
 
 struct regex *regex_compile(struct arena *a, slice pattern, enum comparator c, slice *ret_why)
@@ -143,24 +146,61 @@ struct regex *regex_compile(struct arena *a, slice pattern, enum comparator c, s
 	}
 	struct regex *x = ARENA_NEW(a, struct regex);
 	x->code = code;
+	x->utf = c != COMPARE_OCTET;
 	return x;
 }
 
 /* ---- matching ---- */
 
-static int try_match(struct run *r, const struct regex *x, slice value, pcre2_match_data *data,
-	pcre2_match_context *context)
+static int at_place(struct run *r, const struct regex *x, slice value, size_t at,
+	pcre2_match_data *data, pcre2_match_context *context)
 {
-	uint64_t limit = FIRST_LIMIT;
-	for (;; limit *= LIMIT_GROWS) {
-		if (!run_spend(r, 1 + (value.n + 1) * limit / CALLS))
+	for (uint64_t limit = PLACE_LIMIT;; limit *= LIMIT_GROWS) {
+		if (!run_spend(r, 1 + limit / CALLS))
 			return PCRE2_ERROR_MATCHLIMIT;
-		pcre2_set_match_limit(context, (uint32_t)limit);
-		int n = pcre2_match(x->code, (PCRE2_SPTR)(value.p ? value.p : ""), value.n, 0, 0,
-			data, context);
+		pcre2_set_match_limit(context, limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit);
+		int n = pcre2_match(x->code, (PCRE2_SPTR)value.p, value.n, at,
+			PCRE2_ANCHORED | PCRE2_NO_UTF_CHECK, data, context);
 		if (n != PCRE2_ERROR_MATCHLIMIT)
 			return n;
 	}
+}
+
+/* The whole text with little patience; when that is not enough, place by place, each with as much as it needs. */
+static int try_match(struct run *r, const struct regex *x, slice value, pcre2_match_data *data,
+	pcre2_match_context *context)
+{
+	if (!run_spend(r, 1 + (value.n + 1) * FIRST_LIMIT / CALLS))
+		return PCRE2_ERROR_MATCHLIMIT;
+	pcre2_set_match_limit(context, FIRST_LIMIT);
+	int n = pcre2_match(
+		x->code, (PCRE2_SPTR)value.p, value.n, 0, PCRE2_NO_UTF_CHECK, data, context);
+	for (size_t at = 0; n == PCRE2_ERROR_MATCHLIMIT && at <= value.n; at++) {
+		if (x->utf && at < value.n && ((unsigned char)value.p[at] & 0xc0) == 0x80)
+			continue;
+		n = at_place(r, x, value, at, data, context);
+		if (n == PCRE2_ERROR_NOMATCH && at < value.n)
+			n = PCRE2_ERROR_MATCHLIMIT; /* the next place */
+		else if (n == PCRE2_ERROR_MATCHLIMIT)
+			break;
+	}
+	return n;
+}
+
+/* What is looked at: not too long, and characters where they are wanted. */
+static slice text_of(struct run *r, const struct regex *x, slice value)
+{
+	if (!value.n)
+		return S("");
+	if (!x->utf)
+		return slice_first(value, TEXT_MAX);
+	value = utf8_first(value, TEXT_MAX);
+	if (utf8_valid(value))
+		return value;
+	AUTO(buf) struct buf out = BUF(value.n * 3 + 16);
+	utf8_scrub(&out, value);
+	value = run_dup(r, buf_slice(&out));
+	return value.n ? value : S("");
 }
 
 bool regex_match(struct run *r, const struct regex *x, slice value, slice *ret, unsigned *ret_n)
@@ -169,7 +209,7 @@ bool regex_match(struct run *r, const struct regex *x, slice value, slice *ret, 
 	pcre2_match_context *context = pcre2_match_context_create(memory);
 	pcre2_match_data *data = pcre2_match_data_create(SIEVE_MATCH_VALUES, memory);
 	must(memory && context && data);
-	value = slice_first(value, TEXT_MAX);
+	value = text_of(r, x, value);
 	pcre2_set_heap_limit(context, HEAP_KIB);
 	int n = try_match(r, x, value, data, context);
 	size_t *place = pcre2_get_ovector_pointer(data);
