@@ -22,6 +22,8 @@ METRIC_COUNTER(connections_imap, "posthouse_access_connections_total", "protocol
 	"Connections of mail programs accepted.");
 METRIC_COUNTER(connections_pop3, "posthouse_access_connections_total", "protocol=\"pop3\"",
 	"Connections of mail programs accepted.");
+METRIC_COUNTER(connections_sieve, "posthouse_access_connections_total", "protocol=\"sieve\"",
+	"Connections of mail programs accepted.");
 METRIC_COUNTER(turned_away, "posthouse_access_turned_away_total", "reason=\"total\"",
 	"Connections of mail programs above a limit.");
 METRIC_COUNTER(turned_away_ip, "posthouse_access_turned_away_total", "reason=\"address\"",
@@ -35,6 +37,7 @@ static const struct { /* by enum access_protocol */
 } protocols[ACCESS_PROTOCOLS] = {
 	{&connections_imap, "* BYE [UNAVAILABLE] Too many connections, try later\r\n"},
 	{&connections_pop3, "-ERR [SYS/TEMP] Too many connections, try later\r\n"},
+	{&connections_sieve, "BYE (TRYLATER) \"Too many connections, try later\"\r\n"},
 };
 
 static bool in_nets(const struct conf_nets *nets, const struct net_addr *a)
@@ -90,6 +93,7 @@ static void drain(void *arg)
 	struct access *a = arg;
 	imap_drain(&a->imap_hub);
 	pop3_drain(&a->pop3_hub);
+	managesieve_drain(&a->sieve_hub);
 }
 
 static slice listener_name(void *arg, size_t listener)
@@ -155,6 +159,26 @@ static struct pop3_service pop3_service(struct access *a, const struct access_li
 	};
 }
 
+static struct managesieve_service sieve_service(
+	struct access *a, const struct access_listener_conf *c)
+{
+	struct conf_list mechs = offered(a, c);
+	return (struct managesieve_service){
+		.tls_mode = (enum session_tls)c->tls,
+		.tls = a->tls,
+		.auth_plaintext = c->auth_plaintext,
+		.version = S(VERSION),
+		.limits = {.login_time = a->conf->login_time,
+			.idle_time = c->idle_time,
+			.bad_commands = (unsigned)c->bad_commands,
+			.login_failures = (unsigned)c->login_failures},
+		.mechs = mechs.v,
+		.nmechs = mechs.n,
+		.scripts = a->scripts,
+		.directory = a->directory,
+	};
+}
+
 static void make_services(struct access *a)
 {
 	a->nservices = access_listeners(a->config);
@@ -164,8 +188,10 @@ static void make_services(struct access *a)
 		s->listener = access_listener(a->config, i);
 		if (s->listener.protocol == ACCESS_IMAP)
 			s->imap = imap_service(a, s->listener.conf);
-		else
+		else if (s->listener.protocol == ACCESS_POP3)
 			s->pop3 = pop3_service(a, s->listener.conf);
+		else
+			s->sieve = sieve_service(a, s->listener.conf);
 	}
 }
 
@@ -188,6 +214,7 @@ static int access_prepare(struct role_env *env, struct err *e)
 	acceptor_init(&a->acceptor, &acceptor);
 	imap_hub_init(&a->imap_hub);
 	pop3_hub_init(&a->pop3_hub);
+	managesieve_hub_init(&a->sieve_hub);
 	a->auth_link = link_new("auth");
 	a->texts_link = link_new("texts");
 	a->engines = engines_new(a->config->conf);
@@ -225,7 +252,7 @@ static int access_open(struct role_env *env, struct err *e)
 	if (sessions_open(a->config->server->run, S("access"), env->start.instance, &a->sessions,
 		    e) < 0 ||
 		blobs_open(data, &a->blobs, e) < 0 || directory_open(data, &a->directory, e) < 0 ||
-		open_boxes(a, e) < 0)
+		open_boxes(a, e) < 0 || managesieve_store_open(data, &a->scripts, e) < 0)
 		return -1;
 	access_guard_open(a);
 	access_texts_open(a);
@@ -267,6 +294,7 @@ static void access_close(struct role_env *env)
 	struct access *a = env->self;
 	if (a->boxes)
 		boxes_close(a->boxes);
+	managesieve_store_close(a->scripts);
 	access_guard_free(a->guard);
 	directory_close(a->directory);
 	blobs_close(a->blobs);

@@ -19,6 +19,7 @@
 #include "bin/sessions.h"
 #include "mail/box.h"
 #include "proto/imap/imap.h"
+#include "proto/managesieve/managesieve.h"
 #include "proto/pop3/pop3.h"
 #include "run/co.h"
 #include "run/log.h"
@@ -43,9 +44,9 @@ struct access_listener_conf { /* sections [imap "NAME"] ... */
 	/* imap */
 	int64_t command_time, max_line, max_literal, max_command, max_messages;
 };
-extern const struct conf_section access_section, imap_section, pop3_section;
+extern const struct conf_section access_section, imap_section, pop3_section, managesieve_section;
 
-enum access_protocol { ACCESS_IMAP, ACCESS_POP3, ACCESS_PROTOCOLS };
+enum access_protocol { ACCESS_IMAP, ACCESS_POP3, ACCESS_SIEVE, ACCESS_PROTOCOLS };
 /* As auth, logs and `posthouse session` call it: "imap", "pop3", "sieve". */
 const char *access_protocol_name(enum access_protocol p);
 
@@ -73,6 +74,7 @@ struct access_service { /* one a listener */
 	struct access_listener listener;
 	struct imap_service imap;
 	struct pop3_service pop3;
+	struct managesieve_service sieve;
 };
 struct access {
 	struct role_env *env;
@@ -83,6 +85,7 @@ struct access {
 	size_t nservices;
 	struct imap_hub imap_hub;
 	struct pop3_hub pop3_hub;
+	struct managesieve_hub sieve_hub;
 	struct tls_ctx *tls;
 	struct census *census, *accounts; /* connections by address, sessions by account */
 	struct link *auth_link;
@@ -96,6 +99,7 @@ struct access {
 	struct blobs *blobs;
 	struct directory *directory;
 	struct boxes *boxes;
+	struct managesieve_store *scripts;
 	/* Coming and going. */
 	struct acceptor acceptor;
 };

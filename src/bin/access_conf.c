@@ -15,7 +15,8 @@
 	"\n[imap \"imap\"]\nlisten = *:143\n"                                                      \
 	"[imap \"imaps\"]\nlisten = *:993\ntls = implicit\n"                                       \
 	"[pop3 \"pop3\"]\nlisten = *:110\n"                                                        \
-	"[pop3 \"pop3s\"]\nlisten = *:995\ntls = implicit\n"
+	"[pop3 \"pop3s\"]\nlisten = *:995\ntls = implicit\n"                                       \
+	"[managesieve \"sieve\"]\nlisten = *:4190\n"
 
 static const char *const enabled_words[] = {"auto", "yes", "no", NULL};
 static const char *const tls_words[] = {"offer", "implicit", "no", NULL};
@@ -115,6 +116,8 @@ static const struct conf_key imap_keys[] = {COMMON_KEYS("*:143", 143, "31m", 30 
 		"一条 FETCH、STORE、SEARCH 等命令处理的邮件数（MESSAGELIMIT，RFC "
 		"9738）。0：不限。"),
 	CONF_END};
+static const struct conf_key managesieve_keys[] = {
+	COMMON_KEYS("*:4190", 4190, "30m", 30 * MINUTE), CONF_END};
 static const struct conf_key pop3_keys[] = {
 	COMMON_KEYS("*:110", 110, "10m", 10 * MINUTE), CONF_END};
 #undef T
@@ -143,11 +146,22 @@ const struct conf_section pop3_section = {.name = "pop3",
 	.doc_en = "A listener for POP3; the section's name appears in logs.",
 	.doc_zh = "一个 POP3 监听服务；小节名出现在日志中。",
 	.check = check_listener};
+const struct conf_section managesieve_section = {.name = "managesieve",
+	.keys = managesieve_keys,
+	.size = sizeof(struct access_listener_conf),
+	.named = true,
+	.doc_en = "A listener for ManageSieve, by which people's programs edit their rules; the "
+		  "section's "
+		  "name appears in logs.",
+	.doc_zh = "一个 ManageSieve 监听服务，用户的程序通过它编辑邮件规则；小节名出现在日志中。",
+	.check = check_listener};
+
 /* By enum access_protocol. */
 static const struct {
 	const char *name;
 	const struct conf_section *section;
-} protocols[ACCESS_PROTOCOLS] = {{"imap", &imap_section}, {"pop3", &pop3_section}};
+} protocols[ACCESS_PROTOCOLS] = {
+	{"imap", &imap_section}, {"pop3", &pop3_section}, {"sieve", &managesieve_section}};
 
 const char *access_protocol_name(enum access_protocol p)
 {

@@ -15,6 +15,8 @@ METRIC_GAUGE(open_imap, "posthouse_access_sessions", "protocol=\"imap\"",
 	"Sessions of mail programs open now.");
 METRIC_GAUGE(open_pop3, "posthouse_access_sessions", "protocol=\"pop3\"",
 	"Sessions of mail programs open now.");
+METRIC_GAUGE(open_sieve, "posthouse_access_sessions", "protocol=\"sieve\"",
+	"Sessions of mail programs open now.");
 METRIC_GAUGE(idle_imap, "posthouse_access_idle_sessions", "",
 	"IMAP sessions that wait for news now (IDLE).");
 METRIC_COUNTER(
@@ -29,6 +31,8 @@ METRIC_COUNTER(commands_imap, "posthouse_access_commands_total", "protocol=\"ima
 	"Commands of mail programs.");
 METRIC_COUNTER(commands_pop3, "posthouse_access_commands_total", "protocol=\"pop3\"",
 	"Commands of mail programs.");
+METRIC_COUNTER(commands_sieve, "posthouse_access_commands_total", "protocol=\"sieve\"",
+	"Commands of mail programs.");
 METRIC_COUNTER(bytes_in, "posthouse_access_bytes_total", "direction=\"in\"",
 	"Bytes from and to mail programs.");
 METRIC_COUNTER(bytes_out, "posthouse_access_bytes_total", "direction=\"out\"",
@@ -42,6 +46,7 @@ static const struct protocol { /* by enum access_protocol */
 } protocols[ACCESS_PROTOCOLS] = {
 	{"imap.end", &open_imap, &commands_imap},
 	{"pop3.end", &open_pop3, &commands_pop3},
+	{"sieve.end", &open_sieve, &commands_sieve},
 };
 
 static const struct protocol *protocol_of(const struct access_session *s)
@@ -353,6 +358,9 @@ static void serve(struct access_session *s)
 	switch (s->service->listener.protocol) {
 	case ACCESS_POP3:
 		pop3_serve(&a->pop3_hub, io, &s->service->pop3, &ops, s, &s->peer);
+		break;
+	case ACCESS_SIEVE:
+		managesieve_serve(&a->sieve_hub, io, &s->service->sieve, &ops, s);
 		break;
 	default:
 		imap_serve(&a->imap_hub, io, &s->service->imap, &ops, s, &s->peer);

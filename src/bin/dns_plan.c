@@ -291,6 +291,8 @@ static void add_reading(struct making_plan *m, const struct config *c)
 		bool implicit = l.conf->tls == SESSION_TLS_IMPLICIT;
 		if (l.conf->tls == SESSION_TLS_NO || !l.conf->listen.n)
 			continue;
+		if (implicit && l.protocol == ACCESS_SIEVE) /* RFC 5804 1.8 knows none */
+			continue;
 		plan_add(m, PLAN_SRV, "SRV",
 			arena_printf(m->mem, "_%s%s._tcp.%.*s", access_protocol_name(l.protocol),
 				implicit ? "s" : "", SFMT(m->p->domain)),
