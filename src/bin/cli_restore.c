@@ -52,11 +52,11 @@ static int all(struct cli_call *c)
 	printf(T("everything is in %.*s again.\n"
 		 "Now: posthouse store verify; posthouse mailbox verify. Mail that waited in the queue then is "
 		 "delivered again when the\n"
-		 "server starts: look at it first (posthouse queue list), remove what went out since.\n"
+		 "server starts: posthouse queue hold --all keeps it until you have looked at it.\n"
 		 "Then: posthouse backup adopt, so that this installation makes the next backups.\n",
 		       "全部内容已恢复到 %.*s。\n"
 		       "接下来请执行：posthouse store verify 和 posthouse mailbox verify。备份当时仍在队列中的邮件会在服务器"
-		       "启动后再次投递：\n请先查看（posthouse queue list），并删除此后已发出的邮件。\n"
+		       "启动后再次投递：\nposthouse queue hold --all 可先全部暂停，查看后再放行。\n"
 		       "最后执行 posthouse backup adopt，由本系统继续备份。\n"),
 		SFMT(data));
 	return CLI_OK;
