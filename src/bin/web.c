@@ -31,6 +31,8 @@ static const struct http_route routes[] = {
 	{"/d/*/view", HTTP_GET, web_view},
 	{"/d/*/file", HTTP_GET, web_file},
 	{"/d/*/digest", HTTP_POST, web_digest_post},
+	{"/l/*", HTTP_GET, web_maillist_get},
+	{"/l/*", HTTP_POST, web_maillist_post},
 	{"/api/report", HTTP_POST, web_report},
 	{"/static/style.css", HTTP_GET, web_style},
 	{"/robots.txt", HTTP_GET, web_robots},
@@ -44,7 +46,7 @@ static void log_request(const struct http *h, int64_t took)
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 	AUTO(buf) struct buf link = BUF(2 * LINK_HASH);
 	slice token = http_part(h, 1);
-	if (h->route && slice_starts(slice_z(h->route), S("/d/")) && token.n) {
+	if (h->route && (slice_starts(slice_z(h->route), S("/d/")) || slice_starts(slice_z(h->route), S("/l/"))) && token.n) {
 		SHA256((const unsigned char *)token.p, token.n, digest);
 		hex_encode(&link, slice_of(digest, LINK_HASH));
 	}
@@ -173,7 +175,8 @@ static int web_prepare(struct role_env *env, struct err *e)
 static int web_open(struct role_env *env, struct err *e)
 {
 	struct web *w = env->self;
-	if (blobs_open(w->config->server->data, &w->blobs, e) < 0 || web_store_open(w, e) < 0)
+	if (blobs_open(w->config->server->data, &w->blobs, e) < 0 || web_store_open(w, e) < 0 ||
+		web_lists_open(w, e) < 0)
 		return -1;
 	acceptor_start(&w->acceptor, &env->start);
 	return 0;
@@ -211,6 +214,7 @@ static void web_close(struct role_env *env)
 {
 	struct web *w = env->self;
 	web_store_close(w->store);
+	web_lists_close(w->lists);
 	blobs_close(w->blobs);
 	keys_client_free(w->keys);
 	link_free(w->queue_link);

@@ -10,6 +10,7 @@
  *	web_letter.c	one held letter: what it is, the button, what pressing it did
  *	web_list.c	all that is held for somebody
  *	web_view.c	a letter's text, its bytes
+ *	web_maillist.c	mailing lists
  *	web_report.c	POST /api/report, for the buttons of mail programs
  *
  * GET, HEAD and OPTIONS change nothing; link scanners and mail programs follow links on their own.
@@ -42,6 +43,7 @@ extern const struct conf_section web_section;
 bool web_wanted(const struct config *c);
 
 struct web_store;
+struct web_lists;
 struct link;
 struct scans;
 struct rates;
@@ -64,6 +66,7 @@ struct web {
 	unsigned nguests; /* connections */
 	struct blobs *blobs;
 	struct web_store *store;
+	struct web_lists *lists;
 	struct signal_words words;
 	struct zones zones;
 	struct acceptor acceptor;
@@ -183,3 +186,9 @@ void web_list_act(struct http *h, const struct web_item *i, slice form);
 void web_view_page(struct http *h, const struct web_item *i);
 void web_view(struct http *h), web_file(struct http *h);
 void web_report(struct http *h);
+
+/* ---- web_maillist.c ---- */
+
+int web_lists_open(struct web *w, struct err *e);
+void web_lists_close(struct web_lists *l); /* NULL is fine */
+void web_maillist_get(struct http *h), web_maillist_post(struct http *h);
