@@ -73,7 +73,8 @@ void backup_extras_done(struct backup_extras *x)
 
 /* ---- a run ---- */
 
-int backup_job_run(const struct backup_job *j, struct backup_result *ret, struct backup_pruned *ret_pruned, struct err *e)
+int backup_job_run(const struct backup_job *j, struct backup_result *ret,
+	struct backup_pruned *ret_pruned, struct err *e)
 {
 	const struct backup_conf *conf = backup_conf_of(j->config);
 	const struct backup_where where = {conf, j->addresses};

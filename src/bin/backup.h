@@ -24,6 +24,7 @@ struct backup_job {
 	void *arg;
 };
 /* A generation, then those that are over go. *ret_pruned of what went; a failure to remove them is in *e with *ret filled in: 1. */
-int backup_job_run(const struct backup_job *j, struct backup_result *ret, struct backup_pruned *ret_pruned, struct err *e);
+int backup_job_run(const struct backup_job *j, struct backup_result *ret,
+	struct backup_pruned *ret_pruned, struct err *e);
 struct backup_keep backup_keep_of(const struct backup_conf *c);
 const struct backup_conf *backup_conf_of(const struct config *c);

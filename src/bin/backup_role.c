@@ -35,7 +35,8 @@ METRIC_GAUGE(last_good, "posthouse_backup_last_success_timestamp_seconds", "",
 METRIC_GAUGE(is_old, "posthouse_backup_overdue", "",
 	"1: the last good backup is older than [backup] alarm_after.");
 METRIC_GAUGE(running, "posthouse_backup_running", "", "1: a backup is being made.");
-METRIC_COUNTER(made, "posthouse_backup_runs_total", "result=\"good\"", "Backups made by the schedule.");
+METRIC_COUNTER(
+	made, "posthouse_backup_runs_total", "result=\"good\"", "Backups made by the schedule.");
 METRIC_COUNTER(failed, "posthouse_backup_runs_total", "result=\"failed\"",
 	"Backups made by the schedule.");
 METRIC_COUNTER(sent, "posthouse_backup_sent_bytes_total", "", "Bytes sent to the target.");
@@ -109,8 +110,10 @@ static void tell_old(void *arg)
 		.why_zh = S("已超过 [backup] 的 alarm_after。"),
 		.done_en = S("Backups are tried again all the time."),
 		.done_zh = S("系统会不断重试备份。"),
-		.todo_en = S("posthouse backup run says what is wrong. Is the target there, and is there room?"),
-		.todo_zh = S("请执行 posthouse backup run 查看原因：备份位置是否可用、空间是否足够？"),
+		.todo_en = S("posthouse backup run says what is wrong. Is the target there, and is "
+			     "there room?"),
+		.todo_zh =
+			S("请执行 posthouse backup run 查看原因：备份位置是否可用、空间是否足够？"),
 		.lines = &fact,
 		.nlines = 1};
 	const struct notice n = {.kind = NOTICE_ALARM,
@@ -139,7 +142,8 @@ int64_t backup_slot(const struct backup_conf *c, int64_t wall)
 	slice_u64(slice_first(c->at, 2), &hour);
 	slice_u64(slice_skip(c->at, 3), &minute);
 	localtime_r(&t, &tm);
-	int64_t local = wall + tm.tm_gmtoff * SECOND - (int64_t)hour * HOUR - (int64_t)minute * MINUTE;
+	int64_t local =
+		wall + tm.tm_gmtoff * SECOND - (int64_t)hour * HOUR - (int64_t)minute * MINUTE;
 	return local / c->every;
 }
 
@@ -159,7 +163,8 @@ static slice resolve(struct backup_role *b, struct arena *a)
 	struct err e;
 	slice host;
 	uint16_t port;
-	if (!b->dns || !backup_endpoint(b->conf, &host, &port) || net_from_ip(host, port, &literal, &e) == 0 ||
+	if (!b->dns || !backup_endpoint(b->conf, &host, &port) ||
+		net_from_ip(host, port, &literal, &e) == 0 ||
 		dns_addr(b->dns, host, instant_in(RESOLVE_TIME), a, &addrs, &e) < 0 || addrs.n == 0)
 		return S(""); /* then libcurl asks */
 	slice text = arena_printf(a, "%.*s:%u:", SFMT(host), port);
@@ -167,8 +172,8 @@ static slice resolve(struct backup_role *b, struct arena *a)
 		char ip[NET_TEXT_MAX];
 		size_t n = net_print_ip(&addrs.v[i], ip);
 		bool v6 = addrs.v[i].ss.ss_family == AF_INET6;
-		text = arena_printf(a, "%.*s%s%s%.*s%s", SFMT(text), i ? "," : "", v6 ? "[" : "", (int)n, ip,
-			v6 ? "]" : "");
+		text = arena_printf(a, "%.*s%s%s%.*s%s", SFMT(text), i ? "," : "", v6 ? "[" : "",
+			(int)n, ip, v6 ? "]" : "");
 	}
 	return text;
 }

@@ -130,7 +130,8 @@ slice cli_backup_id(const unsigned char name[BACKUP_ID], struct arena *a)
 }
 
 /* From what the server remembers; with the key from the repository. */
-static int list_generations(struct cli_backup *b, struct backup_generation **ret, size_t *ret_n, struct err *e)
+static int list_generations(
+	struct cli_backup *b, struct backup_generation **ret, size_t *ret_n, struct err *e)
 {
 	return b->repo ? backup_repo_list(b->repo, &b->mem, ret, ret_n, e)
 		       : backup_generations(b->env.config.server->data, &b->mem, ret, ret_n, e);
@@ -140,7 +141,8 @@ static bool is_called(const struct backup_generation *g, slice which)
 {
 	AUTO(buf) struct buf hex = BUF(2 * BACKUP_ID);
 	hex_encode(&hex, slice_of(g->name, BACKUP_ID));
-	return which.n >= 4 && which.n <= hex.n && slice_ieq(slice_first(buf_slice(&hex), which.n), which);
+	return which.n >= 4 && which.n <= hex.n &&
+	       slice_ieq(slice_first(buf_slice(&hex), which.n), which);
 }
 
 int cli_backup_find(struct cli_backup *b, slice which, struct backup_generation *ret, struct err *e)
@@ -164,7 +166,8 @@ int cli_backup_find(struct cli_backup *b, slice which, struct backup_generation 
 			return 0;
 		}
 	return err_set(e, ERR_NOTFOUND, "%s",
-		n ? T("no backup is so old", "没有这么早的备份") : T("there is no backup", "没有任何备份"));
+		n ? T("no backup is so old", "没有这么早的备份")
+		  : T("there is no backup", "没有任何备份"));
 }
 
 static int list(struct cli_call *c)
@@ -242,12 +245,13 @@ static int show(struct cli_call *c)
 	if (cli_backup_find(&b, cli_arg(c, 0), &g, &e) < 0 ||
 		backup_content_open(b.repo, g.name, &content, &e) < 0)
 		return out_fail(&e);
-	const char *const heads[] = {T("KIND", "类型"), T(">SIZE", ">大小"), T("CHANGED", "修改时间"),
-		T("FILE", "文件")};
+	const char *const heads[] = {T("KIND", "类型"), T(">SIZE", ">大小"),
+		T("CHANGED", "修改时间"), T("FILE", "文件")};
 	if (!c->cli->json)
-		printf(T("Backup %.*s of %.*s (posthouse %.*s), %s\n\n", "备份 %.*s，主机 %.*s（posthouse %.*s），%s\n\n"),
-			SFMT(cli_backup_id(g.name, &b.mem)), SFMT(content->host), SFMT(content->version),
-			out_time(content->started_at, text));
+		printf(T("Backup %.*s of %.*s (posthouse %.*s), %s\n\n",
+			       "备份 %.*s，主机 %.*s（posthouse %.*s），%s\n\n"),
+			SFMT(cli_backup_id(g.name, &b.mem)), SFMT(content->host),
+			SFMT(content->version), out_time(content->started_at, text));
 	listing_begin(&l, c->cli->json, "files", heads, 4);
 	for (size_t i = 0; i < content->nfiles; i++) {
 		const struct backup_file *f = &content->files[i];
@@ -310,7 +314,8 @@ static int run(struct cli_call *c)
 		json_int(&out, "pruned", (int64_t)p.generations);
 		json_end(&out);
 	} else {
-		printf(T("Backup %.*s: %s, of it %s new, %s sent.\n", "备份 %.*s：共 %s，其中新增 %s，发送 %s。\n"),
+		printf(T("Backup %.*s: %s, of it %s new, %s sent.\n",
+			       "备份 %.*s：共 %s，其中新增 %s，发送 %s。\n"),
 			SFMT(cli_backup_id(r.name, &b.mem)), out_size(r.bytes, text[0]),
 			out_size(r.fresh, text[1]), out_size(r.sent, text[2]));
 		if (p.generations)
@@ -342,9 +347,11 @@ static int prune(struct cli_call *c)
 		json_int(&j, "bytes", (int64_t)p.bytes);
 		json_end(&j);
 	} else if (dry) {
-		printf(T("%" PRIu64 " backups would go.\n", "将删除 %" PRIu64 " 个备份。\n"), p.generations);
+		printf(T("%" PRIu64 " backups would go.\n", "将删除 %" PRIu64 " 个备份。\n"),
+			p.generations);
 	} else {
-		printf(T("%" PRIu64 " backups removed, %s given back.\n", "已删除 %" PRIu64 " 个备份，释放 %s。\n"),
+		printf(T("%" PRIu64 " backups removed, %s given back.\n",
+			       "已删除 %" PRIu64 " 个备份，释放 %s。\n"),
 			p.generations, out_size(p.bytes, text));
 	}
 	return CLI_OK;
@@ -363,7 +370,8 @@ static const char *problem_text(const char *kind)
 	static const struct {
 		const char *en, *zh;
 	} kinds[] = {{"object-missing", "对象缺失"}, {"object-damaged", "对象损坏"},
-		{"object-short", "对象长度不符"}, {"list-damaged", "清单损坏"}, {"database", "数据库损坏"}};
+		{"object-short", "对象长度不符"}, {"list-damaged", "清单损坏"},
+		{"database", "数据库损坏"}};
 	for (size_t i = 0; tr_lang == LANG_ZH && i < sizeof kinds / sizeof *kinds; i++)
 		if (strcmp(kinds[i].en, kind) == 0)
 			return kinds[i].zh;
@@ -432,14 +440,16 @@ static int verify(struct cli_call *c)
 		return out_fail(&e);
 	if (!x.json)
 		printf(T("%" PRIu64 " backups, %" PRIu64 " objects, %s: %" PRId64 " problems.\n",
-			       "备份 %" PRIu64 " 个，对象 %" PRIu64 " 个，共 %s：%" PRId64 " 个问题。\n"),
+			       "备份 %" PRIu64 " 个，对象 %" PRIu64 " 个，共 %s：%" PRId64
+			       " 个问题。\n"),
 			done.generations, done.objects, out_size(done.bytes, text), n);
 	return n ? CLI_FAILED : CLI_OK;
 }
 
 /* ---- a repository ---- */
 
-static int write_key_file(struct cli_backup *b, const char *path, const struct backup_secret *s, struct err *e)
+static int write_key_file(
+	struct cli_backup *b, const char *path, const struct backup_secret *s, struct err *e)
 {
 	AUTO(buf) struct buf text = BUF(KEY_FILE_MAX);
 	backup_secret_print(s, &text);
@@ -459,8 +469,9 @@ static int make_target_dir(struct cli_backup *b, struct err *e)
 	if (backup_is_s3(b->conf))
 		return 0;
 	cli_env_as_caller(&b->env);
-	bool good = mkdir(path, 0700) < 0 ? errno == EEXIST
-					  : !b->env.is_root || chown(path, b->env.root_uid, b->env.root_gid) == 0;
+	bool good = mkdir(path, 0700) < 0
+			    ? errno == EEXIST
+			    : !b->env.is_root || chown(path, b->env.root_uid, b->env.root_gid) == 0;
 	int error = errno;
 	cli_env_as_server(&b->env);
 	return good ? 0 : err_sys(e, error, "%s", path);
@@ -481,9 +492,11 @@ static int make(struct cli_call *c, struct cli_backup *b, slice passphrase, stru
 		backup_init(b->env.config.server->data, b->target, wall_now(), &s, e) < 0)
 		return -1;
 	if (path && write_key_file(b, path, &s, e) < 0)
-		return err_wrap(e, "%s", T("the key could not be written: remove the repository and begin again",
-						 "密钥未能写出：请删除仓库后重新开始"));
-	return passphrase.n ? backup_key_add(b->target, &s, passphrase, S("init"), wall_now(), e) : 0;
+		return err_wrap(e, "%s",
+			T("the key could not be written: remove the repository and begin again",
+				"密钥未能写出：请删除仓库后重新开始"));
+	return passphrase.n ? backup_key_add(b->target, &s, passphrase, S("init"), wall_now(), e)
+			    : 0;
 }
 
 static int init(struct cli_call *c)
@@ -511,7 +524,8 @@ static int init(struct cli_call *c)
 	puts(T("The repository is made. This server can write to it and cannot read it back.",
 		"仓库已建立。本服务器只能写入，不能读出。"));
 	if (path)
-		printf(T("Keep %s in a safe place, not on this machine: without it backups are worth nothing.\n",
+		printf(T("Keep %s in a safe place, not on this machine: without it backups are "
+			 "worth nothing.\n",
 			       "请把 %s 保存在安全处，不要留在本机：没有它，备份无法恢复。\n"),
 			path);
 	else
@@ -543,43 +557,58 @@ static const struct cli_option init_options[] = {
 };
 static const struct cli_option key_options[] = {CLI_BACKUP_KEY_OPTIONS, {NULL, NULL, NULL, NULL}};
 static const struct cli_option verify_options[] = {CLI_BACKUP_KEY_OPTIONS,
-	{"percent", "N", "read so many of a hundred objects (100); of the others only the size is asked",
+	{"percent", "N",
+		"read so many of a hundred objects (100); of the others only the size is asked",
 		"读取百分之几的对象（100）；其余只核对大小"},
-	{"databases", NULL, "check the databases, too, without restoring them", "同时检查数据库，无需恢复"},
+	{"databases", NULL, "check the databases, too, without restoring them",
+		"同时检查数据库，无需恢复"},
 	{NULL, NULL, NULL, NULL}};
 static const struct cli_option prune_options[] = {
-	{"dry-run", NULL, "only tell how many would go", "只显示将删除多少"}, {NULL, NULL, NULL, NULL}};
+	{"dry-run", NULL, "only tell how many would go", "只显示将删除多少"},
+	{NULL, NULL, NULL, NULL}};
 
 const struct cli_verb backup_verbs[] = {
-	{"init", init, "", 0, 0, false, init_options, "Makes the repository that [backup] target names.",
+	{"init", init, "", 0, 0, false, init_options,
+		"Makes the repository that [backup] target names.",
 		"在 [backup] target 指定的位置建立仓库。",
 		"The key opens every backup: whoever has it reads all mail, whoever lost it none.",
 		"密钥可打开所有备份：持有者能读全部邮件，遗失则无法恢复。"},
 	{"adopt", adopt, "", 0, 0, false, key_options, "Goes on with a repository that is there.",
 		"继续使用已有的仓库。",
-		"After a disaster, or on a new machine. An installation that wrote there before cannot any more.\n"
+		"After a disaster, or on a new machine. An installation that wrote there before "
+		"cannot any more.\n"
 		"Reads the newest backup once, so that nothing is sent again.",
-		"用于灾难恢复之后或更换机器。此前写入该仓库的系统将不能再写。\n会读取一次最新备份，避免重复发送。"},
+		"用于灾难恢复之后或更换机器。此前写入该仓库的系统将不能再写。\n会读取一次最新备份，"
+		"避免重复发送。"},
 	{"run", run, "", 0, 0, true, NULL, "Makes a backup now.", "立即备份。",
-		"The server goes on running. Only what is new is sent. What is over by the rules of [backup] is "
+		"The server goes on running. Only what is new is sent. What is over by the rules "
+		"of [backup] is "
 		"removed.",
 		"服务器照常运行。只发送新增内容，并按 [backup] 的规则删除过期备份。"},
 	{"list", list, "", 0, 0, true, key_options, "Backups that there are.", "列出备份。",
 		"As this server remembers them; with --key or --stdin as the repository has them.",
 		"按本服务器的记录；使用 --key 或 --stdin 时按仓库内容。"},
-	{"show", show, "[BACKUP]", 0, 1, true, key_options, "What is in a backup.", "显示备份内容。",
-		"BACKUP: an ID (its beginning), \"latest\", or a time: the newest one not after it.",
+	{"show", show, "[BACKUP]", 0, 1, true, key_options, "What is in a backup.",
+		"显示备份内容。",
+		"BACKUP: an ID (its beginning), \"latest\", or a time: the newest one not after "
+		"it.",
 		"BACKUP：编号（可只写开头）、latest，或一个时间（取不晚于该时间的最新备份）。"},
 	{"verify", verify, "[BACKUP]", 0, 1, true, verify_options, "Is all of it there and whole?",
 		"检查备份是否完整。",
-		"Reads and opens everything that one backup, or all, need. Exit code 1 when there is a problem.",
+		"Reads and opens everything that one backup, or all, need. Exit code 1 when there "
+		"is a problem.",
 		"读取并解开一个或全部备份所需的内容。发现问题时退出码为 1。"},
-	{"prune", prune, "", 0, 0, true, prune_options, "Removes backups that are over.", "删除过期备份。",
-		"By [backup] keep_last, keep_daily, keep_weekly, keep_monthly; each run does it, too.",
-		"按 [backup] 的 keep_last、keep_daily、keep_weekly、keep_monthly；每次备份后也会自动进行。"},
-	{"key", cli_backup_key, "list|add|remove|export [NAME|FILE]", 1, 2, true, cli_backup_key_options,
-		"Passphrases that open the repository.", "可打开仓库的口令。",
-		"list; add LABEL: one more passphrase; remove NAME; export FILE: the key as a file.",
+	{"prune", prune, "", 0, 0, true, prune_options, "Removes backups that are over.",
+		"删除过期备份。",
+		"By [backup] keep_last, keep_daily, keep_weekly, keep_monthly; each run does it, "
+		"too.",
+		"按 [backup] 的 "
+		"keep_last、keep_daily、keep_weekly、keep_monthly；每次备份后也会自动进行。"},
+	{"key", cli_backup_key, "list|add|remove|export [NAME|FILE]", 1, 2, true,
+		cli_backup_key_options, "Passphrases that open the repository.",
+		"可打开仓库的口令。",
+		"list; add LABEL: one more passphrase; remove NAME; export FILE: the key as a "
+		"file.",
 		"list：列出；add LABEL：增加口令；remove NAME：删除；export FILE：导出密钥文件。"},
 	CLI_VERBS_END,
 };

@@ -31,7 +31,8 @@ static inline void auto_cli_backup(struct cli_backup *b)
 bool cli_backup_progress(void *arg, uint64_t done, uint64_t all);
 void cli_backup_progress_end(struct cli_backup *b);
 /* "latest", the beginning of an ID, or a time (the newest not after it); empty: latest. */
-int cli_backup_find(struct cli_backup *b, slice which, struct backup_generation *ret, struct err *e);
+int cli_backup_find(
+	struct cli_backup *b, slice which, struct backup_generation *ret, struct err *e);
 /* "3fa81c02" */
 slice cli_backup_id(const unsigned char name[BACKUP_ID], struct arena *a);
 
@@ -43,7 +44,7 @@ extern const struct cli_option cli_backup_key_options[];
 		"仓库的密钥文件；未给出时询问口令"},                                               \
 	{                                                                                          \
 		"stdin", NULL, "the passphrase is the first line of standard input",               \
-			"口令取自标准输入的第一行"                                                 \
+			"口令取自标准输入的第一行"                                     \
 	}
 
 /* ---- restore ---- */
@@ -58,4 +59,5 @@ struct mailbox_message;
 enum aside_format { ASIDE_EML, ASIDE_MBOX, ASIDE_MAILDIR };
 bool cli_aside_format(slice name, enum aside_format *ret);
 /* Writes a message below DIR, which is the caller's. */
-int cli_aside_write(slice dir, enum aside_format f, slice folder, const struct mailbox_message *m, slice bytes, struct err *e);
+int cli_aside_write(slice dir, enum aside_format f, slice folder, const struct mailbox_message *m,
+	slice bytes, struct err *e);

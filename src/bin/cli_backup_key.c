@@ -8,7 +8,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-const struct cli_option cli_backup_key_options[] = {CLI_BACKUP_KEY_OPTIONS, {NULL, NULL, NULL, NULL}};
+const struct cli_option cli_backup_key_options[] = {
+	CLI_BACKUP_KEY_OPTIONS, {NULL, NULL, NULL, NULL}};
 
 static int list(struct cli_call *c)
 {
@@ -52,8 +53,9 @@ static int add(struct cli_call *c)
 	/* The new one comes from standard input when the key is a file. */
 	bool from_stdin = cli_flag(c, "stdin");
 	if (from_stdin && !cli_option(c, "key"))
-		return out_usage("%s", T("--stdin gives the new passphrase: --key opens the repository",
-					       "--stdin 提供新口令：请用 --key 打开仓库"));
+		return out_usage(
+			"%s", T("--stdin gives the new passphrase: --key opens the repository",
+				      "--stdin 提供新口令：请用 --key 打开仓库"));
 	if (cli_backup_open(c, NEEDS_KEY, &b, &code) < 0)
 		return code;
 	puts(T("The new passphrase:", "新口令："));
@@ -107,7 +109,8 @@ int cli_backup_key(struct cli_call *c)
 		const char *name;
 		int nargs;
 		int (*run)(struct cli_call *c);
-	} deeds[] = {{"list", 1, list}, {"add", 2, add}, {"remove", 2, drop}, {"export", 2, export}};
+	} deeds[] = {
+		{"list", 1, list}, {"add", 2, add}, {"remove", 2, drop}, {"export", 2, export}};
 	for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++)
 		if (slice_eq(cli_arg(c, 0), slice_z(deeds[i].name)) && c->nargs == deeds[i].nargs)
 			return deeds[i].run(c);

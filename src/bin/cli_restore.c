@@ -15,7 +15,8 @@ static void own_config(void *arg, const char *path)
 	(void)path;
 }
 
-static int restore(struct cli_backup *b, struct cli_call *c, slice data, slice config_to, struct err *e)
+static int restore(
+	struct cli_backup *b, struct cli_call *c, slice data, slice config_to, struct err *e)
 {
 	struct backup_generation g;
 	struct backup_content *content;
@@ -50,12 +51,15 @@ static int all(struct cli_call *c)
 	if (restore(&b, c, data, S(""), &e) < 0)
 		return out_fail(&e);
 	printf(T("everything is in %.*s again.\n"
-		 "Now: posthouse store verify; posthouse mailbox verify. Mail that waited in the queue then is "
+		 "Now: posthouse store verify; posthouse mailbox verify. Mail that waited in the "
+		 "queue then is "
 		 "delivered again when the\n"
 		 "server starts: posthouse queue hold --all keeps it until you have looked at it.\n"
-		 "Then: posthouse backup adopt, so that this installation makes the next backups.\n",
+		 "Then: posthouse backup adopt, so that this installation makes the next "
+		 "backups.\n",
 		       "全部内容已恢复到 %.*s。\n"
-		       "接下来请执行：posthouse store verify 和 posthouse mailbox verify。备份当时仍在队列中的邮件会在服务器"
+		       "接下来请执行：posthouse store verify 和 posthouse mailbox "
+		       "verify。备份当时仍在队列中的邮件会在服务器"
 		       "启动后再次投递：\nposthouse queue hold --all 可先全部暂停，查看后再放行。\n"
 		       "最后执行 posthouse backup adopt，由本系统继续备份。\n"),
 		SFMT(data));
@@ -76,9 +80,11 @@ static int config(struct cli_call *c)
 	int r = restore(&b, c, S(""), to, &e);
 	if (r < 0)
 		return out_fail(&e);
-	printf(T("posthouse.conf (as it was written), effective.conf (all its values in one file) and the certificate with its key are in "
+	printf(T("posthouse.conf (as it was written), effective.conf (all its values in one file) "
+		 "and the certificate with its key are in "
 		 "%.*s.\n",
-		       "%.*s 中有 posthouse.conf（原文件）、effective.conf（全部配置值）以及证书和私钥。\n"),
+		       "%.*s 中有 "
+		       "posthouse.conf（原文件）、effective.conf（全部配置值）以及证书和私钥。\n"),
 		SFMT(to));
 	return CLI_OK;
 }
@@ -86,22 +92,26 @@ static int config(struct cli_call *c)
 #define WHICH                                                                                      \
 	{                                                                                          \
 		"backup", "BACKUP", "which: an ID, \"latest\" (the default), or a time",           \
-			"使用哪个备份：编号、latest（默认）或时间"                                  \
+			"使用哪个备份：编号、latest（默认）或时间"                \
 	}
 
-static const struct cli_option all_options[] = {CLI_BACKUP_KEY_OPTIONS, WHICH, {NULL, NULL, NULL, NULL}};
+static const struct cli_option all_options[] = {
+	CLI_BACKUP_KEY_OPTIONS, WHICH, {NULL, NULL, NULL, NULL}};
 static const struct cli_option config_options[] = {CLI_BACKUP_KEY_OPTIONS, WHICH,
 	{"to", "DIRECTORY", "where it is written", "写入的目录"}, {NULL, NULL, NULL, NULL}};
 
 #define MAIL_OPTIONS                                                                               \
 	CLI_BACKUP_KEY_OPTIONS, WHICH,                                                             \
-		{"to", "DIRECTORY", "write files there instead of putting mail back into the mailbox", \
-			"写成文件存到此目录，不放回邮箱"},                                          \
+		{"to", "DIRECTORY",                                                                \
+			"write files there instead of putting mail back into the mailbox",         \
+			"写成文件存到此目录，不放回邮箱"},                                         \
 		{"format", "FORMAT", "of these files: eml (the default), mbox, maildir",           \
-			"文件格式：eml（默认）、mbox、maildir"},                                     \
-		{"into", "FOLDER", "all of it into this folder of the mailbox", "全部放入邮箱的此文件夹"}, \
+			"文件格式：eml（默认）、mbox、maildir"},                                   \
+		{"into", "FOLDER", "all of it into this folder of the mailbox",                    \
+			"全部放入邮箱的此文件夹"},                                                 \
 	{                                                                                          \
-		"again", NULL, "also what is in the mailbox still", "邮箱中仍存在的邮件也再放入一份"  \
+		"again", NULL, "also what is in the mailbox still",                                \
+			"邮箱中仍存在的邮件也再放入一份"                            \
 	}
 
 const struct cli_option cli_restore_account_options[] = {MAIL_OPTIONS, {NULL, NULL, NULL, NULL}};
@@ -111,7 +121,8 @@ const struct cli_option cli_restore_message_options[] = {MAIL_OPTIONS,
 	{"message-id", "ID", "its Message-ID", "邮件的 Message-ID"},
 	{"from", "TEXT", "in the sender", "发件人中的文字"},
 	{"subject", "TEXT", "in the subject", "主题中的文字"},
-	{"since", "TIME", "received since: an age (2h, 3d) or a time", "接收时间不早于：时长（2h、3d）或时间"},
+	{"since", "TIME", "received since: an age (2h, 3d) or a time",
+		"接收时间不早于：时长（2h、3d）或时间"},
 	{"until", "TIME", "received until", "接收时间不晚于"},
 	{"uid", "N", "its UID in the folder", "在文件夹中的 UID"},
 	{"list", NULL, "only show what fits", "只列出符合条件的邮件"},
@@ -119,25 +130,32 @@ const struct cli_option cli_restore_message_options[] = {MAIL_OPTIONS,
 	{NULL, NULL, NULL, NULL}};
 
 #define PUT_BACK_EN                                                                                \
-	"The server goes on running. Mail is put back as new messages, with flags, keywords and dates; nothing is " \
-	"overwritten,\nand what is in the mailbox still is left alone. With --to it is written as files."
-#define PUT_BACK_ZH                                                                                \
-	"服务器照常运行。邮件作为新邮件放回，保留标志、关键字和日期；不覆盖任何内容，邮箱中仍有的邮件不重复放入。\n" \
+	"The server goes on running. Mail is put back as new messages, with flags, keywords and "  \
+	"dates; nothing is "                                                                       \
+	"overwritten,\nand what is in the mailbox still is left alone. With --to it is written "   \
+	"as files."
+#define PUT_BACK_ZH                                                                                                                            \
+	"服务器照常运行。邮件作为新邮件放回，保留标志、关键字和日期；不覆盖任何内容，邮箱中仍有的" \
+	"邮件不重复放入。\n"                                                                                                           \
 	"使用 --to 时写成文件。"
 
 const struct cli_verb restore_verbs[] = {
 	{"all", all, "", 0, 0, false, all_options, "Everything, into an empty data directory.",
 		"把全部内容恢复到空的数据目录。",
-		"The server does not run. The configuration says where: [server] data, [backup] target. Nothing is overwritten.\n"
-		"On a new machine: a file with these two sections, then restore config, then restore all.",
+		"The server does not run. The configuration says where: [server] data, [backup] "
+		"target. Nothing is overwritten.\n"
+		"On a new machine: a file with these two sections, then restore config, then "
+		"restore all.",
 		"服务器须未运行。位置由配置决定：[server] data、[backup] target。不覆盖任何内容。\n"
 		"在新机器上：先写只含这两节的配置文件，执行 restore config，再执行 restore all。"},
-	{"config", config, "", 0, 0, false, config_options, "The configuration, aside.", "取出配置文件。", NULL, NULL},
+	{"config", config, "", 0, 0, false, config_options, "The configuration, aside.",
+		"取出配置文件。", NULL, NULL},
 	{"account", cli_restore_account, "ADDRESS", 1, 1, true, cli_restore_account_options,
 		"All mail of one account.", "恢复一个帐号的全部邮件。", PUT_BACK_EN, PUT_BACK_ZH},
 	{"folder", cli_restore_folder, "ADDRESS FOLDER", 2, 2, true, cli_restore_folder_options,
-		"One folder, with those below it.", "恢复一个文件夹及其子文件夹。", PUT_BACK_EN, PUT_BACK_ZH},
-	{"message", cli_restore_message, "ADDRESS", 1, 1, true, cli_restore_message_options, "One message.",
-		"恢复一封邮件。", PUT_BACK_EN, PUT_BACK_ZH},
+		"One folder, with those below it.", "恢复一个文件夹及其子文件夹。", PUT_BACK_EN,
+		PUT_BACK_ZH},
+	{"message", cli_restore_message, "ADDRESS", 1, 1, true, cli_restore_message_options,
+		"One message.", "恢复一封邮件。", PUT_BACK_EN, PUT_BACK_ZH},
 	CLI_VERBS_END,
 };

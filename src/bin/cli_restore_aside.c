@@ -62,7 +62,8 @@ static int write_file(const char *path, slice bytes, int flags, struct err *e)
 	return 0;
 }
 
-static int write_eml(slice dir, slice folder, const struct mailbox_message *m, slice bytes, struct err *e)
+static int write_eml(
+	slice dir, slice folder, const struct mailbox_message *m, slice bytes, struct err *e)
 {
 	AUTO(buf) struct buf path = BUF(PATH_LIMIT);
 	slice level;
@@ -97,7 +98,8 @@ static void put_lines(struct buf *out, slice bytes, bool quote)
 	}
 }
 
-static int write_mbox(slice dir, slice folder, const struct mailbox_message *m, slice bytes, struct err *e)
+static int write_mbox(
+	slice dir, slice folder, const struct mailbox_message *m, slice bytes, struct err *e)
 {
 	AUTO(buf) struct buf path = BUF(PATH_LIMIT), out = BUF(2 * bytes.n + 4096);
 	char when[64];
@@ -125,9 +127,12 @@ static int write_mbox(slice dir, slice folder, const struct mailbox_message *m, 
 }
 
 /* INBOX is the Maildir itself, others are ".A.B" in it; times are the files' own. */
-static int write_maildir(slice dir, slice folder, const struct mailbox_message *m, slice bytes, struct err *e)
+static int write_maildir(
+	slice dir, slice folder, const struct mailbox_message *m, slice bytes, struct err *e)
 {
-	AUTO(buf) struct buf path = BUF(PATH_LIMIT), name = BUF(PATH_LIMIT), out = BUF(bytes.n + 4096);
+	AUTO(buf)
+	struct buf path = BUF(PATH_LIMIT),
+		   name = BUF(PATH_LIMIT), out = BUF(bytes.n + 4096);
 	char part[2048];
 	static const char *const subs[] = {"new", "tmp", "cur"};
 	buf_printf(&path, "%.*s", SFMT(dir));
@@ -135,29 +140,34 @@ static int write_maildir(slice dir, slice folder, const struct mailbox_message *
 		mutf7_encode(folder, &name);
 		buf_printf(&path, "/.");
 		for (size_t i = 0; i < name.n; i++)
-			buf_byte(&path, name.p[i] == '/' ? '.' : name.p[i] == '.' ? '_' : name.p[i]);
+			buf_byte(&path, name.p[i] == '/'   ? '.'
+					: name.p[i] == '.' ? '_'
+							   : name.p[i]);
 	}
 	for (int i = 0; i < 3; i++) {
 		snprintf(part, sizeof part, "%.*s/%s/", SFMT(buf_slice(&path)), subs[i]);
 		if (make_dirs(part, e) < 0)
 			return -1;
 	}
-	buf_printf(&path, "/cur/%lld.u%u.posthouse,S=%zu:2,%s%s%s%s%s", (long long)(m->received_at / SECOND), m->uid,
-		bytes.n, m->flags & MAILBOX_DRAFT ? "D" : "", m->flags & MAILBOX_FLAGGED ? "F" : "",
+	buf_printf(&path, "/cur/%lld.u%u.posthouse,S=%zu:2,%s%s%s%s%s",
+		(long long)(m->received_at / SECOND), m->uid, bytes.n,
+		m->flags & MAILBOX_DRAFT ? "D" : "", m->flags & MAILBOX_FLAGGED ? "F" : "",
 		m->flags & MAILBOX_ANSWERED ? "R" : "", m->flags & MAILBOX_SEEN ? "S" : "",
 		m->flags & MAILBOX_DELETED ? "T" : "");
 	buf_byte(&path, 0);
 	put_lines(&out, bytes, false);
 	if (!buf_ok(&path) || !buf_ok(&out))
 		return err_set(e, ERR_LIMIT, "too large for a Maildir");
-	const struct timespec times[2] = {{.tv_sec = m->received_at / SECOND}, {.tv_sec = m->received_at / SECOND}};
+	const struct timespec times[2] = {
+		{.tv_sec = m->received_at / SECOND}, {.tv_sec = m->received_at / SECOND}};
 	if (write_file(path.p, buf_slice(&out), O_EXCL, e) < 0)
 		return -1;
 	utimensat(AT_FDCWD, path.p, times, 0);
 	return 0;
 }
 
-int cli_aside_write(slice dir, enum aside_format f, slice folder, const struct mailbox_message *m, slice bytes, struct err *e)
+int cli_aside_write(slice dir, enum aside_format f, slice folder, const struct mailbox_message *m,
+	slice bytes, struct err *e)
 {
 	switch (f) {
 	case ASIDE_EML:

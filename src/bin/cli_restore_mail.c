@@ -58,20 +58,23 @@ struct restoring {
 static slice message_id_of(const struct mailbox_message *m)
 {
 	struct summary s;
-	return summary_open(m->summary, &s) ? slice_trim(summary_text(&s, 0, SUMMARY_MESSAGE_ID)) : S("");
+	return summary_open(m->summary, &s) ? slice_trim(summary_text(&s, 0, SUMMARY_MESSAGE_ID))
+					    : S("");
 }
 
 static slice key_of(const struct mailbox_message *m, char out[KEY_MAX])
 {
 	slice id = slice_first(message_id_of(m), 2000);
-	int n = snprintf(out, KEY_MAX, "%" PRIu64 " %" PRId64 " %.*s", m->size, m->received_at, SFMT(id));
+	int n = snprintf(
+		out, KEY_MAX, "%" PRIu64 " %" PRId64 " %.*s", m->size, m->received_at, SFMT(id));
 	return slice_of(out, n > 0 && n < KEY_MAX ? (size_t)n : 0);
 }
 
 /* ---- walking through a mailbox ---- */
 
 static int each_message(struct sql *db, int64_t account_id, const struct mailbox_folder *f,
-	int (*fn)(struct restoring *x, const struct mailbox_folder *f, const struct mailbox_message *m, struct err *e),
+	int (*fn)(struct restoring *x, const struct mailbox_folder *f,
+		const struct mailbox_message *m, struct err *e),
 	struct restoring *x, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
@@ -94,7 +97,8 @@ static int each_message(struct sql *db, int64_t account_id, const struct mailbox
 	return 0;
 }
 
-static int note_present(struct restoring *x, const struct mailbox_folder *f, const struct mailbox_message *m, struct err *e)
+static int note_present(struct restoring *x, const struct mailbox_folder *f,
+	const struct mailbox_message *m, struct err *e)
 {
 	char key[KEY_MAX];
 	(void)f, (void)e;
@@ -161,7 +165,8 @@ static bool fits(const struct restoring *x, const struct mailbox_message *m, str
 static bool folder_fits(const struct restoring *x, slice name)
 {
 	slice want = x->want.folder;
-	if (want.n == 0 || slice_eq(name, want) || (slice_ieq(name, want) && slice_ieq(want, S("INBOX"))))
+	if (want.n == 0 || slice_eq(name, want) ||
+		(slice_ieq(name, want) && slice_ieq(want, S("INBOX"))))
 		return true;
 	return x->want.below && slice_starts(name, want) && name.p[want.n] == '/';
 }
@@ -192,7 +197,8 @@ static int deliver(struct sql *db, void *arg, struct err *e)
 	return mailbox_deliver_tx(db, &d, &place, e);
 }
 
-static int put_back(struct restoring *x, slice folder, const struct mailbox_message *m, slice bytes, struct err *e)
+static int put_back(struct restoring *x, slice folder, const struct mailbox_message *m, slice bytes,
+	struct err *e)
 {
 	struct placing p = {.x = x, .m = m, .folder = folder};
 	struct blob_writer *w = blob_begin(x->blobs);
@@ -205,7 +211,8 @@ static int put_back(struct restoring *x, slice folder, const struct mailbox_mess
 	return commit_run_blob(x->commit, p.blob, deliver, &p, e);
 }
 
-static int put_aside(struct restoring *x, slice folder, const struct mailbox_message *m, slice bytes, struct err *e)
+static int put_aside(struct restoring *x, slice folder, const struct mailbox_message *m,
+	slice bytes, struct err *e)
 {
 	AUTO(buf) struct buf whole = BUF(MESSAGE_MAX);
 	buf_put(&whole, m->prefix);
@@ -217,7 +224,8 @@ static int put_aside(struct restoring *x, slice folder, const struct mailbox_mes
 }
 
 /* One that cannot be read is told of, and the others go on. */
-static int restore_one(struct restoring *x, slice folder, const struct mailbox_message *m, struct err *e)
+static int restore_one(
+	struct restoring *x, slice folder, const struct mailbox_message *m, struct err *e)
 {
 	AUTO(buf) struct buf bytes = BUF(MESSAGE_MAX);
 	struct err why;
@@ -276,7 +284,8 @@ static void list_one(struct restoring *x, slice folder, const struct mailbox_mes
 	table_cell(x->l.table, subject);
 }
 
-static int count_one(struct restoring *x, const struct mailbox_folder *f, const struct mailbox_message *m, struct err *e)
+static int count_one(struct restoring *x, const struct mailbox_folder *f,
+	const struct mailbox_message *m, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	(void)f, (void)e;
@@ -284,7 +293,8 @@ static int count_one(struct restoring *x, const struct mailbox_folder *f, const 
 	return 0;
 }
 
-static int take_one(struct restoring *x, const struct mailbox_folder *f, const struct mailbox_message *m, struct err *e)
+static int take_one(struct restoring *x, const struct mailbox_folder *f,
+	const struct mailbox_message *m, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	if (!fits(x, m, &a))
@@ -298,7 +308,8 @@ static int take_one(struct restoring *x, const struct mailbox_folder *f, const s
 }
 
 static int each_folder(struct restoring *x,
-	int (*fn)(struct restoring *x, const struct mailbox_folder *f, const struct mailbox_message *m, struct err *e),
+	int (*fn)(struct restoring *x, const struct mailbox_folder *f,
+		const struct mailbox_message *m, struct err *e),
 	struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
@@ -314,7 +325,8 @@ static int each_folder(struct restoring *x,
 			return -1;
 	}
 	return found ? 0
-		     : err_set(e, ERR_NOTFOUND, T("no folder %.*s in the backup", "备份中没有文件夹 %.*s"),
+		     : err_set(e, ERR_NOTFOUND,
+			       T("no folder %.*s in the backup", "备份中没有文件夹 %.*s"),
 			       SFMT(x->want.folder));
 }
 
@@ -329,8 +341,10 @@ static int open_now(struct restoring *x, slice address, struct err *e)
 	if (directory_account(directory, address, &b->mem, &x->account, e) < 0)
 		return e->kind == ERR_NOTFOUND
 			       ? err_set(e, ERR_NOTFOUND,
-					 T("there is no account %.*s now: make it first, or restore aside (--to)",
-						 "现在没有帐号 %.*s：请先建立帐号，或用 --to 恢复成文件"),
+					 T("there is no account %.*s now: make it first, or "
+					   "restore aside (--to)",
+						 "现在没有帐号 %.*s：请先建立帐号，或用 --to "
+						 "恢复成文件"),
 					 SFMT(address))
 			       : -1;
 	x->now_shard = cli_env_shard(&b->env, x->account.id, e);
@@ -351,7 +365,8 @@ static int open_then(struct restoring *x, slice address, struct err *e)
 		return -1;
 	slice work = arena_printf(
 		&b->mem, "%.*s/backup/work-%d", SFMT(b->env.config.server->data), (int)getpid());
-	const char *parent = arena_strz(&b->mem, arena_printf(&b->mem, "%.*s/backup", SFMT(b->env.config.server->data)));
+	const char *parent = arena_strz(
+		&b->mem, arena_printf(&b->mem, "%.*s/backup", SFMT(b->env.config.server->data)));
 	mkdir(parent, 0700); /* without one the next step says so */
 	if (backup_mail_open(b->repo, x->content, work, &x->then, e) < 0 ||
 		backup_mail_db(x->then, "directory", &directory, e) < 0)
@@ -359,12 +374,14 @@ static int open_then(struct restoring *x, slice address, struct err *e)
 	int r = directory_account(directory, address, &b->mem, &account, e);
 	sql_close(directory);
 	if (r < 0)
-		return e->kind == ERR_NOTFOUND
-			       ? err_set(e, ERR_NOTFOUND,
-					 T("no account %.*s in this backup", "此备份中没有帐号 %.*s"), SFMT(address))
-			       : -1;
+		return e->kind == ERR_NOTFOUND ? err_set(e, ERR_NOTFOUND,
+							 T("no account %.*s in this backup",
+								 "此备份中没有帐号 %.*s"),
+							 SFMT(address))
+					       : -1;
 	x->then_id = account.id;
-	return backup_mail_db(x->then, mailbox_db_name(mailbox_shard(account.id)), &x->then_shard, e);
+	return backup_mail_db(
+		x->then, mailbox_db_name(mailbox_shard(account.id)), &x->then_shard, e);
 }
 
 static void close_all(struct restoring *x)
@@ -407,15 +424,18 @@ static int tell(struct restoring *x)
 
 static int list_them(struct restoring *x, struct err *e)
 {
-	const char *const heads[] = {T("FOLDER", "文件夹"), T(">UID", ">UID"), T("RECEIVED", "接收时间"),
-		T(">SIZE", ">大小"), T("FROM", "发件人"), T("SUBJECT", "主题")};
+	const char *const heads[] = {T("FOLDER", "文件夹"), T(">UID", ">UID"),
+		T("RECEIVED", "接收时间"), T(">SIZE", ">大小"), T("FROM", "发件人"),
+		T("SUBJECT", "主题")};
 	x->just_list = true;
 	listing_begin(&x->l, x->json, "messages", heads, 6);
 	int r = each_folder(x, take_one, e);
 	listing_end_rows(&x->l);
 	listing_end(&x->l);
 	if (r == 0 && x->fit > LISTED_MAX)
-		fprintf(stderr, T("posthouse: %" PRIu64 " fit, the first %d are shown\n", "posthouse: 共 %" PRIu64 " 封符合，显示前 %d 封\n"),
+		fprintf(stderr,
+			T("posthouse: %" PRIu64 " fit, the first %d are shown\n",
+				"posthouse: 共 %" PRIu64 " 封符合，显示前 %d 封\n"),
 			x->fit, LISTED_MAX);
 	return r < 0 ? out_fail(e) : x->fit ? CLI_OK : CLI_NOTHING;
 }
@@ -430,8 +450,9 @@ static int work(struct restoring *x, bool one, struct err *e)
 		if (each_folder(x, count_one, e) < 0)
 			return out_fail(e);
 		if (x->fit != 1)
-			return out_usage(T("%" PRIu64 " messages fit: --list shows them, --all takes all",
-						 "有 %" PRIu64 " 封邮件符合：--list 列出，--all 全部恢复"),
+			return out_usage(
+				T("%" PRIu64 " messages fit: --list shows them, --all takes all",
+					"有 %" PRIu64 " 封邮件符合：--list 列出，--all 全部恢复"),
 				x->fit);
 	}
 	if (!x->to.n && open_now(x, cli_arg(x->c, 0), e) < 0)
@@ -445,8 +466,10 @@ static int read_time(struct cli_call *c, const char *option, int64_t *ret)
 	const char *text = cli_option(c, option);
 	if (!text || time_parse(slice_z(text), wall_now(), ret))
 		return CLI_OK;
-	return out_usage(T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
-				 "--%s：\"%s\" 既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
+	return out_usage(
+		T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
+			"--%s：\"%s\" "
+			"既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
 		option, text);
 }
 
@@ -470,7 +493,8 @@ static int read_options(struct restoring *x)
 	x->again = cli_flag(c, "again");
 	x->json = c->cli->json;
 	if (cli_option(c, "format") && !cli_aside_format(cli_option_text(c, "format"), &x->format))
-		return out_usage("%s", T("--format: eml, mbox or maildir", "--format：eml、mbox 或 maildir"));
+		return out_usage("%s",
+			T("--format: eml, mbox or maildir", "--format：eml、mbox 或 maildir"));
 	if (cli_option(c, "format") && !x->to.n)
 		return out_usage("%s", T("--format goes with --to", "--format 须与 --to 一起使用"));
 	return CLI_OK;

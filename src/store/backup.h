@@ -82,13 +82,15 @@ struct backup_key {
 	int64_t made_at;
 };
 /* Passphrases that open the repository. ERR_LIMIT, ERR_PROTO (too short), ERR_NOTFOUND. */
-int backup_key_add(struct backup_target *t, const struct backup_secret *s, slice passphrase, slice label, int64_t now,
-	struct err *e);
-int backup_key_list(struct backup_target *t, struct arena *a, struct backup_key **ret, size_t *ret_n, struct err *e);
+int backup_key_add(struct backup_target *t, const struct backup_secret *s, slice passphrase,
+	slice label, int64_t now, struct err *e);
+int backup_key_list(struct backup_target *t, struct arena *a, struct backup_key **ret,
+	size_t *ret_n, struct err *e);
 int backup_key_remove(struct backup_target *t, slice name, struct err *e);
 
 /* A new repository, and DATA/backup for it. *ret: the key, which is nowhere else. ERR_EXISTS: there is one. */
-int backup_init(slice data, struct backup_target *t, int64_t now, struct backup_secret *ret, struct err *e);
+int backup_init(
+	slice data, struct backup_target *t, int64_t now, struct backup_secret *ret, struct err *e);
 /* From now on this installation writes to that repository, and nobody else: after a disaster, or when DATA/backup was lost. What is in it is
  * read, so that nothing is sent again. */
 int backup_adopt(slice data, struct backup_target *t, const struct backup_secret *s, struct err *e);
@@ -117,7 +119,8 @@ struct backup_result {
 	int64_t id; /* number of the generation here */
 	unsigned char name[BACKUP_ID];
 	uint64_t files, bytes; /* of the installation */
-	uint64_t read, fresh, sent; /* bytes: looked at; not in the repository before; of objects sent */
+	uint64_t read, fresh,
+		sent; /* bytes: looked at; not in the repository before; of objects sent */
 	int64_t took;
 };
 /* ERR_EXISTS: another run is under way; ERR_NOTFOUND: no repository was made, or it is not there now; ERR_DENIED: another installation writes
@@ -132,7 +135,8 @@ struct backup_generation {
 	uint64_t files, bytes, fresh, sent;
 };
 /* Finished ones, the newest first: from DATA/backup. */
-int backup_generations(slice data, struct arena *a, struct backup_generation **ret, size_t *ret_n, struct err *e);
+int backup_generations(
+	slice data, struct arena *a, struct backup_generation **ret, size_t *ret_n, struct err *e);
 /* When the last one began; 0: there is none. */
 int backup_last(slice data, int64_t *ret, struct err *e);
 
@@ -143,14 +147,17 @@ struct backup_pruned {
 	uint64_t generations, objects, bytes;
 };
 /* Generations that no rule wants go, and what only they needed. */
-int backup_prune(slice data, struct backup_target *t, const struct backup_keep *k, bool dry_run, struct backup_pruned *ret, struct err *e);
+int backup_prune(slice data, struct backup_target *t, const struct backup_keep *k, bool dry_run,
+	struct backup_pruned *ret, struct err *e);
 /* Which of these (newest first) a rule wants: keep[i]. Days, weeks and months are those of local time. */
-void backup_prune_plan(const struct backup_keep *k, const int64_t *started_at, size_t n, bool *keep);
+void backup_prune_plan(
+	const struct backup_keep *k, const int64_t *started_at, size_t n, bool *keep);
 
 /* ---- reading: with the key ---- */
 
 struct backup_repo;
-int backup_repo_open(struct backup_target *t, const struct backup_secret *s, struct backup_repo **ret, struct err *e);
+int backup_repo_open(struct backup_target *t, const struct backup_secret *s,
+	struct backup_repo **ret, struct err *e);
 void backup_repo_close(struct backup_repo *r);
 
 enum backup_kind { BACKUP_DATABASE = 1, BACKUP_PACK, BACKUP_PLAIN, BACKUP_CONFIG };
@@ -178,15 +185,20 @@ struct backup_content {
 	size_t nobjects;
 };
 /* What is in the repository, the newest first, read from it; without files and objects. */
-int backup_repo_list(struct backup_repo *r, struct arena *a, struct backup_generation **ret, size_t *ret_n, struct err *e);
-int backup_content_open(struct backup_repo *r, const unsigned char name[BACKUP_ID], struct backup_content **ret, struct err *e);
+int backup_repo_list(struct backup_repo *r, struct arena *a, struct backup_generation **ret,
+	size_t *ret_n, struct err *e);
+int backup_content_open(struct backup_repo *r, const unsigned char name[BACKUP_ID],
+	struct backup_content **ret, struct err *e);
 void backup_content_close(struct backup_content *c);
-const struct backup_file *backup_file_find(const struct backup_content *c, slice path); /* or NULL */
+const struct backup_file *backup_file_find(
+	const struct backup_content *c, slice path); /* or NULL */
 /* n bytes from `at` on, all below its size; only the parts that are asked for are fetched. ERR_PERM: damaged; the text names object and file. */
-int backup_file_read(struct backup_repo *r, const struct backup_file *f, uint64_t at, size_t n, char *to, struct err *e);
+int backup_file_read(struct backup_repo *r, const struct backup_file *f, uint64_t at, size_t n,
+	char *to, struct err *e);
 
 struct backup_problem {
-	const char *kind; /* "object-missing", "object-damaged", "object-short", "list-damaged", "database" */
+	const char *
+		kind; /* "object-missing", "object-damaged", "object-short", "list-damaged", "database" */
 	slice text;
 };
 struct backup_verify {
@@ -200,18 +212,21 @@ struct backup_verified {
 	uint64_t generations, objects, bytes, databases;
 };
 /* `name` NULL: all generations. The number of problems, or -1 when it could not look. */
-int64_t backup_verify(struct backup_repo *r, const unsigned char *name, const struct backup_verify *v, struct backup_verified *ret, struct err *e);
+int64_t backup_verify(struct backup_repo *r, const unsigned char *name,
+	const struct backup_verify *v, struct backup_verified *ret, struct err *e);
 
 /* All files to an empty (or missing) directory `data`, configuration aside to `config_to` (may be empty). Until it is done DATA holds
  * "restoring" alone, with which no server starts. ERR_EXISTS: something is in it. */
 #define BACKUP_RESTORING "restoring"
 struct backup_restore {
 	slice data, config_to; /* `data` empty: the configuration alone */
-	void (*own)(void *arg, const char *path); /* may be NULL: for each file and directory made */
+	void (*own)(
+		void *arg, const char *path); /* may be NULL: for each file and directory made */
 	bool (*go_on)(void *arg, uint64_t done, uint64_t all); /* may be NULL */
 	void *arg;
 };
-int backup_restore_all(struct backup_repo *r, const struct backup_content *c, const struct backup_restore *x, struct err *e);
+int backup_restore_all(struct backup_repo *r, const struct backup_content *c,
+	const struct backup_restore *x, struct err *e);
 
 /* ---- one mailbox of a generation ---- */
 
@@ -219,7 +234,8 @@ struct sql;
 struct blobs;
 struct backup_mail;
 /* `work`: a directory of ours for what is fetched; it is emptied at the end. */
-int backup_mail_open(struct backup_repo *r, const struct backup_content *c, slice work, struct backup_mail **ret, struct err *e);
+int backup_mail_open(struct backup_repo *r, const struct backup_content *c, slice work,
+	struct backup_mail **ret, struct err *e);
 void backup_mail_close(struct backup_mail *m);
 /* A database of that generation, for reading, by this program's schema: "directory", "mail-02". The caller closes it before backup_mail_close.
  * What is missing here cannot be opened: ERR_NOTFOUND. */

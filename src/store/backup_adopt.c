@@ -35,18 +35,20 @@ static int number_of(struct sql *db, const unsigned char id[BACKUP_ID], int64_t 
 	return r;
 }
 
-static int note_object(struct adopting *x, const struct backup_used *u, int64_t generation, struct err *e)
+static int note_object(
+	struct adopting *x, const struct backup_used *u, int64_t generation, struct err *e)
 {
 	int64_t n;
 	struct backup_used ignored;
 	int r = number_of(x->db, u->id, &n, e);
 	if (r < 0 || (r == 0 && (backup_state_object_tx(x->db, u->id, generation, &n, e) < 0 ||
-				       backup_state_stored_tx(x->db, n, u->size, e) < 0)))
+					backup_state_stored_tx(x->db, n, u->size, e) < 0)))
 		return -1;
 	return backup_state_use_tx(x->db, n, generation, u->size, &ignored, e);
 }
 
-static int note_generation(struct adopting *x, const struct backup_generation *g, int64_t id, struct err *e)
+static int note_generation(
+	struct adopting *x, const struct backup_generation *g, int64_t id, struct err *e)
 {
 	struct backup_content *c;
 	if (backup_content_open(x->r, g->name, &c, e) < 0)
@@ -54,10 +56,11 @@ static int note_generation(struct adopting *x, const struct backup_generation *g
 	int r = sql_begin(x->db, e);
 	if (r == 0) {
 		if (sql_run(x->db, e,
-			    "INSERT INTO generation (id, name, started_at, finished_at, why, files, bytes,"
+			    "INSERT INTO generation (id, name, started_at, finished_at, why, "
+			    "files, bytes,"
 			    " fresh, sent) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)",
-			    "ibiitii", id, slice_of(g->name, BACKUP_ID), c->started_at, c->finished_at,
-			    c->why, (int64_t)c->nfiles, (int64_t)c->bytes) < 0)
+			    "ibiitii", id, slice_of(g->name, BACKUP_ID), c->started_at,
+			    c->finished_at, c->why, (int64_t)c->nfiles, (int64_t)c->bytes) < 0)
 			r = -1;
 		for (size_t i = 0; r == 0 && i < c->nobjects; i++)
 			r = note_object(x, &c->objects[i], id, e);
@@ -70,14 +73,17 @@ static int note_generation(struct adopting *x, const struct backup_generation *g
 	return r;
 }
 
-static int note_chunk(void *arg, uint64_t at, const struct backup_frame *f, slice chunk, struct err *e)
+static int note_chunk(
+	void *arg, uint64_t at, const struct backup_frame *f, slice chunk, struct err *e)
 {
 	struct adopting *x = arg;
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
-	struct backup_place p = {x->object, {.at = (uint32_t)at, .stored = f->stored, .raw = f->raw}};
+	struct backup_place p = {
+		x->object, {.at = (uint32_t)at, .stored = f->stored, .raw = f->raw}};
 	memcpy(p.ref.object, x->object_id, BACKUP_ID);
-	HMAC(EVP_sha256(), x->chunk_key, BACKUP_KEY, (const unsigned char *)chunk.p, chunk.n, digest, &n);
+	HMAC(EVP_sha256(), x->chunk_key, BACKUP_KEY, (const unsigned char *)chunk.p, chunk.n,
+		digest, &n);
 	return backup_state_chunk_tx(x->db, digest, &p, e);
 }
 
@@ -132,7 +138,8 @@ static int forget_all(struct sql *db, struct err *e)
 		return -1;
 	if (sql_run(db, e, "DELETE FROM generation", "") >= 0 &&
 		sql_run(db, e, "DELETE FROM object", "") >= 0 &&
-		sql_run(db, e, "DELETE FROM chunk", "") >= 0 && sql_run(db, e, "DELETE FROM file", "") >= 0)
+		sql_run(db, e, "DELETE FROM chunk", "") >= 0 &&
+		sql_run(db, e, "DELETE FROM file", "") >= 0)
 		return sql_commit(db, e);
 	sql_rollback(db);
 	return -1;

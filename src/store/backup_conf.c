@@ -30,12 +30,13 @@ static void check(const void *value, slice instance, struct conf_check *c)
 }
 
 #define T struct backup_conf
-static const struct conf_key keys[] = {
-	CONF_KEY_STRING(T, target, "",
-		"Where backups go: a directory, also a mounted one, or s3://BUCKET/PREFIX. Empty: none are "
-		"made. After setting it: posthouse backup init.",
-		"备份存放位置：目录（可为挂载的网络目录），或 s3://存储桶/前缀。空：不备份。设置后请执行 "
-		"posthouse backup init。"),
+static const struct conf_key keys[] = {CONF_KEY_STRING(T, target, "",
+					       "Where backups go: a directory, also a mounted one, "
+					       "or s3://BUCKET/PREFIX. Empty: none are "
+					       "made. After setting it: posthouse backup init.",
+					       "备份存放位置：目录（可为挂载的网络目录），或 "
+					       "s3://存储桶/前缀。空：不备份。设置后请执行 "
+					       "posthouse backup init。"),
 	CONF_KEY_STRING(T, endpoint, "", "Of the S3 service: https://HOST[:PORT].",
 		"S3 服务的地址：https://主机[:端口]。"),
 	CONF_KEY_STRING(T, region, "us-east-1", "Its region.", "S3 服务的区域。"),
@@ -47,7 +48,8 @@ static const struct conf_key keys[] = {
 	CONF_KEY_DURATION(T, every, "1d", 0, 30 * DAY, "How often; 0: only by command.",
 		"多久备份一次；0：只由命令启动。"),
 	CONF_KEY_STRING(T, at, "02:30",
-		"When every is whole days: at this local time. Else backups follow from this time on.",
+		"When every is whole days: at this local time. Else backups follow from this time "
+		"on.",
 		"every 为整天数时，在此本地时刻备份；否则从此时刻起按间隔备份。"),
 	CONF_KEY_SIZE(T, max_rate, "100m", 0, 1LL << 40,
 		"So many bytes are read in a second at most; 0: as fast as it goes.",

@@ -22,7 +22,8 @@
 enum {
 	PATH_LIMIT = 3000,
 	DEPTH_MAX = 12,
-	RACY_SECONDS = 2, /* changed so lately: it may change again within the same tick of the clock */
+	RACY_SECONDS =
+		2, /* changed so lately: it may change again within the same tick of the clock */
 	GC_WAIT_MS = 100,
 };
 #define GC_PATIENCE (2 * HOUR)
@@ -66,8 +67,8 @@ static bool is_left_out(slice path)
 	static const slice names[] = {S_INIT("kv"), S_INIT("mirror"), S_INIT("snapshot"),
 		S_INIT("backup"), S_INIT("blob"), S_INIT("auth/snapshot"), S_INIT("keys/snapshot"),
 		S_INIT("learn/snapshot"), S_INIT(BACKUP_RESTORING)};
-	static const slice ends[] = {S_INIT("-wal"), S_INIT("-shm"), S_INIT("-journal"), S_INIT(".lock"),
-		S_INIT(".new"), S_INIT(".part"), S_INIT(".tmp")};
+	static const slice ends[] = {S_INIT("-wal"), S_INIT("-shm"), S_INIT("-journal"),
+		S_INIT(".lock"), S_INIT(".new"), S_INIT(".part"), S_INIT(".tmp")};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (slice_eq(path, names[i]))
 			return true;
@@ -101,14 +102,16 @@ static void add_database(struct backup_plan *p, slice path, slice dir, slice nam
 
 static int walk(struct backup_plan *p, slice below, unsigned depth, struct err *e);
 
-static int walk_entry(struct backup_plan *p, slice below, const char *entry, unsigned depth, struct err *e)
+static int walk_entry(
+	struct backup_plan *p, slice below, const char *entry, unsigned depth, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	slice dir, name;
 	struct stat st;
 	slice path = arena_printf(&a, "%.*s%s%s", SFMT(below), below.n ? "/" : "", entry);
 	if (entry[0] == '.' || is_left_out(path) || path.n > 1000 ||
-		lstat(arena_strz(&a, arena_printf(&a, "%.*s/%.*s", SFMT(p->w->run->data), SFMT(path))),
+		lstat(arena_strz(
+			      &a, arena_printf(&a, "%.*s/%.*s", SFMT(p->w->run->data), SFMT(path))),
 			&st) < 0)
 		return 0;
 	if (S_ISDIR(st.st_mode))
@@ -127,8 +130,8 @@ static int walk(struct backup_plan *p, slice below, unsigned depth, struct err *
 	AUTO(arena) struct arena a = {0};
 	if (depth > DEPTH_MAX)
 		return 0;
-	const char *path = arena_strz(
-		&a, arena_printf(&a, "%.*s/%.*s", SFMT(p->w->run->data), SFMT(below)));
+	const char *path =
+		arena_strz(&a, arena_printf(&a, "%.*s/%.*s", SFMT(p->w->run->data), SFMT(below)));
 	DIR *d = opendir(path);
 	if (!d)
 		return errno == ENOENT && depth ? 0 : err_sys(e, errno, "%s", path);
@@ -144,7 +147,9 @@ static int rank(const struct item *it)
 {
 	if (it->kind != BACKUP_DATABASE)
 		return 3;
-	return slice_eq(it->path, S("db/queue.sqlite")) ? 0 : slice_starts(it->path, S("db/mail-")) ? 1 : 2;
+	return slice_eq(it->path, S("db/queue.sqlite")) ? 0
+	       : slice_starts(it->path, S("db/mail-"))  ? 1
+							: 2;
 }
 
 static int by_rank(const void *x, const void *y)
@@ -271,8 +276,8 @@ static void expect(struct backup_plan *p)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct item *it = &p->v[i];
 		if (!it->same)
-			p->w->expected += it->moment ? sql_moment_size(it->moment)
-						     : (uint64_t)it->st.st_size;
+			p->w->expected +=
+				it->moment ? sql_moment_size(it->moment) : (uint64_t)it->st.st_size;
 	}
 }
 
@@ -329,7 +334,8 @@ void backup_plan_done(struct backup_plan *p)
 
 /* ---- reading ---- */
 
-static int write_database(struct backup_plan *p, struct item *it, struct backup_making *m, struct err *e)
+static int write_database(
+	struct backup_plan *p, struct item *it, struct backup_making *m, struct err *e)
 {
 	struct backup_file f = file_of(it);
 	f.size = sql_moment_size(it->moment);
@@ -351,7 +357,8 @@ static int read_chunk(int fd, uint64_t at, struct buf *out, size_t want, struct 
 {
 	buf_reset(out);
 	while (out->n < want) {
-		ssize_t n = pread(fd, buf_room(out, want - out->n), want - out->n, (off_t)(at + out->n));
+		ssize_t n = pread(
+			fd, buf_room(out, want - out->n), want - out->n, (off_t)(at + out->n));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -363,13 +370,15 @@ static int read_chunk(int fd, uint64_t at, struct buf *out, size_t want, struct 
 	return 0;
 }
 
-static int write_file(struct backup_plan *p, struct item *it, struct backup_making *m, struct err *e)
+static int write_file(
+	struct backup_plan *p, struct item *it, struct backup_making *m, struct err *e)
 {
 	struct backup_file f = file_of(it);
 	uint64_t at = 0;
 	while (at < f.size) {
 		uint64_t left = f.size - at;
-		if (read_chunk(it->fd, at, &p->chunk, left < f.chunk ? (size_t)left : f.chunk, e) < 0)
+		if (read_chunk(it->fd, at, &p->chunk, left < f.chunk ? (size_t)left : f.chunk, e) <
+			0)
 			return err_wrap(e, "%.*s", SFMT(it->path));
 		if (p->chunk.n == 0)
 			break; /* it became shorter */

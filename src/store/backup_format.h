@@ -32,7 +32,11 @@ enum backup_object { BACKUP_DATA = 1, BACKUP_MANIFEST = 2 };
 void backup_head_put(const struct backup_head *h, struct buf *out);
 bool backup_head_parse(slice s, struct backup_head *ret);
 
-enum backup_method { BACKUP_AS_IS = 0, BACKUP_ZSTD = 1, BACKUP_END = 2 /* its content: u32 number of frames */ };
+enum backup_method {
+	BACKUP_AS_IS = 0,
+	BACKUP_ZSTD = 1,
+	BACKUP_END = 2 /* its content: u32 number of frames */
+};
 struct backup_frame {
 	uint32_t stored; /* bytes behind the head, with the tag */
 	uint32_t raw; /* before compression */
@@ -52,10 +56,12 @@ bool backup_ref_parse(slice s, struct backup_ref *ret); /* BACKUP_REF bytes */
 bool backup_ref_is_hole(const struct backup_ref *r);
 
 /* "data/3f/3f..." and "gen/..." */
-void backup_object_name(enum backup_object kind, const unsigned char id[BACKUP_ID], char ret[BACKUP_NAME_MAX]);
+void backup_object_name(
+	enum backup_object kind, const unsigned char id[BACKUP_ID], char ret[BACKUP_NAME_MAX]);
 /* The id in the last part of a name. */
 bool backup_name_id(slice name, unsigned char ret[BACKUP_ID]);
 
 /* A generation's list. */
 void backup_content_put(const struct backup_content *c, struct buf *out);
-bool backup_content_parse(slice s, bool whole, struct backup_content *ret); /* into ret->mem; borrowed from s */
+bool backup_content_parse(
+	slice s, bool whole, struct backup_content *ret); /* into ret->mem; borrowed from s */

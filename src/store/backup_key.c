@@ -98,17 +98,18 @@ int backup_about_read(
 	struct backup_about about = {0};
 	slice value;
 	if (backup_target_get_all(t, "repository", &bytes, e) < 0)
-		return e->kind == ERR_NOTFOUND
-			       ? err_set(e, ERR_NOTFOUND,
-					 "no repository in %.*s (is it mounted? was it made by `backup init`?)",
-					 SFMT(t->where))
-			       : -1;
+		return e->kind == ERR_NOTFOUND ? err_set(e, ERR_NOTFOUND,
+							 "no repository in %.*s (is it mounted? "
+							 "was it made by `backup init`?)",
+							 SFMT(t->where))
+					       : -1;
 	slice text = buf_slice(&bytes);
 	if (!starts_with_line(&text, about_line) ||
 		!hex_line(text, S("id"), about.key.repository, BACKUP_ID) ||
 		!hex_line(text, S("public"), about.key.public_key, BACKUP_KEY) ||
 		!line_of(text, S("secret"), &value) || !hex_decode(&sealed, value))
-		return err_set(e, ERR_PERM, "%.*s: the file \"repository\" is damaged or of a newer program",
+		return err_set(e, ERR_PERM,
+			"%.*s: the file \"repository\" is damaged or of a newer program",
 			SFMT(t->where));
 	about.sealed = arena_dup(a, buf_slice(&sealed));
 	*ret = about;
@@ -170,7 +171,8 @@ int backup_owner_check(struct backup_target *t, const struct backup_local *l, st
 		return err_set(e, ERR_PERM, "%.*s: the file \"owner\" is damaged", SFMT(t->where));
 	if (memcmp(owner, l->owner, sizeof owner) != 0)
 		return err_set(e, ERR_DENIED,
-			"another installation writes to this repository now (`backup adopt` takes it over)");
+			"another installation writes to this repository now (`backup adopt` takes "
+			"it over)");
 	return 0;
 }
 
@@ -180,7 +182,8 @@ static const slice local_line = S_INIT("posthouse-backup-writer 1");
 
 static char *local_path(slice data, const char *name, struct arena *a)
 {
-	return arena_strz(a, arena_printf(a, "%.*s/backup%s%s", SFMT(data), *name ? "/" : "", name));
+	return arena_strz(
+		a, arena_printf(a, "%.*s/backup%s%s", SFMT(data), *name ? "/" : "", name));
 }
 
 static int read_small(const char *path, struct buf *out, struct err *e)
@@ -202,7 +205,8 @@ int backup_local_read(slice data, struct backup_local *ret, struct err *e)
 	const char *path = local_path(data, "repository", &a);
 	if (read_small(path, &bytes, e) < 0)
 		return e->kind == ERR_NOTFOUND
-			       ? err_set(e, ERR_NOTFOUND, "no repository was made yet: posthouse backup init")
+			       ? err_set(e, ERR_NOTFOUND,
+					 "no repository was made yet: posthouse backup init")
 			       : -1;
 	slice text = buf_slice(&bytes);
 	if (!starts_with_line(&text, local_line) ||
@@ -210,7 +214,8 @@ int backup_local_read(slice data, struct backup_local *ret, struct err *e)
 		!hex_line(text, S("public"), l.key.public_key, BACKUP_KEY) ||
 		!hex_line(text, S("secret"), l.key.secret, BACKUP_KEY) ||
 		!hex_line(text, S("owner"), l.owner, BACKUP_ID))
-		return err_set(e, ERR_PERM, "%s is damaged: posthouse backup adopt makes it anew", path);
+		return err_set(
+			e, ERR_PERM, "%s is damaged: posthouse backup adopt makes it anew", path);
 	*ret = l;
 	return 0;
 }
@@ -238,7 +243,8 @@ int backup_prepared(slice data, struct err *e)
 	return e->kind == ERR_NOTFOUND ? 0 : -1;
 }
 
-int backup_init(slice data, struct backup_target *t, int64_t now, struct backup_secret *ret, struct err *e)
+int backup_init(
+	slice data, struct backup_target *t, int64_t now, struct backup_secret *ret, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	struct backup_local l;
@@ -288,8 +294,10 @@ int backup_key_add(struct backup_target *t, const struct backup_secret *s, slice
 			BACKUP_PASSPHRASE_MIN);
 	for (size_t i = 0; i < label.n; i++)
 		if ((unsigned char)label.p[i] < ' ' || label.n > LABEL_MAX)
-			return err_set(e, ERR_PROTO, "a label is one line of at most %d bytes", LABEL_MAX);
-	if (backup_about_read(t, &a, &about, e) < 0 || backup_about_secret(&about, s, check, e) < 0 ||
+			return err_set(
+				e, ERR_PROTO, "a label is one line of at most %d bytes", LABEL_MAX);
+	if (backup_about_read(t, &a, &about, e) < 0 ||
+		backup_about_secret(&about, s, check, e) < 0 ||
 		backup_key_list(t, &a, &have, &n, e) < 0)
 		return -1;
 	if (n >= BACKUP_KEYS_MAX)
@@ -298,8 +306,8 @@ int backup_key_add(struct backup_target *t, const struct backup_secret *s, slice
 	if (backup_kdf(&kdf, passphrase, key, e) < 0 ||
 		backup_box(key, slice_of(s->key, BACKUP_KEY), &box, e) < 0)
 		return -1;
-	buf_printf(&out, "%.*s\nlabel %.*s\nmade %.*s\nargon2id %u %u ", SFMT(key_line), SFMT(label),
-		(int)time_iso(now, when), when, kdf.kib, kdf.passes);
+	buf_printf(&out, "%.*s\nlabel %.*s\nmade %.*s\nargon2id %u %u ", SFMT(key_line),
+		SFMT(label), (int)time_iso(now, when), when, kdf.kib, kdf.passes);
 	hex_encode(&out, slice_of(kdf.salt, sizeof kdf.salt));
 	buf_byte(&out, '\n');
 	put_hex(&out, "id", s->repository, BACKUP_ID);
@@ -324,8 +332,8 @@ static int note_name(void *arg, const char *name, uint64_t size, struct err *e)
 	return 0;
 }
 
-int backup_key_list(struct backup_target *t, struct arena *a, struct backup_key **ret, size_t *ret_n,
-	struct err *e)
+int backup_key_list(struct backup_target *t, struct arena *a, struct backup_key **ret,
+	size_t *ret_n, struct err *e)
 {
 	struct names names = {.a = a};
 	AUTO(buf) struct buf bytes = BUF(TEXT_MAX);
@@ -340,7 +348,8 @@ int backup_key_list(struct backup_target *t, struct arena *a, struct backup_key 
 			return -1;
 		line_of(buf_slice(&bytes), S("label"), &label);
 		line_of(buf_slice(&bytes), S("made"), &made);
-		*k = (struct backup_key){.name = slice_skip(names.v[i], 5), .label = arena_dup(a, label)};
+		*k = (struct backup_key){
+			.name = slice_skip(names.v[i], 5), .label = arena_dup(a, label)};
 		time_parse(made, 0, &k->made_at);
 	}
 	*ret_n = names.n;
@@ -356,8 +365,8 @@ int backup_key_remove(struct backup_target *t, slice name, struct err *e)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		if (slice_eq(v[i].name, name))
-			return t->ops->remove(t,
-				arena_strz(&a, arena_printf(&a, "keys/%.*s", SFMT(name))), e);
+			return t->ops->remove(
+				t, arena_strz(&a, arena_printf(&a, "keys/%.*s", SFMT(name))), e);
 	return err_set(e, ERR_NOTFOUND, "no such key");
 }
 
@@ -373,7 +382,8 @@ static int try_key(slice text, slice passphrase, struct backup_secret *ret)
 	if (!starts_with_line(&text, key_line) || !line_of(text, S("argon2id"), &value) ||
 		!slice_cut(&value, ' ', &kib) || !slice_cut(&value, ' ', &passes) || !value.p ||
 		!slice_u64(kib, &k) || !slice_u64(passes, &p) || k > KDF_KIB_MAX || k < 8 ||
-		p > KDF_PASSES_MAX || p < 1 || !hex_decode(&salt, value) || salt.n != sizeof kdf.salt)
+		p > KDF_PASSES_MAX || p < 1 || !hex_decode(&salt, value) ||
+		salt.n != sizeof kdf.salt)
 		return 0;
 	kdf.kib = (uint32_t)k;
 	kdf.passes = (uint32_t)p;

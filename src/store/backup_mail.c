@@ -21,7 +21,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FETCHED_MAX = 512 << 20 /* bytes of packs; then the directory is emptied */, SOURCES_MAX = 16 };
+enum {
+	FETCHED_MAX = 512 << 20 /* bytes of packs; then the directory is emptied */,
+	SOURCES_MAX = 16
+};
 
 struct source {
 	struct backup_mail *m;
@@ -104,7 +107,8 @@ static int read_source(void *arg, uint64_t at, size_t n, char *to, struct err *e
 }
 
 /* All of the file, into WORK/db. */
-static int copy_whole(struct backup_mail *m, const struct backup_file *f, const char *name, struct err *e)
+static int copy_whole(
+	struct backup_mail *m, const struct backup_file *f, const char *name, struct err *e)
 {
 	char path[3000];
 	AUTO(buf) struct buf part = BUF(BACKUP_CHUNK_MAX);
@@ -199,7 +203,8 @@ static int need(struct backup_mail *m, uint32_t no, uint64_t at, uint64_t n, str
 			return -1;
 		if (!backup_ref_is_hole(&ref) &&
 			(backup_chunk(m->r, &ref, &bytes, e) < 0 ||
-				pwrite(fd, bytes, ref.raw, (off_t)(i * f->chunk)) != (ssize_t)ref.raw))
+				pwrite(fd, bytes, ref.raw, (off_t)(i * f->chunk)) !=
+					(ssize_t)ref.raw))
 			return e->kind == ERR_PERM ? err_wrap(e, "pack %u", no)
 						   : err_sys(e, errno ? errno : EIO, "%s", name);
 		m->bytes += ref.raw;

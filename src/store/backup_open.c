@@ -17,13 +17,14 @@ void backup_id_text(const unsigned char id[BACKUP_ID], char ret[2 * BACKUP_ID + 
 		snprintf(ret + 2 * i, 3, "%02x", id[i]);
 }
 
-int backup_repo_open(
-	struct backup_target *t, const struct backup_secret *s, struct backup_repo **ret, struct err *e)
+int backup_repo_open(struct backup_target *t, const struct backup_secret *s,
+	struct backup_repo **ret, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	struct backup_about about;
 	unsigned char writer[BACKUP_KEY];
-	if (backup_about_read(t, &a, &about, e) < 0 || backup_about_secret(&about, s, writer, e) < 0)
+	if (backup_about_read(t, &a, &about, e) < 0 ||
+		backup_about_secret(&about, s, writer, e) < 0)
 		return -1;
 	struct backup_repo *r = NEW(struct backup_repo);
 	r->t = t;
@@ -63,7 +64,8 @@ int backup_open_head(struct backup_repo *r, slice head, enum backup_object kind,
 {
 	struct backup_opened *o = &r->opened[id[0] % BACKUP_SEALS];
 	struct backup_head h;
-	if (!backup_head_parse(head, &h) || h.kind != kind || memcmp(h.object, id, BACKUP_ID) != 0 ||
+	if (!backup_head_parse(head, &h) || h.kind != kind ||
+		memcmp(h.object, id, BACKUP_ID) != 0 ||
 		memcmp(h.repository, r->secret.repository, BACKUP_ID) != 0)
 		return damaged(id, "its head is damaged", e);
 	if (!o->seal)
@@ -110,7 +112,8 @@ int backup_walk(struct backup_repo *r, const struct backup_walk *w, slice object
 			return damaged(w->id, rest.n ? "damaged" : "it is cut off", e);
 		buf_reset(&chunk);
 		if (backup_open_frame(r, seal, at, &f,
-			    slice_first(slice_skip(rest, BACKUP_FRAME_HEAD), f.stored), &chunk, e) < 0)
+			    slice_first(slice_skip(rest, BACKUP_FRAME_HEAD), f.stored), &chunk,
+			    e) < 0)
 			return damaged(w->id, e->text, e);
 		if (f.method == BACKUP_END) {
 			struct cur c = cur_of(buf_slice(&chunk));
@@ -126,7 +129,8 @@ int backup_walk(struct backup_repo *r, const struct backup_walk *w, slice object
 
 /* ---- generations ---- */
 
-static int append_chunk(void *arg, uint64_t at, const struct backup_frame *f, slice chunk, struct err *e)
+static int append_chunk(
+	void *arg, uint64_t at, const struct backup_frame *f, slice chunk, struct err *e)
 {
 	struct buf *out = arg;
 	(void)at, (void)f;
@@ -134,7 +138,8 @@ static int append_chunk(void *arg, uint64_t at, const struct backup_frame *f, sl
 	return buf_ok(out) ? 0 : err_set(e, ERR_LIMIT, "the list of the generation is too large");
 }
 
-static int read_list(struct backup_repo *r, const unsigned char name[BACKUP_ID], struct buf *out, struct err *e)
+static int read_list(
+	struct backup_repo *r, const unsigned char name[BACKUP_ID], struct buf *out, struct err *e)
 {
 	char file[BACKUP_NAME_MAX];
 	AUTO(buf) struct buf object = BUF(BACKUP_MANIFEST_MAX);

@@ -57,7 +57,8 @@ void backup_prune_plan(const struct backup_keep *k, const int64_t *started_at, s
 
 /* ---- generations ---- */
 
-static int end_generation(struct sql *db, struct backup_target *t, const struct backup_generation *g, struct err *e)
+static int end_generation(
+	struct sql *db, struct backup_target *t, const struct backup_generation *g, struct err *e)
 {
 	char name[BACKUP_NAME_MAX];
 	backup_object_name(BACKUP_MANIFEST, g->name, name);
@@ -72,8 +73,8 @@ static int end_generation(struct sql *db, struct backup_target *t, const struct 
 	return sql_commit(db, e);
 }
 
-static int end_generations(slice data, struct sql *db, struct backup_target *t, const struct backup_keep *k,
-	bool dry_run, struct backup_pruned *ret, struct err *e)
+static int end_generations(slice data, struct sql *db, struct backup_target *t,
+	const struct backup_keep *k, bool dry_run, struct backup_pruned *ret, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	struct backup_generation *v;
@@ -109,7 +110,8 @@ static int find_dying(struct sql *db, int64_t after, struct dying *v, size_t *re
 	struct sql_stmt *s = sql_prepare(db,
 		"SELECT n, id, size FROM object o WHERE n > $1 AND"
 		" last_gen <= (SELECT COALESCE(MAX(id), 0) FROM generation WHERE finished_at > 0)"
-		" AND (state <> 1 OR NOT EXISTS (SELECT 1 FROM generation g WHERE g.finished_at > 0 AND"
+		" AND (state <> 1 OR NOT EXISTS (SELECT 1 FROM generation g WHERE g.finished_at > "
+		"0 AND"
 		" g.id BETWEEN o.first_gen AND o.last_gen)) ORDER BY n",
 		e);
 	size_t n = 0;
@@ -133,7 +135,8 @@ static int find_dying(struct sql *db, int64_t after, struct dying *v, size_t *re
 	return r < 0 ? -1 : 0;
 }
 
-static int in_transaction(struct sql *db, const struct dying *v, size_t n, const char *text, struct err *e)
+static int in_transaction(
+	struct sql *db, const struct dying *v, size_t n, const char *text, struct err *e)
 {
 	if (sql_begin(db, e) < 0)
 		return -1;
@@ -145,7 +148,8 @@ static int in_transaction(struct sql *db, const struct dying *v, size_t n, const
 	return sql_commit(db, e);
 }
 
-static int end_objects(struct sql *db, struct backup_target *t, const struct dying *v, size_t n, struct err *e)
+static int end_objects(
+	struct sql *db, struct backup_target *t, const struct dying *v, size_t n, struct err *e)
 {
 	char name[BACKUP_NAME_MAX];
 	if (in_transaction(db, v, n, "UPDATE object SET state = 2 WHERE n = $1", e) < 0 ||
@@ -159,7 +163,8 @@ static int end_objects(struct sql *db, struct backup_target *t, const struct dyi
 	return in_transaction(db, v, n, "DELETE FROM object WHERE n = $1", e);
 }
 
-static int end_unused(struct sql *db, struct backup_target *t, struct backup_pruned *ret, struct err *e)
+static int end_unused(
+	struct sql *db, struct backup_target *t, struct backup_pruned *ret, struct err *e)
 {
 	_Static_assert(DYING == 2, "in the statement above");
 	AUTO(free) struct dying *v = mem_alloc(BATCH * sizeof *v);

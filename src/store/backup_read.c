@@ -26,7 +26,8 @@ static int get(struct backup_repo *r, const unsigned char id[BACKUP_ID], uint64_
 }
 
 /* n bytes of an object, or fewer at its end; borrowed. */
-static int fetch(struct backup_repo *r, const struct backup_ref *ref, size_t n, slice *ret, struct err *e)
+static int fetch(
+	struct backup_repo *r, const struct backup_ref *ref, size_t n, slice *ret, struct err *e)
 {
 	struct buf *w = &r->window.bytes;
 	if (!r->ahead || n > r->ahead) {
@@ -47,8 +48,8 @@ static int fetch(struct backup_repo *r, const struct backup_ref *ref, size_t n, 
 	return 0;
 }
 
-static int need_seal(struct backup_repo *r, const unsigned char id[BACKUP_ID], struct backup_seal **ret,
-	struct err *e)
+static int need_seal(struct backup_repo *r, const unsigned char id[BACKUP_ID],
+	struct backup_seal **ret, struct err *e)
 {
 	AUTO(buf) struct buf head = BUF(2 * BACKUP_HEAD);
 	struct backup_opened *o = &r->opened[id[0] % BACKUP_SEALS];
@@ -61,7 +62,8 @@ static int need_seal(struct backup_repo *r, const unsigned char id[BACKUP_ID], s
 	return backup_open_head(r, buf_slice(&head), BACKUP_DATA, id, ret, e);
 }
 
-static int open_chunk(struct backup_repo *r, const struct backup_ref *ref, struct buf *out, struct err *e)
+static int open_chunk(
+	struct backup_repo *r, const struct backup_ref *ref, struct buf *out, struct err *e)
 {
 	struct backup_seal *seal;
 	struct backup_frame f;
@@ -72,10 +74,12 @@ static int open_chunk(struct backup_repo *r, const struct backup_ref *ref, struc
 	if (!backup_frame_parse(bytes, &f) || f.stored != ref->stored || f.raw != ref->raw ||
 		f.method == BACKUP_END || bytes.n != BACKUP_FRAME_HEAD + (size_t)f.stored)
 		return err_set(e, ERR_PERM, "damaged");
-	return backup_open_frame(r, seal, ref->at, &f, slice_skip(bytes, BACKUP_FRAME_HEAD), out, e);
+	return backup_open_frame(
+		r, seal, ref->at, &f, slice_skip(bytes, BACKUP_FRAME_HEAD), out, e);
 }
 
-int backup_chunk(struct backup_repo *r, const struct backup_ref *ref, const char **ret, struct err *e)
+int backup_chunk(
+	struct backup_repo *r, const struct backup_ref *ref, const char **ret, struct err *e)
 {
 	struct backup_cached *c = &r->cache[slot_of(ref)];
 	if (c->bytes && same(&c->ref, ref)) {
@@ -95,13 +99,14 @@ int backup_chunk(struct backup_repo *r, const struct backup_ref *ref, const char
 	return 0;
 }
 
-int backup_file_ref(struct backup_repo *r, const struct backup_file *f, uint64_t i, struct backup_ref *ret,
-	struct err *e)
+int backup_file_ref(struct backup_repo *r, const struct backup_file *f, uint64_t i,
+	struct backup_ref *ret, struct err *e)
 {
 	struct backup_ref list;
 	const char *refs;
 	uint64_t chunks = (f->size + f->chunk - 1) / f->chunk, n = i / BACKUP_LIST;
-	uint64_t in_list = chunks - n * BACKUP_LIST < BACKUP_LIST ? chunks - n * BACKUP_LIST : BACKUP_LIST;
+	uint64_t in_list =
+		chunks - n * BACKUP_LIST < BACKUP_LIST ? chunks - n * BACKUP_LIST : BACKUP_LIST;
 	slice place = slice_first(slice_skip(f->lists, n * BACKUP_REF), BACKUP_REF);
 	if (!backup_ref_parse(place, &list) || list.raw != in_list * BACKUP_REF)
 		return err_set(e, ERR_PERM, "%.*s: its list is damaged", SFMT(f->path));
@@ -114,8 +119,8 @@ int backup_file_ref(struct backup_repo *r, const struct backup_file *f, uint64_t
 	return 0;
 }
 
-int backup_file_read(struct backup_repo *r, const struct backup_file *f, uint64_t at, size_t n, char *to,
-	struct err *e)
+int backup_file_read(struct backup_repo *r, const struct backup_file *f, uint64_t at, size_t n,
+	char *to, struct err *e)
 {
 	if (at > f->size || n > f->size - at)
 		return err_set(e, ERR_PERM, "%.*s is shorter", SFMT(f->path));
@@ -129,7 +134,8 @@ int backup_file_read(struct backup_repo *r, const struct backup_file *f, uint64_
 		if (backup_ref_is_hole(&ref))
 			memset(to, 0, part);
 		else if (backup_chunk(r, &ref, &bytes, e) < 0)
-			return err_wrap(e, "%.*s", (int)(f->path.n < 100 ? f->path.n : 100), f->path.p);
+			return err_wrap(
+				e, "%.*s", (int)(f->path.n < 100 ? f->path.n : 100), f->path.p);
 		else
 			memcpy(to, bytes + within, part);
 		at += part, to += part, n -= part;

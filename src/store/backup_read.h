@@ -32,11 +32,11 @@ struct backup_repo {
 };
 
 /* The head of an object; its key is ready then. */
-int backup_open_head(struct backup_repo *r, slice head, enum backup_object kind, const unsigned char id[BACKUP_ID], struct backup_seal **ret,
-	struct err *e);
+int backup_open_head(struct backup_repo *r, slice head, enum backup_object kind,
+	const unsigned char id[BACKUP_ID], struct backup_seal **ret, struct err *e);
 /* A frame's chunk, decompressed, appended to *out. */
-int backup_open_frame(struct backup_repo *r, struct backup_seal *s, uint64_t at, const struct backup_frame *f, slice sealed, struct buf *out,
-	struct err *e);
+int backup_open_frame(struct backup_repo *r, struct backup_seal *s, uint64_t at,
+	const struct backup_frame *f, slice sealed, struct buf *out, struct err *e);
 /* A whole object: every frame is given to fn (may be NULL), which may stop it by -1. */
 struct backup_walk {
 	enum backup_object kind;
@@ -46,7 +46,9 @@ struct backup_walk {
 };
 int backup_walk(struct backup_repo *r, const struct backup_walk *w, slice object, struct err *e);
 /* The chunk, borrowed until some other chunks were read. */
-int backup_chunk(struct backup_repo *r, const struct backup_ref *ref, const char **ret, struct err *e);
+int backup_chunk(
+	struct backup_repo *r, const struct backup_ref *ref, const char **ret, struct err *e);
 /* The i-th part of a file. */
-int backup_file_ref(struct backup_repo *r, const struct backup_file *f, uint64_t i, struct backup_ref *ret, struct err *e);
+int backup_file_ref(struct backup_repo *r, const struct backup_file *f, uint64_t i,
+	struct backup_ref *ret, struct err *e);
 void backup_id_text(const unsigned char id[BACKUP_ID], char ret[2 * BACKUP_ID + 1]);

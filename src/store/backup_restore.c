@@ -78,10 +78,12 @@ static int fill(struct restoring *s, const struct backup_file *f, int fd, struct
 		if (write_at(fd, slice_of(bytes, ref.raw), at) < 0)
 			return err_sys(e, errno, "writing");
 	}
-	return ftruncate(fd, (off_t)f->size) < 0 || fsync(fd) < 0 ? err_sys(e, errno, "writing") : 0;
+	return ftruncate(fd, (off_t)f->size) < 0 || fsync(fd) < 0 ? err_sys(e, errno, "writing")
+								  : 0;
 }
 
-static int make_file(struct restoring *s, const struct backup_file *f, slice base, slice name, struct err *e)
+static int make_file(
+	struct restoring *s, const struct backup_file *f, slice base, slice name, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	char *path = arena_strz(&a, arena_printf(&a, "%.*s/%.*s", SFMT(base), SFMT(name)));
@@ -96,7 +98,8 @@ static int make_file(struct restoring *s, const struct backup_file *f, slice bas
 		return err_wrap(e, "%.*s", (int)(f->path.n < 100 ? f->path.n : 100), f->path.p);
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
 		{.tv_sec = f->changed_at / SECOND, .tv_nsec = f->changed_at % SECOND * 1000}};
-	fchmod(fd, f->mode & 0700); /* what was readable for others is for the administrator to say */
+	fchmod(fd,
+		f->mode & 0700); /* what was readable for others is for the administrator to say */
 	futimens(fd, times);
 	own(s, path);
 	return 0;
@@ -115,8 +118,8 @@ static int check_empty(const char *data, struct err *e)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
 			strcmp(entry->d_name, BACKUP_RESTORING) != 0 &&
 			strcmp(entry->d_name, "lost+found") != 0)
-			r = err_set(e, ERR_EXISTS, "%s is not empty (%s): nothing is overwritten", data,
-				entry->d_name);
+			r = err_set(e, ERR_EXISTS, "%s is not empty (%s): nothing is overwritten",
+				data, entry->d_name);
 	closedir(d);
 	return r;
 }
@@ -165,7 +168,8 @@ static int finish(struct restoring *s, slice base_slice, struct err *e)
 	return r < 0 ? -1 : file_sync_dir(arena_strz(&s->a, s->x->data), e);
 }
 
-static int restore_files(struct restoring *s, const struct backup_content *c, slice base, struct err *e)
+static int restore_files(
+	struct restoring *s, const struct backup_content *c, slice base, struct err *e)
 {
 	for (size_t i = 0; i < c->nfiles; i++) {
 		const struct backup_file *f = &c->files[i];
@@ -194,8 +198,8 @@ int backup_restore_all(struct backup_repo *r, const struct backup_content *c,
 		result = restore_files(&s, c, base, e);
 	for (size_t i = 0; result == 0 && !x->data.n && i < c->nfiles; i++)
 		if (c->files[i].kind == BACKUP_CONFIG)
-			result = make_file(&s, &c->files[i], x->config_to,
-				slice_skip(c->files[i].path, 7), e);
+			result = make_file(
+				&s, &c->files[i], x->config_to, slice_skip(c->files[i].path, 7), e);
 	if (result == 0 && x->data.n)
 		result = finish(&s, base, e);
 	r->ahead = 0;

@@ -13,7 +13,6 @@ static int note_tired(void *arg, int64_t object)
 	return 0;
 }
 
-
 /* What the generation needs, in the state and for its list. */
 static int note_uses(struct backup_writer *w, struct backup_content *c, struct err *e)
 {
@@ -35,7 +34,8 @@ static int note_uses(struct backup_writer *w, struct backup_content *c, struct e
 
 static int by_path(const void *x, const void *y)
 {
-	return slice_cmp(((const struct backup_file *)x)->path, ((const struct backup_file *)y)->path);
+	return slice_cmp(
+		((const struct backup_file *)x)->path, ((const struct backup_file *)y)->path);
 }
 
 static int finish(struct backup_writer *w, struct backup_content *c, struct err *e)
@@ -65,7 +65,8 @@ static int make(struct backup_writer *w, struct err *e)
 		.why = slice_first(r->why, BACKUP_WHY_MAX)};
 	struct backup_plan *plan = NULL;
 	rand_bytes(c.name, BACKUP_ID);
-	if (backup_state_begin(w->db, c.started_at, c.why, c.name, &w->generation, &w->last, e) < 0 ||
+	if (backup_state_begin(w->db, c.started_at, c.why, c.name, &w->generation, &w->last, e) <
+			0 ||
 		backup_state_tired(w->db, w->last, note_tired, w, e) < 0)
 		return -1;
 	w->result.id = w->generation;

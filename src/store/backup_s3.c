@@ -105,7 +105,8 @@ static void set_connection(struct s3 *s, struct curl_slist **resolve)
 	}
 }
 
-static void set_request(struct s3 *s, struct exchange *x, const char *url, struct curl_slist *headers)
+static void set_request(
+	struct s3 *s, struct exchange *x, const char *url, struct curl_slist *headers)
 {
 	CURL *c = s->curl;
 	curl_easy_setopt(c, CURLOPT_URL, url);
@@ -131,9 +132,9 @@ static void perform(struct s3 *s, struct exchange *x)
 {
 	AUTO(arena) struct arena a = {0};
 	struct curl_slist *resolve = NULL, *headers = headers_of(s, x, &a);
-	const char *url = arena_strz(&a,
-		arena_printf(&a, "%.*s%.*s%s%.*s", SFMT(s->scheme_host), SFMT(x->path),
-			x->query.n ? "?" : "", SFMT(x->query)));
+	const char *url =
+		arena_strz(&a, arena_printf(&a, "%.*s%.*s%s%.*s", SFMT(s->scheme_host),
+				       SFMT(x->path), x->query.n ? "?" : "", SFMT(x->query)));
 	curl_off_t length = -1;
 	x->status = 0;
 	x->text[0] = 0;
@@ -168,12 +169,12 @@ static int explain(struct s3 *s, const struct exchange *x, struct err *e)
 	for (size_t i = 0; i < code.n && n + 1 < sizeof why; i++)
 		why[n++] = code.p[i] >= ' ' && code.p[i] < 127 ? code.p[i] : '?';
 	why[n] = 0;
-	enum err_kind kind = x->status == 404				      ? ERR_NOTFOUND
-			     : x->status == 401 || x->status == 403	      ? ERR_DENIED
+	enum err_kind kind = x->status == 404                       ? ERR_NOTFOUND
+			     : x->status == 401 || x->status == 403 ? ERR_DENIED
 			     : x->status >= 500 || x->status == 429 || x->status == 408 ? ERR_TEMP
-									      : ERR_PERM;
-	return err_set(e, kind, "%.*s/%.*s: %s %.*s: %ld %s", SFMT(s->host), SFMT(s->bucket), x->method,
-		(int)(x->path.n < 80 ? x->path.n : 80), x->path.p, x->status, why);
+											: ERR_PERM;
+	return err_set(e, kind, "%.*s/%.*s: %s %.*s: %ld %s", SFMT(s->host), SFMT(s->bucket),
+		x->method, (int)(x->path.n < 80 ? x->path.n : 80), x->path.p, x->status, why);
 }
 
 static bool may_go_better(const struct exchange *x)
@@ -216,24 +217,31 @@ static slice path_of(struct s3 *s, const char *name, struct arena *a)
 	return backup_percent(path, true, a);
 }
 
-static int s3_put(struct backup_target *t, const char *name, slice bytes, bool replace, struct err *e)
+static int s3_put(
+	struct backup_target *t, const char *name, slice bytes, bool replace, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	AUTO(buf) struct buf answer = BUF(ANSWER_MAX);
-	struct exchange x = {.method = "PUT", .path = path_of(s3_of(t), name, &a), .body = bytes, .out = &answer};
+	struct exchange x = {.method = "PUT",
+		.path = path_of(s3_of(t), name, &a),
+		.body = bytes,
+		.out = &answer};
 	(void)replace; /* names are random, and services differ in what they know of conditions */
 	return ask(s3_of(t), &x, e);
 }
 
-static int s3_get(struct backup_target *t, const char *name, uint64_t at, size_t n, struct buf *out, struct err *e)
+static int s3_get(struct backup_target *t, const char *name, uint64_t at, size_t n, struct buf *out,
+	struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	char range[64];
 	size_t from = out->n;
 	if (n == 0)
 		return 0;
-	snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)at, (unsigned long long)(at + n - 1));
-	struct exchange x = {.method = "GET", .path = path_of(s3_of(t), name, &a), .range = range, .out = out};
+	snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)at,
+		(unsigned long long)(at + n - 1));
+	struct exchange x = {
+		.method = "GET", .path = path_of(s3_of(t), name, &a), .range = range, .out = out};
 	if (ask(s3_of(t), &x, e) < 0) {
 		if (x.code == CURLE_OK && x.status == 416)
 			return 0; /* behind its end */
@@ -267,7 +275,8 @@ static int s3_remove(struct backup_target *t, const char *name, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	AUTO(buf) struct buf answer = BUF(ANSWER_MAX);
-	struct exchange x = {.method = "DELETE", .path = path_of(s3_of(t), name, &a), .out = &answer};
+	struct exchange x = {
+		.method = "DELETE", .path = path_of(s3_of(t), name, &a), .out = &answer};
 	return ask(s3_of(t), &x, e) < 0 && e->kind != ERR_NOTFOUND ? -1 : 0;
 }
 
@@ -329,11 +338,13 @@ static slice list_query(struct s3 *s, const char *prefix, slice token, struct ar
 	if (token.n == 0)
 		return arena_printf(a, "list-type=2&prefix=%.*s", SFMT(under));
 	slice from = backup_percent(token, false, a);
-	return arena_printf(a, "continuation-token=%.*s&list-type=2&prefix=%.*s", SFMT(from), SFMT(under));
+	return arena_printf(
+		a, "continuation-token=%.*s&list-type=2&prefix=%.*s", SFMT(from), SFMT(under));
 }
 
 static int s3_list(struct backup_target *t, const char *prefix,
-	int (*fn)(void *arg, const char *name, uint64_t size, struct err *e), void *arg, struct err *e)
+	int (*fn)(void *arg, const char *name, uint64_t size, struct err *e), void *arg,
+	struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	AUTO(buf) struct buf answer = BUF(ANSWER_MAX);
@@ -342,7 +353,8 @@ static int s3_list(struct backup_target *t, const char *prefix,
 	int pages = 0;
 	do {
 		struct exchange x = {.method = "GET",
-			.path = backup_percent(arena_printf(&a, "/%.*s", SFMT(s->bucket)), true, &a),
+			.path = backup_percent(
+				arena_printf(&a, "/%.*s", SFMT(s->bucket)), true, &a),
 			.query = list_query(s, prefix, p.next, &a),
 			.out = &answer};
 		buf_reset(&answer);
@@ -361,7 +373,8 @@ static void s3_close(struct backup_target *t)
 	free(s);
 }
 
-static const struct backup_target_ops s3_ops = {s3_put, s3_get, s3_size, s3_remove, s3_list, s3_close};
+static const struct backup_target_ops s3_ops = {
+	s3_put, s3_get, s3_size, s3_remove, s3_list, s3_close};
 
 static bool split_endpoint(slice endpoint, slice *ret_scheme, slice *ret_host)
 {
@@ -384,8 +397,8 @@ bool backup_endpoint(const struct backup_conf *c, slice *ret_host, uint16_t *ret
 	if (!split_endpoint(c->endpoint, &scheme, &host))
 		return false;
 	size_t colon = slice_rindex(host, ':');
-	bool has_port = colon < host.n && slice_u64(slice_skip(host, colon + 1), &port) && port > 0 &&
-			port < 65536;
+	bool has_port = colon < host.n && slice_u64(slice_skip(host, colon + 1), &port) &&
+			port > 0 && port < 65536;
 	*ret_host = has_port ? slice_first(host, colon) : host;
 	*ret_port = has_port ? (uint16_t)port : slice_ieq(scheme, S("http")) ? 80 : 443;
 	return true;

@@ -69,7 +69,8 @@ static int expand(slice ikm, slice salt, slice info, unsigned char ret[BACKUP_KE
 	EVP_KDF_CTX *c = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
 	char digest[] = "SHA256";
 	OSSL_PARAM p[] = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)ikm.p, ikm.n),
+		OSSL_PARAM_construct_octet_string(
+			OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)ikm.p, ikm.n),
 		OSSL_PARAM_construct_octet_string(
 			OSSL_KDF_PARAM_SALT, (void *)(uintptr_t)salt.p, salt.n),
 		OSSL_PARAM_construct_octet_string(
@@ -83,19 +84,21 @@ static int expand(slice ikm, slice salt, slice info, unsigned char ret[BACKUP_KE
 
 /* ---- AES-256-GCM */
 
-static bool gcm_seal(EVP_CIPHER_CTX *c, const unsigned char nonce[NONCE], slice aad, slice in, char *out)
+static bool gcm_seal(
+	EVP_CIPHER_CTX *c, const unsigned char nonce[NONCE], slice aad, slice in, char *out)
 {
 	int n, m;
 	return EVP_EncryptInit_ex(c, NULL, NULL, NULL, nonce) == 1 &&
 	       EVP_EncryptUpdate(c, NULL, &n, (const unsigned char *)aad.p, (int)aad.n) == 1 &&
-	       EVP_EncryptUpdate(c, (unsigned char *)out, &n, (const unsigned char *)in.p, (int)in.n) ==
-		       1 &&
+	       EVP_EncryptUpdate(
+		       c, (unsigned char *)out, &n, (const unsigned char *)in.p, (int)in.n) == 1 &&
 	       EVP_EncryptFinal_ex(c, (unsigned char *)out + n, &m) == 1 &&
 	       EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, BACKUP_TAG, out + in.n) == 1;
 }
 
 /* `in` with its tag behind it. */
-static bool gcm_open(EVP_CIPHER_CTX *c, const unsigned char nonce[NONCE], slice aad, slice in, char *out)
+static bool gcm_open(
+	EVP_CIPHER_CTX *c, const unsigned char nonce[NONCE], slice aad, slice in, char *out)
 {
 	int n, m;
 	size_t body = in.n - BACKUP_TAG;
@@ -103,8 +106,8 @@ static bool gcm_open(EVP_CIPHER_CTX *c, const unsigned char nonce[NONCE], slice 
 	memcpy(tag, in.p + body, sizeof tag);
 	return EVP_DecryptInit_ex(c, NULL, NULL, NULL, nonce) == 1 &&
 	       EVP_DecryptUpdate(c, NULL, &n, (const unsigned char *)aad.p, (int)aad.n) == 1 &&
-	       EVP_DecryptUpdate(c, (unsigned char *)out, &n, (const unsigned char *)in.p, (int)body) ==
-		       1 &&
+	       EVP_DecryptUpdate(
+		       c, (unsigned char *)out, &n, (const unsigned char *)in.p, (int)body) == 1 &&
 	       EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, BACKUP_TAG, tag) == 1 &&
 	       EVP_DecryptFinal_ex(c, (unsigned char *)out + n, &m) == 1;
 }
@@ -146,7 +149,8 @@ static int object_key(struct backup_seal *s, bool sealing, const unsigned char s
 	backup_head_put(h, &head);
 	memcpy(ikm, shared, BACKUP_KEY);
 	memcpy(ikm + BACKUP_KEY, secret, BACKUP_KEY);
-	int r = expand(slice_of(ikm, sizeof ikm), buf_slice(&head), S("posthouse backup object"), key, e);
+	int r = expand(
+		slice_of(ikm, sizeof ikm), buf_slice(&head), S("posthouse backup object"), key, e);
 	if (r == 0 && !set_key(s->c, sealing, key))
 		r = broken("AES-256-GCM", e);
 	OPENSSL_cleanse(ikm, sizeof ikm);
@@ -154,7 +158,8 @@ static int object_key(struct backup_seal *s, bool sealing, const unsigned char s
 	return r;
 }
 
-int backup_seal_begin(struct backup_seal *s, const struct backup_writer_key *k, struct backup_head *h, struct err *e)
+int backup_seal_begin(struct backup_seal *s, const struct backup_writer_key *k,
+	struct backup_head *h, struct err *e)
 {
 	unsigned char mine[BACKUP_KEY], shared[BACKUP_KEY];
 	int r = backup_pair_make(mine, h->ephemeral, e);
@@ -263,7 +268,8 @@ static int box_key(const unsigned char mine[BACKUP_KEY], const unsigned char the
 	return r;
 }
 
-int backup_box_for(const unsigned char public_key[BACKUP_KEY], slice bytes, struct buf *out, struct err *e)
+int backup_box_for(
+	const unsigned char public_key[BACKUP_KEY], slice bytes, struct buf *out, struct err *e)
 {
 	unsigned char mine[BACKUP_KEY], ephemeral[BACKUP_KEY], key[BACKUP_KEY];
 	int r = backup_pair_make(mine, ephemeral, e);
@@ -289,7 +295,8 @@ bool backup_unbox_mine(const unsigned char private_key[BACKUP_KEY], slice box, s
 	return ok;
 }
 
-int backup_kdf(const struct backup_kdf *k, slice passphrase, unsigned char ret[BACKUP_KEY], struct err *e)
+int backup_kdf(
+	const struct backup_kdf *k, slice passphrase, unsigned char ret[BACKUP_KEY], struct err *e)
 {
 	int r = argon2id_hash_raw(k->passes, k->kib, 1, passphrase.p, passphrase.n, k->salt,
 		sizeof k->salt, ret, BACKUP_KEY);

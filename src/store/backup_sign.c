@@ -33,7 +33,8 @@ static void hmac(slice key, slice s, unsigned char ret[EVP_MAX_MD_SIZE])
 	must(HMAC(EVP_sha256(), key.p, (int)key.n, (const unsigned char *)s.p, s.n, ret, &n));
 }
 
-static void key_of(const struct backup_request *r, slice day, unsigned char ret[EVP_MAX_MD_SIZE], struct arena *a)
+static void key_of(const struct backup_request *r, slice day, unsigned char ret[EVP_MAX_MD_SIZE],
+	struct arena *a)
 {
 	unsigned char k[EVP_MAX_MD_SIZE];
 	hmac(arena_printf(a, "AWS4%.*s", SFMT(r->secret)), day, k);
@@ -54,15 +55,16 @@ void backup_sign(const struct backup_request *r, struct arena *a, struct backup_
 	static const char names[] = "host;x-amz-content-sha256;x-amz-date";
 	slice canonical = arena_printf(a,
 		"%s\n%.*s\n%.*s\nhost:%.*s\nx-amz-content-sha256:%.*s\nx-amz-date:%.*s\n\n%s\n%.*s",
-		r->method, SFMT(r->path), SFMT(r->query), SFMT(r->host), SFMT(digest), SFMT(date), names,
-		SFMT(digest));
+		r->method, SFMT(r->path), SFMT(r->query), SFMT(r->host), SFMT(digest), SFMT(date),
+		names, SFMT(digest));
 	slice scope = arena_printf(a, "%.*s/%.*s/s3/aws4_request", SFMT(day), SFMT(r->region));
-	slice to_sign = arena_printf(a, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", SFMT(date), SFMT(scope),
-		SFMT(sha256_hex(canonical, a)));
+	slice to_sign = arena_printf(a, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", SFMT(date),
+		SFMT(scope), SFMT(sha256_hex(canonical, a)));
 	key_of(r, day, key, a);
 	hmac(slice_of(key, DIGEST), to_sign, signature);
 	ret->authorization = arena_printf(a,
-		"authorization: AWS4-HMAC-SHA256 Credential=%.*s/%.*s, SignedHeaders=%s, Signature=%.*s",
+		"authorization: AWS4-HMAC-SHA256 Credential=%.*s/%.*s, SignedHeaders=%s, "
+		"Signature=%.*s",
 		SFMT(r->key), SFMT(scope), names, SFMT(hex_of(signature, a)));
 	ret->date = arena_printf(a, "x-amz-date: %.*s", SFMT(date));
 	ret->digest = arena_printf(a, "x-amz-content-sha256: %.*s", SFMT(digest));
@@ -73,8 +75,8 @@ slice backup_percent(slice s, bool slash, struct arena *a)
 	AUTO(buf) struct buf out = BUF(TEXT_MAX);
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i], l = ascii_lower(c);
-		bool plain = (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || (c && strchr("-_.~", c)) ||
-			     (slash && c == '/');
+		bool plain = (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') ||
+			     (c && strchr("-_.~", c)) || (slash && c == '/');
 		if (plain)
 			buf_byte(&out, c);
 		else

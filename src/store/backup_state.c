@@ -109,13 +109,14 @@ static int one_number(struct sql *db, const char *text, int64_t *ret, struct err
 int backup_state_begin(struct sql *db, int64_t now, slice why, const unsigned char name[BACKUP_ID],
 	int64_t *ret_id, int64_t *ret_last, struct err *e)
 {
-	if (one_number(db, "SELECT COALESCE(MAX(id), 0) FROM generation WHERE finished_at > 0", ret_last,
-		    e) < 0)
+	if (one_number(db, "SELECT COALESCE(MAX(id), 0) FROM generation WHERE finished_at > 0",
+		    ret_last, e) < 0)
 		return -1;
 	if (sql_begin(db, e) < 0)
 		return -1;
 	if (sql_run(db, e,
-		    "INSERT INTO generation (name, started_at, finished_at, why, files, bytes, fresh, sent)"
+		    "INSERT INTO generation (name, started_at, finished_at, why, files, bytes, "
+		    "fresh, sent)"
 		    " VALUES ($1, $2, 0, $3, 0, 0, 0, 0)",
 		    "bit", id_slice(name), now, why) < 0 ||
 		one_number(db, "SELECT MAX(id) FROM generation", ret_id, e) < 0) {
@@ -125,14 +126,16 @@ int backup_state_begin(struct sql *db, int64_t now, slice why, const unsigned ch
 	return sql_commit(db, e);
 }
 
-int backup_state_finish_tx(struct sql *db, const struct backup_result *r, int64_t now, struct err *e)
+int backup_state_finish_tx(
+	struct sql *db, const struct backup_result *r, int64_t now, struct err *e)
 {
 	if (sql_run(db, e, "DELETE FROM file WHERE generation < $1", "i", r->id) < 0 ||
-		sql_run(db, e, "DELETE FROM generation WHERE finished_at = 0 AND id < $1", "i", r->id) <
-			0)
+		sql_run(db, e, "DELETE FROM generation WHERE finished_at = 0 AND id < $1", "i",
+			r->id) < 0)
 		return -1;
 	return sql_run(db, e,
-		       "UPDATE generation SET finished_at = $1, files = $2, bytes = $3, fresh = $4, sent = $5"
+		       "UPDATE generation SET finished_at = $1, files = $2, bytes = $3, fresh = "
+		       "$4, sent = $5"
 		       " WHERE id = $6",
 		       "iiiiii", now, (int64_t)r->files, (int64_t)r->bytes, (int64_t)r->fresh,
 		       (int64_t)r->sent, r->id) < 0
@@ -167,12 +170,14 @@ int backup_generations(
 	if (backup_state_open_read(data, &db, e) < 0)
 		return e->kind == ERR_NOTFOUND ? 0 : -1;
 	int r = sql_version(db, &version, e);
-	struct sql_stmt *s =
-		r == 0 && version ? sql_prepare(db,
-					    "SELECT id, name, started_at, finished_at, why, files, bytes, fresh, sent"
-					    " FROM generation WHERE finished_at > 0 ORDER BY started_at DESC, id DESC",
-					    e)
-				  : NULL;
+	struct sql_stmt *s = r == 0 && version
+				     ? sql_prepare(db,
+					       "SELECT id, name, started_at, finished_at, why, "
+					       "files, bytes, fresh, sent"
+					       " FROM generation WHERE finished_at > 0 ORDER BY "
+					       "started_at DESC, id DESC",
+					       e)
+				     : NULL;
 	r = version && r == 0 ? (s ? 1 : -1) : r;
 	while (s && (r = sql_step(s, e)) == 1) {
 		if (n == cap)
@@ -228,8 +233,8 @@ int backup_state_chunk(
 	return good;
 }
 
-int backup_state_object_tx(
-	struct sql *db, const unsigned char id[BACKUP_ID], int64_t generation, int64_t *ret, struct err *e)
+int backup_state_object_tx(struct sql *db, const unsigned char id[BACKUP_ID], int64_t generation,
+	int64_t *ret, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
 		"INSERT INTO object (id, size, used, first_gen, last_gen, state)"
@@ -248,8 +253,8 @@ int backup_state_object_tx(
 
 int backup_state_stored_tx(struct sql *db, int64_t object, uint64_t size, struct err *e)
 {
-	return sql_run(db, e, "UPDATE object SET state = 1, size = $1, used = $1 WHERE n = $2", "ii",
-		       (int64_t)size, object) < 0
+	return sql_run(db, e, "UPDATE object SET state = 1, size = $1, used = $1 WHERE n = $2",
+		       "ii", (int64_t)size, object) < 0
 		       ? -1
 		       : 0;
 }
@@ -267,8 +272,8 @@ int backup_state_chunk_tx(struct sql *db, const unsigned char id[BACKUP_ID],
 		       : 0;
 }
 
-int backup_state_tired(struct sql *db, int64_t last, int (*fn)(void *arg, int64_t object), void *arg,
-	struct err *e)
+int backup_state_tired(struct sql *db, int64_t last, int (*fn)(void *arg, int64_t object),
+	void *arg, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
 		"SELECT n FROM object WHERE state = 1 AND size > $1 AND last_gen <= $2 AND"
@@ -291,8 +296,8 @@ int backup_state_tired(struct sql *db, int64_t last, int (*fn)(void *arg, int64_
 int backup_state_use_tx(struct sql *db, int64_t object, int64_t generation, uint64_t bytes,
 	struct backup_used *ret, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(
-		db, "UPDATE object SET used = $1, last_gen = $2 WHERE n = $3 RETURNING id, size", e);
+	struct sql_stmt *s = sql_prepare(db,
+		"UPDATE object SET used = $1, last_gen = $2 WHERE n = $3 RETURNING id, size", e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, (int64_t)bytes);
@@ -317,8 +322,8 @@ int backup_state_use_tx(struct sql *db, int64_t object, int64_t generation, uint
 int backup_state_file(
 	struct sql *db, slice path, struct arena *a, struct backup_known *ret, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(
-		db, "SELECT face, size, mode, changed_at, lists, uses FROM file WHERE path = $1", e);
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT face, size, mode, changed_at, lists, uses FROM file WHERE path = $1", e);
 	if (!s)
 		return -1;
 	sql_bind_text(s, 1, path);
@@ -339,10 +344,13 @@ int backup_state_file_tx(
 	struct sql *db, slice path, int64_t generation, const struct backup_known *k, struct err *e)
 {
 	return sql_run(db, e,
-		       "INSERT INTO file (path, generation, face, size, mode, changed_at, lists, uses)"
+		       "INSERT INTO file (path, generation, face, size, mode, changed_at, lists, "
+		       "uses)"
 		       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (path) DO UPDATE SET"
-		       " generation = excluded.generation, face = excluded.face, size = excluded.size,"
-		       " mode = excluded.mode, changed_at = excluded.changed_at, lists = excluded.lists,"
+		       " generation = excluded.generation, face = excluded.face, size = "
+		       "excluded.size,"
+		       " mode = excluded.mode, changed_at = excluded.changed_at, lists = "
+		       "excluded.lists,"
 		       " uses = excluded.uses",
 		       "titiiibb", path, generation, k->face, (int64_t)k->size, (int64_t)k->mode,
 		       k->changed_at, k->lists, k->uses) < 0

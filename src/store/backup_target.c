@@ -65,18 +65,21 @@ static int parent(const struct folder *f, const char *name, struct err *e)
 	return fd < 0 ? failed(f, part, errno, e) : fd;
 }
 
-static int write_named(struct folder *f, int dir, const char *name, slice bytes, bool replace, struct err *e)
+static int write_named(
+	struct folder *f, int dir, const char *name, slice bytes, bool replace, struct err *e)
 {
 	const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
 	char part[BACKUP_NAME_MAX + 8];
 	struct stat st;
 	/* Objects are sent by one writer at a time, so that one that broke off leaves one name, which the next one takes. */
-	bool object = slice_starts(slice_z(name), S("data/")) || slice_starts(slice_z(name), S("gen/"));
+	bool object =
+		slice_starts(slice_z(name), S("data/")) || slice_starts(slice_z(name), S("gen/"));
 	int from = object ? f->fd : dir;
 	snprintf(part, sizeof part, "%s.part", object ? "incoming" : last);
 	if (!replace && fstatat(dir, last, &st, 0) == 0)
 		return err_set(e, ERR_EXISTS, "%s/%s is there already", f->path, name);
-	AUTO(fd) int fd = openat(from, part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	AUTO(fd)
+	int fd = openat(from, part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return failed(f, name, errno, e);
 	if (write_all(fd, bytes) == 0 && fsync(fd) == 0 && renameat(from, part, dir, last) == 0 &&
@@ -87,7 +90,8 @@ static int write_named(struct folder *f, int dir, const char *name, slice bytes,
 	return -1;
 }
 
-static int folder_put(struct backup_target *t, const char *name, slice bytes, bool replace, struct err *e)
+static int folder_put(
+	struct backup_target *t, const char *name, slice bytes, bool replace, struct err *e)
 {
 	struct folder *f = folder_of(t);
 	if (there(f, e) < 0)
@@ -96,7 +100,8 @@ static int folder_put(struct backup_target *t, const char *name, slice bytes, bo
 	return dir < 0 ? -1 : write_named(f, dir, name, bytes, replace, e);
 }
 
-static int folder_get(struct backup_target *t, const char *name, uint64_t at, size_t n, struct buf *out, struct err *e)
+static int folder_get(struct backup_target *t, const char *name, uint64_t at, size_t n,
+	struct buf *out, struct err *e)
 {
 	struct folder *f = folder_of(t);
 	if (there(f, e) < 0)
@@ -182,7 +187,8 @@ static int list_dir(const struct listing *l, const char *prefix, unsigned depth,
 }
 
 static int folder_list(struct backup_target *t, const char *prefix,
-	int (*fn)(void *arg, const char *name, uint64_t size, struct err *e), void *arg, struct err *e)
+	int (*fn)(void *arg, const char *name, uint64_t size, struct err *e), void *arg,
+	struct err *e)
 {
 	struct listing l = {folder_of(t), fn, arg};
 	return there(l.f, e) < 0 ? -1 : list_dir(&l, prefix, 0, e);

@@ -79,8 +79,12 @@ static blob_id letter(struct world *w, int seed, size_t size)
 	ok(blob_add(b, buf_slice(&m), &e), &e);
 	ok(blob_finish(b, &id, &n, &e), &e);
 	ok(blobs_sync(w->blobs, &e), &e);
-	const struct mailbox_delivery d = {
-		.account_id = 1, .folder = S("INBOX"), .queue_id = seed, .blob = id, .size = n, .received_at = seed};
+	const struct mailbox_delivery d = {.account_id = 1,
+		.folder = S("INBOX"),
+		.queue_id = seed,
+		.blob = id,
+		.size = n,
+		.received_at = seed};
 	ok(sql_begin(w->mail, &e), &e);
 	ok(mailbox_deliver_tx(w->mail, &d, &place, &e), &e);
 	ok(sql_commit(w->mail, &e), &e);
@@ -97,7 +101,8 @@ static bool go_on(void *arg, uint64_t done, uint64_t all)
 
 static int run(struct world *w, struct backup_result *ret, struct err *e)
 {
-	const struct backup_extra extra = {S("config/posthouse.conf"), S("[server]\nhostname = x\n")};
+	const struct backup_extra extra = {
+		S("config/posthouse.conf"), S("[server]\nhostname = x\n")};
 	const struct backup_run r = {.data = slice_z(w->data),
 		.target = w->t,
 		.host = S("host"),
@@ -135,7 +140,8 @@ static int64_t verify(struct world *w, struct buf *out)
 {
 	struct err e = {0};
 	struct backup_repo *r = open_repo(w);
-	const struct backup_verify v = {.percent = 100, .databases = true, .problem = count_problem, .arg = out};
+	const struct backup_verify v = {
+		.percent = 100, .databases = true, .problem = count_problem, .arg = out};
 	int64_t n = backup_verify(r, NULL, &v, NULL, &e);
 	ok(n, &e);
 	backup_repo_close(r);
@@ -143,7 +149,8 @@ static int64_t verify(struct world *w, struct buf *out)
 }
 
 /* Restores a generation to NAME below the test's directory and looks at all of it. */
-static void restore_to(struct world *w, const unsigned char id[BACKUP_ID], const char *name, int64_t messages)
+static void restore_to(
+	struct world *w, const unsigned char id[BACKUP_ID], const char *name, int64_t messages)
 {
 	char to[128], config[140];
 	struct err e = {0};
@@ -298,7 +305,8 @@ TEST(backup_keys)
 	CHECK(backup_secret_parse(S("nonsense"), &s, &e) < 0);
 	CHECK(backup_secret_unlock(w.t, S("correct horse battery"), &s, &e) < 0);
 	CHECK(backup_key_add(w.t, &w.secret, S("short"), S("x"), 1, &e) < 0);
-	ok(backup_key_add(w.t, &w.secret, S("correct horse battery"), S("safe"), wall_now(), &e), &e);
+	ok(backup_key_add(w.t, &w.secret, S("correct horse battery"), S("safe"), wall_now(), &e),
+		&e);
 	CHECK(backup_secret_unlock(w.t, S("correct horse batterx"), &s, &e) < 0);
 	CHECK_INT(e.kind, ERR_DENIED);
 	ok(backup_secret_unlock(w.t, S("correct horse battery"), &s, &e), &e);
@@ -415,7 +423,8 @@ TEST(backup_is_one_installations)
 	ok(backup_adopt(slice_z(other), w.t, &w.secret, &e), &e);
 	CHECK(run(&w, &r, &e) < 0);
 	CHECK_INT(e.kind, ERR_DENIED);
-	const struct backup_run x = {.data = slice_z(other), .target = w.t, .host = S("b"), .why = S("test")};
+	const struct backup_run x = {
+		.data = slice_z(other), .target = w.t, .host = S("b"), .why = S("test")};
 	ok(backup_run(&x, &r, &e), &e);
 	CHECK(r.fresh < first.fresh / 10); /* nothing is sent again */
 	CHECK_INT(verify(&w, &problems), 0);

@@ -3,9 +3,9 @@
  * their first to their last byte; lists of files must lead into objects that the generation has; databases are checked by their engine,
  * page by page out of the repository. Every problem is named; what cannot be looked at is a problem, too.
  */
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"
-#include "base/map.h"
 #include "store/backup_read.h"
 #include "store/sql_image.h"
 
@@ -73,8 +73,8 @@ static int check_object(struct verifying *x, const struct backup_used *u, struct
 	if (x->r->t->ops->size(x->r->t, name, &size, &why) < 0)
 		tell(x, "object-missing", "%s: %s", name, why.text);
 	else if (size != u->size)
-		tell(x, "object-short", "%s has %llu bytes, not %llu", name, (unsigned long long)size,
-			(unsigned long long)u->size);
+		tell(x, "object-short", "%s has %llu bytes, not %llu", name,
+			(unsigned long long)size, (unsigned long long)u->size);
 	else if (rand_below(100) < x->v->percent)
 		read_object(x, u, name);
 	return go_on(x, e);
@@ -84,7 +84,8 @@ static int check_object(struct verifying *x, const struct backup_used *u, struct
 
 static int by_id(const void *x, const void *y)
 {
-	return memcmp(((const struct backup_used *)x)->id, ((const struct backup_used *)y)->id, BACKUP_ID);
+	return memcmp(((const struct backup_used *)x)->id, ((const struct backup_used *)y)->id,
+		BACKUP_ID);
 }
 
 static bool leads_somewhere(const struct backup_content *c, const struct backup_ref *ref)
@@ -99,7 +100,8 @@ static bool leads_somewhere(const struct backup_content *c, const struct backup_
 }
 
 /* Lists are equal in many generations: each is read once. */
-static int check_lists(struct verifying *x, const struct backup_content *c, const struct backup_file *f, struct err *e)
+static int check_lists(struct verifying *x, const struct backup_content *c,
+	const struct backup_file *f, struct err *e)
 {
 	struct err why;
 	if (map_get(&x->seen, f->lists) || f->lists.n == 0)
@@ -137,7 +139,8 @@ static int read_image(void *arg, uint64_t at, size_t n, char *to, struct err *e)
 	return -1;
 }
 
-static void check_database(struct verifying *x, const struct backup_content *c, const struct backup_file *f)
+static void check_database(
+	struct verifying *x, const struct backup_content *c, const struct backup_file *f)
 {
 	AUTO(arena) struct arena a = {0};
 	struct image image = {x->r, f, {.kind = ERR_NONE}};
@@ -155,7 +158,9 @@ static void check_database(struct verifying *x, const struct backup_content *c, 
 		tell(x, "database", "%.*s of %.*s: %.*s", SFMT(f->path),
 			(int)time_iso(c->started_at, when), when,
 			n > 0 ? (int)(report.n < 300 ? report.n : 300) : (int)strlen(e.text),
-			n > 0 ? report.p : image.why.kind != ERR_NONE ? image.why.text : e.text);
+			n > 0                        ? report.p
+			: image.why.kind != ERR_NONE ? image.why.text
+						     : e.text);
 }
 
 /* ---- generations ---- */
@@ -211,8 +216,8 @@ static int check_all(struct verifying *x, struct err *e)
 	return r;
 }
 
-int64_t backup_verify(struct backup_repo *r, const unsigned char *name, const struct backup_verify *v,
-	struct backup_verified *ret, struct err *e)
+int64_t backup_verify(struct backup_repo *r, const unsigned char *name,
+	const struct backup_verify *v, struct backup_verified *ret, struct err *e)
 {
 	struct verifying x = {.r = r, .v = v};
 	x.object = BUF(BACKUP_OBJECT_MAX + 4 * BACKUP_CHUNK_MAX);

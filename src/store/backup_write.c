@@ -65,7 +65,8 @@ int backup_write_pace(struct backup_writer *w, uint64_t bytes, struct err *e)
 	const struct backup_run *r = w->run;
 	w->result.read += bytes;
 	if (r->go_on && !r->go_on(r->arg, w->result.read, w->expected))
-		return err_set(e, ERR_CLOSED, "the backup was ended; the next one goes on from here");
+		return err_set(
+			e, ERR_CLOSED, "the backup was ended; the next one goes on from here");
 	if (r->max_rate <= 0)
 		return 0;
 	instant now = instant_now();
@@ -118,9 +119,8 @@ static int note_stored(struct backup_writer *w, struct err *e)
 		if (backup_state_chunk_tx(w->db, w->pending[i].id, &w->pending[i].place, e) < 0)
 			return -1;
 	for (size_t i = w->files_kept; i < w->nfiles; i++)
-		if (w->knowns[i].lists.p &&
-			backup_state_file_tx(
-				w->db, w->files[i].path, w->generation, &w->knowns[i], e) < 0)
+		if (w->knowns[i].lists.p && backup_state_file_tx(w->db, w->files[i].path,
+						    w->generation, &w->knowns[i], e) < 0)
 			return -1;
 	return 0;
 }
@@ -171,13 +171,13 @@ static slice squeeze(struct backup_writer *w, slice raw, struct backup_frame *f)
 	return chunk;
 }
 
-static void remember(struct backup_writer *w, const unsigned char id[BACKUP_ID],
-	const struct backup_place *p)
+static void remember(
+	struct backup_writer *w, const unsigned char id[BACKUP_ID], const struct backup_place *p)
 {
 	if (w->npending == w->pending_cap)
-		w->pending = mem_grow(w->pending,
-			(w->pending_cap = w->pending_cap ? 2 * w->pending_cap : 64) *
-				sizeof *w->pending);
+		w->pending = mem_grow(
+			w->pending, (w->pending_cap = w->pending_cap ? 2 * w->pending_cap : 64) *
+					    sizeof *w->pending);
 	memcpy(w->pending[w->npending].id, id, BACKUP_ID);
 	w->pending[w->npending++].place = *p;
 	map_put(&w->fresh, slice_of(id, BACKUP_ID), (void *)(uintptr_t)w->npending);
@@ -192,8 +192,8 @@ static int append(struct backup_writer *w, slice raw, const unsigned char id[BAC
 	if (!w->object_n && begin_object(w, e) < 0)
 		return -1;
 	slice chunk = squeeze(w, raw, &f);
-	struct backup_place p = {w->object_n,
-		{.at = (uint32_t)w->object.n, .stored = f.stored, .raw = f.raw}};
+	struct backup_place p = {
+		w->object_n, {.at = (uint32_t)w->object.n, .stored = f.stored, .raw = f.raw}};
 	memcpy(p.ref.object, w->object_id, BACKUP_ID);
 	if (backup_seal_frame(w->seal, w->object.n, &f, chunk, &w->object, e) < 0)
 		return -1;
@@ -209,8 +209,8 @@ void backup_chunk_key(const struct backup_writer_key *k, unsigned char ret[BACKU
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
 	slice what = S("posthouse backup chunks");
-	must(HMAC(EVP_sha256(), k->secret, BACKUP_KEY, (const unsigned char *)what.p, what.n, digest,
-		&n));
+	must(HMAC(EVP_sha256(), k->secret, BACKUP_KEY, (const unsigned char *)what.p, what.n,
+		digest, &n));
 	memcpy(ret, digest, BACKUP_KEY);
 }
 
@@ -218,8 +218,8 @@ static void chunk_id(const struct backup_writer *w, slice raw, unsigned char ret
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
-	must(HMAC(EVP_sha256(), w->chunk_key, BACKUP_KEY, (const unsigned char *)raw.p, raw.n, digest,
-		&n));
+	must(HMAC(EVP_sha256(), w->chunk_key, BACKUP_KEY, (const unsigned char *)raw.p, raw.n,
+		digest, &n));
 	memcpy(ret, digest, BACKUP_ID);
 }
 
@@ -334,7 +334,8 @@ int backup_file_part(struct backup_making *m, slice raw, struct err *e)
 	return backup_write_pace(m->w, raw.n, e);
 }
 
-static void add_file(struct backup_writer *w, const struct backup_file *f, const struct backup_known *k)
+static void add_file(
+	struct backup_writer *w, const struct backup_file *f, const struct backup_known *k)
 {
 	if (w->nfiles == w->files_cap) {
 		w->files_cap = w->files_cap ? 2 * w->files_cap : 256;
@@ -357,7 +358,8 @@ int backup_file_end(struct backup_making *m, struct backup_file *f, slice face, 
 	if (end_list(m, e) < 0)
 		return -1;
 	if (w->nfiles >= BACKUP_FILES_MAX)
-		return err_set(e, ERR_LIMIT, "more than %d files in the installation", BACKUP_FILES_MAX);
+		return err_set(
+			e, ERR_LIMIT, "more than %d files in the installation", BACKUP_FILES_MAX);
 	for (size_t i = 0; map_next(&m->uses, &i, &key, &value);) {
 		const struct backup_use *u = value;
 		buf_u64(&uses, (uint64_t)u->object);
@@ -409,7 +411,8 @@ int backup_file_same(struct backup_writer *w, struct backup_file *f, slice face,
 	f->lists = k.lists.p ? k.lists : S("");
 	k.lists = f->lists;
 	if (w->nfiles >= BACKUP_FILES_MAX)
-		return err_set(e, ERR_LIMIT, "more than %d files in the installation", BACKUP_FILES_MAX);
+		return err_set(
+			e, ERR_LIMIT, "more than %d files in the installation", BACKUP_FILES_MAX);
 	add_file(w, f, &k);
 	return 1;
 }

@@ -5,7 +5,8 @@
 #include "store/store_testing.h"
 
 static const struct sql_migration steps[] = {
-	{1, "t", "CREATE TABLE t (id BIGINT NOT NULL PRIMARY KEY, v TEXT NOT NULL)", "DROP TABLE t"},
+	{1, "t", "CREATE TABLE t (id BIGINT NOT NULL PRIMARY KEY, v TEXT NOT NULL)",
+		"DROP TABLE t"},
 };
 
 static void fill(struct sql *db, int64_t from, int64_t n)

@@ -35,7 +35,8 @@ struct sql_moment {
 	sqlite3_file *file, *log;
 	uint32_t page_size;
 	uint64_t pages;
-	uint32_t *frame; /* by page number: its newest frame in the log; 0: none. NULL: the log is not needed */
+	uint32_t *
+		frame; /* by page number: its newest frame in the log; 0: none. NULL: the log is not needed */
 };
 
 static int broken(const struct sql_moment *m, const char *what, struct err *e)
@@ -43,8 +44,8 @@ static int broken(const struct sql_moment *m, const char *what, struct err *e)
 	return err_set(e, ERR_TEMP, "%s database: %s", sql_name(m->db), what);
 }
 
-static int read_file(const struct sql_moment *m, sqlite3_file *f, uint64_t at, size_t n, char *to,
-	struct err *e)
+static int read_file(
+	const struct sql_moment *m, sqlite3_file *f, uint64_t at, size_t n, char *to, struct err *e)
 {
 	int r = f->pMethods->xRead(f, to, (int)n, (sqlite3_int64)at);
 	return r == SQLITE_OK ? 0 : broken(m, "cannot be read", e);
@@ -106,8 +107,7 @@ static int map_log(struct sql_moment *m, uint32_t last, const char *salt, struct
 }
 
 /* In our turn: nothing is committed meanwhile. */
-static int look_at_log(
-	struct sql_moment *m, uint32_t *ret_last, char ret_salt[8], struct err *e)
+static int look_at_log(struct sql_moment *m, uint32_t *ret_last, char ret_salt[8], struct err *e)
 {
 	const char *index = NULL;
 	sqlite3_int64 size;
@@ -312,8 +312,7 @@ static const sqlite3_io_methods source_methods = {
 	.xDeviceCharacteristics = source_traits,
 };
 
-static int vfs_open(
-	sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *ret_flags)
+static int vfs_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *ret_flags)
 {
 	struct source_file *s = (struct source_file *)f;
 	uintptr_t p = 0;

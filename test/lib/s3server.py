@@ -14,7 +14,7 @@ class S3:
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = 'HTTP/1.1'
+            protocol_version, wbufsize = 'HTTP/1.1', 1 << 16
 
             def log_message(self, *args):
                 pass
