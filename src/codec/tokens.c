@@ -15,6 +15,7 @@ enum edge { /* what stands beside the place between two tokens */
 	EDGE_SINGLE,
 	EDGE_SIGN, /* to which the next token is usually glued */
 	EDGE_STOP, /* behind which a blank is usual */
+	EDGE_START, /* before which it is, behind a word */
 	EDGE_WITHIN, /* of a run that was cut */
 };
 
@@ -68,21 +69,29 @@ static size_t length(const struct tokens_table *t, slice s, enum tokens_class *r
 	return n;
 }
 
-static enum edge edge_of(enum tokens_class c, char last)
+/* The end of what is before, the beginning of what is behind. The signs are as common texts have them. */
+static enum edge end_of(enum tokens_class c, char last)
 {
 	if (c == TC_WORD || c == TC_MARK)
 		return EDGE_WORD;
 	if (c == TC_SINGLE || c == TC_CLUSTER)
 		return EDGE_SINGLE;
-	return memchr(",;!?)]}>*", last, 9) ? EDGE_STOP : EDGE_SIGN;
+	return memchr(",;!?)]}>:=+|", last, 12) ? EDGE_STOP : EDGE_SIGN;
+}
+
+static enum edge start_of(enum tokens_class c, char first)
+{
+	if (c != TC_SIGN)
+		return end_of(c, 0);
+	return memchr("<>+*|={$#", first, 9) ? EDGE_START : EDGE_SIGN;
 }
 
 static bool blank_is_usual(enum edge before, enum edge behind)
 {
-	if (before == EDGE_WORD)
-		return behind == EDGE_WORD;
 	if (before == EDGE_SINGLE || behind == EDGE_SINGLE)
 		return false;
+	if (before == EDGE_WORD)
+		return behind == EDGE_WORD || behind == EDGE_START;
 	return before == EDGE_STOP || behind != EDGE_WORD;
 }
 
@@ -109,8 +118,8 @@ static bool joint(struct tokens *t, const struct tokens_table *table)
 	else if (before)
 		t->at++;
 	return before && !gap &&
-	       blank != blank_is_usual(
-				before, edge_of(tokens_class(table, first_of(t->rest, &n)), 0));
+	       blank != blank_is_usual(before,
+				start_of(tokens_class(table, first_of(t->rest, &n)), *t->rest.p));
 }
 
 bool token_next(struct tokens *t, struct token *ret)
@@ -131,7 +140,7 @@ bool token_next(struct tokens *t, struct token *ret)
 	bool more;
 	size_t n = length(table, t->rest, &c, &last, &more);
 	*ret = (struct token){slice_first(t->rest, n), t->at, kinds[c], more};
-	t->before = more ? EDGE_WITHIN : edge_of(last, t->rest.p[n - 1]);
+	t->before = more ? EDGE_WITHIN : end_of(last, t->rest.p[n - 1]);
 	if (more)
 		for (n -= TOKEN_OVERLAP; ((unsigned char)t->rest.p[n] & 0xc0) == 0x80;)
 			n--;

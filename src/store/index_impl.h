@@ -14,7 +14,8 @@
 
 enum {
 	INDEX_WORD_MAX = TOKEN_MAX + 1, /* bytes of a key: field, token */
-	INDEX_BLOCK_RAW = 32 << 10, /* bytes of a block before compression */
+	INDEX_WORDS_RAW = 32 << 10, /* bytes of a block of words before compression */
+	INDEX_BLOCK_RAW = 64 << 10, /* and of other streams */
 	INDEX_INLINE_MAX = 128 << 10, /* bytes of a small segment, before compression */
 	INDEX_RAW_MAX = 256 << 10, /* bytes of any block */
 	INDEX_PACK_FAST = 3, /* levels of compression: of new emails */

@@ -8,6 +8,7 @@ struct index_group { /* what a token stands for */
 	uint64_t emails; /* of all of them */
 	bool any; /* too many: not looked at */
 };
+enum { INDEX_SAME_MAX = 8 };
 struct index_finding {
 	struct index_reader *r;
 	const struct index_leaf *l;
@@ -21,7 +22,11 @@ struct index_finding {
 	size_t nat, nnext, cap_at, cap_next;
 	uint8_t *marks; /* of each in at[]: was it confirmed? */
 	size_t cap_marks, i;
-	int64_t distance; /* from the place in at[] */
+	struct { /* of a word that is in a phrase more than once, too */
+		int64_t at; /* distance from the place in at[] */
+		size_t i;
+	} distance[INDEX_SAME_MAX];
+	unsigned distances;
 	const struct index_leaf_token *t;
 	bool first, sure;
 };

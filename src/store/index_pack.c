@@ -43,11 +43,6 @@ struct plane_at {
 	bool once; /* of the number at hand: no times follow */
 };
 
-static inline unsigned plane_of(struct plane_at *p)
-{
-	return p->next;
-}
-
 static inline void plane_step(struct plane_at *p, unsigned char c)
 {
 	if (p->next != PLANE_HIGH) {
@@ -70,26 +65,75 @@ static void split(enum index_stream s, slice raw, char *planes[PLANES_MAX], size
 		return;
 	}
 	for (size_t i = 0; i < raw.n; i++) {
-		unsigned p = plane_of(&at);
+		unsigned p = at.next;
 		planes[p][n[p]++] = raw.p[i];
 		plane_step(&at, (unsigned char)raw.p[i]);
 	}
 }
 
+/* ---- and together again: bytes by the million, so with care ---- */
+
+struct joining {
+	const char *p[PLANES_MAX], *end[PLANES_MAX];
+	char *to, *to_end;
+};
+
+static inline uint64_t little_endian(uint64_t v)
+{
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : __builtin_bswap64(v);
+}
+
+/* Numbers of one byte, eight at a time, as long as there are. */
+static void join_low(struct joining *j)
+{
+	while (j->end[PLANE_NUMBERS] - j->p[PLANE_NUMBERS] >= 8 && j->to_end - j->to >= 8) {
+		uint64_t v;
+		memcpy(&v, j->p[PLANE_NUMBERS], 8);
+		uint64_t high = v & 0x8080808080808080u;
+		memcpy(j->to, &v, 8);
+		size_t n = high ? (size_t)__builtin_ctzll(little_endian(high)) / 8 : 8;
+		j->to += n;
+		j->p[PLANE_NUMBERS] += n;
+		if (high)
+			return;
+	}
+}
+
+/* One number of a plane; false: the plane is at its end. Less than a number where the block ends. */
+static bool join_number(struct joining *j, unsigned plane)
+{
+	if (j->p[plane] == j->end[plane])
+		return false;
+	unsigned char c = (unsigned char)(*j->to++ = *j->p[plane]++);
+	while (c >= 0x80 && j->to < j->to_end) {
+		if (j->p[PLANE_HIGH] == j->end[PLANE_HIGH])
+			return false;
+		c = (unsigned char)(*j->to++ = *j->p[PLANE_HIGH]++);
+	}
+	return true;
+}
+
 static bool join(enum index_stream s, const slice planes[PLANES_MAX], char *to, size_t n)
 {
-	struct plane_at at = {.docs = s == INDEX_DOC_STREAM};
-	size_t used[PLANES_MAX] = {0};
+	struct joining j = {.to = to, .to_end = to + n};
 	if (s == INDEX_WORD_STREAM) {
-		memcpy(to, planes[0].p, planes[0].n);
+		if (planes[0].n == n)
+			memcpy(to, planes[0].p, n);
 		return planes[0].n == n;
 	}
-	for (size_t i = 0; i < n; i++) {
-		unsigned p = plane_of(&at);
-		if (used[p] == planes[p].n)
+	for (int i = 0; i < PLANES_MAX; i++) {
+		j.p[i] = planes[i].p;
+		j.end[i] = planes[i].p + planes[i].n;
+	}
+	while (j.to < j.to_end) {
+		if (s == INDEX_PLACE_STREAM)
+			join_low(&j);
+		const char *number = j.to;
+		if (j.to < j.to_end && !join_number(&j, PLANE_NUMBERS))
 			return false;
-		to[i] = planes[p].p[used[p]++];
-		plane_step(&at, (unsigned char)to[i]);
+		if (s == INDEX_DOC_STREAM && !(*number & 1) && j.to < j.to_end &&
+			!join_number(&j, PLANE_TIMES))
+			return false;
 	}
 	return true;
 }

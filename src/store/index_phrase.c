@@ -14,6 +14,8 @@ static int each_place(struct index_finding *f, const struct index_entry *x,
 	void (*fn)(struct index_finding *f, uint32_t ordinal, uint32_t place), struct err *e)
 {
 	f->i = 0;
+	for (unsigned k = 0; k < f->distances; k++)
+		f->distance[k].i = 0;
 	if (x->alone) {
 		if (x->ordinal >= f->r->seg->emails)
 			return index_damaged(e, "email of a word");
@@ -171,20 +173,37 @@ static int find_candidates(struct index_finding *f, struct err *e)
 
 /* ---- a phrase ---- */
 
-static void confirm(struct index_finding *f, uint32_t ordinal, uint32_t place)
+/* The first of at[] from i on that is not below: in growing steps, since words may be few and places many, or the reverse. */
+static size_t forward(const uint64_t *at, size_t n, size_t i, uint64_t want)
 {
-	int64_t begin = (int64_t)place - f->distance;
-	if (begin < 0 || begin > UINT32_MAX)
-		return;
-	uint64_t at = (uint64_t)ordinal << 32 | (uint64_t)begin;
-	while (f->i < f->nat && f->at[f->i] < at)
-		f->i++;
-	if (f->i < f->nat && f->at[f->i] == at)
-		f->marks[f->i] = 1;
+	size_t step = 1;
+	while (i + step < n && at[i + step] < want) {
+		i += step;
+		step *= 2;
+	}
+	while (i < n && at[i] < want) {
+		while (step > 1 && (i + step >= n || at[i + step] >= want))
+			step /= 2;
+		i += step;
+	}
+	return i;
 }
 
-/* Only those places remain that group i confirms. */
-static int confirm_group(struct index_finding *f, size_t i, int64_t distance, struct err *e)
+static void confirm(struct index_finding *f, uint32_t ordinal, uint32_t place)
+{
+	for (unsigned k = 0; k < f->distances; k++) {
+		int64_t begin = (int64_t)place - f->distance[k].at;
+		if (begin < 0 || begin > UINT32_MAX)
+			continue;
+		uint64_t want = (uint64_t)ordinal << 32 | (uint64_t)begin;
+		size_t i = f->distance[k].i = forward(f->at, f->nat, f->distance[k].i, want);
+		if (i < f->nat && f->at[i] == want)
+			f->marks[i] |= (uint8_t)(1u << k);
+	}
+}
+
+/* Only those places remain that a group confirms at all distances. */
+static int confirm_group(struct index_finding *f, const struct index_group *g, struct err *e)
 {
 	if (f->cap_marks < f->nat) {
 		f->cap_marks = f->nat;
@@ -194,15 +213,15 @@ static int confirm_group(struct index_finding *f, size_t i, int64_t distance, st
 	memset(f->candidates, 0, f->nbits / 8);
 	for (size_t k = 0; k < f->nat; k++)
 		index_set_bit(f->candidates, (uint32_t)(f->at[k] >> 32));
-	f->distance = distance;
-	for (size_t k = 0; k < f->groups[i].n; k++)
-		if (each_place(f, &f->groups[i].v[k], confirm, e))
+	for (size_t k = 0; k < g->n; k++)
+		if (each_place(f, &g->v[k], confirm, e))
 			return -1;
 	size_t n = 0;
 	for (size_t k = 0; k < f->nat; k++)
-		if (f->marks[k])
+		if (f->marks[k] == (1u << f->distances) - 1)
 			f->at[n++] = f->at[k];
 	f->nat = n;
+	f->distances = 0;
 	return 0;
 }
 
@@ -227,6 +246,37 @@ static int choose(const struct index_finding *f, bool whole)
 	return best;
 }
 
+static void add_distance(struct index_finding *f, size_t i, int base)
+{
+	f->distance[f->distances++].at = place_of(f->l, i) - place_of(f->l, (size_t)base);
+}
+
+/* The rarest first; one that stands at several places is read once. */
+static int confirm_whole(struct index_finding *f, int base, struct err *e)
+{
+	size_t n = f->l->n;
+	AUTO(free) bool *done = mem_alloc(n * sizeof *done);
+	done[base] = true;
+	while (f->nat) {
+		int best = -1;
+		for (size_t i = 0; i < n; i++)
+			if (!done[i] && f->l->v[i].how == INDEX_MATCH_WHOLE &&
+				(best < 0 || f->groups[i].emails < f->groups[best].emails))
+				best = (int)i;
+		if (best < 0)
+			return 0;
+		for (size_t i = 0; i < n && f->distances < INDEX_SAME_MAX; i++)
+			if (!done[i] && f->l->v[i].how == INDEX_MATCH_WHOLE &&
+				slice_eq(f->l->v[i].text, f->l->v[best].text)) {
+				done[i] = true;
+				add_distance(f, i, base);
+			}
+		if (confirm_group(f, &f->groups[best], e))
+			return -1;
+	}
+	return 0;
+}
+
 static int confirm_ends(struct index_finding *f, int base, bool loaded, struct err *e)
 {
 	static const enum index_match order[] = {INDEX_MATCH_START, INDEX_MATCH_END};
@@ -236,9 +286,10 @@ static int confirm_ends(struct index_finding *f, int base, bool loaded, struct e
 				continue;
 			if (!loaded && index_group_load(f, i, e))
 				return -1;
-			if (!f->groups[i].any &&
-				confirm_group(
-					f, i, place_of(f->l, i) - place_of(f->l, (size_t)base), e))
+			if (f->groups[i].any)
+				continue;
+			add_distance(f, i, base);
+			if (confirm_group(f, &f->groups[i], e))
 				return -1;
 		}
 	return 0;
@@ -260,11 +311,7 @@ static int find_phrase(struct index_finding *f, struct err *e)
 	}
 	if (push_group(f, &f->groups[base], push, e))
 		return -1;
-	for (size_t i = 0; i < f->l->n && f->nat; i++)
-		if ((int)i != base && f->l->v[i].how == INDEX_MATCH_WHOLE &&
-			confirm_group(f, i, place_of(f->l, i) - place_of(f->l, (size_t)base), e))
-			return -1;
-	if (confirm_ends(f, base, loaded, e))
+	if (confirm_whole(f, base, e) || confirm_ends(f, base, loaded, e))
 		return -1;
 	hit_all(f);
 	return 0;
@@ -275,8 +322,7 @@ static int find_phrase(struct index_finding *f, struct err *e)
 static void follow(struct index_finding *f, uint32_t ordinal, uint32_t place)
 {
 	uint64_t at = (uint64_t)ordinal << 32 | place;
-	while (f->i < f->nat && f->at[f->i] + f->t->most < at)
-		f->i++;
+	f->i = forward(f->at, f->nat, f->i, at > f->t->most ? at - f->t->most : 0);
 	if (f->i < f->nat && f->at[f->i] + f->t->least <= at && f->at[f->i] >> 32 == ordinal)
 		push(f, ordinal, place);
 }

@@ -84,7 +84,7 @@ static int put_full(struct index_writer *w, struct err *e)
 {
 	if (small(w))
 		return 0;
-	if (w->words.words.n >= INDEX_BLOCK_RAW && put_words(w, e))
+	if (w->words.words.n >= INDEX_WORDS_RAW && put_words(w, e))
 		return -1;
 	for (int s = INDEX_DOC_STREAM; s < INDEX_STREAMS; s++)
 		if (w->stream[s].n >= INDEX_BLOCK_RAW && put_chunks(w, s, false, e))
