@@ -57,6 +57,8 @@ const struct command commands[] = {
 		"共享邮箱、会议室、设备：使用者与权限", shared_verbs, NULL, NULL},
 	{"group", NULL, "addresses of several people and departments",
 		"由多人、多部门组成的组地址", group_verbs, NULL, NULL},
+	{"maillist", NULL, "mailing lists: members, moderation, bounces", "邮件列表：成员、审核、退信",
+		maillist_verbs, NULL, NULL},
 	{"alias", NULL, "addresses that stand for others", "别名地址", alias_verbs, NULL, NULL},
 	{"forward", NULL, "accounts whose mail is passed on", "自动转发", forward_verbs, NULL, NULL},
 	{"sieve", NULL, "rules for incoming mail", "收信规则", sieve_verbs, NULL, NULL},
