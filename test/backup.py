@@ -4,7 +4,7 @@ runs that are killed, repositories that are damaged, keys, targets that fail, bu
 
     test/backup.py [WORD ...]     the cases whose names contain one of the words
 """
-import imaplib, json, os, shutil, signal, smtplib, sqlite3, ssl, subprocess, sys, threading, time
+import base64, imaplib, json, os, shutil, signal, smtplib, sqlite3, ssl, subprocess, sys, threading, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import Instance, PASSWORD, PROGRAM, wait_until
 from s3server import S3
@@ -32,10 +32,10 @@ class Site(Instance):
         if init:
             self.cli('backup', 'init', '--key', self.key)
 
-    def send(self, n, to=ANN, size=500, subject='letter'):
+    def send(self, n, to=ANN, size=500, subject='letter', words=lambda n, size: [f'{n} {i} {hash((n, i))}' for i in range(size // 24)]):
         with smtplib.SMTP('127.0.0.1', self.ports['mx'], timeout=60) as s:
             s.sendmail('zoe@else.test', [to], f'From: Zoe <zoe@else.test>\r\nTo: {to}\r\nSubject: {subject} {n}\r\nMessage-ID: <{n}@else.test>\r\n\r\n'
-                       + '\r\n'.join(f'{n} {i} {hash((n, i))}' for i in range(size // 24)) + '\r\n')
+                       + '\r\n'.join(words(n, size)) + '\r\n')
 
     def program(self, who=ANN):
         context = ssl.create_default_context()
@@ -195,24 +195,24 @@ def a_message_of_an_old_backup():
 
 @case
 def a_killed_backup_goes_on():
-    with Site('max_rate = 4m') as p:
+    with Site('max_rate = 16m') as p:
         p.start()
-        for n in range(24):
-            p.send(n, size=600000)
-        p.wait_mail(ANN, 24)
+        for n in range(20):
+            p.send(n, size=2500000, words=lambda n, size: base64.encodebytes(os.urandom(size * 3 // 4)).decode().split('\n'))
+        p.wait_mail(ANN, 20)
         run = subprocess.Popen([PROGRAM, '--config', p.conf, 'backup', 'run'], env=p.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # By now it reads: the databases of the state are there.
-        wait_until('the run', 20, lambda: os.path.exists(p.repository + '/data') or run.poll() is not None or time.sleep(1.2) or True)
+        wait_until('something sent', 20, lambda: any(names for _, _, names in os.walk(p.repository + '/data')))
         second = p.run('backup', 'run')
         expect(second.returncode != 0 and 'another backup is under way' in second.stderr, second)
         run.kill()
         run.wait()
         with open(p.conf) as f:
-            text = f.read().replace('max_rate = 4m', 'max_rate = 0')
+            text = f.read().replace('max_rate = 16m', 'max_rate = 0')
         with open(p.conf, 'w') as f:
             f.write(text)
         expect(p.json('backup', 'list')['generations'] == [], 'not half a backup')
-        p.backup()
+        made = p.backup()
+        expect(made['sent_bytes'] < made['bytes'] * 0.6, made)
         expect(p.verify('--databases')[0] == 0, 'verify')
         expect(len(p.json('backup', 'list')['generations']) == 1 == len(p.json('backup', 'list', '--key', p.key)['generations']), 'list')
 

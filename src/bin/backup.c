@@ -3,13 +3,20 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "run/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
-enum { EXTRA_MAX = 4 << 20 };
+enum {
+	EXTRA_MAX = 4 << 20,
+	NICE = 10,
+	IO_LOWEST = 2 << 13 | 7, /* ioprio_set(2): best effort, the last of eight */
+};
 
 const struct backup_conf *backup_conf_of(const struct config *c)
 {
@@ -19,6 +26,12 @@ const struct backup_conf *backup_conf_of(const struct config *c)
 struct backup_keep backup_keep_of(const struct backup_conf *c)
 {
 	return (struct backup_keep){c->keep_last, c->keep_daily, c->keep_weekly, c->keep_monthly};
+}
+
+void backup_be_modest(void)
+{
+	if (setpriority(PRIO_PROCESS, 0, NICE) < 0 || syscall(SYS_ioprio_set, 1, 0, IO_LOWEST) < 0)
+		log_warn(NULL, "backup.priority");
 }
 
 /* ---- the configuration ---- */

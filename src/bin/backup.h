@@ -27,4 +27,6 @@ struct backup_job {
 int backup_job_run(const struct backup_job *j, struct backup_result *ret,
 	struct backup_pruned *ret_pruned, struct err *e);
 struct backup_keep backup_keep_of(const struct backup_conf *c);
+/* From now on this process leaves processor and disk to the others. What cannot be lowered stays as it is. */
+void backup_be_modest(void);
 const struct backup_conf *backup_conf_of(const struct config *c);

@@ -15,16 +15,12 @@
 #include "run/pool.h"
 #include "store/sql.h"
 #include <stdio.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
 	FIRST_SECONDS = 2,
 	LOOK_SECONDS = 10,
-	NICE = 10,
-	IO_LOWEST = 2 << 13 | 7, /* ioprio_set(2): best effort, the last of eight */
 };
 #define RETRY (15 * MINUTE)
 #define ALARM_EVERY DAY
@@ -261,9 +257,7 @@ static int backup_prepare(struct role_env *env, struct err *e)
 	b->since = wall_now();
 	cond_init(&b->ended);
 	backup_extras_read(&env->config, slice_z(env->start.config_path), &b->extras);
-	/* What cannot be lowered stays as it is. */
-	if (setpriority(PRIO_PROCESS, 0, NICE) < 0 || syscall(SYS_ioprio_set, 1, 0, IO_LOWEST) < 0)
-		log_warn(NULL, "backup.priority");
+	backup_be_modest();
 	return 0;
 }
 

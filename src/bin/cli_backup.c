@@ -297,6 +297,7 @@ static int run(struct cli_call *c)
 		.why = S("command"),
 		.go_on = cli_backup_progress,
 		.arg = &b};
+	backup_be_modest();
 	int result = backup_job_run(&j, &r, &p, &e);
 	cli_backup_progress_end(&b);
 	if (result < 0)

@@ -8,13 +8,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The command works as the server's user in DATA; the configuration is the caller's. */
-static void own_config(void *arg, const char *path)
-{
-	(void)arg;
-	(void)path;
-}
-
 static int restore(
 	struct cli_backup *b, struct cli_call *c, slice data, slice config_to, struct err *e)
 {
@@ -23,11 +16,8 @@ static int restore(
 	if (cli_backup_find(b, cli_option_text(c, "backup"), &g, e) < 0 ||
 		backup_content_open(b->repo, g.name, &content, e) < 0)
 		return -1;
-	const struct backup_restore x = {.data = data,
-		.config_to = config_to,
-		.own = own_config,
-		.go_on = cli_backup_progress,
-		.arg = b};
+	const struct backup_restore x = {
+		.data = data, .config_to = config_to, .go_on = cli_backup_progress, .arg = b};
 	int r = backup_restore_all(b->repo, content, &x, e);
 	cli_backup_progress_end(b);
 	if (r == 0) {

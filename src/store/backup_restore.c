@@ -23,12 +23,6 @@ struct restoring {
 	uint64_t done, all;
 };
 
-static void own(struct restoring *s, const char *path)
-{
-	if (s->x->own)
-		s->x->own(s->x->arg, path);
-}
-
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st, (void)type, (void)at;
@@ -36,14 +30,12 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 }
 
 /* Directories of `path` below `base`. */
-static int make_dirs(struct restoring *s, const char *base, const char *path, struct err *e)
+static int make_dirs(const char *base, const char *path, struct err *e)
 {
 	char part[PATH_LIMIT];
 	for (const char *p = path + strlen(base); (p = strchr(p + 1, '/'));) {
 		snprintf(part, sizeof part, "%.*s", (int)(p - path), path);
-		if (mkdir(part, 0700) == 0)
-			own(s, part);
-		else if (errno != EEXIST)
+		if (mkdir(part, 0700) < 0 && errno != EEXIST)
 			return err_sys(e, errno, "%s", part);
 	}
 	return 0;
@@ -89,7 +81,7 @@ static int make_file(
 	char *path = arena_strz(&a, arena_printf(&a, "%.*s/%.*s", SFMT(base), SFMT(name)));
 	if (strlen(path) >= PATH_LIMIT)
 		return err_set(e, ERR_LIMIT, "path is too long");
-	if (make_dirs(s, arena_strz(&a, base), path, e) < 0)
+	if (make_dirs(arena_strz(&a, base), path, e) < 0)
 		return -1;
 	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -101,7 +93,6 @@ static int make_file(
 	fchmod(fd,
 		f->mode & 0700); /* what was readable for others is for the administrator to say */
 	futimens(fd, times);
-	own(s, path);
 	return 0;
 }
 
@@ -133,11 +124,9 @@ static int begin(struct restoring *s, slice *ret_base, struct err *e)
 		return -1;
 	if (mkdir(data, 0750) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "%s", data);
-	own(s, data);
 	nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	if (mkdir(base, 0700) < 0)
 		return err_sys(e, errno, "%s", base);
-	own(s, base);
 	return 0;
 }
 
