@@ -174,8 +174,12 @@ static bool tag_value(struct check *c, const struct node *n, const struct tag *t
 static bool read_tags(struct check *c, struct node *n, unsigned *ret_first)
 {
 	uint8_t groups[SIEVE_TAGS_MAX];
+	*ret_first = 0;
+	if (!n->nargs)
+		return true;
 	struct arg *a = n->args, *end = n->args + n->nargs;
-	n->tags = ARENA_ARRAY(c->a, struct tagged, SIEVE_TAGS_MAX);
+	if (a->kind == ARG_TAG)
+		n->tags = ARENA_ARRAY(c->a, struct tagged, SIEVE_TAGS_MAX);
 	for (; a < end && a->kind == ARG_TAG; a++) {
 		enum ext needs = EXT_NONE;
 		struct arg *value = NULL;
