@@ -52,6 +52,7 @@ def wait_until(what, seconds, check, every=0.05):
 class Instance:
     LISTENERS = ('mx', 'submission', 'submissions', 'lmtp')
     READING = ('imap', 'imaps', 'pop3', 'pop3s')
+    SIEVE = ('sieve', 'plain')
     IMPLICIT = ('submissions', 'imaps', 'pop3s')
 
     def __init__(self, config=(), directory=None, environment=None, listeners=LISTENERS):
@@ -82,7 +83,9 @@ class Instance:
         sections = {'[server]': ['hostname = mx.post.test', f'data = {self.dir}/data', f'run = {self.dir}/run', 'edges = 2'],
                     '[tls]': [f'certificate = {self.cert_file}', f'key = {self.key_file}']}
         for name, port in self.ports.items():
-            if name in self.READING:  # mail programs
+            if name in self.SIEVE:
+                sections[f'[managesieve "{name}"]'] = [f'listen = 127.0.0.1:{port}']
+            elif name in self.READING:  # mail programs
                 sections[f'[{name[:4]} "{name}"]'] = [f'listen = 127.0.0.1:{port}'] + (['tls = implicit'] if name in self.IMPLICIT else [])
             else:
                 sections[f'[smtp "{name}"]'] = [f'listen = 127.0.0.1:{port}', f'kind = {name}']
