@@ -1,6 +1,6 @@
 /*
  * Mail that moves in (import.h): sources and their folders. Called by live migration and collection (bin/collect*.c) and by commands that read
- * files. A source is read by one process at a time, which a lock on a byte of DATA/db/import.lock says; the kernel takes it back from a process that dies.
+ * files. A source is read by one process at a time, which a lock on a byte of DATA/db/import-source.lock says; the kernel takes it back from a process that dies.
  *
  * What is known of a folder's messages is read when the folder begins and held while it is being read: a few dozen bytes a message.
  */
@@ -36,7 +36,7 @@ static int make_source(struct sql *db, void *arg, struct err *e)
 static int lock(struct importing *i, struct err *e)
 {
 	const char *path =
-		arena_strz(&i->mem, arena_printf(&i->mem, "%.*s/db/import.lock", SFMT(i->b->data)));
+		arena_strz(&i->mem, arena_printf(&i->mem, "%.*s/db/import-source.lock", SFMT(i->b->data)));
 	struct flock l = {.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
 		.l_start = i->source_id * MAILBOX_SHARDS + mailbox_shard(i->u->account),
