@@ -47,9 +47,7 @@ void index_words_pack(struct index_words_out *w, int level, struct buf *out)
 	buf_u32(out, 0);
 	index_pack(INDEX_WORD_STREAM, buf_slice(&w->words), level, out);
 	uint32_t n = (uint32_t)(out->n - head - 4);
-	if (buf_ok(out))
-		for (int i = 0; i < 4; i++)
-			out->p[head + (size_t)i] = (char)(n >> (24 - 8 * i));
+	index_put_u32_at(out, head, n);
 	index_put(&all, w->docs_at);
 	index_put(&all, w->places_at);
 	buf_put(&all, buf_slice(&w->entries));

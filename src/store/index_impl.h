@@ -16,6 +16,8 @@ enum {
 	INDEX_WORD_MAX = TOKEN_MAX + 1, /* bytes of a key: field, token */
 	INDEX_WORDS_RAW = 32 << 10, /* bytes of a block of words before compression */
 	INDEX_BLOCK_RAW = 64 << 10, /* and of other streams */
+	INDEX_PIECE_RAW =
+		16 << 10, /* of which so many are packed alone, so that a short list is read soon */
 	INDEX_INLINE_MAX = 128 << 10, /* bytes of a small segment, before compression */
 	INDEX_RAW_MAX = 256 << 10, /* bytes of any block */
 	INDEX_PACK_FAST = 3, /* levels of compression: of new emails */
@@ -33,10 +35,19 @@ static inline void index_put(struct buf *b, uint64_t v)
 		buf_byte(b, (char)(v | 0x80));
 	buf_byte(b, (char)v);
 }
+static inline void index_put_u32_at(struct buf *b, size_t at, uint32_t v)
+{
+	for (int i = 0; i < 4 && buf_ok(b); i++)
+		b->p[at + (size_t)i] = (char)(v >> (24 - 8 * i));
+}
 /* Zero and *s with p == NULL when it is broken off or larger than 2^63. */
 static inline uint64_t index_get(slice *s)
 {
 	uint64_t v = 0;
+	if (s->n && (unsigned char)*s->p < 0x80) {
+		s->n--;
+		return (unsigned char)*s->p++;
+	}
 	for (unsigned shift = 0; s->n && shift < 63; shift += 7) {
 		unsigned char c = (unsigned char)*s->p++;
 		s->n--;
@@ -147,6 +158,7 @@ int index_build_write(struct index_build *b, struct sql *db, int64_t account_id,
 /* ---- index_merge.c ---- */
 
 unsigned index_level(uint64_t bytes); /* of a new segment */
+extern uint64_t index_step_bytes; /* written in one step of a merge; tests take less */
 int index_mark_due(struct sql *db, int64_t account_id, struct err *e); /* if merges are due now */
 
 /* ---- index_read.c ---- */
@@ -176,8 +188,8 @@ struct index_reader {
 	size_t block_n;
 	bool at_end;
 	struct {
-		struct buf raw;
-		uint64_t from;
+		struct buf row, raw; /* a block as it is stored; a piece of it */
+		uint64_t row_from, row_to, from;
 	} chunk[INDEX_STREAMS];
 };
 int index_reader_open(struct index_reader *r, struct sql *db, int64_t account_id,

@@ -10,10 +10,11 @@ enum {
 	LEVEL_FIRST = 64 << 10, /* bytes of a segment of level 1; eight times as much each */
 	LEVEL_TOP = 4, /* 32 MB: is not merged any more, but for small neighbours */
 	TOP_BYTES = 48 << 20,
-	STEP_BYTES = 6 << 20, /* written in one step */
 	REMOVE_ROWS = 300,
 	INPUTS_MAX = 4 * FAN,
 };
+
+uint64_t index_step_bytes = 6 << 20;
 
 unsigned index_level(uint64_t bytes)
 {
@@ -472,7 +473,7 @@ static int step(struct merge *m, const struct progress *p, struct err *e)
 	m->w.rows = p->done.n > 0;
 	if (open_inputs(m, p, e))
 		return -1;
-	while (more == 1 && m->w.bytes < STEP_BYTES)
+	while (more == 1 && m->w.bytes < index_step_bytes)
 		more = merge_word(m, e);
 	if (more < 0)
 		return -1;

@@ -152,12 +152,6 @@ static size_t pack_plane(slice plane, int level, struct buf *out)
 	return n;
 }
 
-static void put_at(struct buf *b, size_t at, uint32_t v)
-{
-	for (int i = 0; i < 4 && buf_ok(b); i++)
-		b->p[at + (size_t)i] = (char)(v >> (24 - 8 * i));
-}
-
 void index_pack(enum index_stream s, slice raw, int level, struct buf *out)
 {
 	size_t start = out->n, n[PLANES_MAX] = {0};
@@ -169,8 +163,8 @@ void index_pack(enum index_stream s, slice raw, int level, struct buf *out)
 	size_t head = out->n;
 	buf_fill(out, 0, 8 * PLANES_MAX);
 	for (size_t i = 0; i < PLANES_MAX; i++) {
-		put_at(out, head + 8 * i, (uint32_t)n[i]);
-		put_at(out, head + 8 * i + 4,
+		index_put_u32_at(out, head + 8 * i, (uint32_t)n[i]);
+		index_put_u32_at(out, head + 8 * i + 4,
 			(uint32_t)pack_plane(slice_of(planes[i], n[i]), level, out));
 	}
 	if (!buf_ok(out) || out->n - start < raw.n + 5)

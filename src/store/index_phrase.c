@@ -5,7 +5,11 @@
  */
 #include "store/index_leaf.h"
 
-enum { FEW = 2048 /* numbers that qsort puts in order sooner than counting */ };
+enum {
+	FEW = 2048, /* numbers that qsort puts in order sooner than counting */
+	COMMON = 8, /* words of a group that are asked first, ... */
+	COMMON_SHARE = 32, /* if they are in such a part of its emails */
+};
 
 /* ---- places ---- */
 
@@ -202,6 +206,35 @@ static void confirm(struct index_finding *f, uint32_t ordinal, uint32_t place)
 	}
 }
 
+/* Emails in which there are places yet to be confirmed. */
+static void ask_again(struct index_finding *f)
+{
+	uint8_t all = (uint8_t)((1u << f->distances) - 1);
+	memset(f->candidates, 0, f->nbits / 8);
+	for (size_t k = 0; k < f->nat; k++)
+		if (f->marks[k] != all)
+			index_set_bit(f->candidates, (uint32_t)(f->at[k] >> 32));
+}
+
+/* Of many words a few stand in most emails: when they come first, less is left to ask of the others. */
+static int confirm_common(
+	struct index_finding *f, const struct index_group *g, bool *done, struct err *e)
+{
+	for (int round = 0; round < COMMON; round++) {
+		size_t best = g->n;
+		for (size_t k = 0; k < g->n; k++)
+			if (!done[k] && (best == g->n || g->v[k].emails > g->v[best].emails))
+				best = k;
+		if (best == g->n || g->v[best].emails * (uint64_t)COMMON_SHARE < g->emails)
+			break;
+		done[best] = true;
+		if (each_place(f, &g->v[best], confirm, e))
+			return -1;
+		ask_again(f);
+	}
+	return 0;
+}
+
 /* Only those places remain that a group confirms at all distances. */
 static int confirm_group(struct index_finding *f, const struct index_group *g, struct err *e)
 {
@@ -209,12 +242,13 @@ static int confirm_group(struct index_finding *f, const struct index_group *g, s
 		f->cap_marks = f->nat;
 		f->marks = mem_grow(f->marks, f->cap_marks);
 	}
+	AUTO(free) bool *done = mem_alloc(g->n + 1);
 	memset(f->marks, 0, f->nat);
-	memset(f->candidates, 0, f->nbits / 8);
-	for (size_t k = 0; k < f->nat; k++)
-		index_set_bit(f->candidates, (uint32_t)(f->at[k] >> 32));
+	ask_again(f);
+	if (confirm_common(f, g, done, e))
+		return -1;
 	for (size_t k = 0; k < g->n; k++)
-		if (each_place(f, &g->v[k], confirm, e))
+		if (!done[k] && each_place(f, &g->v[k], confirm, e))
 			return -1;
 	size_t n = 0;
 	for (size_t k = 0; k < f->nat; k++)

@@ -75,7 +75,7 @@ int index_reader_open(struct index_reader *r, struct sql *db, int64_t account_id
 {
 	*r = (struct index_reader){.db = db, .account_id = account_id, .seg = seg};
 	for (int i = 0; i < INDEX_STREAMS; i++)
-		r->chunk[i].raw.limit = INDEX_RAW_MAX;
+		r->chunk[i].raw.limit = r->chunk[i].row.limit = INDEX_RAW_MAX;
 	if (!seg->inlined.n)
 		return 0;
 	struct cur c = cur_of(seg->inlined);
@@ -91,8 +91,10 @@ int index_reader_open(struct index_reader *r, struct sql *db, int64_t account_id
 void index_reader_close(struct index_reader *r)
 {
 	index_words_close(&r->words);
-	for (int i = 0; i < INDEX_STREAMS; i++)
+	for (int i = 0; i < INDEX_STREAMS; i++) {
 		buf_done(&r->chunk[i].raw);
+		buf_done(&r->chunk[i].row);
+	}
 }
 
 /* The row of a stream at or before `key`, or behind it. 1, 0, -1; the caller resets *ret. */
@@ -171,24 +173,52 @@ int index_reader_next(struct index_reader *r, bool entries, struct err *e)
 
 /* ---- streams ---- */
 
-static int load_chunk(struct index_reader *r, enum index_stream st, uint64_t at, struct err *e)
+static int load_row(struct index_reader *r, enum index_stream st, uint64_t at, struct err *e)
 {
 	char key[8];
 	struct sql_stmt *s;
-	struct buf *raw = &r->chunk[st].raw;
+	struct buf *row = &r->chunk[st].row;
 	for (int i = 0; i < 8; i++)
 		key[i] = (char)(at >> (56 - 8 * i));
-	buf_reset(raw);
+	buf_reset(row);
 	int found = r->seg->inlined.n ? 0 : find_row(r, st, slice_of(key, 8), false, &s, e);
 	if (found != 1)
 		return found < 0 ? -1 : index_damaged(e, "missing block");
 	struct cur c = cur_of(sql_text(s, 0));
-	r->chunk[st].from = cur_u64(&c);
-	int failed = index_unpack(st, sql_text(s, 1), raw, e);
+	r->chunk[st].row_from = cur_u64(&c);
+	buf_put(row, sql_text(s, 1));
 	sql_reset(s);
-	if (failed)
-		buf_reset(raw);
-	return failed ? -1 : 0;
+	r->chunk[st].row_to = r->chunk[st].row_from;
+	for (struct cur p = cur_of(buf_slice(row)); cur_ok(&c) && cur_ok(&p) && !cur_at_end(&p);) {
+		struct cur piece = cur_of(cur_str(&p));
+		cur_u8(&piece);
+		r->chunk[st].row_to += cur_u32(&piece); /* index_pack.c */
+	}
+	return buf_ok(row) && cur_ok(&c) ? 0 : index_damaged(e, "length of a block");
+}
+
+/* The piece of a row that has that byte. All but the last are of INDEX_PIECE_RAW bytes. */
+static int load_piece(struct index_reader *r, enum index_stream st, uint64_t at, struct err *e)
+{
+	struct buf *raw = &r->chunk[st].raw;
+	buf_reset(raw);
+	if (!r->chunk[st].row.n || at < r->chunk[st].row_from || at >= r->chunk[st].row_to)
+		if (load_row(r, st, at, e))
+			return -1;
+	uint64_t i = (at - r->chunk[st].row_from) / INDEX_PIECE_RAW;
+	struct cur c = cur_of(buf_slice(&r->chunk[st].row));
+	slice piece = cur_str(&c);
+	for (uint64_t k = 0; k < i && cur_ok(&c); k++)
+		piece = cur_str(&c);
+	if (!cur_ok(&c)) {
+		buf_reset(&r->chunk[st].row);
+		return index_damaged(e, "pieces of a block");
+	}
+	r->chunk[st].from = r->chunk[st].row_from + i * INDEX_PIECE_RAW;
+	if (!index_unpack(st, piece, raw, e))
+		return 0;
+	buf_reset(raw);
+	return -1;
 }
 
 int index_reader_bytes(struct index_reader *r, enum index_stream st, uint64_t at, uint64_t n,
@@ -197,7 +227,7 @@ int index_reader_bytes(struct index_reader *r, enum index_stream st, uint64_t at
 	while (n) {
 		uint64_t from = r->chunk[st].from, have = r->chunk[st].raw.n;
 		if (at < from || at >= from + have) {
-			if (load_chunk(r, st, at, e))
+			if (load_piece(r, st, at, e))
 				return -1;
 			from = r->chunk[st].from;
 			have = r->chunk[st].raw.n;

@@ -294,3 +294,28 @@ TEST(index_finds_the_same_while_it_is_merged)
 	CHECK(index_size(db, ACCOUNT, &size, &e) == 0);
 	CHECK(size.segments < 25 && size.emails < c.n);
 }
+
+/* Segments of many rows, merged in many steps. */
+TEST(index_finds_the_same_in_large_segments)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(corpus) struct corpus c = corpus_make(160, 2000);
+	AUTO(sql) struct sql *db = open_index(&d);
+	uint64_t before = index_step_bytes;
+	index_step_bytes = 40000;
+	struct index_size size;
+	struct err e;
+	size_t steps = 0;
+	for (size_t i = 0; i < c.n; i += 10) {
+		add(db, &c, i, i + 10);
+		c.gone[i / 2] = true;
+		while (merge_once(db, &c))
+			if (++steps % 4 == 0)
+				compare_many(db, &c, i + 10, 2);
+	}
+	CHECK(steps > 10);
+	CHECK(compare_many(db, &c, c.n, 150) > 1000);
+	CHECK(index_size(db, ACCOUNT, &size, &e) == 0);
+	CHECK(size.bytes > 300000 && size.segments < 10);
+	index_step_bytes = before;
+}

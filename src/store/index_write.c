@@ -44,7 +44,7 @@ static int put_words(struct index_writer *w, struct err *e)
 	return put_row(w, INDEX_WORD_STREAM, slice_of(w->first, w->first_n), e);
 }
 
-/* The first n bytes of what a stream has. */
+/* n bytes of what a stream has: pieces, each behind its length. */
 static int put_chunk(
 	struct index_writer *w, enum index_stream s, size_t done, size_t n, struct err *e)
 {
@@ -53,8 +53,13 @@ static int put_chunk(
 	for (int i = 0; i < 8; i++)
 		first[i] = (char)(at >> (56 - 8 * i));
 	buf_reset(&w->packed);
-	index_pack(s, slice_first(slice_skip(buf_slice(&w->stream[s]), done), n), w->level,
-		&w->packed);
+	for (slice rest = slice_first(slice_skip(buf_slice(&w->stream[s]), done), n); rest.n;
+		rest = slice_skip(rest, INDEX_PIECE_RAW)) {
+		size_t head = w->packed.n;
+		buf_u32(&w->packed, 0);
+		index_pack(s, slice_first(rest, INDEX_PIECE_RAW), w->level, &w->packed);
+		index_put_u32_at(&w->packed, head, (uint32_t)(w->packed.n - head - 4));
+	}
 	return put_row(w, s, slice_of(first, 8), e);
 }
 
