@@ -326,10 +326,10 @@ service lmtp {{
 DOVECOT_UID = 5000
 
 
-def dovecot(cert, key, ports, password, mail_format='sdbox', extra=''):
+def dovecot(cert, key, ports, password, mail_format='sdbox', extra='', name='dovecot', more=()):
     """Dovecot with empty mailboxes for any user; ports: imap, imaps, lmtp. Login processes serve many connections, the
     faster of its two ways."""
-    root = Root('dovecot', 'dovecot-imapd', 'dovecot-lmtpd', 'dovecot-pop3d')
+    root = Root(name, 'dovecot-imapd', 'dovecot-lmtpd', 'dovecot-pop3d', *more)
     prepare(root, cert, key)
     for sub in ('bench', 'home'):
         shutil.rmtree(f'{root.path}/var/mail/{sub}', ignore_errors=True)
