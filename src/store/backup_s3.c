@@ -290,17 +290,20 @@ struct page {
 	struct arena *mem;
 };
 
+/* What stands in the element of that name; empty: there is none. */
 static slice text_of(xmlNode *node, const char *name, struct arena *a)
 {
+	AUTO(buf) struct buf text = BUF(ANSWER_MAX);
 	for (xmlNode *c = node->children; c; c = c->next) {
 		if (c->type != XML_ELEMENT_NODE || strcmp((const char *)c->name, name) != 0)
 			continue;
-		xmlChar *text = xmlNodeGetContent(c);
-		slice s = arena_dup(a, slice_z((const char *)text));
-		xmlFree(text);
-		return s;
+		for (xmlNode *t = c->children; t; t = t->next)
+			if (t->type == XML_TEXT_NODE || t->type == XML_CDATA_SECTION_NODE)
+				buf_put(&text, slice_z((const char *)t->content));
+		break;
 	}
-	return S("");
+	slice s = arena_dup(a, buf_slice(&text));
+	return s.p ? s : S("");
 }
 
 static int list_entry(struct page *p, xmlNode *node, struct err *e)
