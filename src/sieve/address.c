@@ -43,13 +43,14 @@ static bool check_address(struct check *c, struct node *n)
 }
 
 /* The part that is asked for. False: an address without it does not match (2.7.4). */
-static bool address_part(struct run *r, const struct node *n, const struct addr *x, slice *ret)
+static bool address_part(
+	struct run *r, const struct node *n, const struct addr *x, slice all, slice *ret)
 {
 	bool user = node_has(n, TAG_USER), detail = node_has(n, TAG_DETAIL);
 	bool local = node_has(n, TAG_LOCALPART), domain = node_has(n, TAG_DOMAIN);
 	if (!user && !detail && !local && !domain) {
-		*ret = x->valid ? addr_join(x, r->a) : x->raw;
-		return run_memory(r, ret->n);
+		*ret = all;
+		return true;
 	}
 	if (!x->valid)
 		return false;
@@ -63,17 +64,30 @@ static bool address_part(struct run *r, const struct node *n, const struct addr 
 	return !detail || at < x->local.n;
 }
 
-static bool match_field(
-	struct run *r, const struct node *n, struct matching *m, const struct field *f)
+/* The field's addresses, read once. */
+static bool read_addresses(struct run *r, struct field *f)
 {
-	struct addr *v;
-	slice part, value = header_unfold(f->value, r->a);
-	if (!run_look(r, value.n * 4) || !run_memory(r, value.n))
+	if (f->addrs)
 		return true;
-	size_t count = addr_list(value, r->a, &v);
-	run_memory(r, count * sizeof *v);
-	for (size_t i = 0; i < count; i++)
-		if (address_part(r, n, &v[i], &part) && match_value(m, part))
+	slice value = header_unfold(f->value, r->a);
+	if (!run_look(r, value.n * 4) || !run_memory(r, value.n * 2))
+		return false;
+	f->naddrs = addr_list(value, r->a, &f->addrs);
+	run_memory(r, f->naddrs * (sizeof *f->addrs + sizeof *f->addr_all));
+	f->addr_all = ARENA_ARRAY(r->a, slice, f->naddrs);
+	for (size_t i = 0; i < f->naddrs; i++)
+		f->addr_all[i] =
+			f->addrs[i].valid ? addr_join(&f->addrs[i], r->a) : f->addrs[i].raw;
+	return run_on(r);
+}
+
+static bool match_field(struct run *r, const struct node *n, struct matching *m, struct field *f)
+{
+	slice part;
+	if (!read_addresses(r, f))
+		return true;
+	for (size_t i = 0; i < f->naddrs; i++)
+		if (address_part(r, n, &f->addrs[i], f->addr_all[i], &part) && match_value(m, part))
 			return true;
 	return !run_on(r);
 }
@@ -104,9 +118,7 @@ static bool holds_address(struct run *r, const struct node *n)
 		return match_end(&m);
 	}
 	while (mime_next(r, n, &i, &part))
-		if (match_fields(r, n, &m,
-			    part == 0 ? run_fields(r)
-				      : run_fields_of(r, run_mime(r)->v[part].header)))
+		if (match_fields(r, n, &m, run_part_fields(r, part)))
 			break;
 	return match_end(&m);
 }
@@ -147,7 +159,7 @@ static bool match_path(struct run *r, const struct node *n, struct matching *m, 
 		return false;
 	if (!x.local.n && !x.domain.n)
 		return match_value(m, S("")); /* the null path: empty, whatever part is asked for */
-	return address_part(r, n, &x, &part) && match_value(m, part);
+	return address_part(r, n, &x, addr_join(&x, r->a), &part) && match_value(m, part);
 }
 
 static bool holds_envelope(struct run *r, const struct node *n)

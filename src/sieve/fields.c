@@ -12,7 +12,7 @@ static void add_field(struct fields *v, struct arena *a, size_t at, const struct
 {
 	if (v->n == v->room) {
 		struct field *more =
-			ARENA_ARRAY(a, struct field, v->room = v->room ? v->room * 2 : 32);
+			ARENA_ARRAY(a, struct field, v->room = v->room ? v->room * 2 : 8);
 		if (v->n)
 			memcpy(more, v->v, v->n * sizeof *more);
 		v->v = more;
@@ -31,21 +31,10 @@ static void read_fields(slice header, struct arena *a, struct fields *ret, slice
 	*ret_body = header;
 }
 
-struct fields *run_fields_of(struct run *r, slice header)
+/* Of the letter itself, with edits. */
+static struct fields *own_fields(struct run *r)
 {
 	slice body;
-	struct fields *v = run_alloc(r, sizeof *v);
-	run_look(r, header.n);
-	run_memory(r, header.n / 8);
-	read_fields(header, r->a, v, &body);
-	return v;
-}
-
-struct fields *run_fields(struct run *r)
-{
-	slice body;
-	if (r->loop && r->loop->part)
-		return run_fields_of(r, run_mime(r)->v[r->loop->part].header);
 	if (!r->have_fields) {
 		slice header = slice_first(r->message, header_length(r->message));
 		r->fields = (struct fields){0};
@@ -54,6 +43,25 @@ struct fields *run_fields(struct run *r)
 		read_fields(header, r->a, &r->fields, &body);
 	}
 	return &r->fields;
+}
+
+struct fields *run_part_fields(struct run *r, size_t part)
+{
+	slice body;
+	if (part == 0)
+		return own_fields(r);
+	const struct mime *m = run_mime(r);
+	if (!r->part_fields[part]) {
+		r->part_fields[part] = ARENA_NEW(r->a, struct fields);
+		run_look(r, m->v[part].header.n);
+		read_fields(m->v[part].header, r->a, r->part_fields[part], &body);
+	}
+	return r->part_fields[part];
+}
+
+struct fields *run_fields(struct run *r)
+{
+	return run_part_fields(r, r->loop ? r->loop->part : 0);
 }
 
 slice field_text(struct run *r, struct field *f)
@@ -134,10 +142,7 @@ void run_edit(struct run *r, const struct sieve_edit *e)
 		return;
 	}
 	if (e->kind != SIEVE_EDIT_MESSAGE) {
-		struct loop *loop = r->loop;
-		r->loop = NULL; /* only the letter's own header is edited */
-		make_edit(run_fields(r), r->a, e);
-		r->loop = loop;
+		make_edit(own_fields(r), r->a, e); /* parts of it stay as they are */
 		run_look(r, r->fields.n * 16);
 	}
 	if (r->nedits == r->edits_room) {

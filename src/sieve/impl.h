@@ -311,6 +311,9 @@ struct field { /* of a header, as a run sees it */
 	slice raw, name, value;
 	slice text; /* decoded, when it was looked at */
 	bool have_text;
+	struct addr *addrs; /* likewise, with all of each as it is compared */
+	slice *addr_all;
+	size_t naddrs;
 };
 struct fields {
 	struct field *v;
@@ -362,6 +365,7 @@ struct run {
 	bool have_fields, have_mime;
 	struct mime mime;
 	slice *decoded; /* of parts, when they were looked at */
+	struct fields **part_fields;
 	struct loop *loop;
 	slice break_name;
 	/* result */
@@ -417,7 +421,7 @@ slice run_modify(struct run *r, const struct node *n, slice s); /* modifiers of 
 
 /* fields.c: the header of the letter, or of the part that a loop stands at */
 struct fields *run_fields(struct run *r);
-struct fields *run_fields_of(struct run *r, slice header);
+struct fields *run_part_fields(struct run *r, size_t part);
 slice field_text(struct run *r, struct field *f);
 /* Walks fields of that name; :index and :last of n are heeded. *i starts at 0. NULL: no more. */
 struct field *fields_next(

@@ -12,6 +12,7 @@ const struct mime *run_mime(struct run *r)
 		run_look(r, r->message.n);
 		mime_parse(r->message, &mime_limits_default, r->a, &r->mime);
 		r->decoded = ARENA_ARRAY(r->a, slice, r->mime.n);
+		r->part_fields = ARENA_ARRAY(r->a, struct fields *, r->mime.n);
 		r->have_mime = true;
 	}
 	return &r->mime;

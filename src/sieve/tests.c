@@ -84,8 +84,7 @@ static bool holds_header(struct run *r, const struct node *n)
 		return match_end(&m);
 	}
 	while (mime_next(r, n, &i, &part)) {
-		struct fields *v =
-			part == 0 ? run_fields(r) : run_fields_of(r, run_mime(r)->v[part].header);
+		struct fields *v = run_part_fields(r, part);
 		if (look_at_fields(r, n, &m, v, names, nnames))
 			break;
 	}
@@ -116,10 +115,7 @@ static bool holds_exists(struct run *r, const struct node *n)
 	if (!node_has(n, TAG_MIME))
 		return has_all(r, run_fields(r), names, nnames);
 	while (mime_next(r, n, &i, &part))
-		if (has_all(r,
-			    part == 0 ? run_fields(r)
-				      : run_fields_of(r, run_mime(r)->v[part].header),
-			    names, nnames))
+		if (has_all(r, run_part_fields(r, part), names, nnames))
 			return true;
 	return false;
 }
