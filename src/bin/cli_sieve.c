@@ -184,6 +184,16 @@ static int find_script(struct cli_call *c, struct whose *w, struct script *ret, 
 		      : script_active(w->db, w->account.id, &w->env.mem, ret, e);
 }
 
+/* The simple rules that made it. */
+static int show_form(const struct script *s)
+{
+	if (!s->form.n)
+		return out_usage(T("%.*s was written by hand", "%.*s 是手写的脚本"), SFMT(s->name));
+	out_safe(s->form);
+	printf("\n");
+	return CLI_OK;
+}
+
 static int sieve_show(struct cli_call *c)
 {
 	AUTO(whose) struct whose w = {0};
@@ -194,6 +204,8 @@ static int sieve_show(struct cli_call *c)
 		return code;
 	if (find_script(c, &w, &s, &e) < 0)
 		return out_fail(&e);
+	if (cli_flag(c, "form"))
+		return show_form(&s);
 	if (c->cli->json) {
 		struct json j = {0};
 		json_begin(&j);
@@ -287,7 +299,9 @@ static int put_own(struct cli_call *c, struct whose *w, struct script *s, struct
 	struct err e;
 	bool activate = cli_flag(c, "activate");
 	s->account_id = w->account.id;
-	if (rules_put(w->db, s, activate, &w->env.mem, m, &e) < 0) {
+	int (*put)(struct sql *, const struct script *, bool, struct arena *,
+		struct sieve_mistakes *, struct err *) = s->form.n ? rules_put_form : rules_put;
+	if (put(w->db, s, activate, &w->env.mem, m, &e) < 0) {
 		tell_mistakes(m, &w->env.mem);
 		return out_fail(&e);
 	}
@@ -308,9 +322,13 @@ static int sieve_put(struct cli_call *c)
 		return code;
 	if (cli_sieve_read(&w.env, cli_arg(c, w.next + 1), SCRIPT_TEXT_MAX + 1, &text, &e) < 0)
 		return out_fail(&e);
-	struct script s = {.name = cli_arg(c, w.next),
-		.text = buf_slice(&text),
-		.changed_by = administrator(&w.env)};
+	struct script s = {.name = cli_arg(c, w.next), .changed_by = administrator(&w.env)};
+	if (!cli_flag(c, "form"))
+		s.text = buf_slice(&text);
+	else if (w.system)
+		return out_usage(T("forms are for people's scripts", "表单只用于用户的脚本"));
+	else
+		s.form = buf_slice(&text);
 	code = w.system ? put_system(c, &w, &s, &mistakes) : put_own(c, &w, &s, &mistakes);
 	if (code == CLI_OK && mistakes.n)
 		tell_mistakes(&mistakes, &w.env.mem);
@@ -458,7 +476,11 @@ static int sieve_log(struct cli_call *c)
 			"管理员的脚本；此时不写帐号地址"                            \
 	}
 static const struct cli_option plain_options[] = {SYSTEM_OPTION, {0}};
+static const struct cli_option show_options[] = {SYSTEM_OPTION,
+	{"form", NULL, "the simple rules that made it, as JSON", "显示生成它的简单规则（JSON）"},
+	{0}};
 static const struct cli_option put_options[] = {
+	{"form", NULL, "FILE is simple rules, as JSON", "FILE 是简单规则（JSON）"},
 	{"activate", NULL, "and make it the active one", "同时启用"}, SYSTEM_OPTION,
 	{"place", "PLACE",
 		"before (without: this), after what people have set; library: for include alone",
@@ -476,7 +498,7 @@ static const struct cli_option check_options[] = {
 const struct cli_verb sieve_verbs[] = {
 	{"list", sieve_list, "ADDRESS | --system", 0, 1, true, plain_options, "Lists scripts.",
 		"列出脚本。", NULL, NULL},
-	{"show", sieve_show, "ADDRESS [NAME] | --system NAME", 1, 2, true, plain_options,
+	{"show", sieve_show, "ADDRESS [NAME] | --system NAME", 1, 2, true, show_options,
 		"Prints a script: the active one when no name is given.",
 		"显示脚本；不给名称时为启用的脚本。", NULL, NULL},
 	{"put", sieve_put, "ADDRESS NAME FILE | --system NAME FILE", 2, 3, false, put_options,

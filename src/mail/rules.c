@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "sieve/form.h"
 
 enum { LINES_MAX = 64 * 1024 };
 
@@ -81,6 +82,15 @@ int rules_put(struct sql *db, const struct script *s, bool activate, struct aren
 		script_put(db, &own, e) < 0)
 		return -1;
 	return activate ? script_activate(db, s->account_id, s->name, s->changed_by, e) : 0;
+}
+
+int rules_put_form(struct sql *db, const struct script *s, bool activate, struct arena *a,
+	struct sieve_mistakes *ret, struct err *e)
+{
+	struct script made = *s;
+	if (!sieve_form_compile(s->form, a, &made.text, ret))
+		return err_set(e, ERR_PROTO, "%.*s", SFMT(ret->v[0].en));
+	return rules_put(db, &made, activate, a, ret, e);
 }
 
 int rules_put_system(struct sql *db, const struct script *s, struct arena *a,

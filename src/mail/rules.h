@@ -18,6 +18,9 @@ slice rules_mistakes(const struct sieve_mistakes *m, bool chinese, struct arena 
  */
 int rules_put(struct sql *db, const struct script *s, bool activate, struct arena *a,
 	struct sieve_mistakes *ret, struct err *e);
+/* The same from a form (sieve/form.h): account_id, name, form and changed_by are read. ERR_PROTO: the form is wrong, *ret says where. */
+int rules_put_form(struct sql *db, const struct script *s, bool activate, struct arena *a,
+	struct sieve_mistakes *ret, struct err *e);
 /* The administrator's likewise: name, text, active, place, scope, scope_id, order, changed_by. */
 int rules_put_system(struct sql *db, const struct script *s, struct arena *a,
 	struct sieve_mistakes *ret, struct err *e);
