@@ -49,6 +49,21 @@ static bool proves(const struct authres_method *m, slice domain)
 	return slice_ieq(m->method, S("spf")) && slice_ieq(domain_of(from), domain);
 }
 
+/* "(p=reject sp=none dis=none)": what the record says, for the domain or for those below it. policy.dmarc is what was done. */
+static slice policy_of(const struct authres_method *m)
+{
+	slice rest = m->comment, word, found = slice_ieq(m->result, S("none")) ? S("none") : S("");
+	while (slice_cut(&rest, ' ', &word)) {
+		slice value = slice_skip(word, slice_index(word, '=') + 1);
+		bool ours = slice_istarts(word, S("p=")) || slice_istarts(word, S("sp=")) || slice_istarts(word, S("np="));
+		if (ours && (slice_ieq(value, S("reject")) || slice_ieq(value, S("quarantine"))))
+			return value;
+		if (ours)
+			found = S("none");
+	}
+	return found;
+}
+
 bool maillist_proven(slice prefix, slice author, struct arena *a, slice *ret_policy)
 {
 	struct header_field f;
@@ -61,10 +76,8 @@ bool maillist_proven(slice prefix, slice author, struct arena *a, slice *ret_pol
 	for (size_t i = 0; i < results.n; i++) {
 		const struct authres_method *m = &results.v[i];
 		proven |= proves(m, domain_of(author));
-		if (slice_ieq(m->method, S("dmarc")) && prop(m, S("policy"), S("dmarc")).n)
-			*ret_policy = prop(m, S("policy"), S("dmarc"));
-		else if (slice_ieq(m->method, S("dmarc")) && slice_ieq(m->result, S("none")))
-			*ret_policy = S("none");
+		if (slice_ieq(m->method, S("dmarc")))
+			*ret_policy = policy_of(m);
 	}
 	return proven;
 }
