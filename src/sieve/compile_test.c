@@ -52,8 +52,6 @@ TEST(sieve_mistakes)
 		{"require \"regex\"; if header :regex \"a\" \"(b\" { }", 1, 39,
 			"invalid regular expression '(b': missing closing parenthesis",
 			"无效的正则表达式“(b”：missing closing parenthesis"},
-		{"require \"extlists\";", 1, 9, "unknown extension 'extlists'",
-			"未知的扩展“extlists”"},
 		{"}", 1, 1, "a command was expected, but '}' was found", "此处应为命令，却遇到“}”"},
 		{"require \"variables\"; set \"1\" \"x\";", 1, 26,
 			"'1' is no name of a variable that can be set", "“1”不是可以赋值的变量名"},
@@ -105,5 +103,5 @@ TEST(sieve_announces_what_it_has)
 	size_t known = 0;
 	for (unsigned e = 1; e < EXT_NONE; e++)
 		known += sieve_ext_name(e).n > 0;
-	CHECK_INT(n, known - 3); /* comparators that are always there, and extlists */
+	CHECK_INT(n, known - 2); /* comparators that are always there */
 }

@@ -17,8 +17,6 @@ static bool require_one(struct check *c, const struct arg *a, slice name)
 	enum ext e = sieve_ext_find(name);
 	if (c->extra && is_extra(c->extra->names, name))
 		e = EXT_EXTRA;
-	if (e == EXT_EXTLISTS && !c->source->lists)
-		e = EXT_NONE;
 	if (e == EXT_NONE) {
 		sieve_mistake(c, a->at, SAY(c, "unknown extension '%.*s'", SFMT(name)),
 			SAY(c, "未知的扩展“%.*s”", SFMT(name)));

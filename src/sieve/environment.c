@@ -52,7 +52,7 @@ static bool can_have(const struct check *c, slice name)
 	enum ext e = sieve_ext_find(name);
 	if (e == EXT_VARIABLES || e == EXT_ENCODED)
 		return (c->exts & EXT_BIT(e)) != 0;
-	return e != EXT_NONE && (e != EXT_EXTLISTS || c->source->lists);
+	return e != EXT_NONE;
 }
 
 static bool check_ihave(struct check *c, struct node *n)

@@ -134,7 +134,6 @@ static void run_notify(struct run *r, const struct node *n)
 	struct sieve_action v = {.kind = SIEVE_NOTIFY, .method = run_string(r, n->pos[0])};
 	v.text = run_string(r, node_tag(n, TAG_MESSAGE, NULL));
 	v.options = join_options(r, node_tag(n, TAG_OPTIONS, NULL));
-	v.fcc = run_string(r, node_tag(n, TAG_FCC, NULL));
 	slice importance = run_string(r, node_tag(n, TAG_IMPORTANCE, NULL)),
 	      from = run_string(r, node_tag(n, TAG_FROM, NULL));
 	v.importance = importance.n == 1 && importance.p[0] >= '1' && importance.p[0] <= '3'
@@ -193,7 +192,6 @@ static const struct tag tags[] = {
 	{S_INIT("importance"), TAG_IMPORTANCE, EXT_ENOTIFY, 's', 0},
 	{S_INIT("options"), TAG_OPTIONS, EXT_ENOTIFY, 'S', 0},
 	{S_INIT("message"), TAG_MESSAGE, EXT_ENOTIFY, 's', 0},
-	{S_INIT("fcc"), TAG_FCC, EXT_FCC, 's', 0},
 	{{0}, 0, 0, 0, 0},
 };
 

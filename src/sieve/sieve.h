@@ -38,7 +38,6 @@ struct sieve_source {
 	slice name;
 	slice text; /* UTF-8 */
 	bool global; /* the administrator's: may use what people may not; `include :global` finds it */
-	bool lists; /* the caller answers SIEVE_ASK_LIST: extlists can be required */
 };
 /* What a script may use: the names of extensions that `require` knows, separated by blanks; also SIEVE of CAPABILITY (RFC 5804 1.7). */
 slice sieve_extensions(void);
@@ -141,7 +140,6 @@ struct sieve_action {
 	slice handle; /* never empty: two vacations with the same one are the same (RFC 5230 4.7); a key together with the sender */
 	int64_t seconds; /* between answers to one sender; 0: each time. REMEMBER: how long */
 	bool mime; /* text is a MIME entity with its header (text/plain; charset=utf-8 if it is not) */
-	slice fcc; /* VACATION, NOTIFY: folder for a copy (RFC 8580) */
 	/* NOTIFY */
 	slice method; /* URI: "mailto:...", "https://..." ; sieve_mailto() reads the first */
 	slice options; /* "name=value" lines, LF */

@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	AUTO(arena) struct arena a = {0};
 	struct sieve_mistakes m;
-	struct sieve_source s = {.name = S("fuzz"), .text = slice_of(data, n), .lists = true};
+	struct sieve_source s = {.name = S("fuzz"), .text = slice_of(data, n)};
 	const struct sieve_script *script = sieve_compile(&s, 0, &a, &m);
 	check_mistakes(&m, s.text);
 	if (script)

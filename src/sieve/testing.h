@@ -55,7 +55,7 @@ static inline void testing_input(struct sieve_input *q)
 static inline const struct sieve_script *testing_compile(struct arena *a, slice name, slice text)
 {
 	struct sieve_mistakes m;
-	struct sieve_source s = {.name = name, .text = text, .lists = true};
+	struct sieve_source s = {.name = name, .text = text};
 	const struct sieve_script *script = sieve_compile(&s, 0, a, &m);
 	if (!script)
 		test_fail(__FILE__, __LINE__, "%.*s:%u:%u: %.*s", SFMT(name), m.v[0].line,

@@ -1,5 +1,5 @@
 /*
- * vacation (RFC 5230), vacation-seconds (RFC 6131), :fcc (RFC 8580). Whether the letter is one that a person wrote to this person is
+ * vacation (RFC 5230), vacation-seconds (RFC 6131). Whether the letter is one that a person wrote to this person is
  * looked at here (4.5, 4.6, and RFC 3834); whether the sender was answered lately is the caller's to know.
  */
 #include "base/hex.h"
@@ -169,7 +169,6 @@ static void run_vacation(struct run *r, const struct node *n)
 		.mime = node_has(n, TAG_MIME)};
 	v.subject = run_string(r, node_tag(n, TAG_SUBJECT, NULL));
 	v.handle = run_string(r, node_tag(n, TAG_HANDLE, NULL));
-	v.fcc = run_string(r, node_tag(n, TAG_FCC, NULL));
 	slice from = run_string(r, node_tag(n, TAG_FROM, NULL));
 	if (from.n && !sieve_mailbox(from, r->a, &address, &v.from))
 		run_warn(r, S("vacation: :from is no mail address; the own one is used"),
@@ -201,7 +200,6 @@ static const struct tag tags[] = {
 	{S_INIT("addresses"), TAG_ADDRESSES, EXT_VACATION, 'S', 0},
 	{S_INIT("mime"), TAG_MIME, EXT_VACATION, 0, 0},
 	{S_INIT("handle"), TAG_HANDLE, EXT_VACATION, 's', 0},
-	{S_INIT("fcc"), TAG_FCC, EXT_FCC, 's', 0},
 	{{0}, 0, 0, 0, 0},
 };
 

@@ -41,7 +41,6 @@ static const slice names[EXT_NONE] = {
 	[EXT_IHAVE] = S_INIT("ihave"),
 	[EXT_ENCODED] = S_INIT("encoded-character"),
 	[EXT_EXTLISTS] = S_INIT("extlists"),
-	[EXT_FCC] = S_INIT("fcc"),
 	[EXT_NUMERIC] = S_INIT("comparator-i;ascii-numeric"),
 	[EXT_UNICODE] = S_INIT("comparator-i;unicode-casemap"),
 	[EXT_OCTET] = S_INIT("comparator-i;octet"),
@@ -71,8 +70,7 @@ slice sieve_extensions(void)
 		 "body enotify environment mailbox mailboxid special-use mboxmetadata "
 		 "servermetadata date index ihave "
 		 "duplicate editheader mime foreverypart extracttext replace enclose spamtest "
-		 "spamtestplus virustest "
-		 "fcc");
+		 "spamtestplus virustest extlists");
 }
 
 slice sieve_notify_methods(void)

@@ -247,7 +247,7 @@ static bool holds_compile(struct run *r, const struct node *n)
 {
 	struct judge *j = judge_of(r);
 	struct sieve_mistakes m;
-	struct sieve_source s = {.name = run_string(r, n->pos[0]), .lists = true};
+	struct sieve_source s = {.name = run_string(r, n->pos[0])};
 	j->nerrors = 0;
 	j->script = NULL;
 	s.text = read_script(j, s.name);
@@ -571,7 +571,7 @@ static void run_file(const char *path)
 	struct sieve_mistakes m;
 	struct sieve_result result;
 	const struct extra x = {S("vnd.dovecot.testsuite vnd.dovecot.debug"), words};
-	struct sieve_source s = {.name = slice_z(path), .lists = true};
+	struct sieve_source s = {.name = slice_z(path)};
 	j->dir = dirname(copy);
 	j->lim = sieve_limits_default;
 	struct sieve_limits wide = {
