@@ -4,7 +4,7 @@ wrong is refused with its line, TLS cannot be slipped past, and nobody sees the 
 
     test/managesieve.py [WORD ...]     the cases whose names contain one of the words
 """
-import base64, imaplib, os, re, shutil, smtplib, socket, ssl, subprocess, sys, time
+import base64, imaplib, json, os, re, shutil, smtplib, socket, ssl, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import Instance, PASSWORD, wait_until
 from tally import case, expect, run_cases
@@ -182,6 +182,27 @@ def delivery_follows_at_once():
     wait_until('the folder', 15, lambda: letters('"&XeVPXA-/&i6JTVQ-"') == 1)
     a.say('SETACTIVE ""')
     a.say('DELETESCRIPT "now"')
+
+
+@case
+def simple_rules_are_a_script_until_it_is_changed_by_hand():
+    form = {'rules': [{'name': '订单', 'match': 'any', 'conditions': [{'field': 'subject', 'op': 'contains', 'values': ['订单']}],
+                       'actions': [{'do': 'move', 'folder': '工作/订单'}], 'stop': True}]}
+    path = os.path.join(p.dir, 'form.json')
+    with open(path, 'w', encoding='utf-8') as f:
+        json.dump(form, f)
+    p.cli('sieve', 'put', ANN, 'simple', path, '--form')
+    a = Line(login=ANN)
+    script = a.say('GETSCRIPT "simple"')[0].split('\r\n', 1)[1]
+    expect('a script', 'fileinto :create "工作/订单"' in script, True)
+    expect('the form is kept', json.loads(p.cli('sieve', 'show', ANN, 'simple', '--form')), form)
+    expect('put', a.put('simple', script + '# by hand\r\n')[-1], 'OK')
+    expect('no form any more', 'by hand' in p.cli('sieve', 'show', ANN, 'simple', '--form', check=False), True)
+    del form['rules'][0]['match']
+    with open(path, 'w', encoding='utf-8') as f:
+        json.dump(form, f)
+    expect('told where', 'rules[0].match' in p.cli('sieve', 'put', ANN, 'simple', path, '--form', check=False), True)
+    a.say('DELETESCRIPT "simple"')
 
 
 with Instance(config=['[managesieve "plain"]', 'auth_plaintext = yes', '[filter]', 'enabled = no'], listeners=('mx', 'imaps', 'sieve', 'plain')) as p:

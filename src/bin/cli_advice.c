@@ -29,6 +29,9 @@ static const char *use_of(int kind)
 
 static const char *use_of_reading(const struct access_listener *l)
 {
+	if (l->protocol == ACCESS_SIEVE)
+		return T("users' programs edit their rules (ManageSieve)",
+			"用户的客户端编辑邮件规则（ManageSieve）");
 	if (l->conf->tls == SESSION_TLS_IMPLICIT)
 		return l->protocol == ACCESS_IMAP
 			       ? T("users read mail (IMAP), TLS", "用户收信（IMAP，TLS）")

@@ -193,7 +193,8 @@ static void compose(const struct answers *w, struct buf *out)
 		buf_put(out, S("\n[imap \"imap\"]\nlisten = *:143\n"
 			       "\n[imap \"imaps\"]\nlisten = *:993\ntls = implicit\n"
 			       "\n[pop3 \"pop3\"]\nlisten = *:110\n"
-			       "\n[pop3 \"pop3s\"]\nlisten = *:995\ntls = implicit\n"));
+			       "\n[pop3 \"pop3s\"]\nlisten = *:995\ntls = implicit\n"
+			       "\n[managesieve \"sieve\"]\nlisten = *:4190\n"));
 	if (w->resolver.n || w->anchor.n)
 		buf_put(out, S("\n[dns]\n"));
 	if (w->resolver.n)
