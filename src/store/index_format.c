@@ -6,28 +6,15 @@
 
 /* ---- words ---- */
 
-static size_t in_common(slice a, slice b)
-{
-	size_t i = 0;
-	while (i < a.n && i < b.n && a.p[i] == b.p[i])
-		i++;
-	return i;
-}
-
 void index_words_put(struct index_words_out *w, slice word, const struct index_entry *e)
 {
 	if (!w->n) {
 		w->words.limit = w->entries.limit = INDEX_RAW_MAX;
 		w->docs_at = e->docs_at;
 		w->places_at = e->places_at;
-		w->last_n = 0;
 	}
-	size_t shared = in_common(word, slice_of(w->last, w->last_n));
-	buf_u8(&w->words, (uint8_t)shared);
-	buf_u8(&w->words, (uint8_t)(word.n - shared));
-	buf_put(&w->words, slice_skip(word, shared));
-	memcpy(w->last, word.p, word.n);
-	w->last_n = word.n;
+	buf_put(&w->words, word);
+	buf_byte(&w->words, INDEX_WORD_END);
 	w->n++;
 	if (e->alone) {
 		index_put(&w->entries, (uint64_t)e->ordinal << 1 | 1);
@@ -73,7 +60,7 @@ int index_words_open(struct index_words_in *w, slice block, bool entries, struct
 		w->raw[i].limit = INDEX_RAW_MAX;
 		buf_reset(&w->raw[i]);
 	}
-	w->word_n = w->shared = 0;
+	w->word = (slice){0};
 	w->bad = false;
 	if (block.n < 4 || n > rest.n)
 		return index_damaged(e, "block of words");
@@ -97,18 +84,10 @@ bool index_words_next(struct index_words_in *w)
 {
 	if (!w->words.n || w->bad)
 		return false;
-	const unsigned char *p = (const unsigned char *)w->words.p;
-	size_t shared = w->words.n >= 2 ? p[0] : 0, more = w->words.n >= 2 ? p[1] : 0;
-	if (w->words.n < 2 || shared > w->word_n || more > w->words.n - 2 ||
-		shared + more > INDEX_WORD_MAX) {
-		w->bad = true;
-		return false;
-	}
-	memcpy(w->word + shared, p + 2, more);
-	w->shared = shared;
-	w->word_n = shared + more;
-	w->words = slice_of(p + 2 + more, w->words.n - 2 - more);
-	return true;
+	w->word = slice_first(w->words, slice_index(w->words, INDEX_WORD_END));
+	w->bad = !w->word.n || w->word.n > INDEX_WORD_MAX || w->word.n == w->words.n;
+	w->words = slice_skip(w->words, w->word.n + 1);
+	return !w->bad;
 }
 
 bool index_words_entry(struct index_words_in *w, struct index_entry *ret)

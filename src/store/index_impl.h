@@ -66,7 +66,8 @@ int index_unpack(enum index_stream s, slice block, struct buf *out, struct err *
 
 /* ---- index_format.c: what is in blocks ---- */
 
-/* A block of words: packed words, packed entries. */
+/* A block of words: packed words, each with a line feed behind it; packed entries. */
+enum { INDEX_WORD_END = '\n' };
 struct index_entry { /* of a word */
 	uint32_t emails; /* that have it */
 	bool alone; /* in one email, once: then there are no lists */
@@ -75,8 +76,6 @@ struct index_entry { /* of a word */
 };
 struct index_words_out {
 	struct buf words, entries;
-	unsigned char last[INDEX_WORD_MAX];
-	size_t last_n;
 	uint64_t docs_at, places_at; /* where the lists of the first word begin */
 	uint32_t n;
 };
@@ -86,9 +85,7 @@ void index_words_done(struct index_words_out *w);
 
 struct index_words_in {
 	slice words, entries; /* rest */
-	unsigned char word[INDEX_WORD_MAX];
-	size_t word_n, shared; /* bytes that it has in common with the one before */
-	uint32_t left;
+	slice word; /* of raw */
 	uint64_t docs_at, places_at;
 	bool bad;
 	struct buf raw[2];
@@ -101,7 +98,7 @@ bool index_words_entry(
 	struct index_words_in *w, struct index_entry *ret); /* after each next, if at all */
 static inline slice index_word(const struct index_words_in *w)
 {
-	return slice_of(w->word, w->word_n);
+	return w->word;
 }
 
 /* The emails of a list. */

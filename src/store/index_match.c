@@ -8,15 +8,10 @@
 struct scan {
 	enum index_field field;
 	slice piece;
-	enum index_match how;
+	size_t rare; /* place of its rarest byte */
 	bool (*fn)(void *arg, const struct index_entry *e);
 	void *arg;
 	bool stop;
-	size_t rare; /* place of its rarest letter in `piece` */
-	bool inner
-		[256]; /* bytes of `piece` but for the first: what may stand behind a part of it */
-	bool stored; /* the block has it in the bytes of one word, not shared with the word before */
-	bool before; /* the word before matched */
 };
 
 /* ---- a block ---- */
@@ -29,7 +24,7 @@ static size_t rarest(slice piece)
 	long rank = -1;
 	for (size_t i = 0; i < piece.n; i++) {
 		const char *c = memchr(common, piece.p[i], sizeof common - 1);
-		long r = c ? c - common : (long)sizeof common;
+		long r = c ? c - common : piece.p[i] == INDEX_WORD_END ? -1 : (long)sizeof common;
 		if (r > rank) {
 			rank = r;
 			best = i;
@@ -38,81 +33,57 @@ static size_t rarest(slice piece)
 	return best;
 }
 
-/* Is the piece anywhere in the bytes as they are stored? */
-static bool is_in(slice bytes, slice piece, size_t rare)
+/* The piece in bytes from `at` on, or their end. */
+static size_t find_piece(const struct scan *q, slice bytes, size_t at)
 {
-	if (bytes.n < piece.n)
-		return false;
-	const char *p = bytes.p + rare, *end = bytes.p + bytes.n - (piece.n - rare - 1);
-	while (p < end && (p = memchr(p, piece.p[rare], (size_t)(end - p)))) {
-		if (!memcmp(p - rare, piece.p, piece.n))
-			return true;
-		p++;
+	size_t tail = q->piece.n - q->rare - 1;
+	for (size_t i = at + q->rare; i + tail < bytes.n; i++) {
+		const char *p = memchr(bytes.p + i, q->piece.p[q->rare], bytes.n - tail - i);
+		if (!p)
+			break;
+		i = (size_t)(p - bytes.p);
+		if (!memcmp(p - q->rare, q->piece.p, q->piece.n))
+			return i - q->rare;
 	}
-	return false;
+	return bytes.n;
 }
 
-static bool has_part(const unsigned char *word, size_t n, slice piece, size_t from)
+/* Entries of words before `to` are passed; that of the word there is *ret. */
+static bool go_to(struct index_words_in *w, const char *to, struct index_entry *ret)
 {
-	for (size_t i = from; i + piece.n <= n; i++)
-		if (word[i] == (unsigned char)*piece.p && !memcmp(word + i, piece.p, piece.n))
+	while (index_words_next(w) && index_words_entry(w, ret))
+		if (w->word.p + w->word.n >= to)
 			return true;
 	return false;
 }
 
-/* Does the word at hand match? Of a part: it can begin in what the word shares with the one before. */
-static bool word_matches(struct scan *q, const struct index_words_in *w)
-{
-	slice piece = q->piece;
-	if (w->word[0] != q->field)
-		return false;
-	if (q->how == INDEX_MATCH_END)
-		return w->word_n > piece.n &&
-		       !memcmp(w->word + w->word_n - piece.n, piece.p, piece.n);
-	if (!q->stored && w->word_n > w->shared && !q->inner[w->word[w->shared]] && w->shared)
-		return q->before && has_part(w->word, w->word_n, piece, 1);
-	size_t from = w->shared > piece.n && !q->before ? w->shared - piece.n + 1 : 1;
-	return has_part(w->word, w->word_n, piece, from);
-}
-
-static bool next_match(struct scan *q, struct index_words_in *w)
-{
-	while (index_words_next(w)) {
-		q->before = word_matches(q, w);
-		if (q->before)
-			return true;
-	}
-	return false;
-}
-
-static void begin_block(struct scan *q, const struct index_words_in *w)
-{
-	q->before = false;
-	q->stored = q->how == INDEX_MATCH_PART && is_in(w->words, q->piece, q->rare);
-}
-
-/* Words that match: first the words alone; entries are read when there is one. */
+/* Words that have the piece: found in the bytes of all of them; entries are read when there is one. */
 static int scan_block(struct index_reader *r, struct scan *q, slice block, struct err *e)
 {
 	struct index_words_in *w = &r->words;
 	struct index_entry x;
 	if (index_words_open(w, block, false, e))
 		return -1;
-	begin_block(q, w);
-	bool any = next_match(q, w);
-	if (!any)
-		return w->bad ? index_damaged(e, "words") : 0;
+	size_t at = find_piece(q, w->words, 0);
+	if (at == w->words.n)
+		return 0;
 	if (index_words_open(w, block, true, e))
 		return -1;
-	q->before = false;
-	while (!q->stop && index_words_next(w)) {
-		q->before = word_matches(q, w);
-		if (!index_words_entry(w, &x))
-			break;
-		if (q->before)
+	slice all = w->words;
+	while (at < all.n && !q->stop) {
+		if (!go_to(w, all.p + at, &x))
+			return index_damaged(e, "words");
+		size_t end = (size_t)(w->word.p - all.p) + w->word.n;
+		if (at == (size_t)(w->word.p - all.p)) { /* not a token's, but the field's byte */
+			at = find_piece(q, all, at + 1);
+			if (at >= end) /* not in the rest of this word */
+				continue;
+		}
+		if (*w->word.p == (char)q->field)
 			q->stop = !q->fn(q->arg, &x);
+		at = find_piece(q, all, end);
 	}
-	return w->bad ? index_damaged(e, "words") : 0;
+	return 0;
 }
 
 static int scan_rows(struct index_reader *r, struct scan *q, struct err *e)
@@ -174,10 +145,14 @@ int index_reader_match(struct index_reader *r, enum index_field f, slice piece,
 		return match_from(
 			r, slice_of(key, piece.n + 1), how == INDEX_MATCH_WHOLE, fn, arg, e);
 	}
-	struct scan q = {.field = f, .piece = piece, .how = how, .fn = fn, .arg = arg};
-	q.rare = rarest(piece);
-	for (size_t i = 1; i < piece.n; i++)
-		q.inner[(unsigned char)piece.p[i]] = true;
+	char end[INDEX_WORD_MAX + 1];
+	if (piece.n > TOKEN_MAX)
+		return 0;
+	memcpy(end, piece.p, piece.n);
+	end[piece.n] = INDEX_WORD_END;
+	struct scan q = {.field = f, .fn = fn, .arg = arg};
+	q.piece = slice_of(end, piece.n + (how == INDEX_MATCH_END));
+	q.rare = rarest(q.piece);
 	return r->seg->inlined.n ? scan_block(r, &q, r->inlined[INDEX_WORD_STREAM], e)
 				 : scan_rows(r, &q, e);
 }
