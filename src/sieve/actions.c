@@ -20,12 +20,13 @@ static bool too_many(struct run *r, unsigned *n, unsigned most, slice en, slice 
 {
 	if ((*n)++ < most)
 		return false;
-	run_fail(r, arena_printf(r->a, "%.*s exceeds policy limit: more than %u", SFMT(en), most),
+	sieve_run_fail(r,
+		arena_printf(r->a, "%.*s exceeds policy limit: more than %u", SFMT(en), most),
 		arena_printf(r->a, "%.*s超过上限 %u", SFMT(zh), most));
 	return true;
 }
 
-struct sieve_action *run_act(struct run *r, enum sieve_action_kind kind)
+struct sieve_action *sieve_run_act(struct run *r, enum sieve_action_kind kind)
 {
 	if (counts(kind) && too_many(r, &r->nactions, r->lim.actions, S("total number of actions"),
 				    S("动作总数")))
@@ -34,14 +35,14 @@ struct sieve_action *run_act(struct run *r, enum sieve_action_kind kind)
 					      S("number of redirect actions"), S("转发动作数")))
 		return NULL;
 	if (kind == SIEVE_NOTIFY && r->lim.notices == 0) {
-		run_fail(r, S("local policy prohibits the use of a notify action"),
+		sieve_run_fail(r, S("local policy prohibits the use of a notify action"),
 			S("策略禁止使用 notify 动作"));
 		return NULL;
 	}
 	if (kind == SIEVE_NOTIFY && too_many(r, &r->nnotices, r->lim.notices,
 					    S("number of notify actions"), S("通知动作数")))
 		return NULL;
-	if (!run_memory(r, sizeof(struct action_made)))
+	if (!sieve_run_memory(r, sizeof(struct action_made)))
 		return NULL;
 	struct action_made *m = ARENA_NEW(r->a, struct action_made);
 	m->script = r->script;
@@ -71,7 +72,7 @@ static slice both_flags(struct run *r, slice a, slice b)
 	slice f, all = a;
 	while (slice_cut(&b, ' ', &f))
 		if (f.n && !has_flag(all, f)) {
-			run_memory(r, all.n + f.n + 1);
+			sieve_run_memory(r, all.n + f.n + 1);
 			all = all.n ? arena_printf(r->a, "%.*s %.*s", SFMT(all), SFMT(f)) : f;
 		}
 	return all;
@@ -109,13 +110,13 @@ static bool conflicts(struct run *r)
 {
 	if (!r->rejected)
 		return false;
-	run_fail(r,
+	sieve_run_fail(r,
 		S("a letter that is rejected cannot be kept, filed, redirected or answered, too"),
 		S("拒收的邮件不能同时保留、归档、转发或自动回复"));
 	return true;
 }
 
-bool run_store(struct run *r, const struct sieve_action *like)
+bool sieve_run_store(struct run *r, const struct sieve_action *like)
 {
 	if (conflicts(r))
 		return false;
@@ -130,7 +131,7 @@ bool run_store(struct run *r, const struct sieve_action *like)
 		m->a.create = m->a.create || like->create;
 		return run_on(r);
 	}
-	struct sieve_action *a = run_act(r, like->kind);
+	struct sieve_action *a = sieve_run_act(r, like->kind);
 	if (!a)
 		return false;
 	struct sieve_action said = *a;
@@ -143,8 +144,8 @@ bool run_store(struct run *r, const struct sieve_action *like)
 
 static void run_keep_action(struct run *r, const struct node *n)
 {
-	struct sieve_action a = {.kind = SIEVE_KEEP, .flags = run_flags(r, n)};
-	if (run_store(r, &a))
+	struct sieve_action a = {.kind = SIEVE_KEEP, .flags = sieve_run_flags(r, n)};
+	if (sieve_run_store(r, &a))
 		r->implicit_keep = false;
 }
 
@@ -152,7 +153,7 @@ static void run_discard(struct run *r, const struct node *n)
 {
 	(void)n;
 	r->implicit_keep = false;
-	run_act(r, SIEVE_DISCARD);
+	sieve_run_act(r, SIEVE_DISCARD);
 }
 
 /* ---- fileinto ---- */
@@ -167,9 +168,9 @@ bool sieve_folder_name(slice name)
 	return true;
 }
 
-const struct sieve_folder *run_folder(struct run *r, slice name)
+const struct sieve_folder *sieve_run_folder(struct run *r, slice name)
 {
-	run_look(r, r->in->nfolders * 16);
+	sieve_run_look(r, r->in->nfolders * 16);
 	for (size_t i = 0; i < r->in->nfolders; i++)
 		if (same_folder(r->in->folders[i].name, name))
 			return &r->in->folders[i];
@@ -179,7 +180,7 @@ const struct sieve_folder *run_folder(struct run *r, slice name)
 static bool check_fileinto(struct check *c, struct node *n)
 {
 	const struct text *t = &n->pos[0]->v[0];
-	if (!sieve_check_use(c, node_tag(n, TAG_SPECIALUSE, NULL)))
+	if (!sieve_check_use(c, sieve_node_tag(n, TAG_SPECIALUSE, NULL)))
 		return false;
 	if (t->n || sieve_folder_name(t->plain))
 		return true;
@@ -193,19 +194,20 @@ static bool check_fileinto(struct check *c, struct node *n)
 
 static void run_fileinto(struct run *r, const struct node *n)
 {
-	struct sieve_action a = {.kind = SIEVE_FILEINTO, .folder = run_string(r, n->pos[0])};
+	struct sieve_action a = {.kind = SIEVE_FILEINTO, .folder = sieve_run_string(r, n->pos[0])};
 	if (!run_on(r))
 		return;
 	if (!sieve_folder_name(a.folder)) {
-		run_fail(r, S("fileinto: invalid folder name"), S("fileinto：无效的文件夹名"));
+		sieve_run_fail(
+			r, S("fileinto: invalid folder name"), S("fileinto：无效的文件夹名"));
 		return;
 	}
-	a.flags = run_flags(r, n);
+	a.flags = sieve_run_flags(r, n);
 	a.create = node_has(n, TAG_CREATE);
-	a.folder_id = run_string(r, node_tag(n, TAG_MAILBOXID, NULL));
-	a.folder_use = run_string(r, node_tag(n, TAG_SPECIALUSE, NULL));
+	a.folder_id = sieve_run_string(r, sieve_node_tag(n, TAG_MAILBOXID, NULL));
+	a.folder_use = sieve_run_string(r, sieve_node_tag(n, TAG_SPECIALUSE, NULL));
 	a.copy = node_has(n, TAG_COPY);
-	if (run_store(r, &a) && !a.copy)
+	if (sieve_run_store(r, &a) && !a.copy)
 		r->implicit_keep = false;
 }
 
@@ -215,13 +217,13 @@ bool sieve_mailbox(slice s, struct arena *a, slice *ret_address, slice *ret_full
 {
 	struct addr *v;
 	struct address checked;
-	if (addr_list(s, a, &v) != 1 || !v[0].valid || slice_index(s, ';') < s.n ||
+	if (sieve_addr_list(s, a, &v) != 1 || !v[0].valid || slice_index(s, ';') < s.n ||
 		slice_index(s, ',') + 1 == s.n)
 		return false;
 	if (memchr(s.p, '\r', s.n) || memchr(s.p, '\n', s.n) || memchr(s.p, 0, s.n) ||
 		!utf8_valid(s))
 		return false;
-	slice address = addr_join(&v[0], a);
+	slice address = sieve_addr_join(&v[0], a);
 	slice strict = address_join(v[0].local, v[0].domain, a);
 	if (address_parse(strict, true, &checked) != ADDRESS_FINE)
 		return false;
@@ -252,7 +254,7 @@ static bool check_redirect(struct check *c, struct node *n)
 	return false;
 }
 
-bool run_redirect(struct run *r, const struct sieve_action *like)
+bool sieve_run_redirect(struct run *r, const struct sieve_action *like)
 {
 	if (conflicts(r))
 		return false;
@@ -260,7 +262,7 @@ bool run_redirect(struct run *r, const struct sieve_action *like)
 		if (m->a.kind == SIEVE_REDIRECT && slice_ieq(m->a.address, like->address) &&
 			m->a.list == like->list)
 			return true;
-	struct sieve_action *a = run_act(r, SIEVE_REDIRECT);
+	struct sieve_action *a = sieve_run_act(r, SIEVE_REDIRECT);
 	if (!a)
 		return false;
 	a->address = like->address;
@@ -272,15 +274,16 @@ bool run_redirect(struct run *r, const struct sieve_action *like)
 static void run_redirect_action(struct run *r, const struct node *n)
 {
 	struct sieve_action a = {.copy = node_has(n, TAG_COPY), .list = node_has(n, TAG_LIST)};
-	slice said = run_string(r, n->pos[0]);
-	if (!run_look(r, said.n * 8) || !run_memory(r, said.n * 4))
+	slice said = sieve_run_string(r, n->pos[0]);
+	if (!sieve_run_look(r, said.n * 8) || !sieve_run_memory(r, said.n * 4))
 		return;
 	a.address = said;
 	if (!a.list && !sieve_mailbox(said, r->a, &a.address, NULL)) {
-		run_fail(r, S("redirect: this is no mail address"), S("redirect：不是邮件地址"));
+		sieve_run_fail(
+			r, S("redirect: this is no mail address"), S("redirect：不是邮件地址"));
 		return;
 	}
-	if (run_redirect(r, &a) && !a.copy)
+	if (sieve_run_redirect(r, &a) && !a.copy)
 		r->implicit_keep = false;
 }
 

@@ -224,7 +224,7 @@ static void add(struct arena *a, struct addr **v, size_t *n, size_t *room, const
 	(*v)[(*n)++] = *x;
 }
 
-size_t addr_list(slice value, struct arena *a, struct addr **ret)
+size_t sieve_addr_list(slice value, struct arena *a, struct addr **ret)
 {
 	struct reader r = {.a = a, .in = value};
 	struct addr *v = ARENA_NEW(a, struct addr);
@@ -257,7 +257,7 @@ size_t addr_list(slice value, struct arena *a, struct addr **ret)
 	return n;
 }
 
-bool addr_path(slice path, struct arena *a, struct addr *ret)
+bool sieve_addr_path(slice path, struct arena *a, struct addr *ret)
 {
 	struct reader r = {.a = a, .in = path};
 	*ret = (struct addr){.raw = path, .valid = true};
@@ -279,7 +279,7 @@ static bool needs_quotes(slice local)
 	return local.n == 0;
 }
 
-slice addr_join(const struct addr *x, struct arena *a)
+slice sieve_addr_join(const struct addr *x, struct arena *a)
 {
 	if (!x->local.n && !x->domain.n)
 		return x->local.p || x->domain.p ? S("") : x->raw;

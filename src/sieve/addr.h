@@ -13,8 +13,8 @@ struct addr {
 	bool valid;
 };
 /* All of a list (RFC 5322 section 3.4, groups taken apart); an empty field is one invalid address. */
-size_t addr_list(slice value, struct arena *a, struct addr **ret);
+size_t sieve_addr_list(slice value, struct arena *a, struct addr **ret);
 /* An envelope's path, with or without <>, routes left out; "" and "<>" are valid and empty. Names without domain are in brackets. */
-bool addr_path(slice path, struct arena *a, struct addr *ret);
+bool sieve_addr_path(slice path, struct arena *a, struct addr *ret);
 /* local@domain, quoted only if it must be. */
-slice addr_join(const struct addr *x, struct arena *a);
+slice sieve_addr_join(const struct addr *x, struct arena *a);

@@ -70,14 +70,14 @@ static bool read_addresses(struct run *r, struct field *f)
 	if (f->addrs)
 		return true;
 	slice value = header_unfold(f->value, r->a);
-	if (!run_look(r, value.n * 4) || !run_memory(r, value.n * 2))
+	if (!sieve_run_look(r, value.n * 4) || !sieve_run_memory(r, value.n * 2))
 		return false;
-	f->naddrs = addr_list(value, r->a, &f->addrs);
-	run_memory(r, f->naddrs * (sizeof *f->addrs + sizeof *f->addr_all));
+	f->naddrs = sieve_addr_list(value, r->a, &f->addrs);
+	sieve_run_memory(r, f->naddrs * (sizeof *f->addrs + sizeof *f->addr_all));
 	f->addr_all = ARENA_ARRAY(r->a, slice, f->naddrs);
 	for (size_t i = 0; i < f->naddrs; i++)
 		f->addr_all[i] =
-			f->addrs[i].valid ? addr_join(&f->addrs[i], r->a) : f->addrs[i].raw;
+			f->addrs[i].valid ? sieve_addr_join(&f->addrs[i], r->a) : f->addrs[i].raw;
 	return run_on(r);
 }
 
@@ -87,7 +87,8 @@ static bool match_field(struct run *r, const struct node *n, struct matching *m,
 	if (!read_addresses(r, f))
 		return true;
 	for (size_t i = 0; i < f->naddrs; i++)
-		if (address_part(r, n, &f->addrs[i], f->addr_all[i], &part) && match_value(m, part))
+		if (address_part(r, n, &f->addrs[i], f->addr_all[i], &part) &&
+			sieve_match_value(m, part))
 			return true;
 	return !run_on(r);
 }
@@ -96,12 +97,12 @@ static bool match_fields(struct run *r, const struct node *n, struct matching *m
 {
 	size_t nnames;
 	struct field *f;
-	slice *names = run_strings(r, n->pos[0], &nnames);
+	slice *names = sieve_run_strings(r, n->pos[0], &nnames);
 	for (size_t k = 0; k < nnames; k++) {
 		size_t i = 0;
 		if (!holds_addresses(names[k]))
 			continue;
-		while ((f = fields_next(r, v, names[k], n, &i)))
+		while ((f = sieve_fields_next(r, v, names[k], n, &i)))
 			if (match_field(r, n, m, f))
 				return true;
 	}
@@ -112,15 +113,15 @@ static bool holds_address(struct run *r, const struct node *n)
 {
 	struct matching m;
 	size_t i = 0, part;
-	match_begin(&m, r, n, n->pos[1]);
+	sieve_match_begin(&m, r, n, n->pos[1]);
 	if (!node_has(n, TAG_MIME)) {
-		match_fields(r, n, &m, run_fields(r));
-		return match_end(&m);
+		match_fields(r, n, &m, sieve_run_fields(r));
+		return sieve_match_end(&m);
 	}
-	while (mime_next(r, n, &i, &part))
-		if (match_fields(r, n, &m, run_part_fields(r, part)))
+	while (sieve_mime_next(r, n, &i, &part))
+		if (match_fields(r, n, &m, sieve_run_part_fields(r, part)))
 			break;
-	return match_end(&m);
+	return sieve_match_end(&m);
 }
 
 /* ---- envelope ---- */
@@ -155,19 +156,22 @@ static bool match_path(struct run *r, const struct node *n, struct matching *m, 
 {
 	struct addr x;
 	slice part;
-	if (!run_look(r, path.n * 4) || !run_memory(r, path.n) || !addr_path(path, r->a, &x))
+	if (!sieve_run_look(r, path.n * 4) || !sieve_run_memory(r, path.n) ||
+		!sieve_addr_path(path, r->a, &x))
 		return false;
 	if (!x.local.n && !x.domain.n)
-		return match_value(m, S("")); /* the null path: empty, whatever part is asked for */
-	return address_part(r, n, &x, addr_join(&x, r->a), &part) && match_value(m, part);
+		return sieve_match_value(
+			m, S("")); /* the null path: empty, whatever part is asked for */
+	return address_part(r, n, &x, sieve_addr_join(&x, r->a), &part) &&
+	       sieve_match_value(m, part);
 }
 
 static bool holds_envelope(struct run *r, const struct node *n)
 {
 	struct matching m;
 	size_t nnames;
-	slice *names = run_strings(r, n->pos[0], &nnames);
-	match_begin(&m, r, n, n->pos[1]);
+	slice *names = sieve_run_strings(r, n->pos[0], &nnames);
+	sieve_match_begin(&m, r, n, n->pos[1]);
 	for (size_t i = 0; i < nnames && run_on(r); i++) {
 		bool enough = false;
 		if (slice_ieq(names[i], S("from")))
@@ -178,11 +182,11 @@ static bool holds_envelope(struct run *r, const struct node *n)
 			enough = r->in->original_recipient.n &&
 				 match_path(r, n, &m, r->in->original_recipient);
 		else if (slice_ieq(names[i], S("auth")))
-			enough = r->in->login.n && match_value(&m, r->in->login);
+			enough = r->in->login.n && sieve_match_value(&m, r->in->login);
 		if (enough)
 			break;
 	}
-	return match_end(&m);
+	return sieve_match_end(&m);
 }
 
 const struct word sieve_words_address[] = {

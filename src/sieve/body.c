@@ -19,7 +19,7 @@ static bool wanted(slice type, slice spec)
 
 static bool any_wanted(struct run *r, slice type, const slice *specs, size_t n)
 {
-	run_spend(r, 1);
+	sieve_run_spend(r, 1);
 	for (size_t i = 0; i < n; i++)
 		if (wanted(type, specs[i]))
 			return true;
@@ -48,7 +48,7 @@ static bool match_around(struct matching *m, const struct mime *mime, size_t i)
 		if (last)
 			break;
 	}
-	return match_value(m, first) || (rest.n && match_value(m, rest));
+	return sieve_match_value(m, first) || (rest.n && sieve_match_value(m, rest));
 }
 
 static slice without_empty_line(slice header)
@@ -72,8 +72,8 @@ static bool bad_type(const struct mime_part *p)
 static void match_content(struct run *r, const struct node *n, struct matching *m)
 {
 	size_t nspecs;
-	const struct mime *mime = run_mime(r);
-	slice *specs = run_strings(r, node_tag(n, TAG_CONTENT, NULL), &nspecs);
+	const struct mime *mime = sieve_run_mime(r);
+	slice *specs = sieve_run_strings(r, sieve_node_tag(n, TAG_CONTENT, NULL), &nspecs);
 	for (size_t i = 0; i < mime->n && run_on(r); i++) {
 		const struct mime_part *p = &mime->v[i];
 		bool enough, text = mime_is(p, S("text"), (slice){0});
@@ -82,10 +82,11 @@ static void match_content(struct run *r, const struct node *n, struct matching *
 		if (p->multipart)
 			enough = match_around(m, mime, i);
 		else if (p->message && i + 1 < mime->n)
-			enough = match_value(m, without_empty_line(mime->v[i + 1].header));
+			enough = sieve_match_value(m, without_empty_line(mime->v[i + 1].header));
 		else
 			enough = p->encoding != MIME_UNKNOWN &&
-				 match_value(m, text ? run_part_text(r, i) : run_decoded(r, i));
+				 sieve_match_value(m, text ? sieve_run_part_text(r, i)
+							   : sieve_run_decoded(r, i));
 		if (enough)
 			break;
 	}
@@ -98,21 +99,21 @@ static bool is_html(const struct mime_part *p)
 
 static void match_text(struct run *r, struct matching *m)
 {
-	const struct mime *mime = run_mime(r);
+	const struct mime *mime = sieve_run_mime(r);
 	for (size_t i = 0; i < mime->n && run_on(r); i++) {
 		const struct mime_part *p = &mime->v[i];
 		bool html = is_html(p);
 		if (bad_type(p) || p->encoding == MIME_UNKNOWN ||
 			(!html && !mime_is(p, S("text"), (slice){0})))
 			continue;
-		slice text = run_part_text(r, i);
+		slice text = sieve_run_part_text(r, i);
 		AUTO(buf) struct buf out = BUF(text.n * 2 + 64);
 		struct html_strip strip = {0};
-		if (html && run_look(r, text.n)) {
+		if (html && sieve_run_look(r, text.n)) {
 			html_strip(&strip, text, &out);
 			text = out.p ? buf_slice(&out) : S("");
 		}
-		if (match_value(m, text))
+		if (sieve_match_value(m, text))
 			break;
 	}
 }
@@ -124,13 +125,13 @@ static void match_raw(struct run *r, struct matching *m)
 	bool ended = slice_ends(header, S("\n\r\n")) || slice_ends(header, S("\n\n")) ||
 		     slice_eq(header, S("\r\n"));
 	if (ended)
-		match_value(m, slice_skip(r->message, n));
+		sieve_match_value(m, slice_skip(r->message, n));
 }
 
 static bool holds_body(struct run *r, const struct node *n)
 {
 	struct matching m;
-	match_begin(&m, r, n, n->pos[0]);
+	sieve_match_begin(&m, r, n, n->pos[0]);
 	m.no_values = true;
 	if (node_has(n, TAG_RAW))
 		match_raw(r, &m);
@@ -138,7 +139,7 @@ static bool holds_body(struct run *r, const struct node *n)
 		match_content(r, n, &m);
 	else
 		match_text(r, &m);
-	return match_end(&m);
+	return sieve_match_end(&m);
 }
 
 static const struct tag tags[] = {

@@ -19,7 +19,7 @@ static void put_units(struct buf *out, const UChar *v, int32_t n)
 	}
 }
 
-void casemap_put(struct buf *out, slice s)
+void sieve_casemap_put(struct buf *out, slice s)
 {
 	UErrorCode e = U_ZERO_ERROR;
 	const UNormalizer2 *nfkd = unorm2_getNFKDInstance(&e);

@@ -474,7 +474,7 @@ void sieve_check(struct check *c, struct node *first)
 
 /* ---- for words ---- */
 
-const struct arg *node_tag(const struct node *n, enum tag_id id, bool *ret_there)
+const struct arg *sieve_node_tag(const struct node *n, enum tag_id id, bool *ret_there)
 {
 	for (unsigned i = 0; i < n->ntags; i++)
 		if (n->tags[i].id == id) {

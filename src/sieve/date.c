@@ -104,7 +104,7 @@ static slice date_part(struct run *r, const struct moment *m, slice part)
 	size_t i = 0;
 	while (i < sizeof parts / sizeof *parts && !slice_ieq(part, parts[i]))
 		i++;
-	run_memory(r, 64);
+	sieve_run_memory(r, 64);
 	switch (i) {
 	case 0:
 		return arena_printf(r->a, "%04lld", (long long)m->year);
@@ -160,7 +160,7 @@ static bool check_part(struct check *c, const struct arg *a)
 static bool check_zone(struct check *c, const struct node *n)
 {
 	int zone;
-	const struct arg *a = node_tag(n, TAG_ZONE, NULL);
+	const struct arg *a = sieve_node_tag(n, TAG_ZONE, NULL);
 	if (!a || a->v[0].n || parse_zone(a->v[0].plain, &zone))
 		return true;
 	sieve_mistake(c, a->at,
@@ -193,9 +193,9 @@ static int zone_of(struct run *r, const struct node *n, slice value)
 {
 	bool given;
 	int zone;
-	const struct arg *a = node_tag(n, TAG_ZONE, &given);
+	const struct arg *a = sieve_node_tag(n, TAG_ZONE, &given);
 	if (given)
-		return parse_zone(run_string(r, a), &zone) ? zone : 0;
+		return parse_zone(sieve_run_string(r, a), &zone) ? zone : 0;
 	zone = node_has(n, TAG_ORIGINALZONE) ? zone_written(value) : r->in->zone;
 	return zone < -ZONE_MAX || zone > ZONE_MAX ? 0 : zone;
 }
@@ -206,22 +206,22 @@ static bool holds_date(struct run *r, const struct node *n)
 	struct moment when;
 	struct field *f;
 	size_t i = 0;
-	slice name = run_string(r, n->pos[0]), part = run_string(r, n->pos[1]);
-	match_begin(&m, r, n, n->pos[2]);
-	while ((f = fields_next(r, run_fields(r), name, n, &i))) {
+	slice name = sieve_run_string(r, n->pos[0]), part = sieve_run_string(r, n->pos[1]);
+	sieve_match_begin(&m, r, n, n->pos[2]);
+	while ((f = sieve_fields_next(r, sieve_run_fields(r), name, n, &i))) {
 		int64_t seconds;
 		slice value = header_unfold(f->value, r->a);
 		size_t at = slice_rindex(
 			value, ';'); /* of trace fields: the date is behind it (section 4) */
 		if (at < value.n)
 			value = slice_skip(value, at + 1);
-		if (!run_look(r, value.n) || !date_parse(value, &seconds))
+		if (!sieve_run_look(r, value.n) || !date_parse(value, &seconds))
 			continue;
 		set_moment(&when, seconds, zone_of(r, n, value));
-		if (match_value(&m, date_part(r, &when, part)))
+		if (sieve_match_value(&m, date_part(r, &when, part)))
 			break;
 	}
-	return match_end(&m);
+	return sieve_match_end(&m);
 }
 
 static bool holds_currentdate(struct run *r, const struct node *n)
@@ -229,9 +229,9 @@ static bool holds_currentdate(struct run *r, const struct node *n)
 	struct matching m;
 	struct moment when;
 	set_moment(&when, r->in->now / SECOND, zone_of(r, n, (slice){0}));
-	match_begin(&m, r, n, n->pos[1]);
-	match_value(&m, date_part(r, &when, run_string(r, n->pos[0])));
-	return match_end(&m);
+	sieve_match_begin(&m, r, n, n->pos[1]);
+	sieve_match_value(&m, date_part(r, &when, sieve_run_string(r, n->pos[0])));
+	return sieve_match_end(&m);
 }
 
 static const struct tag date_tags[] = {

@@ -10,7 +10,7 @@ enum { SECONDS_DEFAULT = 7 * 86400, SECONDS_MAX = 90 * 86400 };
 
 static bool check_duplicate(struct check *c, struct node *n)
 {
-	const struct arg *header = node_tag(n, TAG_HEADER, NULL);
+	const struct arg *header = sieve_node_tag(n, TAG_HEADER, NULL);
 	if (!header || header->v[0].n || sieve_field_name(header->v[0].plain))
 		return true;
 	sieve_mistake(c, header->at,
@@ -24,17 +24,17 @@ static bool unique_id(struct run *r, const struct node *n, slice *ret)
 {
 	bool there;
 	size_t i = 0;
-	const struct arg *a = node_tag(n, TAG_UNIQUEID, &there);
+	const struct arg *a = sieve_node_tag(n, TAG_UNIQUEID, &there);
 	if (there) {
-		*ret = run_string(r, a);
+		*ret = sieve_run_string(r, a);
 		return ret->n > 0;
 	}
-	a = node_tag(n, TAG_HEADER, &there);
-	slice name = there ? run_string(r, a) : S("message-id");
-	struct fields *v = run_fields(r);
+	a = sieve_node_tag(n, TAG_HEADER, &there);
+	slice name = there ? sieve_run_string(r, a) : S("message-id");
+	struct fields *v = sieve_run_fields(r);
 	for (; i < v->n; i++)
 		if (slice_ieq(v->v[i].name, name)) {
-			*ret = field_text(r, &v->v[i]);
+			*ret = sieve_field_text(r, &v->v[i]);
 			return ret->n > 0;
 		}
 	return false;
@@ -48,7 +48,7 @@ static slice key_of(struct run *r, slice handle, slice id)
 	buf_put(&text, id);
 	SHA256((const unsigned char *)text.p, text.n, digest);
 	hex_encode(&out, slice_of(digest, sizeof digest));
-	return run_dup(r, buf_slice(&out));
+	return sieve_run_dup(r, buf_slice(&out));
 }
 
 static void remember(struct run *r, slice key, int64_t seconds)
@@ -56,7 +56,7 @@ static void remember(struct run *r, slice key, int64_t seconds)
 	for (const struct action_made *m = r->first; m; m = m->next)
 		if (m->a.kind == SIEVE_REMEMBER && slice_eq(m->a.key, key))
 			return;
-	struct sieve_action *a = run_act(r, SIEVE_REMEMBER);
+	struct sieve_action *a = sieve_run_act(r, SIEVE_REMEMBER);
 	if (a) {
 		a->key = key;
 		a->seconds = seconds;
@@ -67,14 +67,14 @@ static bool holds_duplicate(struct run *r, const struct node *n)
 {
 	slice id;
 	const struct sieve_answer *answer;
-	const struct arg *a = node_tag(n, TAG_SECONDS, NULL);
+	const struct arg *a = sieve_node_tag(n, TAG_SECONDS, NULL);
 	int64_t seconds = !a                        ? SECONDS_DEFAULT
 			  : a->number > SECONDS_MAX ? SECONDS_MAX
 						    : (int64_t)a->number;
-	if (!unique_id(r, n, &id) || !run_look(r, id.n))
+	if (!unique_id(r, n, &id) || !sieve_run_look(r, id.n))
 		return false;
-	slice key = key_of(r, run_string(r, node_tag(n, TAG_HANDLE, NULL)), id);
-	if (!run_ask(r, SIEVE_ASK_DUPLICATE, key, seconds, &answer))
+	slice key = key_of(r, sieve_run_string(r, sieve_node_tag(n, TAG_HANDLE, NULL)), id);
+	if (!sieve_run_ask(r, SIEVE_ASK_DUPLICATE, key, seconds, &answer))
 		return false;
 	if (!answer->yes || node_has(n, TAG_LAST))
 		remember(r, key, seconds);

@@ -58,12 +58,12 @@ static bool check_deleteheader(struct check *c, struct node *n)
 static void run_addheader(struct run *r, const struct node *n)
 {
 	struct sieve_edit e = {.kind = SIEVE_EDIT_ADD, .last = node_has(n, TAG_LAST)};
-	slice value = slice_trim(run_string(r, n->pos[1]));
-	e.name = run_string(r, n->pos[0]);
-	if (!run_look(r, value.n * 4))
+	slice value = slice_trim(sieve_run_string(r, n->pos[1]));
+	e.name = sieve_run_string(r, n->pos[0]);
+	if (!sieve_run_look(r, value.n * 4))
 		return;
 	if (!sieve_field_name(e.name)) {
-		run_fail(r, S("addheader: no header field can have this name"),
+		sieve_run_fail(r, S("addheader: no header field can have this name"),
 			S("addheader：信头字段不可能使用该名称"));
 		return;
 	}
@@ -71,9 +71,9 @@ static void run_addheader(struct run *r, const struct node *n)
 		return;
 	struct buf out = BUF(VALUE_MAX * 8);
 	words_encode(&out, utf8_first(value, VALUE_MAX), e.name.n + 2);
-	e.value = run_keep(r, &out);
+	e.value = sieve_run_keep(r, &out);
 	if (run_on(r))
-		run_edit(r, &e);
+		sieve_run_edit(r, &e);
 }
 
 /* Is this one to go? */
@@ -82,22 +82,22 @@ static bool matches(struct run *r, const struct node *n, struct field *f)
 	struct matching m;
 	if (!n->pos[1])
 		return true;
-	match_begin(&m, r, n, n->pos[1]);
-	match_value(&m, field_text(r, f));
-	return match_end(&m);
+	sieve_match_begin(&m, r, n, n->pos[1]);
+	sieve_match_value(&m, sieve_field_text(r, f));
+	return sieve_match_end(&m);
 }
 
 static void delete_at(struct run *r, slice name, unsigned at)
 {
-	struct sieve_edit e = {.kind = SIEVE_EDIT_DELETE, .name = run_dup(r, name), .at = at};
+	struct sieve_edit e = {.kind = SIEVE_EDIT_DELETE, .name = sieve_run_dup(r, name), .at = at};
 	if (run_on(r))
-		run_edit(r, &e);
+		sieve_run_edit(r, &e);
 }
 
 static unsigned count_fields(struct run *r, slice name)
 {
 	unsigned n = 0;
-	const struct fields *v = run_fields(r);
+	const struct fields *v = sieve_run_fields(r);
 	for (size_t i = 0; i < v->n; i++)
 		n += slice_ieq(v->v[i].name, name);
 	return n;
@@ -105,8 +105,8 @@ static unsigned count_fields(struct run *r, slice name)
 
 static struct field *field_at(struct run *r, slice name, unsigned at)
 {
-	struct fields *v = run_fields(r);
-	run_look(r, v->n * 4);
+	struct fields *v = sieve_run_fields(r);
+	sieve_run_look(r, v->n * 4);
 	for (size_t i = 0; i < v->n; i++)
 		if (slice_ieq(v->v[i].name, name) && at-- == 0)
 			return &v->v[i];
@@ -118,8 +118,8 @@ static void run_deleteheader(struct run *r, const struct node *n)
 {
 	bool indexed;
 	struct loop *loop = r->loop;
-	slice name = run_string(r, n->pos[0]);
-	const struct arg *index = node_tag(n, TAG_INDEX, &indexed);
+	slice name = sieve_run_string(r, n->pos[0]);
+	const struct arg *index = sieve_node_tag(n, TAG_INDEX, &indexed);
 	if (!sieve_field_name(name) || is_protected(name))
 		return;
 	r->loop = NULL;

@@ -27,11 +27,11 @@ static bool holds_environment(struct run *r, const struct node *n)
 {
 	struct matching m;
 	slice value;
-	if (!item(r, run_string(r, n->pos[0]), &value))
+	if (!item(r, sieve_run_string(r, n->pos[0]), &value))
 		return false;
-	match_begin(&m, r, n, n->pos[1]);
-	match_value(&m, value);
-	return match_end(&m);
+	sieve_match_begin(&m, r, n, n->pos[1]);
+	sieve_match_value(&m, value);
+	return sieve_match_end(&m);
 }
 
 const struct word sieve_words_environment[] = {
@@ -75,8 +75,8 @@ static bool holds_ihave(struct run *r, const struct node *n)
 
 static void run_error(struct run *r, const struct node *n)
 {
-	slice why = run_string(r, n->pos[0]);
-	run_fail(r, arena_printf(r->a, "error: %.*s", SFMT(why)),
+	slice why = sieve_run_string(r, n->pos[0]);
+	sieve_run_fail(r, arena_printf(r->a, "error: %.*s", SFMT(why)),
 		arena_printf(r->a, "错误：%.*s", SFMT(why)));
 }
 
@@ -99,10 +99,10 @@ const struct word sieve_words_ihave[] = {
 static bool match_one(struct run *r, const struct node *n, bool known, uint64_t value)
 {
 	struct matching m;
-	match_begin(&m, r, n, n->pos[0]);
+	sieve_match_begin(&m, r, n, n->pos[0]);
 	if (known || n->match.type != MATCH_COUNT)
-		match_value(&m, run_number(r, value));
-	return match_end(&m);
+		sieve_match_value(&m, sieve_run_number(r, value));
+	return sieve_match_end(&m);
 }
 
 /* 0: not looked at; 1: surely none ... 10: surely spam; of :percent 0 ... 100 (RFC 5235 sections 3.2, 3.3). */

@@ -8,11 +8,11 @@ static bool holds_valid_ext_list(struct run *r, const struct node *n)
 {
 	size_t count;
 	const struct sieve_answer *answer;
-	slice *v = run_strings(r, n->pos[0], &count);
+	slice *v = sieve_run_strings(r, n->pos[0], &count);
 	for (size_t i = 0; i < count; i++) {
 		slice key = arena_printf(r->a, "%.*s\n", SFMT(v[i]));
-		if (!run_memory(r, key.n) || !run_ask(r, SIEVE_ASK_LIST, key, 0, &answer) ||
-			!answer->yes)
+		if (!sieve_run_memory(r, key.n) ||
+			!sieve_run_ask(r, SIEVE_ASK_LIST, key, 0, &answer) || !answer->yes)
 			return false;
 	}
 	return true;

@@ -39,60 +39,60 @@ static struct fields *own_fields(struct run *r)
 		slice header = slice_first(r->message, header_length(r->message));
 		r->fields = (struct fields){0};
 		r->have_fields = true;
-		run_look(r, header.n);
+		sieve_run_look(r, header.n);
 		read_fields(header, r->a, &r->fields, &body);
 	}
 	return &r->fields;
 }
 
-struct fields *run_part_fields(struct run *r, size_t part)
+struct fields *sieve_run_part_fields(struct run *r, size_t part)
 {
 	slice body;
 	if (part == 0)
 		return own_fields(r);
-	const struct mime *m = run_mime(r);
+	const struct mime *m = sieve_run_mime(r);
 	if (!r->part_fields[part]) {
 		r->part_fields[part] = ARENA_NEW(r->a, struct fields);
-		run_look(r, m->v[part].header.n);
+		sieve_run_look(r, m->v[part].header.n);
 		read_fields(m->v[part].header, r->a, r->part_fields[part], &body);
 	}
 	return r->part_fields[part];
 }
 
-struct fields *run_fields(struct run *r)
+struct fields *sieve_run_fields(struct run *r)
 {
-	return run_part_fields(r, r->loop ? r->loop->part : 0);
+	return sieve_run_part_fields(r, r->loop ? r->loop->part : 0);
 }
 
-slice field_text(struct run *r, struct field *f)
+slice sieve_field_text(struct run *r, struct field *f)
 {
 	AUTO(buf) struct buf out = BUF(TEXT_MAX);
-	if (f->have_text || !run_look(r, f->value.n))
+	if (f->have_text || !sieve_run_look(r, f->value.n))
 		return f->text;
 	slice plain = header_unfold(f->value, r->a);
 	if (slice_find(plain, S("=?")) == plain.n && utf8_valid(plain)) {
 		f->text = plain;
 	} else {
 		words_decode(&out, f->value);
-		f->text = run_dup(r, slice_trim(buf_slice(&out)));
+		f->text = sieve_run_dup(r, slice_trim(buf_slice(&out)));
 	}
 	f->have_text = true;
 	return f->text;
 }
 
-struct field *fields_next(
+struct field *sieve_fields_next(
 	struct run *r, struct fields *v, slice name, const struct node *n, size_t *i)
 {
 	bool indexed, last;
-	const struct arg *index = node_tag(n, TAG_INDEX, &indexed);
+	const struct arg *index = sieve_node_tag(n, TAG_INDEX, &indexed);
 	last = node_has(n, TAG_LAST);
 	if (!indexed) {
 		size_t from = *i;
 		while (*i < v->n && !slice_ieq(v->v[*i].name, name))
 			++*i;
-		return run_look(r, (*i - from + 1) * 4) && *i < v->n ? &v->v[(*i)++] : NULL;
+		return sieve_run_look(r, (*i - from + 1) * 4) && *i < v->n ? &v->v[(*i)++] : NULL;
 	}
-	run_look(r, v->n * 4);
+	sieve_run_look(r, v->n * 4);
 	uint64_t want = index->number;
 	for (size_t k = 0; *i == 0 && want && k < v->n; k++) {
 		struct field *f = &v->v[last ? v->n - 1 - k : k];
@@ -132,22 +132,22 @@ static void make_edit(struct fields *v, struct arena *a, const struct sieve_edit
 		}
 }
 
-void run_edit(struct run *r, const struct sieve_edit *e)
+void sieve_run_edit(struct run *r, const struct sieve_edit *e)
 {
 	struct sieve_result *out = r->out;
 	if (r->nedits >= r->lim.edits) {
-		run_fail(r,
+		sieve_run_fail(r,
 			arena_printf(r->a, "the script changes more than %u fields", r->lim.edits),
 			arena_printf(r->a, "脚本修改的信头字段超过 %u 个", r->lim.edits));
 		return;
 	}
 	if (e->kind != SIEVE_EDIT_MESSAGE) {
 		make_edit(own_fields(r), r->a, e); /* parts of it stay as they are */
-		run_look(r, r->fields.n * 16);
+		sieve_run_look(r, r->fields.n * 16);
 	}
 	if (r->nedits == r->edits_room) {
 		size_t room = r->edits_room ? r->edits_room * 2 : 8;
-		struct sieve_edit *more = run_alloc(r, room * sizeof *more);
+		struct sieve_edit *more = sieve_run_alloc(r, room * sizeof *more);
 		if (r->nedits)
 			memcpy(more, out->edits, r->nedits * sizeof *more);
 		out->edits = more;

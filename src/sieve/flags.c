@@ -59,26 +59,26 @@ static slice change(struct run *r, slice flags, const slice *v, size_t n, bool t
 	unsigned count = 0;
 	while (next_flag(&all, &f)) {
 		bool gone = false;
-		for (size_t i = 0; take && i < n && !gone && run_look(r, v[i].n + 16); i++)
+		for (size_t i = 0; take && i < n && !gone && sieve_run_look(r, v[i].n + 16); i++)
 			gone = has(v[i], f);
 		if (!gone && is_flag(f) && count++ < FLAGS_MAX)
 			buf_printf(&out, "%s%.*s", out.n ? " " : "", SFMT(f));
 	}
 	for (size_t i = 0; !take && i < n; i++)
-		for (slice s = v[i]; next_flag(&s, &f) && run_look(r, out.n + 16);)
+		for (slice s = v[i]; next_flag(&s, &f) && sieve_run_look(r, out.n + 16);)
 			if (is_flag(f) && !has(buf_slice(&out), f) && count++ < FLAGS_MAX)
 				buf_printf(&out, "%s%.*s", out.n ? " " : "", SFMT(f));
-	return run_keep(r, &out);
+	return sieve_run_keep(r, &out);
 }
 
-slice run_flags(struct run *r, const struct node *n)
+slice sieve_run_flags(struct run *r, const struct node *n)
 {
 	bool there;
 	size_t count;
-	const struct arg *a = node_tag(n, TAG_FLAGS, &there);
+	const struct arg *a = sieve_node_tag(n, TAG_FLAGS, &there);
 	if (!there)
 		return r->flags;
-	slice *v = run_strings(r, a, &count);
+	slice *v = sieve_run_strings(r, a, &count);
 	return change(r, (slice){0}, v, count, false);
 }
 
@@ -119,14 +119,14 @@ static void run_change(struct run *r, const struct node *n)
 {
 	size_t count;
 	const unsigned *var = n->data;
-	slice *v = run_strings(r, n->pos[1], &count);
+	slice *v = sieve_run_strings(r, n->pos[1], &count);
 	bool set = slice_ieq(n->name, S("setflag")), take = slice_ieq(n->name, S("removeflag"));
 	slice before = set ? (slice){0} : var ? value_of(r, *var) : r->flags;
 	slice after = change(r, before, v, count, take);
 	if (!run_on(r))
 		return;
 	if (var)
-		run_set(r, *var, after);
+		sieve_run_set(r, *var, after);
 	else
 		r->flags = after;
 }
@@ -138,7 +138,7 @@ static void split_keys(struct matching *m)
 	slice f;
 	for (size_t i = 0; i < m->nkeys; i++)
 		room += m->keys[i].n / 2 + 1;
-	slice *v = run_alloc(m->r, room * sizeof *v);
+	slice *v = sieve_run_alloc(m->r, room * sizeof *v);
 	for (size_t i = 0; i < m->nkeys; i++)
 		for (slice s = m->keys[i]; next_flag(&s, &f);)
 			v[n++] = f;
@@ -153,14 +153,14 @@ static bool holds_hasflag(struct run *r, const struct node *n)
 	bool enough = false;
 	const unsigned *var = n->data;
 	size_t count = n->pos[0] ? n->pos[0]->n : 1;
-	match_begin(&m, r, n, n->pos[1]);
+	sieve_match_begin(&m, r, n, n->pos[1]);
 	if (n->match.type == MATCH_IS || n->match.type == MATCH_CONTAINS)
 		split_keys(&m);
 	for (size_t i = 0; i < count && !enough; i++)
 		for (slice s = n->pos[0] ? value_of(r, var[i]) : r->flags;
 			!enough && next_flag(&s, &f);)
-			enough = match_value(&m, f);
-	return match_end(&m);
+			enough = sieve_match_value(&m, f);
+	return sieve_match_end(&m);
 }
 
 #define CHANGE(word)                                                                               \

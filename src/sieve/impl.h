@@ -294,12 +294,12 @@ bool sieve_variable_name(slice name); /* identifier, perhaps with namespaces */
 /* The only string of an argument must be known now. */
 bool sieve_constant(struct check *c, const struct node *n, const struct arg *arg, slice *ret);
 
-const struct arg *node_tag(
+const struct arg *sieve_node_tag(
 	const struct node *n, enum tag_id id, bool *ret_there); /* ret_there may be NULL */
 static inline bool node_has(const struct node *n, enum tag_id id)
 {
 	bool there;
-	node_tag(n, id, &there);
+	sieve_node_tag(n, id, &there);
 	return there;
 }
 
@@ -384,59 +384,62 @@ static inline bool run_on(const struct run *r)
 	return r->state == RUN_ON;
 }
 /* False: no more steps; the run failed. */
-bool run_spend(struct run *r, uint64_t steps);
-bool run_look(struct run *r, size_t bytes); /* spends for bytes that are looked at */
+bool sieve_run_spend(struct run *r, uint64_t steps);
+bool sieve_run_look(struct run *r, size_t bytes); /* spends for bytes that are looked at */
 /* Counted memory; on its limit the run fails, and what is given is still valid. */
-void *run_alloc(struct run *r, size_t n);
-bool run_memory(struct run *r, size_t n); /* counts */
-slice run_dup(struct run *r, slice s);
-slice run_keep(struct run *r, struct buf *b); /* a copy, the buf is done */
-void run_fail(struct run *r, slice en, slice zh);
-void run_warn(struct run *r, slice en, slice zh);
+void *sieve_run_alloc(struct run *r, size_t n);
+bool sieve_run_memory(struct run *r, size_t n); /* counts */
+slice sieve_run_dup(struct run *r, slice s);
+slice sieve_run_keep(struct run *r, struct buf *b); /* a copy, the buf is done */
+void sieve_run_fail(struct run *r, slice en, slice zh);
+void sieve_run_warn(struct run *r, slice en, slice zh);
 /* Without a known answer the run ends with this question: false. */
-/* The same without an end: more can be asked before run_wait(). */
-bool run_know(struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret);
-void run_wait(struct run *r);
-bool run_ask(struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret);
-void run_block(struct run *r, const struct node *first);
-bool run_test(struct run *r, const struct node *n);
-void run_init(
+/* The same without an end: more can be asked before sieve_run_wait(). */
+bool sieve_run_know(
+	struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret);
+void sieve_run_wait(struct run *r);
+bool sieve_run_ask(
+	struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret);
+void sieve_run_block(struct run *r, const struct node *first);
+bool sieve_run_test(struct run *r, const struct node *n);
+void sieve_run_init(
 	struct run *r, const struct sieve_input *q, struct arena *a, struct sieve_result *ret);
-/* One script of a sequence, whether or not those before kept; at its end run_end() once. */
-void run_script(struct run *r, const struct sieve_script *s);
-bool run_keeps(const struct run *r); /* is keep, said or not, in effect? */
-void run_end(struct run *r);
+/* One script of a sequence, whether or not those before kept; at its end sieve_run_end() once. */
+void sieve_run_script(struct run *r, const struct sieve_script *s);
+bool sieve_run_keeps(const struct run *r); /* is keep, said or not, in effect? */
+void sieve_run_end(struct run *r);
 /* Another script from within: its own variables (include). */
-void run_included(struct run *r, const struct sieve_script *s);
-struct var *run_global(struct run *r, slice name);
+void sieve_run_included(struct run *r, const struct sieve_script *s);
+struct var *sieve_run_global(struct run *r, slice name);
 
-slice run_text(struct run *r, const struct text *t);
-slice run_string(struct run *r, const struct arg *arg); /* its first */
-slice *run_strings(struct run *r, const struct arg *arg, size_t *ret_n);
-void run_set(struct run *r, unsigned var, slice value);
-slice run_number(struct run *r, uint64_t n);
-slice run_modify(struct run *r, const struct node *n, slice s); /* modifiers of set, extracttext */
+slice sieve_run_text(struct run *r, const struct text *t);
+slice sieve_run_string(struct run *r, const struct arg *arg); /* its first */
+slice *sieve_run_strings(struct run *r, const struct arg *arg, size_t *ret_n);
+void sieve_run_set(struct run *r, unsigned var, slice value);
+slice sieve_run_number(struct run *r, uint64_t n);
+slice sieve_run_modify(
+	struct run *r, const struct node *n, slice s); /* modifiers of set, extracttext */
 
 /* fields.c: the header of the letter, or of the part that a loop stands at */
-struct fields *run_fields(struct run *r);
-struct fields *run_part_fields(struct run *r, size_t part);
-slice field_text(struct run *r, struct field *f);
+struct fields *sieve_run_fields(struct run *r);
+struct fields *sieve_run_part_fields(struct run *r, size_t part);
+slice sieve_field_text(struct run *r, struct field *f);
 /* Walks fields of that name; :index and :last of n are heeded. *i starts at 0. NULL: no more. */
-struct field *fields_next(
+struct field *sieve_fields_next(
 	struct run *r, struct fields *v, slice name, const struct node *n, size_t *i);
-void run_edit(struct run *r, const struct sieve_edit *e); /* makes it and notes it */
+void sieve_run_edit(struct run *r, const struct sieve_edit *e); /* makes it and notes it */
 bool sieve_field_name(slice s);
 
 /* mime.c */
-const struct mime *run_mime(struct run *r);
-slice run_decoded(struct run *r, size_t part); /* its body, transfer encoding undone */
-slice run_part_text(struct run *r, size_t part); /* and as UTF-8, when it is text */
-void run_replace_message(struct run *r, slice message);
+const struct mime *sieve_run_mime(struct run *r);
+slice sieve_run_decoded(struct run *r, size_t part); /* its body, transfer encoding undone */
+slice sieve_run_part_text(struct run *r, size_t part); /* and as UTF-8, when it is text */
+void sieve_run_replace_message(struct run *r, slice message);
 /* Walks the parts whose headers :mime looks at: of the loop's part or the letter, with :anychild all below. */
-bool mime_next(struct run *r, const struct node *n, size_t *i, size_t *ret_part);
+bool sieve_mime_next(struct run *r, const struct node *n, size_t *i, size_t *ret_part);
 struct matching;
 /* :type, :subtype, :contenttype, :param of a field's value. True: matched. */
-bool mime_match_field(struct run *r, const struct node *n, struct matching *m, slice value);
+bool sieve_mime_match_field(struct run *r, const struct node *n, struct matching *m, slice value);
 
 /* match.c */
 struct matching {
@@ -450,28 +453,32 @@ struct matching {
 	bool asks; /* lists: answers are missing */
 	bool no_values; /* body: what :matches finds is no ${1} (RFC 5173 section 6) */
 };
-void match_begin(struct matching *m, struct run *r, const struct node *n, const struct arg *keys);
-bool match_value(struct matching *m, slice value); /* true: that is enough */
-bool match_end(struct matching *m);
+void sieve_match_begin(
+	struct matching *m, struct run *r, const struct node *n, const struct arg *keys);
+bool sieve_match_value(struct matching *m, slice value); /* true: that is enough */
+bool sieve_match_end(struct matching *m);
 bool sieve_check_match(struct check *c, struct node *n);
 /* Constant keys of the node: numbers, regular expressions. */
 bool sieve_check_keys(struct check *c, struct node *n, const struct arg *keys);
-int compare_values(enum comparator c, slice a, slice b); /* <0, 0, >0 */
-void casemap_put(struct buf *out, slice utf8); /* i;unicode-casemap (RFC 5051) */
+int sieve_compare_values(enum comparator c, slice a, slice b); /* <0, 0, >0 */
+void sieve_casemap_put(struct buf *out, slice utf8); /* i;unicode-casemap (RFC 5051) */
 /* wild.c: *, ? of :matches. ret: places of values, at most SIEVE_MATCH_VALUES. */
-bool wild_match(struct run *r, slice pattern, slice value, bool bytes, slice *ret, unsigned *ret_n);
+bool sieve_wild_match(
+	struct run *r, slice pattern, slice value, bool bytes, slice *ret, unsigned *ret_n);
 /* regex.c */
-struct regex *regex_compile(struct arena *a, slice pattern, enum comparator c, slice *ret_why);
-bool regex_match(struct run *r, const struct regex *x, slice value, slice *ret, unsigned *ret_n);
+struct regex *sieve_regex_compile(
+	struct arena *a, slice pattern, enum comparator c, slice *ret_why);
+bool sieve_regex_match(
+	struct run *r, const struct regex *x, slice value, slice *ret, unsigned *ret_n);
 
 /* actions */
-struct sieve_action *run_act(
+struct sieve_action *sieve_run_act(
 	struct run *r, enum sieve_action_kind kind); /* NULL: failed by a limit */
-bool run_store(struct run *r, const struct sieve_action *like); /* keep, fileinto */
-bool run_redirect(struct run *r, const struct sieve_action *like);
-slice run_flags(struct run *r, const struct node *n); /* :flags, or those of the variable */
+bool sieve_run_store(struct run *r, const struct sieve_action *like); /* keep, fileinto */
+bool sieve_run_redirect(struct run *r, const struct sieve_action *like);
+slice sieve_run_flags(struct run *r, const struct node *n); /* :flags, or those of the variable */
 /* One mailbox as "local@domain"; ret_full "Name <...>" when it is given. */
 bool sieve_mailbox(slice s, struct arena *a, slice *ret_address, slice *ret_full);
 bool sieve_folder_name(slice name); /* one that could be */
 bool sieve_check_use(struct check *c, const struct arg *a);
-const struct sieve_folder *run_folder(struct run *r, slice name);
+const struct sieve_folder *sieve_run_folder(struct run *r, slice name);

@@ -76,11 +76,11 @@ static bool runs_now(const struct run *r, const struct sieve_script *s)
 
 static void run_include(struct run *r, const struct node *n)
 {
-	slice name = run_string(r, n->pos[0]);
+	slice name = sieve_run_string(r, n->pos[0]);
 	const struct sieve_script *s = find(r, name, node_has(n, TAG_GLOBAL));
 	if (!s) {
 		if (!node_has(n, TAG_OPTIONAL))
-			run_fail(r,
+			sieve_run_fail(r,
 				arena_printf(r->a,
 					"include: there is no script '%.*s', or it has mistakes",
 					SFMT(name)),
@@ -89,20 +89,22 @@ static void run_include(struct run *r, const struct node *n)
 		return;
 	}
 	if (runs_now(r, s)) {
-		run_fail(r, arena_printf(r->a, "include: '%.*s' would include itself", SFMT(name)),
+		sieve_run_fail(r,
+			arena_printf(r->a, "include: '%.*s' would include itself", SFMT(name)),
 			arena_printf(r->a, "include：“%.*s”会包含自身", SFMT(name)));
 		return;
 	}
 	if (node_has(n, TAG_ONCE) && was_run(r, s))
 		return;
 	if (r->includes == SIEVE_INCLUDES_MAX) {
-		run_fail(r, S("scripts include each other too deeply"), S("脚本相互包含过深"));
+		sieve_run_fail(
+			r, S("scripts include each other too deeply"), S("脚本相互包含过深"));
 		return;
 	}
 	if (!was_run(r, s) && r->nonce < SIEVE_SCRIPTS_MAX)
 		r->once[r->nonce++] = s;
 	r->includes++;
-	run_included(r, s);
+	sieve_run_included(r, s);
 	r->includes--;
 }
 
@@ -139,16 +141,16 @@ static bool check_global(struct check *c, struct node *n)
 	return true;
 }
 
-struct var *run_global(struct run *r, slice name)
+struct var *sieve_run_global(struct run *r, slice name)
 {
 	for (struct global *g = r->globals; g; g = g->next)
 		if (slice_ieq(g->name, name))
 			return &g->var;
 	if (r->nvariables++ >= r->lim.variables) {
-		run_fail(r, S("the script sets too many variables"), S("脚本设置的变量过多"));
+		sieve_run_fail(r, S("the script sets too many variables"), S("脚本设置的变量过多"));
 		return NULL;
 	}
-	struct global *g = run_alloc(r, sizeof *g);
+	struct global *g = sieve_run_alloc(r, sizeof *g);
 	g->name = name;
 	g->next = r->globals;
 	r->globals = g;
@@ -158,8 +160,8 @@ struct var *run_global(struct run *r, slice name)
 static void run_global_command(struct run *r, const struct node *n)
 {
 	const unsigned *v = n->data;
-	for (size_t i = 0; i < n->pos[0]->n && run_look(r, 1000); i++)
-		r->frame->slots[v[i]] = run_global(r, r->frame->script->vars[v[i]]);
+	for (size_t i = 0; i < n->pos[0]->n && sieve_run_look(r, 1000); i++)
+		r->frame->slots[v[i]] = sieve_run_global(r, r->frame->script->vars[v[i]]);
 }
 
 static const struct tag include_tags[] = {

@@ -5,7 +5,7 @@
  */
 #include "sieve/lex.h"
 
-void lex_init(struct lexer *l, struct check *c, slice text)
+void sieve_lex_init(struct lexer *l, struct check *c, slice text)
 {
 	if (slice_starts(text, S("\xef\xbb\xbf")))
 		text = slice_skip(text, 3);
@@ -243,7 +243,7 @@ static void read_token(struct lexer *l, struct token *ret)
 	}
 }
 
-void lex_next(struct lexer *l, struct token *ret)
+void sieve_lex_next(struct lexer *l, struct token *ret)
 {
 	bool closed = skip_white(l);
 	*ret = (struct token){.at = l->at, .kind = TOKEN_BAD};

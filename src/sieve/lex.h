@@ -26,5 +26,5 @@ struct lexer {
 	struct place at;
 	unsigned tokens;
 };
-void lex_init(struct lexer *l, struct check *c, slice text);
-void lex_next(struct lexer *l, struct token *ret);
+void sieve_lex_init(struct lexer *l, struct check *c, slice text);
+void sieve_lex_next(struct lexer *l, struct token *ret);

@@ -23,9 +23,9 @@ static bool check_mailboxexists(struct check *c, struct node *n)
 static bool holds_mailboxexists(struct run *r, const struct node *n)
 {
 	size_t count;
-	slice *v = run_strings(r, n->pos[0], &count);
+	slice *v = sieve_run_strings(r, n->pos[0], &count);
 	for (size_t i = 0; i < count; i++) {
-		const struct sieve_folder *f = run_folder(r, v[i]);
+		const struct sieve_folder *f = sieve_run_folder(r, v[i]);
 		if (!f || !f->may_insert)
 			return false;
 	}
@@ -35,10 +35,10 @@ static bool holds_mailboxexists(struct run *r, const struct node *n)
 static bool holds_mailboxidexists(struct run *r, const struct node *n)
 {
 	size_t count;
-	slice *v = run_strings(r, n->pos[0], &count);
+	slice *v = sieve_run_strings(r, n->pos[0], &count);
 	for (size_t i = 0; i < count; i++) {
 		bool found = false;
-		run_look(r, r->in->nfolders * 16);
+		sieve_run_look(r, r->in->nfolders * 16);
 		for (size_t k = 0; k < r->in->nfolders && !found; k++)
 			found = slice_eq(r->in->folders[k].id, v[i]) &&
 				r->in->folders[k].may_insert;
@@ -91,9 +91,10 @@ static bool has_use(slice uses, slice one)
 static bool use_exists(struct run *r, const slice *only, slice use)
 {
 	const struct sieve_input *in = r->in;
-	run_look(r, in->nfolders * 16);
+	sieve_run_look(r, in->nfolders * 16);
 	for (size_t i = 0; i < in->nfolders; i++) {
-		if (!in->folders[i].may_insert || (only && run_folder(r, *only) != &in->folders[i]))
+		if (!in->folders[i].may_insert ||
+			(only && sieve_run_folder(r, *only) != &in->folders[i]))
 			continue;
 		if (has_use(in->folders[i].use, use))
 			return true;
@@ -104,8 +105,8 @@ static bool use_exists(struct run *r, const slice *only, slice use)
 static bool holds_specialuse(struct run *r, const struct node *n)
 {
 	size_t count;
-	slice folder = run_string(r, n->pos[0]);
-	slice *v = run_strings(r, n->pos[1], &count);
+	slice folder = sieve_run_string(r, n->pos[0]);
+	slice *v = sieve_run_strings(r, n->pos[1], &count);
 	for (size_t i = 0; i < count; i++)
 		if (!use_exists(r, n->pos[0] ? &folder : NULL, v[i]))
 			return false;
@@ -159,11 +160,11 @@ static bool check_metadata(struct check *c, struct node *n)
 static bool annotation(struct run *r, bool server, slice folder, slice name, slice *ret)
 {
 	const struct sieve_answer *answer;
-	if (!is_annotation(name) || (!server && !run_folder(r, folder)) ||
-		!run_memory(r, name.n + folder.n + 2))
+	if (!is_annotation(name) || (!server && !sieve_run_folder(r, folder)) ||
+		!sieve_run_memory(r, name.n + folder.n + 2))
 		return false;
 	slice key = arena_printf(r->a, "%.*s\n%.*s", SFMT(name), SFMT(folder));
-	if (!run_ask(r, SIEVE_ASK_METADATA, key, 0, &answer) || !answer->yes)
+	if (!sieve_run_ask(r, SIEVE_ASK_METADATA, key, 0, &answer) || !answer->yes)
 		return false;
 	*ret = answer->text;
 	return true;
@@ -174,13 +175,13 @@ static bool holds_metadata(struct run *r, const struct node *n)
 	struct matching m;
 	slice value;
 	bool server = on_server(n);
-	slice folder = server ? (slice){0} : run_string(r, n->pos[0]);
-	slice name = run_string(r, n->pos[server ? 0 : 1]);
+	slice folder = server ? (slice){0} : sieve_run_string(r, n->pos[0]);
+	slice name = sieve_run_string(r, n->pos[server ? 0 : 1]);
 	if (!annotation(r, server, folder, name, &value))
 		return false;
-	match_begin(&m, r, n, n->pos[server ? 1 : 2]);
-	match_value(&m, value);
-	return match_end(&m);
+	sieve_match_begin(&m, r, n, n->pos[server ? 1 : 2]);
+	sieve_match_value(&m, value);
+	return sieve_match_end(&m);
 }
 
 static bool holds_metadataexists(struct run *r, const struct node *n)
@@ -188,8 +189,8 @@ static bool holds_metadataexists(struct run *r, const struct node *n)
 	size_t count;
 	slice value;
 	bool server = on_server(n);
-	slice folder = server ? (slice){0} : run_string(r, n->pos[0]);
-	slice *v = run_strings(r, n->pos[server ? 0 : 1], &count);
+	slice folder = server ? (slice){0} : sieve_run_string(r, n->pos[0]);
+	slice *v = sieve_run_strings(r, n->pos[server ? 0 : 1], &count);
 	for (size_t i = 0; i < count; i++)
 		if (!annotation(r, server, folder, v[i], &value))
 			return false;

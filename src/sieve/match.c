@@ -1,6 +1,6 @@
 /*
  * Match types and comparators (RFC 5228 section 2.7, RFC 5231 :count and :value, the regex draft, RFC 4790, RFC 5051), the same
- * for all tests: match_begin() with the keys, match_value() for each value until it says that it is enough, match_end().
+ * for all tests: sieve_match_begin() with the keys, sieve_match_value() for each value until it says that it is enough, sieve_match_end().
  */
 #include "base/utf8.h"
 #include "sieve/impl.h"
@@ -109,7 +109,7 @@ bool sieve_check_keys(struct check *c, struct node *n, const struct arg *keys)
 		if (keys->v[i].n)
 			continue;
 		n->match.regex[i] =
-			regex_compile(c->a, keys->v[i].plain, n->match.comparator, &why);
+			sieve_regex_compile(c->a, keys->v[i].plain, n->match.comparator, &why);
 		if (n->match.regex[i])
 			continue;
 		good = false;
@@ -134,7 +134,7 @@ static slice number_of(slice s)
 	return s; /* empty: more than any number (RFC 4790 section 9.1.1) */
 }
 
-int compare_values(enum comparator c, slice a, slice b)
+int sieve_compare_values(enum comparator c, slice a, slice b)
 {
 	if (c != COMPARE_NUMERIC)
 		return slice_cmp(a, b);
@@ -181,13 +181,13 @@ static void fold_ascii(slice s, struct buf *out)
 static slice fold(struct run *r, enum comparator c, slice s, struct buf *out)
 {
 	if ((c != COMPARE_CASEMAP && c != COMPARE_UNICODE) ||
-		!run_look(r, c == COMPARE_UNICODE ? s.n * 8 : s.n))
+		!sieve_run_look(r, c == COMPARE_UNICODE ? s.n * 8 : s.n))
 		return s;
 	out->limit = s.n * 20 + 64;
 	if (c == COMPARE_CASEMAP)
 		fold_ascii(s, out);
 	else
-		casemap_put(out, s);
+		sieve_casemap_put(out, s);
 	return out->p ? buf_slice(out) : S("");
 }
 
@@ -209,7 +209,7 @@ static slice unfold(slice text, slice folded, slice part)
 		}
 		utf8_next(&s, &cp);
 		buf_reset(&out);
-		casemap_put(&out, slice_first(before, before.n - s.n));
+		sieve_casemap_put(&out, slice_first(before, before.n - s.n));
 		at += out.n;
 	}
 	return start < end ? slice_skip(slice_first(text, end), start) : (slice){0};
@@ -223,7 +223,7 @@ static void set_values(struct matching *m, const slice *v, unsigned n)
 	if (m->no_values || !r->frame || !(r->frame->script->exts & EXT_BIT(EXT_VARIABLES)))
 		return;
 	for (unsigned i = 0; i < n; i++)
-		r->values[i] = run_dup(r, utf8_first(v[i], r->lim.variable));
+		r->values[i] = sieve_run_dup(r, utf8_first(v[i], r->lim.variable));
 	r->nvalues = n;
 }
 
@@ -232,11 +232,11 @@ static bool match_wild(struct matching *m, slice key, slice value, slice folded)
 	slice v[SIEVE_MATCH_VALUES];
 	unsigned n;
 	struct run *r = m->r;
-	if (!wild_match(r, key, folded, m->how->comparator == COMPARE_OCTET, v, &n))
+	if (!sieve_wild_match(r, key, folded, m->how->comparator == COMPARE_OCTET, v, &n))
 		return false;
 	bool needed = !m->no_values && value.p != folded.p;
 	for (unsigned i = 0; needed && i < n; i++)
-		if (m->how->comparator == COMPARE_UNICODE && run_look(r, value.n * 8))
+		if (m->how->comparator == COMPARE_UNICODE && sieve_run_look(r, value.n * 8))
 			v[i] = v[i].n ? unfold(value, folded, v[i]) : (slice){0};
 		else if (v[i].n)
 			v[i] = slice_of(value.p + (v[i].p - folded.p), v[i].n);
@@ -249,16 +249,16 @@ static void compile_keys(struct matching *m)
 {
 	slice why;
 	struct run *r = m->r;
-	m->regex = run_alloc(r, m->nkeys * sizeof *m->regex);
+	m->regex = sieve_run_alloc(r, m->nkeys * sizeof *m->regex);
 	for (size_t i = 0; i < m->nkeys && run_on(r); i++) {
 		slice pattern = m->keys[i];
 		m->regex[i] = m->how->regex[i];
-		if (m->regex[i] || !run_spend(r, 10 + pattern.n) ||
-			!run_memory(r, 1000 + pattern.n * 20))
+		if (m->regex[i] || !sieve_run_spend(r, 10 + pattern.n) ||
+			!sieve_run_memory(r, 1000 + pattern.n * 20))
 			continue;
-		m->regex[i] = regex_compile(r->a, pattern, m->how->comparator, &why);
+		m->regex[i] = sieve_regex_compile(r->a, pattern, m->how->comparator, &why);
 		if (!m->regex[i])
-			run_warn(r,
+			sieve_run_warn(r,
 				arena_printf(r->a, "invalid regular expression '%.*s': %.*s",
 					SFMT(pattern), SFMT(why)),
 				arena_printf(r->a, "无效的正则表达式“%.*s”：%.*s", SFMT(pattern),
@@ -270,7 +270,7 @@ static bool match_regex(struct matching *m, size_t key, slice value)
 {
 	slice v[SIEVE_MATCH_VALUES];
 	unsigned n;
-	if (!m->regex[key] || !regex_match(m->r, m->regex[key], value, v, &n))
+	if (!m->regex[key] || !sieve_regex_match(m->r, m->regex[key], value, v, &n))
 		return false;
 	set_values(m, v, n);
 	return true;
@@ -281,10 +281,10 @@ static bool match_list(struct matching *m, size_t key, slice value)
 {
 	const struct sieve_answer *answer;
 	struct run *r = m->r;
-	if (!run_memory(r, m->keys[key].n + value.n))
+	if (!sieve_run_memory(r, m->keys[key].n + value.n))
 		return false;
 	slice question = arena_printf(r->a, "%.*s\n%.*s", SFMT(m->keys[key]), SFMT(value));
-	if (!run_know(r, SIEVE_ASK_LIST, question, 0, &answer)) {
+	if (!sieve_run_know(r, SIEVE_ASK_LIST, question, 0, &answer)) {
 		m->asks = true;
 		return false;
 	}
@@ -293,10 +293,11 @@ static bool match_list(struct matching *m, size_t key, slice value)
 	return answer->yes;
 }
 
-void match_begin(struct matching *m, struct run *r, const struct node *n, const struct arg *keys)
+void sieve_match_begin(
+	struct matching *m, struct run *r, const struct node *n, const struct arg *keys)
 {
 	*m = (struct matching){.r = r, .how = &n->match};
-	slice *v = run_strings(r, keys, &m->nkeys);
+	slice *v = sieve_run_strings(r, keys, &m->nkeys);
 	if (m->how->type == MATCH_REGEX || m->how->type == MATCH_LIST ||
 		m->how->comparator == COMPARE_OCTET || m->how->comparator == COMPARE_NUMERIC ||
 		!m->nkeys) {
@@ -305,10 +306,10 @@ void match_begin(struct matching *m, struct run *r, const struct node *n, const 
 			compile_keys(m);
 		return;
 	}
-	m->keys = run_alloc(r, m->nkeys * sizeof *m->keys);
+	m->keys = sieve_run_alloc(r, m->nkeys * sizeof *m->keys);
 	for (size_t i = 0; i < m->nkeys; i++) {
 		AUTO(buf) struct buf out = BUF(64);
-		m->keys[i] = run_dup(r, fold(r, m->how->comparator, v[i], &out));
+		m->keys[i] = sieve_run_dup(r, fold(r, m->how->comparator, v[i], &out));
 	}
 }
 
@@ -316,7 +317,7 @@ static bool match_key(struct matching *m, size_t i, slice value, slice folded)
 {
 	switch (m->how->type) {
 	case MATCH_IS:
-		return compare_values(m->how->comparator, folded, m->keys[i]) == 0;
+		return sieve_compare_values(m->how->comparator, folded, m->keys[i]) == 0;
 	case MATCH_CONTAINS:
 		return m->keys[i].n == 0 || slice_find(folded, m->keys[i]) < folded.n;
 	case MATCH_MATCHES:
@@ -324,8 +325,8 @@ static bool match_key(struct matching *m, size_t i, slice value, slice folded)
 	case MATCH_REGEX:
 		return match_regex(m, i, value);
 	case MATCH_VALUE:
-		return relates(
-			m->how->relation, compare_values(m->how->comparator, folded, m->keys[i]));
+		return relates(m->how->relation,
+			sieve_compare_values(m->how->comparator, folded, m->keys[i]));
 	case MATCH_LIST:
 		return match_list(m, i, value);
 	case MATCH_COUNT:
@@ -334,32 +335,32 @@ static bool match_key(struct matching *m, size_t i, slice value, slice folded)
 	return false;
 }
 
-bool match_value(struct matching *m, slice value)
+bool sieve_match_value(struct matching *m, slice value)
 {
 	struct run *r = m->r;
 	m->count++;
-	if (m->matched || !run_spend(r, 1))
+	if (m->matched || !sieve_run_spend(r, 1))
 		return true;
 	if (m->how->type == MATCH_COUNT)
 		return false;
 	AUTO(buf) struct buf out = BUF(64);
 	bool whole = m->how->type == MATCH_REGEX || m->how->type == MATCH_LIST;
 	slice folded = whole ? value : fold(r, m->how->comparator, value, &out);
-	for (size_t i = 0; i < m->nkeys && !m->matched && run_look(r, folded.n + m->keys[i].n + 16);
-		i++)
+	for (size_t i = 0;
+		i < m->nkeys && !m->matched && sieve_run_look(r, folded.n + m->keys[i].n + 16); i++)
 		m->matched = match_key(m, i, value, folded);
 	return m->matched || !run_on(r);
 }
 
-bool match_end(struct matching *m)
+bool sieve_match_end(struct matching *m)
 {
 	if (m->asks && !m->matched)
-		run_wait(m->r);
+		sieve_run_wait(m->r);
 	if (m->how->type != MATCH_COUNT || !run_on(m->r))
 		return m->matched;
-	slice count = run_number(m->r, m->count);
+	slice count = sieve_run_number(m->r, m->count);
 	for (size_t i = 0; i < m->nkeys && !m->matched; i++)
-		m->matched = relates(
-			m->how->relation, compare_values(m->how->comparator, count, m->keys[i]));
+		m->matched = relates(m->how->relation,
+			sieve_compare_values(m->how->comparator, count, m->keys[i]));
 	return m->matched;
 }

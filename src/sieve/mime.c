@@ -6,10 +6,10 @@
 #include "codec/charset.h"
 #include "sieve/impl.h"
 
-const struct mime *run_mime(struct run *r)
+const struct mime *sieve_run_mime(struct run *r)
 {
 	if (!r->have_mime) {
-		run_look(r, r->message.n);
+		sieve_run_look(r, r->message.n);
 		mime_parse(r->message, &mime_limits_default, r->a, &r->mime);
 		r->decoded = ARENA_ARRAY(r->a, slice, r->mime.n);
 		r->part_fields = ARENA_ARRAY(r->a, struct fields *, r->mime.n);
@@ -18,10 +18,10 @@ const struct mime *run_mime(struct run *r)
 	return &r->mime;
 }
 
-slice run_decoded(struct run *r, size_t i)
+slice sieve_run_decoded(struct run *r, size_t i)
 {
-	const struct mime_part *p = &run_mime(r)->v[i];
-	if (r->decoded[i].p || !run_look(r, p->body.n))
+	const struct mime_part *p = &sieve_run_mime(r)->v[i];
+	if (r->decoded[i].p || !sieve_run_look(r, p->body.n))
 		return r->decoded[i];
 	if (p->encoding == MIME_7BIT || p->encoding == MIME_8BIT || p->encoding == MIME_BINARY ||
 		p->multipart || p->message) {
@@ -36,12 +36,12 @@ slice run_decoded(struct run *r, size_t i)
 	return r->decoded[i];
 }
 
-slice run_part_text(struct run *r, size_t i)
+slice sieve_run_part_text(struct run *r, size_t i)
 {
-	const struct mime_part *p = &run_mime(r)->v[i];
+	const struct mime_part *p = &sieve_run_mime(r)->v[i];
 	struct charset_reading how;
-	slice raw = run_decoded(r, i);
-	if (utf8_is_ascii(raw) || !run_look(r, raw.n * 2))
+	slice raw = sieve_run_decoded(r, i);
+	if (utf8_is_ascii(raw) || !sieve_run_look(r, raw.n * 2))
 		return raw;
 	AUTO(buf) struct buf out = BUF(raw.n * 4 + 64);
 	charset_read(mime_param(&p->type, S("charset")), raw, mime_is(p, S("text"), S("html")),
@@ -59,12 +59,12 @@ static size_t subtree_end(const struct mime *m, size_t root)
 	return i;
 }
 
-bool mime_next(struct run *r, const struct node *n, size_t *i, size_t *ret_part)
+bool sieve_mime_next(struct run *r, const struct node *n, size_t *i, size_t *ret_part)
 {
-	const struct mime *m = run_mime(r);
+	const struct mime *m = sieve_run_mime(r);
 	size_t root = r->loop ? r->loop->part : 0;
 	size_t end = node_has(n, TAG_ANYCHILD) ? subtree_end(m, root) : root + 1;
-	if (root + *i >= end || !run_spend(r, 1))
+	if (root + *i >= end || !sieve_run_spend(r, 1))
 		return false;
 	*ret_part = root + (*i)++;
 	return true;
@@ -74,33 +74,33 @@ static bool match_params(
 	struct run *r, const struct arg *names, struct matching *m, const struct mime_value *v)
 {
 	size_t n;
-	slice *name = run_strings(r, names, &n);
+	slice *name = sieve_run_strings(r, names, &n);
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < v->n; k++)
 			if (slice_ieq(v->v[k].name, name[i]) &&
-				match_value(m, mime_param_text(v, v->v[k].name, r->a)))
+				sieve_match_value(m, mime_param_text(v, v->v[k].name, r->a)))
 				return true;
 	return false;
 }
 
-bool mime_match_field(struct run *r, const struct node *n, struct matching *m, slice value)
+bool sieve_mime_match_field(struct run *r, const struct node *n, struct matching *m, slice value)
 {
 	struct mime_value v;
-	const struct arg *params = node_tag(n, TAG_PARAM, NULL);
-	if (!run_look(r, value.n * 4) || !run_memory(r, value.n))
+	const struct arg *params = sieve_node_tag(n, TAG_PARAM, NULL);
+	if (!sieve_run_look(r, value.n * 4) || !sieve_run_memory(r, value.n))
 		return true;
 	if (!params && !node_has(n, TAG_TYPE) && !node_has(n, TAG_SUBTYPE) &&
 		!node_has(n, TAG_CONTENTTYPE))
-		return match_value(m, header_text(value, r->a));
+		return sieve_match_value(m, header_text(value, r->a));
 	mime_value_parse(value, r->a, &v);
 	if (params)
 		return match_params(r, params, m, &v);
 	size_t slash = slice_index(v.main, '/');
 	if (node_has(n, TAG_TYPE))
-		return match_value(m, slice_first(v.main, slash));
+		return sieve_match_value(m, slice_first(v.main, slash));
 	if (node_has(n, TAG_SUBTYPE))
-		return match_value(m, slice_skip(v.main, slash + 1));
-	return match_value(m, v.main);
+		return sieve_match_value(m, slice_skip(v.main, slash + 1));
+	return sieve_match_value(m, v.main);
 }
 
 /* ---- foreverypart, break ---- */
@@ -108,7 +108,7 @@ bool mime_match_field(struct run *r, const struct node *n, struct matching *m, s
 static bool check_foreverypart(struct check *c, struct node *n)
 {
 	slice name = {0};
-	const struct arg *a = node_tag(n, TAG_NAME, NULL);
+	const struct arg *a = sieve_node_tag(n, TAG_NAME, NULL);
 	if (a && !sieve_constant(c, n, a, &name))
 		return false;
 	if (c->loops == SIEVE_LOOPS_MAX) {
@@ -124,7 +124,7 @@ static bool check_foreverypart(struct check *c, struct node *n)
 static bool check_break(struct check *c, struct node *n)
 {
 	slice name = {0};
-	const struct arg *a = node_tag(n, TAG_NAME, NULL);
+	const struct arg *a = sieve_node_tag(n, TAG_NAME, NULL);
 	if (a && !sieve_constant(c, n, a, &name))
 		return false;
 	bool found = !a && c->loops;
@@ -138,13 +138,14 @@ static bool check_break(struct check *c, struct node *n)
 
 static void run_foreverypart(struct run *r, const struct node *n)
 {
-	struct loop l = {.name = run_string(r, node_tag(n, TAG_NAME, NULL)), .up = r->loop};
+	struct loop l = {
+		.name = sieve_run_string(r, sieve_node_tag(n, TAG_NAME, NULL)), .up = r->loop};
 	size_t root = l.up ? l.up->part : 0;
 	l.part = l.up ? root + 1 : 0; /* an inner loop sees what is inside of the part */
 	r->loop = &l;
-	for (; run_on(r) && !l.ended && l.part < subtree_end(run_mime(r), root); l.part++) {
-		run_block(r, n->block);
-		if (!run_spend(r, 1))
+	for (; run_on(r) && !l.ended && l.part < subtree_end(sieve_run_mime(r), root); l.part++) {
+		sieve_run_block(r, n->block);
+		if (!sieve_run_spend(r, 1))
 			break;
 	}
 	r->loop = l.up;
@@ -154,7 +155,7 @@ static void run_foreverypart(struct run *r, const struct node *n)
 
 static void run_break(struct run *r, const struct node *n)
 {
-	r->break_name = run_string(r, node_tag(n, TAG_NAME, NULL));
+	r->break_name = sieve_run_string(r, sieve_node_tag(n, TAG_NAME, NULL));
 	if (run_on(r))
 		r->state = RUN_BREAK;
 }
@@ -201,16 +202,17 @@ static slice first_characters(slice s, uint64_t n)
 static void run_extracttext(struct run *r, const struct node *n)
 {
 	slice text = {0};
-	const struct arg *first = node_tag(n, TAG_FIRST, NULL);
-	if (r->loop && mime_is(&run_mime(r)->v[r->loop->part], S("text"), (slice){0}))
-		text = run_part_text(r, r->loop->part);
+	const struct arg *first = sieve_node_tag(n, TAG_FIRST, NULL);
+	if (r->loop && mime_is(&sieve_run_mime(r)->v[r->loop->part], S("text"), (slice){0}))
+		text = sieve_run_part_text(r, r->loop->part);
 	if (first)
 		text = first_characters(slice_first(text, r->lim.variable * 4), first->number);
 	AUTO(buf) struct buf clean = BUF(r->lim.variable * 3 + 16);
 	utf8_scrub(&clean, utf8_first(text, r->lim.variable));
-	text = run_modify(r, n, utf8_first(run_dup(r, buf_slice(&clean)), r->lim.variable));
+	text = sieve_run_modify(
+		r, n, utf8_first(sieve_run_dup(r, buf_slice(&clean)), r->lim.variable));
 	if (run_on(r))
-		run_set(r, *(const unsigned *)n->data, text);
+		sieve_run_set(r, *(const unsigned *)n->data, text);
 }
 
 static const struct tag name_tags[] = {

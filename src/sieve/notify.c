@@ -70,15 +70,15 @@ static bool check_notify(struct check *c, struct node *n)
 {
 	slice address;
 	const char *zh;
-	const struct arg *from = node_tag(n, TAG_FROM, NULL), *method = n->pos[0];
+	const struct arg *from = sieve_node_tag(n, TAG_FROM, NULL), *method = n->pos[0];
 	if (from && !from->v[0].n && !sieve_mailbox(from->v[0].plain, c->a, &address, NULL)) {
 		sieve_mistake(c, from->at,
 			SAY(c, "notify: '%.*s' is no mail address", SFMT(from->v[0].plain)),
 			SAY(c, "notify：“%.*s”不是邮件地址", SFMT(from->v[0].plain)));
 		return false;
 	}
-	if (!check_options(c, node_tag(n, TAG_OPTIONS, NULL)) ||
-		!check_importance(c, node_tag(n, TAG_IMPORTANCE, NULL)))
+	if (!check_options(c, sieve_node_tag(n, TAG_OPTIONS, NULL)) ||
+		!check_importance(c, sieve_node_tag(n, TAG_IMPORTANCE, NULL)))
 		return false;
 	if (method->v[0].n)
 		return true;
@@ -94,11 +94,11 @@ static slice join_options(struct run *r, const struct arg *a)
 {
 	size_t n;
 	struct buf out = BUF(OPTIONS_MAX * 4096);
-	slice *v = run_strings(r, a, &n);
+	slice *v = sieve_run_strings(r, a, &n);
 	for (size_t i = 0; i < n; i++)
 		if (good_option(v[i]))
 			buf_printf(&out, "%.*s\n", SFMT(v[i]));
-	return run_keep(r, &out);
+	return sieve_run_keep(r, &out);
 }
 
 static bool is_said(const struct run *r, const struct sieve_action *like)
@@ -116,7 +116,7 @@ static bool is_automatic(struct run *r)
 	struct loop *loop = r->loop;
 	bool automatic = false;
 	r->loop = NULL;
-	struct fields *v = run_fields(r);
+	struct fields *v = sieve_run_fields(r);
 	for (size_t i = 0; i < v->n; i++) {
 		slice value = slice_trim(v->v[i].value);
 		if (slice_ieq(v->v[i].name, S("auto-submitted")))
@@ -131,28 +131,28 @@ static void run_notify(struct run *r, const struct node *n)
 {
 	slice address;
 	const char *zh;
-	struct sieve_action v = {.kind = SIEVE_NOTIFY, .method = run_string(r, n->pos[0])};
-	v.text = run_string(r, node_tag(n, TAG_MESSAGE, NULL));
-	v.options = join_options(r, node_tag(n, TAG_OPTIONS, NULL));
-	slice importance = run_string(r, node_tag(n, TAG_IMPORTANCE, NULL)),
-	      from = run_string(r, node_tag(n, TAG_FROM, NULL));
+	struct sieve_action v = {.kind = SIEVE_NOTIFY, .method = sieve_run_string(r, n->pos[0])};
+	v.text = sieve_run_string(r, sieve_node_tag(n, TAG_MESSAGE, NULL));
+	v.options = join_options(r, sieve_node_tag(n, TAG_OPTIONS, NULL));
+	slice importance = sieve_run_string(r, sieve_node_tag(n, TAG_IMPORTANCE, NULL)),
+	      from = sieve_run_string(r, sieve_node_tag(n, TAG_FROM, NULL));
 	v.importance = importance.n == 1 && importance.p[0] >= '1' && importance.p[0] <= '3'
 			       ? importance.p[0] - '0'
 			       : 2;
-	if (!run_look(r, v.method.n * 4) || !run_memory(r, v.method.n * 8))
+	if (!sieve_run_look(r, v.method.n * 4) || !sieve_run_memory(r, v.method.n * 8))
 		return;
 	const char *why = method_fault(v.method, r->a, &zh);
 	if (why) {
-		run_fail(r, arena_printf(r->a, "notify: '%.*s' %s", SFMT(v.method), why),
+		sieve_run_fail(r, arena_printf(r->a, "notify: '%.*s' %s", SFMT(v.method), why),
 			arena_printf(r->a, "notify：“%.*s”：%s", SFMT(v.method), zh));
 		return;
 	}
 	if (from.n && !sieve_mailbox(from, r->a, &address, &v.from))
-		run_warn(r, S("notify: :from is no mail address; it is left out"),
+		sieve_run_warn(r, S("notify: :from is no mail address; it is left out"),
 			S("notify：:from 不是邮件地址，已忽略"));
 	if (is_said(r, &v) || (slice_istarts(v.method, S("mailto:")) && is_automatic(r)))
 		return;
-	struct sieve_action *a = run_act(r, SIEVE_NOTIFY);
+	struct sieve_action *a = sieve_run_act(r, SIEVE_NOTIFY);
 	if (!a)
 		return;
 	v.edits = a->edits;
@@ -165,9 +165,9 @@ static bool holds_valid_method(struct run *r, const struct node *n)
 {
 	size_t count;
 	const char *zh;
-	slice *v = run_strings(r, n->pos[0], &count);
+	slice *v = sieve_run_strings(r, n->pos[0], &count);
 	for (size_t i = 0; i < count; i++)
-		if (!run_look(r, v[i].n * 4) || !run_memory(r, v[i].n * 8) ||
+		if (!sieve_run_look(r, v[i].n * 4) || !sieve_run_memory(r, v[i].n * 8) ||
 			method_fault(v[i], r->a, &zh))
 			return false;
 	return true;
@@ -178,13 +178,14 @@ static bool holds_capability(struct run *r, const struct node *n)
 {
 	struct matching m;
 	const char *zh;
-	slice uri = run_string(r, n->pos[0]);
-	if (!run_look(r, uri.n * 4) || !run_memory(r, uri.n * 8) || method_fault(uri, r->a, &zh) ||
-		!slice_ieq(run_string(r, n->pos[1]), S("online")))
+	slice uri = sieve_run_string(r, n->pos[0]);
+	if (!sieve_run_look(r, uri.n * 4) || !sieve_run_memory(r, uri.n * 8) ||
+		method_fault(uri, r->a, &zh) ||
+		!slice_ieq(sieve_run_string(r, n->pos[1]), S("online")))
 		return false;
-	match_begin(&m, r, n, n->pos[2]);
-	match_value(&m, S("maybe"));
-	return match_end(&m);
+	sieve_match_begin(&m, r, n, n->pos[2]);
+	sieve_match_value(&m, S("maybe"));
+	return sieve_match_end(&m);
 }
 
 static const struct tag tags[] = {

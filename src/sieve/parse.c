@@ -16,7 +16,7 @@ static struct node *read_commands(struct parser *p);
 
 static void advance(struct parser *p)
 {
-	lex_next(&p->lex, &p->t);
+	sieve_lex_next(&p->lex, &p->t);
 }
 
 static bool at(const struct parser *p, char punct)
@@ -257,7 +257,7 @@ static struct node *read_commands(struct parser *p)
 struct node *sieve_parse(struct check *c)
 {
 	struct parser p = {.c = c};
-	lex_init(&p.lex, c, c->source->text);
+	sieve_lex_init(&p.lex, c, c->source->text);
 	advance(&p);
 	struct node *first = read_commands(&p);
 	while (at(&p, '}')) {

@@ -120,7 +120,7 @@ static uint32_t options(enum comparator c)
 	return o | PCRE2_UTF | PCRE2_CASELESS;
 }
 
-struct regex *regex_compile(struct arena *a, slice pattern, enum comparator c, slice *ret_why)
+struct regex *sieve_regex_compile(struct arena *a, slice pattern, enum comparator c, slice *ret_why)
 {
 	AUTO(buf) struct buf out = BUF(PATTERN_MAX * 2 + 100);
 	int error;
@@ -156,7 +156,7 @@ static int at_place(struct run *r, const struct regex *x, slice value, size_t at
 	pcre2_match_data *data, pcre2_match_context *context)
 {
 	for (uint64_t limit = PLACE_LIMIT;; limit *= LIMIT_GROWS) {
-		if (!run_spend(r, 1 + limit / CALLS))
+		if (!sieve_run_spend(r, 1 + limit / CALLS))
 			return PCRE2_ERROR_MATCHLIMIT;
 		pcre2_set_match_limit(context, limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit);
 		int n = pcre2_match(x->code, (PCRE2_SPTR)value.p, value.n, at,
@@ -170,7 +170,7 @@ static int at_place(struct run *r, const struct regex *x, slice value, size_t at
 static int try_match(struct run *r, const struct regex *x, slice value, pcre2_match_data *data,
 	pcre2_match_context *context)
 {
-	if (!run_spend(r, 1 + (value.n + 1) * FIRST_LIMIT / CALLS))
+	if (!sieve_run_spend(r, 1 + (value.n + 1) * FIRST_LIMIT / CALLS))
 		return PCRE2_ERROR_MATCHLIMIT;
 	pcre2_set_match_limit(context, FIRST_LIMIT);
 	int n = pcre2_match(
@@ -199,11 +199,12 @@ static slice text_of(struct run *r, const struct regex *x, slice value)
 		return value;
 	AUTO(buf) struct buf out = BUF(value.n * 3 + 16);
 	utf8_scrub(&out, value);
-	value = run_dup(r, buf_slice(&out));
+	value = sieve_run_dup(r, buf_slice(&out));
 	return value.n ? value : S("");
 }
 
-bool regex_match(struct run *r, const struct regex *x, slice value, slice *ret, unsigned *ret_n)
+bool sieve_regex_match(
+	struct run *r, const struct regex *x, slice value, slice *ret, unsigned *ret_n)
 {
 	pcre2_general_context *memory = pcre2_general_context_create(NULL, NULL, NULL);
 	pcre2_match_context *context = pcre2_match_context_create(memory);
@@ -223,7 +224,7 @@ bool regex_match(struct run *r, const struct regex *x, slice value, slice *ret, 
 	pcre2_match_context_free(context);
 	pcre2_general_context_free(memory);
 	if (n == PCRE2_ERROR_HEAPLIMIT || n == PCRE2_ERROR_DEPTHLIMIT)
-		run_fail(r, S("a regular expression needs too much memory"),
+		sieve_run_fail(r, S("a regular expression needs too much memory"),
 			S("正则表达式需要过多内存"));
 	return n >= 0;
 }

@@ -25,21 +25,22 @@ static bool is_rejected_before(const struct run *r)
 
 static void run_reject(struct run *r, const struct node *n)
 {
-	slice why = run_string(r, n->pos[0]);
+	slice why = sieve_run_string(r, n->pos[0]);
 	if (is_rejected_before(r))
 		return;
 	if (r->rejected) {
-		run_fail(r, S("a letter can be rejected only once"), S("一封邮件只能拒收一次"));
+		sieve_run_fail(
+			r, S("a letter can be rejected only once"), S("一封邮件只能拒收一次"));
 		return;
 	}
 	if (conflicts(r)) {
-		run_fail(r,
+		sieve_run_fail(r,
 			S("a letter that is kept, filed, redirected or answered cannot be "
 			  "rejected, too"),
 			S("已保留、归档、转发或自动回复的邮件不能再拒收"));
 		return;
 	}
-	struct sieve_action *a = run_act(r, SIEVE_REJECT);
+	struct sieve_action *a = sieve_run_act(r, SIEVE_REJECT);
 	if (!a)
 		return;
 	a->text = why;

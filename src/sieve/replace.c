@@ -9,16 +9,16 @@
 
 enum { MADE_MAX = 64 << 20 }; /* bytes of a letter that a script makes */
 
-void run_replace_message(struct run *r, slice message)
+void sieve_run_replace_message(struct run *r, slice message)
 {
 	struct sieve_edit e = {.kind = SIEVE_EDIT_MESSAGE, .value = message};
-	run_edit(r, &e);
+	sieve_run_edit(r, &e);
 	if (!run_on(r))
 		return;
 	r->message = message;
 	r->have_mime = r->have_fields = false;
 	for (struct loop *l = r->loop; l; l = l->up)
-		if (l->part >= run_mime(r)->n) {
+		if (l->part >= sieve_run_mime(r)->n) {
 			l->part = 0;
 			l->ended = true;
 		}
@@ -53,12 +53,12 @@ static void put_text(struct buf *out, const struct node *n, slice text)
 /* A header without what told of the old body; Subject and From, when they change, stay under other names. */
 static void put_header(struct run *r, struct buf *out, const struct node *n)
 {
-	struct fields *v = run_fields(r);
-	const struct arg *subject = node_tag(n, TAG_SUBJECT, NULL),
-			 *from = node_tag(n, TAG_FROM, NULL);
+	struct fields *v = sieve_run_fields(r);
+	const struct arg *subject = sieve_node_tag(n, TAG_SUBJECT, NULL),
+			 *from = sieve_node_tag(n, TAG_FROM, NULL);
 	slice address, full = {0};
-	if (from && !sieve_mailbox(run_string(r, from), r->a, &address, &full))
-		run_warn(r, S("replace: :from is no mail address; it is left out"),
+	if (from && !sieve_mailbox(sieve_run_string(r, from), r->a, &address, &full))
+		sieve_run_warn(r, S("replace: :from is no mail address; it is left out"),
 			S("replace：:from 不是邮件地址，已忽略"));
 	for (size_t i = 0; i < v->n; i++) {
 		slice raw = v->v[i].raw, name = v->v[i].name;
@@ -72,7 +72,7 @@ static void put_header(struct run *r, struct buf *out, const struct node *n)
 			buf_put(out, S("\r\n"));
 	}
 	if (subject)
-		put_field(out, "Subject", run_string(r, subject));
+		put_field(out, "Subject", sieve_run_string(r, subject));
 	if (full.n)
 		buf_printf(out, "From: %.*s\r\n", SFMT(full));
 	buf_put(out, S("MIME-Version: 1.0\r\n"));
@@ -81,15 +81,15 @@ static void put_header(struct run *r, struct buf *out, const struct node *n)
 static void finish(struct run *r, struct buf *out)
 {
 	if (!buf_ok(out))
-		run_fail(r, S("the letter that the script makes is too large"),
+		sieve_run_fail(r, S("the letter that the script makes is too large"),
 			S("脚本生成的邮件过大"));
-	else if (run_look(r, out->n) && run_memory(r, out->n / 4))
-		run_replace_message(r, arena_dup(r->a, buf_slice(out)));
+	else if (sieve_run_look(r, out->n) && sieve_run_memory(r, out->n / 4))
+		sieve_run_replace_message(r, arena_dup(r->a, buf_slice(out)));
 }
 
 static void run_replace(struct run *r, const struct node *n)
 {
-	slice text = run_string(r, n->pos[0]);
+	slice text = sieve_run_string(r, n->pos[0]);
 	AUTO(buf) struct buf out = BUF(MADE_MAX);
 	size_t i = r->loop ? r->loop->part : 0;
 	if (!run_on(r))
@@ -100,11 +100,11 @@ static void run_replace(struct run *r, const struct node *n)
 		finish(r, &out);
 		return;
 	}
-	const struct mime_part *p = &run_mime(r)->v[i];
+	const struct mime_part *p = &sieve_run_mime(r)->v[i];
 	size_t from = (size_t)(p->header.p - r->message.p),
 	       to = (size_t)(p->body.p - r->message.p) + p->body.n;
 	if (!p->header.p || from > r->message.n || to > r->message.n || to < from) {
-		run_warn(r, S("replace: this part cannot be replaced"),
+		sieve_run_warn(r, S("replace: this part cannot be replaced"),
 			S("replace：无法替换该部分"));
 		return;
 	}
@@ -134,7 +134,7 @@ static bool is_carried_over(slice name)
 static void put_own_fields(struct run *r, struct buf *out, const struct arg *a)
 {
 	size_t n;
-	slice *v = run_strings(r, a, &n);
+	slice *v = sieve_run_strings(r, a, &n);
 	for (size_t i = 0; i < n; i++) {
 		slice rest = v[i], name;
 		if (!slice_cut(&rest, ':', &name) || !rest.p || !sieve_field_name(name) ||
@@ -151,7 +151,7 @@ static slice boundary(struct run *r)
 {
 	for (unsigned i = 0;; i++) {
 		slice b = arena_printf(r->a, "=_enclosed_%u_%zu", i, r->message.n);
-		run_look(r, r->message.n);
+		sieve_run_look(r, r->message.n);
 		if (slice_find(r->message, b) == r->message.n || !run_on(r))
 			return b;
 	}
@@ -160,11 +160,11 @@ static slice boundary(struct run *r)
 static void run_enclose(struct run *r, const struct node *n)
 {
 	struct loop *loop = r->loop;
-	slice header, body, text = run_string(r, n->pos[0]), limit = boundary(r);
-	const struct arg *subject = node_tag(n, TAG_SUBJECT, NULL);
+	slice header, body, text = sieve_run_string(r, n->pos[0]), limit = boundary(r);
+	const struct arg *subject = sieve_node_tag(n, TAG_SUBJECT, NULL);
 	AUTO(buf) struct buf out = BUF(MADE_MAX);
 	r->loop = NULL;
-	struct fields *v = run_fields(r);
+	struct fields *v = sieve_run_fields(r);
 	for (size_t i = 0; i < v->n; i++)
 		if (is_carried_over(v->v[i].name))
 			buf_put(&out, v->v[i].raw);
@@ -172,8 +172,8 @@ static void run_enclose(struct run *r, const struct node *n)
 			buf_put(&out, v->v[i].raw);
 	r->loop = loop;
 	if (subject)
-		put_field(&out, "Subject", run_string(r, subject));
-	put_own_fields(r, &out, node_tag(n, TAG_HEADERS, NULL));
+		put_field(&out, "Subject", sieve_run_string(r, subject));
+	put_own_fields(r, &out, sieve_node_tag(n, TAG_HEADERS, NULL));
 	buf_printf(&out,
 		"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; "
 		"boundary=\"%.*s\"\r\n\r\n--%.*s\r\n",
@@ -197,7 +197,7 @@ static void run_enclose(struct run *r, const struct node *n)
 static bool check_from(struct check *c, struct node *n)
 {
 	slice address;
-	const struct arg *from = node_tag(n, TAG_FROM, NULL);
+	const struct arg *from = sieve_node_tag(n, TAG_FROM, NULL);
 	if (!from || from->v[0].n || sieve_mailbox(from->v[0].plain, c->a, &address, NULL))
 		return true;
 	sieve_mistake(c, from->at,

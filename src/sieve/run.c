@@ -33,14 +33,14 @@ static struct sieve_mistake mistake_here(const struct run *r, slice en, slice zh
 		.script = name, .line = r->at.line, .column = r->at.column, .en = en, .zh = zh};
 }
 
-void run_fail(struct run *r, slice en, slice zh)
+void sieve_run_fail(struct run *r, slice en, slice zh)
 {
 	if (r->state != RUN_FAILED)
 		r->out->mistake = mistake_here(r, en, zh);
 	end_with(r, RUN_FAILED);
 }
 
-void run_warn(struct run *r, slice en, slice zh)
+void sieve_run_warn(struct run *r, slice en, slice zh)
 {
 	struct sieve_mistakes *out = &r->out->warnings;
 	if (out->n == SIEVE_MISTAKES_MAX)
@@ -51,46 +51,46 @@ void run_warn(struct run *r, slice en, slice zh)
 	out->v[out->n++].warning = true;
 }
 
-bool run_spend(struct run *r, uint64_t steps)
+bool sieve_run_spend(struct run *r, uint64_t steps)
 {
 	r->steps += steps;
 	if (r->steps > r->lim.steps)
-		run_fail(r, S("the script takes more steps than a letter may cost"),
+		sieve_run_fail(r, S("the script takes more steps than a letter may cost"),
 			S("脚本的步骤超过一封邮件允许的上限"));
 	return run_on(r);
 }
 
-bool run_look(struct run *r, size_t bytes)
+bool sieve_run_look(struct run *r, size_t bytes)
 {
 	r->looked += bytes;
 	uint64_t steps = r->looked / SIEVE_WORK;
 	r->looked %= SIEVE_WORK;
-	return run_spend(r, steps);
+	return sieve_run_spend(r, steps);
 }
 
-bool run_memory(struct run *r, size_t n)
+bool sieve_run_memory(struct run *r, size_t n)
 {
 	r->memory += n;
 	if (r->memory > r->lim.memory)
-		run_fail(r, S("the script makes more text than a letter may cost"),
+		sieve_run_fail(r, S("the script makes more text than a letter may cost"),
 			S("脚本产生的文本超过一封邮件允许的上限"));
 	return run_on(r);
 }
 
-void *run_alloc(struct run *r, size_t n)
+void *sieve_run_alloc(struct run *r, size_t n)
 {
-	run_memory(r, n);
+	sieve_run_memory(r, n);
 	return arena_alloc(r->a, n ? n : 1);
 }
 
-slice run_dup(struct run *r, slice s)
+slice sieve_run_dup(struct run *r, slice s)
 {
-	return run_look(r, s.n) && run_memory(r, s.n) ? arena_dup(r->a, s) : (slice){0};
+	return sieve_run_look(r, s.n) && sieve_run_memory(r, s.n) ? arena_dup(r->a, s) : (slice){0};
 }
 
-slice run_keep(struct run *r, struct buf *b)
+slice sieve_run_keep(struct run *r, struct buf *b)
 {
-	slice s = run_dup(r, buf_slice(b));
+	slice s = sieve_run_dup(r, buf_slice(b));
 	buf_done(b);
 	return s;
 }
@@ -102,7 +102,7 @@ static void note_question(struct run *r, int kind, slice key, int64_t seconds)
 	struct sieve_result *out = r->out;
 	if (out->nquestions == r->questions_room) {
 		size_t room = r->questions_room ? r->questions_room * 2 : 4;
-		struct sieve_question *more = run_alloc(r, room * sizeof *more);
+		struct sieve_question *more = sieve_run_alloc(r, room * sizeof *more);
 		if (out->nquestions)
 			memcpy(more, out->questions, out->nquestions * sizeof *more);
 		out->questions = more;
@@ -121,7 +121,8 @@ static bool is_noted(const struct run *r, int kind, slice key)
 	return false;
 }
 
-bool run_know(struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret)
+bool sieve_run_know(
+	struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret)
 {
 	const struct sieve_input *in = r->in;
 	for (size_t i = 0; i < in->nanswers; i++)
@@ -130,35 +131,36 @@ bool run_know(struct run *r, int kind, slice key, int64_t seconds, const struct 
 			return true;
 		}
 	if (in->nanswers + r->out->nquestions >= SIEVE_QUESTIONS_MAX)
-		run_fail(r, S("the script asks more questions than a letter may cost"),
+		sieve_run_fail(r, S("the script asks more questions than a letter may cost"),
 			S("脚本的查询超过一封邮件允许的上限"));
 	else if (!is_noted(r, kind, key))
 		note_question(r, kind, key, seconds);
 	return false;
 }
 
-void run_wait(struct run *r)
+void sieve_run_wait(struct run *r)
 {
 	end_with(r, RUN_ASKS);
 }
 
-bool run_ask(struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret)
+bool sieve_run_ask(
+	struct run *r, int kind, slice key, int64_t seconds, const struct sieve_answer **ret)
 {
-	if (run_know(r, kind, key, seconds, ret))
+	if (sieve_run_know(r, kind, key, seconds, ret))
 		return true;
-	run_wait(r);
+	sieve_run_wait(r);
 	return false;
 }
 
 /* ---- commands and tests ---- */
 
-bool run_test(struct run *r, const struct node *n)
+bool sieve_run_test(struct run *r, const struct node *n)
 {
 	struct place before = r->at;
-	if (!run_spend(r, 1) || n->dead || !n->word)
+	if (!sieve_run_spend(r, 1) || n->dead || !n->word)
 		return false;
 	if (r->depth == SIEVE_DEPTH_MAX) {
-		run_fail(r, S("tests are nested too deeply"), S("测试嵌套过深"));
+		sieve_run_fail(r, S("tests are nested too deeply"), S("测试嵌套过深"));
 		return false;
 	}
 	r->depth++;
@@ -186,19 +188,19 @@ static const struct node *run_if(struct run *r, const struct node *n)
 	bool done = false;
 	for (;; n = n->next) {
 		if (!done && !n->dead && run_on(r)) {
-			done = n->ntests == 0 || run_test(r, n->tests);
+			done = n->ntests == 0 || sieve_run_test(r, n->tests);
 			if (done)
-				run_block(r, n->block);
+				sieve_run_block(r, n->block);
 		}
 		if (!goes_on(n->next))
 			return n;
 	}
 }
 
-void run_block(struct run *r, const struct node *first)
+void sieve_run_block(struct run *r, const struct node *first)
 {
 	if (r->depth == SIEVE_DEPTH_MAX) {
-		run_fail(r, S("blocks are nested too deeply"), S("语句块嵌套过深"));
+		sieve_run_fail(r, S("blocks are nested too deeply"), S("语句块嵌套过深"));
 		return;
 	}
 	r->depth++;
@@ -206,7 +208,7 @@ void run_block(struct run *r, const struct node *first)
 		if (n->dead || !n->word)
 			continue;
 		r->at = n->at;
-		if (!run_spend(r, 1))
+		if (!sieve_run_spend(r, 1))
 			break;
 		if (is_branch(n))
 			n = run_if(r, n);
@@ -218,16 +220,16 @@ void run_block(struct run *r, const struct node *first)
 
 /* ---- scripts ---- */
 
-void run_included(struct run *r, const struct sieve_script *s)
+void sieve_run_included(struct run *r, const struct sieve_script *s)
 {
 	struct frame f = {.script = s, .up = r->frame};
-	f.slots = run_alloc(r, s->nvars * sizeof *f.slots);
+	f.slots = sieve_run_alloc(r, s->nvars * sizeof *f.slots);
 	r->frame = &f;
 	for (size_t i = 0; i < s->nvars; i++)
 		if (slice_starts(s->vars[i], S("global.")))
-			f.slots[i] = run_global(r, slice_skip(s->vars[i], 7));
+			f.slots[i] = sieve_run_global(r, slice_skip(s->vars[i], 7));
 	if (run_on(r))
-		run_block(r, s->first);
+		sieve_run_block(r, s->first);
 	if (r->state == RUN_RETURN)
 		r->state = RUN_ON;
 	r->frame = f.up;
@@ -264,7 +266,7 @@ static void forget_actions_of(struct run *r, unsigned script)
 	}
 }
 
-void run_script(struct run *r, const struct sieve_script *s)
+void sieve_run_script(struct run *r, const struct sieve_script *s)
 {
 	take_back_keep(r);
 	r->implicit_keep = true;
@@ -273,7 +275,7 @@ void run_script(struct run *r, const struct sieve_script *s)
 	r->globals = NULL;
 	r->nonce = 0;
 	r->nvalues = 0;
-	run_included(r, s);
+	sieve_run_included(r, s);
 	if (r->state == RUN_STOP || r->state == RUN_BREAK)
 		r->state = RUN_ON;
 	if (r->state == RUN_FAILED) {
@@ -286,7 +288,7 @@ void run_script(struct run *r, const struct sieve_script *s)
 	r->script++;
 }
 
-bool run_keeps(const struct run *r)
+bool sieve_run_keeps(const struct run *r)
 {
 	bool said = false;
 	for (const struct action_made *m = r->first; m; m = m->next)
@@ -294,7 +296,8 @@ bool run_keeps(const struct run *r)
 	return said || r->implicit_keep;
 }
 
-void run_init(struct run *r, const struct sieve_input *q, struct arena *a, struct sieve_result *ret)
+void sieve_run_init(
+	struct run *r, const struct sieve_input *q, struct arena *a, struct sieve_result *ret)
 {
 	*ret = (struct sieve_result){0};
 	*r = (struct run){
@@ -302,7 +305,7 @@ void run_init(struct run *r, const struct sieve_input *q, struct arena *a, struc
 	r->lim = q->limits ? *q->limits : sieve_limits_default;
 }
 
-void run_end(struct run *r)
+void sieve_run_end(struct run *r)
 {
 	struct sieve_result *out = r->out;
 	out->steps = r->steps;
@@ -318,7 +321,7 @@ void run_end(struct run *r)
 		r->lim.actions = UINT32_MAX; /* whatever was spent: the letter is kept */
 		r->lim.memory = r->lim.steps = UINT64_MAX;
 		r->rejected = false;
-		run_store(r, &keep);
+		sieve_run_store(r, &keep);
 	}
 	size_t n = 0;
 	for (const struct action_made *m = r->first; m; m = m->next)
@@ -331,8 +334,8 @@ void run_end(struct run *r)
 void sieve_run(const struct sieve_input *q, struct arena *a, struct sieve_result *ret)
 {
 	struct run *r = ARENA_NEW(a, struct run);
-	run_init(r, q, a, ret);
-	for (size_t i = 0; i < q->nscripts && run_on(r) && run_keeps(r); i++)
-		run_script(r, q->scripts[i]);
-	run_end(r);
+	sieve_run_init(r, q, a, ret);
+	for (size_t i = 0; i < q->nscripts && run_on(r) && sieve_run_keeps(r); i++)
+		sieve_run_script(r, q->scripts[i]);
+	sieve_run_end(r);
 }

@@ -19,13 +19,13 @@ static bool holds_false(struct run *r, const struct node *n)
 
 static bool holds_not(struct run *r, const struct node *n)
 {
-	return !run_test(r, n->tests);
+	return !sieve_run_test(r, n->tests);
 }
 
 static bool holds_allof(struct run *r, const struct node *n)
 {
 	for (const struct node *t = n->tests; t; t = t->next)
-		if (!run_test(r, t))
+		if (!sieve_run_test(r, t))
 			return false;
 	return true;
 }
@@ -33,7 +33,7 @@ static bool holds_allof(struct run *r, const struct node *n)
 static bool holds_anyof(struct run *r, const struct node *n)
 {
 	for (const struct node *t = n->tests; t; t = t->next)
-		if (run_test(r, t))
+		if (sieve_run_test(r, t))
 			return true;
 	return false;
 }
@@ -63,9 +63,10 @@ static bool look_at_fields(struct run *r, const struct node *n, struct matching 
 	struct field *f;
 	for (size_t k = 0; k < nnames; k++) {
 		size_t i = 0;
-		while ((f = fields_next(r, v, names[k], n, &i))) {
-			bool enough = node_has(n, TAG_MIME) ? mime_match_field(r, n, m, f->value)
-							    : match_value(m, field_text(r, f));
+		while ((f = sieve_fields_next(r, v, names[k], n, &i))) {
+			bool enough = node_has(n, TAG_MIME)
+					      ? sieve_mime_match_field(r, n, m, f->value)
+					      : sieve_match_value(m, sieve_field_text(r, f));
 			if (enough)
 				return true;
 		}
@@ -77,23 +78,23 @@ static bool holds_header(struct run *r, const struct node *n)
 {
 	struct matching m;
 	size_t nnames, i = 0, part;
-	slice *names = run_strings(r, n->pos[0], &nnames);
-	match_begin(&m, r, n, n->pos[1]);
+	slice *names = sieve_run_strings(r, n->pos[0], &nnames);
+	sieve_match_begin(&m, r, n, n->pos[1]);
 	if (!node_has(n, TAG_MIME)) {
-		look_at_fields(r, n, &m, run_fields(r), names, nnames);
-		return match_end(&m);
+		look_at_fields(r, n, &m, sieve_run_fields(r), names, nnames);
+		return sieve_match_end(&m);
 	}
-	while (mime_next(r, n, &i, &part)) {
-		struct fields *v = run_part_fields(r, part);
+	while (sieve_mime_next(r, n, &i, &part)) {
+		struct fields *v = sieve_run_part_fields(r, part);
 		if (look_at_fields(r, n, &m, v, names, nnames))
 			break;
 	}
-	return match_end(&m);
+	return sieve_match_end(&m);
 }
 
 static bool has_field(struct run *r, struct fields *v, slice name)
 {
-	run_look(r, v->n * 4);
+	sieve_run_look(r, v->n * 4);
 	for (size_t i = 0; i < v->n; i++)
 		if (slice_ieq(v->v[i].name, name))
 			return true;
@@ -111,11 +112,11 @@ static bool has_all(struct run *r, struct fields *v, const slice *names, size_t 
 static bool holds_exists(struct run *r, const struct node *n)
 {
 	size_t nnames, i = 0, part;
-	slice *names = run_strings(r, n->pos[0], &nnames);
+	slice *names = sieve_run_strings(r, n->pos[0], &nnames);
 	if (!node_has(n, TAG_MIME))
-		return has_all(r, run_fields(r), names, nnames);
-	while (mime_next(r, n, &i, &part))
-		if (has_all(r, run_part_fields(r, part), names, nnames))
+		return has_all(r, sieve_run_fields(r), names, nnames);
+	while (sieve_mime_next(r, n, &i, &part))
+		if (has_all(r, sieve_run_part_fields(r, part), names, nnames))
 			return true;
 	return false;
 }

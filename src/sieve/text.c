@@ -1,6 +1,6 @@
 /*
  * What strings of a script say: encoded characters (RFC 5228 section 2.4.2.4), then variables and match values (RFC 5229
- * section 3), which become pieces that a run puts together. Called by check.c; run_text() and its like by all that runs.
+ * section 3), which become pieces that a run puts together. Called by check.c; sieve_run_text() and its like by all that runs.
  * Anything that is not exactly of that form stays as it is written.
  */
 #include "base/hex.h"
@@ -256,14 +256,14 @@ static slice piece_value(struct run *r, const struct piece *p)
 	return v ? v->value : (slice){0};
 }
 
-slice run_text(struct run *r, const struct text *t)
+slice sieve_run_text(struct run *r, const struct text *t)
 {
 	size_t n = 0;
 	if (t->n == 0)
 		return t->plain;
 	for (size_t i = 0; i < t->n; i++)
 		n += piece_value(r, &t->v[i]).n;
-	if (!run_look(r, n) || !run_memory(r, n))
+	if (!sieve_run_look(r, n) || !sieve_run_memory(r, n))
 		return (slice){0};
 	char *p = arena_alloc(r->a, n + 1), *to = p;
 	for (size_t i = 0; i < t->n; i++) {
@@ -275,43 +275,43 @@ slice run_text(struct run *r, const struct text *t)
 	return slice_of(p, n);
 }
 
-slice run_string(struct run *r, const struct arg *arg)
+slice sieve_run_string(struct run *r, const struct arg *arg)
 {
-	return arg && arg->n ? run_text(r, &arg->v[0]) : (slice){0};
+	return arg && arg->n ? sieve_run_text(r, &arg->v[0]) : (slice){0};
 }
 
-slice *run_strings(struct run *r, const struct arg *arg, size_t *ret_n)
+slice *sieve_run_strings(struct run *r, const struct arg *arg, size_t *ret_n)
 {
 	*ret_n = arg ? arg->n : 0;
 	if (!arg || arg->plain)
 		return arg ? arg->plain : NULL;
-	slice *v = run_alloc(r, arg->n * sizeof *v);
+	slice *v = sieve_run_alloc(r, arg->n * sizeof *v);
 	for (size_t i = 0; i < arg->n; i++)
-		v[i] = run_text(r, &arg->v[i]);
+		v[i] = sieve_run_text(r, &arg->v[i]);
 	return v;
 }
 
 /* Cut where it is too long (RFC 5229 section 6), between characters. */
-void run_set(struct run *r, unsigned var, slice value)
+void sieve_run_set(struct run *r, unsigned var, slice value)
 {
 	struct var **slot = &r->frame->slots[var];
 	value = utf8_first(value, r->lim.variable);
 	if (!*slot) {
 		if (r->nvariables++ >= r->lim.variables) {
-			run_fail(r,
+			sieve_run_fail(r,
 				arena_printf(r->a, "the script sets more than %u variables",
 					r->lim.variables),
 				arena_printf(r->a, "脚本设置的变量超过 %u 个", r->lim.variables));
 			return;
 		}
-		*slot = run_alloc(r, sizeof **slot);
+		*slot = sieve_run_alloc(r, sizeof **slot);
 	}
 	(*slot)->value = value;
 }
 
-slice run_number(struct run *r, uint64_t n)
+slice sieve_run_number(struct run *r, uint64_t n)
 {
 	char text[24];
 	int k = snprintf(text, sizeof text, "%llu", (unsigned long long)n);
-	return run_dup(r, slice_of(text, (size_t)k));
+	return sieve_run_dup(r, slice_of(text, (size_t)k));
 }

@@ -14,7 +14,7 @@ enum { DAY_SECONDS = 86400, DAYS_DEFAULT = 7, DAYS_MIN = 1, DAYS_MAX = 90, HANDL
 static bool check_vacation(struct check *c, struct node *n)
 {
 	slice address;
-	const struct arg *from = node_tag(n, TAG_FROM, NULL);
+	const struct arg *from = sieve_node_tag(n, TAG_FROM, NULL);
 	if (!from || from->v[0].n || sieve_mailbox(from->v[0].plain, c->a, &address, NULL))
 		return true;
 	sieve_mistake(c, from->at,
@@ -54,14 +54,14 @@ static bool forbids(slice name, slice value)
 
 static bool same_address(struct run *r, const struct addr *x, slice other)
 {
-	slice joined = addr_join(x, r->a);
-	run_look(r, joined.n + other.n);
+	slice joined = sieve_addr_join(x, r->a);
+	sieve_run_look(r, joined.n + other.n);
 	if (slice_ieq(joined, other))
 		return true;
 	/* user+detail is the user's, too */
 	size_t at = r->in->separator ? slice_index(x->local, r->in->separator) : x->local.n;
 	struct addr user = {.local = slice_first(x->local, at), .domain = x->domain, .valid = true};
-	return at < x->local.n && slice_ieq(addr_join(&user, r->a), other);
+	return at < x->local.n && slice_ieq(sieve_addr_join(&user, r->a), other);
 }
 
 static bool is_mine(struct run *r, const struct addr *x, const slice *more, size_t nmore)
@@ -93,10 +93,10 @@ static bool is_to_me(struct run *r, const struct fields *v, const slice *more, s
 {
 	struct addr *to;
 	for (size_t i = 0; i < v->n; i++) {
-		if (!is_to_field(v->v[i].name) || !run_look(r, v->v[i].value.n * 4))
+		if (!is_to_field(v->v[i].name) || !sieve_run_look(r, v->v[i].value.n * 4))
 			continue;
-		size_t n = addr_list(header_unfold(v->v[i].value, r->a), r->a, &to);
-		for (size_t k = 0; k < n && run_spend(r, 1); k++)
+		size_t n = sieve_addr_list(header_unfold(v->v[i].value, r->a), r->a, &to);
+		for (size_t k = 0; k < n && sieve_run_spend(r, 1); k++)
 			if (to[k].valid && is_mine(r, &to[k], more, nmore))
 				return true;
 	}
@@ -108,12 +108,12 @@ static bool may_answer(struct run *r, const struct node *n)
 	struct addr sender;
 	size_t nmore;
 	struct loop *loop = r->loop;
-	slice *more = run_strings(r, node_tag(n, TAG_ADDRESSES, NULL), &nmore);
-	if (!r->in->sender.n || !addr_path(r->in->sender, r->a, &sender) || !sender.local.n ||
+	slice *more = sieve_run_strings(r, sieve_node_tag(n, TAG_ADDRESSES, NULL), &nmore);
+	if (!r->in->sender.n || !sieve_addr_path(r->in->sender, r->a, &sender) || !sender.local.n ||
 		is_program(sender.local))
 		return false;
 	r->loop = NULL;
-	struct fields *v = run_fields(r);
+	struct fields *v = sieve_run_fields(r);
 	r->loop = loop;
 	for (size_t i = 0; i < v->n; i++)
 		if (forbids(v->v[i].name, v->v[i].value))
@@ -136,13 +136,14 @@ static slice own_handle(struct run *r, const struct sieve_action *a)
 	buf_put(&text, a->text);
 	SHA256((const unsigned char *)text.p, text.n, digest);
 	hex_encode(&out, slice_of(digest, HANDLE_BYTES));
-	return run_dup(r, buf_slice(&out));
+	return sieve_run_dup(r, buf_slice(&out));
 }
 
 static int64_t seconds_of(const struct node *n)
 {
 	bool seconds;
-	const struct arg *s = node_tag(n, TAG_SECONDS, &seconds), *d = node_tag(n, TAG_DAYS, NULL);
+	const struct arg *s = sieve_node_tag(n, TAG_SECONDS, &seconds),
+			 *d = sieve_node_tag(n, TAG_DAYS, NULL);
 	if (seconds)
 		return s->number > (uint64_t)DAYS_MAX * DAY_SECONDS ? DAYS_MAX * DAY_SECONDS
 								    : (int64_t)s->number;
@@ -165,16 +166,17 @@ static void run_vacation(struct run *r, const struct node *n)
 {
 	slice address;
 	struct sieve_action v = {.kind = SIEVE_VACATION,
-		.text = run_string(r, n->pos[0]),
+		.text = sieve_run_string(r, n->pos[0]),
 		.mime = node_has(n, TAG_MIME)};
-	v.subject = run_string(r, node_tag(n, TAG_SUBJECT, NULL));
-	v.handle = run_string(r, node_tag(n, TAG_HANDLE, NULL));
-	slice from = run_string(r, node_tag(n, TAG_FROM, NULL));
+	v.subject = sieve_run_string(r, sieve_node_tag(n, TAG_SUBJECT, NULL));
+	v.handle = sieve_run_string(r, sieve_node_tag(n, TAG_HANDLE, NULL));
+	slice from = sieve_run_string(r, sieve_node_tag(n, TAG_FROM, NULL));
 	if (from.n && !sieve_mailbox(from, r->a, &address, &v.from))
-		run_warn(r, S("vacation: :from is no mail address; the own one is used"),
+		sieve_run_warn(r, S("vacation: :from is no mail address; the own one is used"),
 			S("vacation：:from 不是邮件地址，改用自己的地址"));
 	if (r->rejected || is_second(r)) {
-		run_fail(r, S("a letter that is rejected or answered already cannot be answered"),
+		sieve_run_fail(r,
+			S("a letter that is rejected or answered already cannot be answered"),
 			S("已拒收或已自动回复的邮件不能再次回复"));
 		return;
 	}
@@ -182,7 +184,7 @@ static void run_vacation(struct run *r, const struct node *n)
 		return;
 	if (!v.handle.n)
 		v.handle = own_handle(r, &v);
-	struct sieve_action *a = run_act(r, SIEVE_VACATION);
+	struct sieve_action *a = sieve_run_act(r, SIEVE_VACATION);
 	if (!a)
 		return;
 	v.seconds = seconds_of(n);

@@ -33,7 +33,7 @@ static char upper(char c)
 
 static slice change_case(struct run *r, slice s, bool up, bool first)
 {
-	slice made = run_dup(r, s);
+	slice made = sieve_run_dup(r, s);
 	char *p = (char *)made.p;
 	for (size_t i = 0; i < made.n && (!first || i == 0); i++)
 		p[i] = up ? upper(p[i]) : ascii_lower(p[i]);
@@ -51,7 +51,7 @@ static slice quote(struct run *r, slice s, const char *which)
 			buf_byte(&out, '\\');
 		buf_byte(&out, s.p[i]);
 	}
-	return run_keep(r, &out);
+	return sieve_run_keep(r, &out);
 }
 
 static bool is_unreserved(char c)
@@ -76,7 +76,7 @@ static slice encode_url(struct run *r, slice s)
 			else
 				buf_printf(&out, "%%%02X", (unsigned char)before.p[i]);
 	}
-	return run_keep(r, &out);
+	return sieve_run_keep(r, &out);
 }
 
 static slice length(struct run *r, slice s)
@@ -84,7 +84,7 @@ static slice length(struct run *r, slice s)
 	uint64_t n = 0;
 	for (uint32_t cp; utf8_next(&s, &cp);)
 		n++;
-	return run_number(r, n);
+	return sieve_run_number(r, n);
 }
 
 /* In the order of their precedence (section 4.1). */
@@ -105,17 +105,17 @@ static slice modify(struct run *r, const struct node *n, slice s)
 	return s;
 }
 
-slice run_modify(struct run *r, const struct node *n, slice s)
+slice sieve_run_modify(struct run *r, const struct node *n, slice s)
 {
-	return run_look(r, s.n * 2) ? modify(r, n, s) : (slice){0};
+	return sieve_run_look(r, s.n * 2) ? modify(r, n, s) : (slice){0};
 }
 
 static void run_set_command(struct run *r, const struct node *n)
 {
-	slice value = run_string(r, n->pos[1]);
-	value = run_modify(r, n, utf8_first(value, r->lim.variable));
+	slice value = sieve_run_string(r, n->pos[1]);
+	value = sieve_run_modify(r, n, utf8_first(value, r->lim.variable));
 	if (run_on(r))
-		run_set(r, *(const unsigned *)n->data, value);
+		sieve_run_set(r, *(const unsigned *)n->data, value);
 }
 
 /* An empty string counts as none (section 5). */
@@ -123,12 +123,12 @@ static bool holds_string(struct run *r, const struct node *n)
 {
 	struct matching m;
 	size_t count;
-	slice *v = run_strings(r, n->pos[0], &count);
-	match_begin(&m, r, n, n->pos[1]);
+	slice *v = sieve_run_strings(r, n->pos[0], &count);
+	sieve_match_begin(&m, r, n, n->pos[1]);
 	for (size_t i = 0; i < count; i++)
-		if ((v[i].n || n->match.type != MATCH_COUNT) && match_value(&m, v[i]))
+		if ((v[i].n || n->match.type != MATCH_COUNT) && sieve_match_value(&m, v[i]))
 			break;
-	return match_end(&m);
+	return sieve_match_end(&m);
 }
 
 static const struct tag modifiers[] = {

@@ -55,7 +55,7 @@ static bool piece_here(struct wild *w, slice *pattern, slice *value)
 	while (next_atom(w, &p, &a)) {
 		if (!v.n || (!a.any && !slice_starts(v, a.text))) {
 			w->n = before;
-			run_look(w->r, (size_t)(p.p - pattern->p));
+			sieve_run_look(w->r, (size_t)(p.p - pattern->p));
 			return false;
 		}
 		size_t n = a.any ? char_length(w, v) : a.text.n;
@@ -86,7 +86,7 @@ static size_t piece_length(const struct wild *w, slice pattern)
 	size_t n = 0;
 	while (next_atom(w, &pattern, &a))
 		n++;
-	run_look(w->r, pattern.p ? n : 0);
+	sieve_run_look(w->r, pattern.p ? n : 0);
 	return n;
 }
 
@@ -117,7 +117,7 @@ static bool piece_somewhere(struct wild *w, slice *pattern, slice *value)
 	note(w, (slice){0});
 	unsigned first = w->n;
 	bool empty = piece_length(w, *pattern) == 0;
-	while (run_look(w->r, 1)) {
+	while (sieve_run_look(w->r, 1)) {
 		slice p = *pattern, start;
 		if (!empty && !piece_could(w, p, &v))
 			break;
@@ -135,13 +135,14 @@ static bool piece_somewhere(struct wild *w, slice *pattern, slice *value)
 	return false;
 }
 
-bool wild_match(struct run *r, slice pattern, slice value, bool bytes, slice *ret, unsigned *ret_n)
+bool sieve_wild_match(
+	struct run *r, slice pattern, slice value, bool bytes, slice *ret, unsigned *ret_n)
 {
 	struct wild w = {.r = r, .bytes = bytes, .ret = ret, .n = 1};
 	slice whole = value;
 	if (!value.p)
 		value = whole = S("");
-	if (!run_look(r, pattern.n + value.n) || !piece_here(&w, &pattern, &value))
+	if (!sieve_run_look(r, pattern.n + value.n) || !piece_here(&w, &pattern, &value))
 		return false;
 	bool good = !pattern.n && !value.n;
 	while (pattern.n && run_on(r)) {

@@ -111,12 +111,12 @@ static void answer_questions(struct run *r)
 static void run_test_block(struct run *r, const struct node *n)
 {
 	struct judge *j = judge_of(r);
-	slice name = run_string(r, n->pos[0]);
+	slice name = sieve_run_string(r, n->pos[0]);
 	for (unsigned round = 0; round < SIEVE_ROUNDS_MAX; round++) {
 		j->failed = (slice){0};
 		j->nerrors = 0;
 		r->steps = r->memory = 0;
-		run_block(r, n->block);
+		sieve_run_block(r, n->block);
 		if (r->state != RUN_ASKS)
 			break;
 		answer_questions(r);
@@ -138,7 +138,7 @@ static void run_test_block(struct run *r, const struct node *n)
 
 static void run_fail_command(struct run *r, const struct node *n)
 {
-	slice why = run_string(r, n->pos[0]);
+	slice why = sieve_run_string(r, n->pos[0]);
 	judge_of(r)->failed = arena_printf(&judge_of(r)->a, "line %u: %.*s", n->at.line, SFMT(why));
 	r->break_name = test_loop;
 	r->state = RUN_BREAK;
@@ -158,7 +158,8 @@ static void set_letter(struct run *r, slice bytes)
 static void run_set_letter(struct run *r, const struct node *n)
 {
 	struct judge *j = judge_of(r);
-	slice name = run_string(r, n->pos[0]), value = arena_dup(&j->a, run_string(r, n->pos[1]));
+	slice name = sieve_run_string(r, n->pos[0]),
+	      value = arena_dup(&j->a, sieve_run_string(r, n->pos[1]));
 	if (slice_eq(name, S("message")))
 		set_letter(r, value);
 	else if (slice_eq(name, S("envelope.from")))
@@ -190,7 +191,7 @@ static void note_list(struct judge *j, slice name, slice value)
 static void run_config_set(struct run *r, const struct node *n)
 {
 	struct judge *j = judge_of(r);
-	slice name = run_string(r, n->pos[0]), value = run_string(r, n->pos[1]);
+	slice name = sieve_run_string(r, n->pos[0]), value = sieve_run_string(r, n->pos[1]);
 	uint64_t number = 0;
 	slice_u64(value, &number);
 	if (slice_eq(name, S("recipient_delimiter")))
@@ -247,7 +248,7 @@ static bool holds_compile(struct run *r, const struct node *n)
 {
 	struct judge *j = judge_of(r);
 	struct sieve_mistakes m;
-	struct sieve_source s = {.name = run_string(r, n->pos[0])};
+	struct sieve_source s = {.name = sieve_run_string(r, n->pos[0])};
 	j->nerrors = 0;
 	j->script = NULL;
 	s.text = read_script(j, s.name);
@@ -274,14 +275,14 @@ static bool holds_run(struct run *r, const struct node *n)
 	if (!j->script)
 		return false;
 	j->in.limits = &j->lim;
-	run_init(sub, &j->in, &j->a, &result);
+	sieve_run_init(sub, &j->in, &j->a, &result);
 	if (node_has(n, (enum tag_id)TAG_APPEND)) {
 		sub->first = r->first;
 		sub->last = r->last;
 		sub->nactions = r->nactions;
 	}
 	sub->script = ++r->script;
-	run_script(sub, j->script);
+	sieve_run_script(sub, j->script);
 	bool good = sub->state == RUN_ON;
 	if (!good)
 		note_error(j, sub->state == RUN_ASKS ? S("asks") : result.mistake.en);
@@ -298,12 +299,12 @@ static bool holds_error(struct run *r, const struct node *n)
 {
 	struct matching m;
 	struct judge *j = judge_of(r);
-	const struct arg *index = node_tag(n, TAG_INDEX, NULL);
-	match_begin(&m, r, n, n->pos[0]);
+	const struct arg *index = sieve_node_tag(n, TAG_INDEX, NULL);
+	sieve_match_begin(&m, r, n, n->pos[0]);
 	for (size_t i = 0; i < j->nerrors; i++)
-		if ((!index || index->number == i + 1) && match_value(&m, j->errors[i]))
+		if ((!index || index->number == i + 1) && sieve_match_value(&m, j->errors[i]))
 			break;
-	return match_end(&m);
+	return sieve_match_end(&m);
 }
 
 /* ---- results ---- */
@@ -334,12 +335,13 @@ static bool holds_action(struct run *r, const struct node *n)
 {
 	struct matching m;
 	uint64_t i = 0;
-	const struct arg *index = node_tag(n, TAG_INDEX, NULL);
-	match_begin(&m, r, n, n->pos[0]);
+	const struct arg *index = sieve_node_tag(n, TAG_INDEX, NULL);
+	sieve_match_begin(&m, r, n, n->pos[0]);
 	for (const struct action_made *a = r->first; a; a = a->next)
-		if (i++, (!index || index->number == i) && match_value(&m, action_name(&a->a)))
+		if (i++,
+			(!index || index->number == i) && sieve_match_value(&m, action_name(&a->a)))
 			break;
-	return match_end(&m);
+	return sieve_match_end(&m);
 }
 
 static void add_letter(struct judge *j, slice folder, slice from, slice to, slice bytes)
@@ -454,8 +456,8 @@ static void run_reset(struct run *r, const struct node *n)
 static bool choose_letter(struct run *r, const struct node *n)
 {
 	struct judge *j = judge_of(r);
-	const struct arg *folder = node_tag(n, (enum tag_id)TAG_FOLDER, NULL);
-	slice name = folder ? run_string(r, folder) : (slice){0};
+	const struct arg *folder = sieve_node_tag(n, (enum tag_id)TAG_FOLDER, NULL);
+	slice name = folder ? sieve_run_string(r, folder) : (slice){0};
 	uint64_t want = n->pos[0]->number;
 	for (size_t i = 0; i < j->nletters; i++) {
 		struct letter *l = &j->letters[i];
@@ -481,26 +483,26 @@ static void run_message(struct run *r, const struct node *n)
 
 static void run_mailbox_create(struct run *r, const struct node *n)
 {
-	make_folder(judge_of(r), run_string(r, n->pos[0]));
+	make_folder(judge_of(r), sieve_run_string(r, n->pos[0]));
 }
 
 static void run_metadata_set(struct run *r, const struct node *n)
 {
 	struct judge *j = judge_of(r);
-	slice folder = run_string(r, node_tag(n, (enum tag_id)TAG_MAILBOX, NULL)),
-	      name = run_string(r, n->pos[0]);
+	slice folder = sieve_run_string(r, sieve_node_tag(n, (enum tag_id)TAG_MAILBOX, NULL)),
+	      name = sieve_run_string(r, n->pos[0]);
 	slice key = arena_printf(&j->a, "%.*s\n%.*s", SFMT(name), SFMT(folder));
 	for (size_t i = 0; i < j->in.nanswers; i++)
 		if (slice_eq(j->answers[i].key, key)) {
 			j->answers[i].yes = true;
-			j->answers[i].text = arena_dup(&j->a, run_string(r, n->pos[1]));
+			j->answers[i].text = arena_dup(&j->a, sieve_run_string(r, n->pos[1]));
 			return;
 		}
 	if (j->in.nanswers < ANSWERS_MAX)
 		j->answers[j->in.nanswers++] = (struct sieve_answer){.kind = SIEVE_ASK_METADATA,
 			.key = key,
 			.yes = true,
-			.text = arena_dup(&j->a, run_string(r, n->pos[1]))};
+			.text = arena_dup(&j->a, sieve_run_string(r, n->pos[1]))};
 }
 
 /* ---- words ---- */
@@ -598,9 +600,9 @@ static void run_file(const char *path)
 		printf("broken line %u: %.*s\n", m.v[i].line, SFMT(m.v[i].en));
 	if (script) {
 		struct run *r = ARENA_NEW(&j->a, struct run);
-		run_init(r, &j->in, &j->a, &result);
+		sieve_run_init(r, &j->in, &j->a, &result);
 		r->extra = j;
-		run_script(r, script);
+		sieve_run_script(r, script);
 		if (r->state != RUN_ON)
 			printf("broken line %u: %.*s\n", result.mistake.line,
 				SFMT(result.mistake.en));
