@@ -3,9 +3,10 @@
  * may know is handed in, what it wants comes back as a list of actions, which others carry out. So it runs inside a scan
  * process, where hostile letters and hostile scripts find nothing to steal, and in tests.
  *
- *	lex.c, parse.c		text -> commands, tests, arguments		check*.c	what RFCs allow: arguments, `require`, types
- *	compile.c		checked commands -> struct sieve_script	run*.c		script and letter -> actions
- *	ext_*.c			one file for each extension
+ *	lex.c, parse.c		text -> commands, tests, arguments
+ *	words.c, check.c	what RFCs allow: extensions, tags, arguments	compile.c	all of it, and mistakes
+ *	run.c, actions.c	scripts and letter -> actions			match.c	keys and values
+ *	others			one file for each extension or two; impl.h: what they share
  *	form.c			simple rules of people (form.h) <-> script
  *
  * A run that needs something it was not told (was this seen before? is this address in my book?) ends with questions; the caller
