@@ -5,6 +5,7 @@
 #include "mail/rules_case.h"
 
 #include "base/mem.h"
+#include "codec/header.h"
 #include "codec/summary.h"
 
 /* The scripts that compile, up to the first that does not: then *ret_bad. */
@@ -93,13 +94,33 @@ static slice summarize(slice header, slice body, struct arena *a)
 	return buf_ok(&summary) ? arena_dup(a, buf_slice(&summary)) : S("");
 }
 
+/* Delivery puts its own fields before each version of the letter: those that it had put before this one go. */
+static slice without_delivery(slice header, slice recipient, struct arena *a)
+{
+	AUTO(buf) struct buf out = BUF(header.n + 2);
+	struct header_field f;
+	slice rest = header;
+	bool path = false, to = false;
+	while (header_next(&rest, &f)) {
+		bool is_path = !path && slice_ieq(f.name, S("Return-Path"));
+		bool is_to = !to && slice_ieq(f.name, S("Delivered-To")) &&
+			     slice_ieq(slice_trim(f.value), recipient);
+		if (!is_path && !is_to)
+			buf_put(&out, f.raw);
+		path |= is_path;
+		to |= is_to;
+	}
+	buf_put(&out, S("\r\n"));
+	return arena_dup(a, buf_slice(&out));
+}
+
 static void edit(const struct rules_case *c, slice message, const struct sieve_result *r,
 	size_t edits, struct arena *a, struct rules_letter *ret)
 {
 	slice body;
 	*ret = (struct rules_letter){.edits = edits};
-	(void)c;
 	sieve_edited(message, r->edits, edits, a, &ret->header, &body);
+	ret->header = without_delivery(ret->header, c->input.recipient, a);
 	bool own = body.p >= message.p && body.p + body.n == message.p + message.n;
 	if (own || !body.n) {
 		ret->from = body.n ? (uint64_t)(body.p - message.p) : message.n;
