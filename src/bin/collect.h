@@ -24,7 +24,6 @@ struct collect_conf {
 	int64_t parallel, per_server;
 	int64_t rate;
 	bool allow_private;
-	struct conf_nets private_nets;
 	int64_t pass_time;
 	int64_t tell_after;
 	slice filter;
@@ -69,6 +68,9 @@ struct collect_run {
 	struct importing *import;
 	struct import_options options;
 	slice password;
+	struct collect_filter *filter; /* or NULL */
+	bool filtering; /* the message that comes in goes there */
+	bool full; /* no room: nothing more is fetched */
 	slice box; /* being read; for progress */
 	uint64_t boxes, boxes_done;
 	bool unwanted; /* paused, cancelled, removed */
@@ -87,6 +89,20 @@ int collect_fingerprint(slice hex, unsigned char ret[32], struct err *e);
 
 /* Where a folder there goes here; false: it is left out. From *a. */
 bool collect_place(const struct collect_job *j, slice path, struct arena *a, slice *ret);
+
+/* What the import (import.h) is told of a message, by way of the filter where the job wants it. 1: (the rest of) it is not wanted. */
+int collect_message_begin(struct collect_run *r, const struct import_message *m, struct err *e);
+int collect_message_bytes(struct collect_run *r, slice piece, struct err *e);
+int collect_message_end(struct collect_run *r, struct err *e);
+void collect_message_drop(struct collect_run *r);
+
+struct collect_filter;
+/* *ret NULL: straight into the folder. */
+int collect_filter_open(struct collect_run *r, struct collect_filter **ret, struct err *e);
+void collect_filter_close(struct collect_filter *f);
+void collect_filter_begin(struct collect_filter *f, slice key);
+int collect_filter_bytes(struct collect_filter *f, slice s);
+int collect_filter_end(struct collect_filter *f, struct err *e);
 
 int collect_imap(struct collect_run *r, struct err *e);
 int collect_pop3(struct collect_run *r, struct err *e);

@@ -26,11 +26,14 @@ static const struct conf_key collect_keys[] = {
 		"never.",
 		"代收连续失败多久后通知邮箱主人；0：从不。"),
 	CONF_KEY_STRING(T, filter, "",
-		"Where collected mail is handed in by LMTP for filtering: \"HOST:PORT\" or "
-		"\"unix:/PATH\" of a listener of this server. Empty: collected mail is not "
-		"filtered.",
-		"代收邮件通过 LMTP 提交过滤的地址：本服务器某个监听的“主机:端口”或“unix:/路径”。"
-		"空：代收邮件不过滤。"),
+		"Where collected mail is handed in by LMTP, so that it is filtered as any other: "
+		"\"HOST:PORT\" or \"unix:/PATH\". Empty: at the first listener of kind lmtp; when "
+		"there "
+		"is none, and with \"none\", it goes straight into the folder, marked $Unfiltered.",
+		"代收的邮件在何处以 LMTP "
+		"提交，以便像其他邮件一样过滤：“主机:端口”或“unix:/路径”。空："
+		"第一个 kind 为 lmtp 的监听；没有这种监听或设为“none”时直接放入文件夹，并带 "
+		"$Unfiltered 标记。"),
 	CONF_END};
 #undef T
 const struct conf_section collect_section = {.name = "collect",

@@ -39,7 +39,6 @@ struct imap_run {
 	/* The group being fetched. */
 	const struct wanted *group;
 	size_t ngroup;
-	bool full; /* no room: nothing more is fetched */
 	struct uidset taken; /* collection: those that may be deleted there */
 	int64_t old; /* received before this: deleted there; 0: never */
 };
@@ -91,15 +90,6 @@ static const struct wanted *of_group(const struct imap_run *m, uint32_t uid)
 	return NULL;
 }
 
-/* What import.h says of one message becomes what imapc is to do: 1: its rest is not wanted. */
-static int verdict(struct imap_run *m, int r, const struct err *e)
-{
-	if (r >= 0)
-		return r;
-	m->full |= e->kind == ERR_QUOTA;
-	return e->kind == ERR_LIMIT || e->kind == ERR_QUOTA ? 1 : -1;
-}
-
 static int begin(struct imap_run *m, const struct wanted *w, uint64_t size, struct err *e)
 {
 	char room[KEY];
@@ -108,7 +98,7 @@ static int begin(struct imap_run *m, const struct wanted *w, uint64_t size, stru
 		.keywords = w->keywords,
 		.received_at = w->received_at,
 		.size = size};
-	return verdict(m, import_message_begin(m->r->import, &x, e), e);
+	return collect_message_begin(m->r, &x, e);
 }
 
 static int on_begin(void *arg, uint32_t uid, uint64_t size, struct err *e)
@@ -121,13 +111,13 @@ static int on_begin(void *arg, uint32_t uid, uint64_t size, struct err *e)
 static int on_bytes(void *arg, slice piece, struct err *e)
 {
 	struct imap_run *m = arg;
-	return verdict(m, import_message_bytes(m->r->import, piece, e), e);
+	return collect_message_bytes(m->r, piece, e);
 }
 
 static int on_end(void *arg, struct err *e)
 {
 	struct imap_run *m = arg;
-	return verdict(m, import_message_end(m->r->import, e), e);
+	return collect_message_end(m->r, e);
 }
 
 static void on_lost(void *arg, uint32_t uid, const char *why)
@@ -146,7 +136,7 @@ static bool hopeless(const struct imap_run *m, const struct wanted *w)
 	uint64_t limit = (uint64_t)boxes_max_message(m->r->c->boxes);
 	if (!most || most > limit)
 		most = limit;
-	return m->full || m->r->options.dry_run || w->size > most;
+	return m->r->full || m->r->options.dry_run || w->size > most;
 }
 
 static int fetch_group(struct imap_run *m, size_t from, size_t n, struct err *e)
@@ -174,7 +164,7 @@ static int fetch_all(struct imap_run *m, struct err *e)
 		while (from + n < m->n && n < IMAPC_FETCH_MAX && (n == 0 || bytes < GROUP_BYTES))
 			bytes += m->v[from + n++].size;
 		if (fetch_group(m, from, n, e) < 0) {
-			import_message_drop(m->r->import);
+			collect_message_drop(m->r);
 			return -1;
 		}
 		from += n;

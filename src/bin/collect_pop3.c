@@ -13,22 +13,14 @@
 struct pop3_run {
 	struct collect_run *r;
 	struct pop3c *s;
-	bool full, done; /* of the message: refused */
+	bool done; /* of the message: refused */
 	bool deleted;
 };
-
-static int verdict(struct pop3_run *m, int r, const struct err *e)
-{
-	if (r >= 0)
-		return r;
-	m->full |= e->kind == ERR_QUOTA;
-	return e->kind == ERR_LIMIT || e->kind == ERR_QUOTA ? 1 : -1;
-}
 
 static int on_bytes(void *arg, slice piece, struct err *e)
 {
 	struct pop3_run *m = arg;
-	int r = verdict(m, import_message_bytes(m->r->import, piece, e), e);
+	int r = collect_message_bytes(m->r, piece, e);
 	m->done |= r == 1;
 	return r;
 }
@@ -65,20 +57,22 @@ static int take_message(struct pop3_run *m, const struct pop3c_message *x, struc
 {
 	const struct import_message im = {.key = x->name, .size = x->size};
 	m->done = false;
-	int r = verdict(m, import_message_begin(m->r->import, &im, e), e);
+	int r = collect_message_begin(m->r, &im, e);
 	if (r)
 		return r < 0 ? -1 : 0;
 	r = pop3c_fetch(m->s, x->n, on_bytes, m, e);
 	if (r < 0) {
 		struct err why = *e;
-		import_message_drop(m->r->import);
+		collect_message_drop(m->r);
 		if (!pop3c_usable(m->s))
 			return -1;
 		return import_message_refused(m->r->import, x->name, slice_z(why.text), e);
 	}
-	if (m->done)
+	if (m->done) {
+		collect_message_drop(m->r);
 		return 0;
-	return verdict(m, import_message_end(m->r->import, e), e) < 0 ? -1 : 0;
+	}
+	return collect_message_end(m->r, e) < 0 ? -1 : 0;
 }
 
 /* It is here since an earlier pass, for long enough. */

@@ -146,6 +146,57 @@ bool collect_place(const struct collect_job *j, slice path, struct arena *a, sli
 	return true;
 }
 
+/* ---- a message ---- */
+
+/* What import.h says of one message becomes what a client is to do. */
+static int verdict(struct collect_run *r, int result, const struct err *e)
+{
+	if (result >= 0)
+		return result;
+	r->full |= e->kind == ERR_QUOTA;
+	return e->kind == ERR_LIMIT || e->kind == ERR_QUOTA ? 1 : -1;
+}
+
+static bool too_large(const struct collect_run *r, uint64_t size)
+{
+	uint64_t most = (uint64_t)boxes_max_message(r->c->boxes);
+	return size > most || (r->options.max_message && size > r->options.max_message);
+}
+
+int collect_message_begin(struct collect_run *r, const struct import_message *m, struct err *e)
+{
+	r->filtering = r->filter && !r->options.dry_run && !too_large(r, m->size);
+	if (r->filtering) {
+		collect_filter_begin(r->filter, m->key);
+		return 0;
+	}
+	struct import_message marked = *m;
+	if (r->job.every)
+		marked.keywords = S("$Unfiltered");
+	return verdict(r, import_message_begin(r->import, &marked, e), e);
+}
+
+int collect_message_bytes(struct collect_run *r, slice piece, struct err *e)
+{
+	if (!r->filtering)
+		return verdict(r, import_message_bytes(r->import, piece, e), e);
+	return collect_filter_bytes(r->filter, piece);
+}
+
+int collect_message_end(struct collect_run *r, struct err *e)
+{
+	if (!r->filtering)
+		return verdict(r, import_message_end(r->import, e), e);
+	r->filtering = false;
+	return collect_filter_end(r->filter, e);
+}
+
+void collect_message_drop(struct collect_run *r)
+{
+	r->filtering = false;
+	import_message_drop(r->import);
+}
+
 /* ---- a pass ---- */
 
 static int open_secret(struct collect_run *r, struct err *e)
@@ -216,9 +267,11 @@ void collect_take_counts(struct collect_run *r)
 
 int collect_pass(struct collect_run *r, struct err *e)
 {
-	if (open_secret(r, e) < 0 || open_import(r, e) < 0)
+	if (open_secret(r, e) < 0 || open_import(r, e) < 0 ||
+		collect_filter_open(r, &r->filter, e) < 0)
 		return -1;
 	int result = r->job.protocol == COLLECT_POP3 ? collect_pop3(r, e) : collect_imap(r, e);
 	OPENSSL_cleanse((char *)r->password.p, r->password.n);
+	collect_filter_close(take(&r->filter));
 	return result;
 }

@@ -92,6 +92,8 @@ struct import_message {
 int import_message_begin(struct importing *i, const struct import_message *m, struct err *e);
 int import_message_bytes(struct importing *i, slice bytes, struct err *e);
 int import_message_end(struct importing *i, struct err *e);
+/* The message of this key went another way (through the filter), or is not to be asked for again: it counts as known from now on. Durable. */
+int import_taken(struct importing *i, slice key, uint64_t size, bool copied, struct err *e);
 void import_message_drop(struct importing *i); /* the source broke off */
 /* This one cannot be had from the source: a line of the report. */
 int import_message_refused(struct importing *i, slice key, slice why, struct err *e);

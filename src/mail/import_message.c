@@ -322,6 +322,30 @@ static void remember(struct importing *i)
 	map_put(&i->keys, i->now.key, s);
 }
 
+static int taken_tx(struct sql *db, void *arg, struct err *e)
+{
+	return moved_put_tx(db, arg, e);
+}
+
+int import_taken(struct importing *i, slice key, uint64_t size, bool copied, struct err *e)
+{
+	must(i->in_box && !i->open);
+	const struct moved_key k = {.box_id = i->box.id,
+		.epoch = i->box.epoch,
+		.key = key,
+		.keywords = S(""),
+		.uid = (uint32_t)(wall_now() / SECOND), /* no email: since when */
+		.size = size};
+	if (box_change(i->b, i->u->account, taken_tx, (void *)&k, e) < 0)
+		return -1;
+	i->r.copied += copied;
+	i->r.bytes += copied ? size : 0;
+	i->now = k;
+	remember(i);
+	i->now = (struct moved_key){0};
+	return 0;
+}
+
 /* It came in another epoch: the same bytes. */
 static int know_again(struct importing *i, struct import_stale *o, struct err *e)
 {

@@ -73,6 +73,7 @@ struct hashing {
 	struct arena mem;
 	struct mailbox_message m;
 	bool here;
+	int64_t since; /* it went another way then */
 	struct err *e;
 	int result;
 };
@@ -88,6 +89,10 @@ static int find_message(struct sql *db, void *arg, struct err *e)
 	size_t n;
 	if (moved_get(db, h->k->box_id, h->k->epoch, h->k->key, &h->mem, &k, e) < 0)
 		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	if (!k.email_id) {
+		h->since = (int64_t)k.uid * SECOND;
+		return 0;
+	}
 	int r = moved_place(db, h->i->u->account, &k, &folder, &uid, e);
 	if (r <= 0)
 		return r;
@@ -146,7 +151,7 @@ int import_since(struct importing *i, slice key, int64_t *ret, struct err *e)
 	int r = box_read_of(i->b, i->u->account, find_message, &h, e);
 	arena_done(&h.mem);
 	if (r == 0)
-		*ret = h.here ? h.m.saved_at : 0;
+		*ret = h.here ? h.m.saved_at : h.since;
 	return r;
 }
 
@@ -177,6 +182,8 @@ static int keys_job(struct sql *db, void *arg, struct err *e)
 static int verify_key(struct importing *i, const struct moved_key *k, struct err *e)
 {
 	unsigned char here[MOVED_HASH];
+	if (!k->email_id) /* it went another way */
+		return 0;
 	int r = import_hash_here(i, k, here, e);
 	if (r < 0)
 		return -1;
