@@ -27,14 +27,13 @@ static bool wrong(struct form *f, slice where, const char *en, const char *zh, .
 	va_list ap, again;
 	va_start(ap, zh);
 	va_copy(again, ap);
+	slice said_en = printed(f->a, en, ap), said_zh = printed(f->a, zh, again);
 	if (f->mistakes->n < MISTAKES_MAX) {
 		if (!f->mistakes->v)
 			f->mistakes->v = ARENA_ARRAY(f->a, struct sieve_mistake, MISTAKES_MAX);
-		f->mistakes->v[f->mistakes->n++] =
-			(struct sieve_mistake){.en = arena_printf(f->a, "%.*s: %.*s", SFMT(where),
-						       SFMT(printed(f->a, en, ap))),
-				.zh = arena_printf(f->a, "%.*s：%.*s", SFMT(where),
-					SFMT(printed(f->a, zh, again)))};
+		f->mistakes->v[f->mistakes->n++] = (struct sieve_mistake){
+			.en = arena_printf(f->a, "%.*s: %.*s", SFMT(where), SFMT(said_en)),
+			.zh = arena_printf(f->a, "%.*s：%.*s", SFMT(where), SFMT(said_zh))};
 	}
 	va_end(again);
 	va_end(ap);
