@@ -146,7 +146,8 @@ static int by_address(const void *x, const void *y)
 /* Joins what its own rows and its sources say: sorted, once each, up to the horizon. */
 static void join(struct gather *g, struct found *own, struct found *others, struct found *ret)
 {
-	qsort(others->v, others->n, sizeof *others->v, by_address);
+	if (others->n)
+		qsort(others->v, others->n, sizeof *others->v, by_address);
 	if (own->more)
 		see_until(ret, own->horizon);
 	if (others->more)
