@@ -110,7 +110,7 @@ ANNS = '''require ["fileinto", "copy", "imap4flags", "reject", "ereject", "vacat
     ('refused', 'reject "I do not want this.";'),
     ('away', 'vacation :seconds 7200 :handle "h1" :subject "I am away" "Back on Monday.";'),
     ('mime answer', 'vacation :handle "h2" :mime "Content-Type: text/html\r\nFrom: evil@x\r\n\r\n<b>away</b>";'),
-    ('changed', 'addheader "X-Seen-By" "rules"; deleteheader "X-Secret"; addheader :last "X-Last" "end"; keep;'),
+    ('modified', 'addheader "X-Seen-By" "rules"; deleteheader "X-Secret"; addheader :last "X-Last" "end"; keep;'),
     ('twice changed', 'fileinto "Plain"; addheader "X-New" "1"; fileinto "New";'),
     ('sent changed', 'addheader "X-Way" "rules"; redirect "z@far.test";'),
     ('tell me', 'notify :message "mail came" "mailto:n@far.test";'),
@@ -207,9 +207,9 @@ def answered(p, sink):
 
 
 def edited(p, sink):
-    p.send(ANN, 'changed', header='X-Secret: 7\r\nX-Other: 8\r\n', body='The same body.')
-    expect(p.where(ANN, 'changed') == ['INBOX'], 'changed')
-    raw = p.text(ANN, 'changed')
+    p.send(ANN, 'modified', header='X-Secret: 7\r\nX-Other: 8\r\n', body='The same body.')
+    expect(p.where(ANN, 'modified') == ['INBOX'], 'modified')
+    raw = p.text(ANN, 'modified')
     head, _, body = raw.partition('\n\n')
     expect('X-Seen-By: rules' in head and 'X-Secret' not in head and 'X-Other: 8' in head and head.strip().endswith('X-Last: end'), head)
     expect('The same body.' in body and raw.count('Return-Path:') == 1 and raw.count(f'Delivered-To: {ANN}') == 1, raw)

@@ -28,6 +28,7 @@ static const struct word {
 	{"door", "来访判定"},
 	{"signed", "签名"},
 	{"forwarded", "转发"},
+	{"rule", "收信规则"},
 	{"queued", "入队"},
 	{"route", "路由"},
 	{"attempt", "尝试"},
