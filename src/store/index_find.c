@@ -160,7 +160,7 @@ static int read_emails(struct asking *k, struct index_email_row **ret, struct er
 {
 	const struct index_segment *g = k->r.seg;
 	struct index_email_row *v = ARENA_ARRAY(&k->scratch, struct index_email_row, g->emails + 1);
-	struct index_emails in = {g->docs, g->first_email};
+	struct index_emails in = {g->docs, g->first_email, g->last_email};
 	for (uint32_t i = 0; i < g->emails; i++) {
 		if (!index_emails_next(&in, &v[i]))
 			return index_damaged(e, "emails of a segment");

@@ -173,7 +173,7 @@ bool index_emails_next(struct index_emails *v, struct index_email_row *ret)
 {
 	slice s = v->rest;
 	uint64_t d = index_get(&s);
-	if (!s.n)
+	if (!s.n || v->last > v->limit || d > (uint64_t)v->limit - (uint64_t)v->last)
 		return false;
 	ret->id = (int64_t)((uint64_t)v->last + d);
 	ret->cut = *s.p & 1;

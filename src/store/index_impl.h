@@ -214,7 +214,7 @@ struct index_email_row {
 };
 struct index_emails {
 	slice rest;
-	int64_t last;
+	int64_t last, limit; /* the one before; the highest that may come */
 };
 bool index_emails_next(
 	struct index_emails *v, struct index_email_row *ret); /* false: end, or bad (rest.n) */

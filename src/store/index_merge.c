@@ -332,17 +332,21 @@ static int open_inputs(struct merge *m, const struct progress *p, struct err *e)
 
 /* ---- the beginning ---- */
 
-static bool ask_gone(const struct index_segment *g, uint64_t *bits,
-	bool (*gone)(void *arg, int64_t email_id), void *arg)
+/* 1: some are, 0, -1. */
+static int ask_gone(const struct index_segment *g, uint64_t *bits,
+	bool (*gone)(void *arg, int64_t email_id), void *arg, struct err *e)
 {
-	struct index_emails in = {g->docs, g->first_email};
+	struct index_emails in = {g->docs, g->first_email, g->last_email};
 	struct index_email_row row;
-	bool some = false;
-	for (uint32_t i = 0; i < g->emails && index_emails_next(&in, &row); i++)
-		if (gone && gone(arg, row.id)) {
+	int some = 0;
+	for (uint32_t i = 0; i < g->emails && gone; i++) {
+		if (!index_emails_next(&in, &row))
+			return index_damaged(e, "emails of a segment");
+		if (gone(arg, row.id)) {
 			index_set_bit(bits, i);
-			some = true;
+			some = 1;
 		}
+	}
 	return some;
 }
 
@@ -356,8 +360,10 @@ static int begin(struct merge *m, const struct index_segment *v, size_t n, unsig
 	for (size_t i = n; i--;) {
 		size_t bytes = ((size_t)v[i].emails + 63) / 64 * 8;
 		AUTO(free) uint64_t *bits = mem_alloc(bytes + 8);
-		bool some = ask_gone(&v[i], bits, gone, arg);
-		buf_u8(&all, some);
+		int some = ask_gone(&v[i], bits, gone, arg, e);
+		if (some < 0)
+			return -1;
+		buf_u8(&all, (uint8_t)some);
 		buf_put(&all, slice_of(bits, some ? bytes : 0));
 		if (sql_run(m->db, e,
 			    "UPDATE segment SET goal = $3 WHERE account_id = $1 AND id = $2", "iii",
@@ -384,7 +390,7 @@ static int merge_emails(
 	int64_t last = m->in[0].seg.first_email;
 	for (size_t k = 0; k < m->n; k++) {
 		const struct input *in = &m->in[k];
-		struct index_emails from = {in->seg.docs, in->seg.first_email};
+		struct index_emails from = {in->seg.docs, in->seg.first_email, in->seg.last_email};
 		struct index_email_row row;
 		for (uint32_t i = 0; i < in->seg.emails; i++) {
 			if (!index_emails_next(&from, &row) || row.id < last)

@@ -319,3 +319,246 @@ TEST(index_finds_the_same_in_large_segments)
 	CHECK(size.bytes > 300000 && size.segments < 10);
 	index_step_bytes = before;
 }
+
+/* ---- known answers ---- */
+
+static struct index_found ask(
+	struct sql *db, const char *text, unsigned fields, enum index_how how, struct arena *a)
+{
+	struct index_query q = {.fields = fields, .text = slice_z(text), .how = how};
+	struct index_ask k = {.account_id = ACCOUNT, .what = &q, .score = true};
+	struct index_found f;
+	struct err e;
+	if (index_find(db, &k, a, &f, &e))
+		test_fail(__FILE__, __LINE__, "%s: %s", text, e.text);
+	return f;
+}
+
+/* "3 1" */
+static void check_found(struct sql *db, const char *text, enum index_how how, const char *want)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf got = BUF(1000);
+	struct index_found f = ask(db, text, 1u << INDEX_BODY | 1u << INDEX_SUBJECT, how, &a);
+	for (size_t i = 0; i < f.n; i++)
+		buf_printf(
+			&got, "%s%d%s", i ? " " : "", (int)f.v[i].email_id, f.v[i].sure ? "" : "?");
+	if (!slice_eq(buf_slice(&got), slice_z(want)))
+		test_fail(__FILE__, __LINE__, "'%s' finds '%.*s', not '%s'", text,
+			SFMT(buf_slice(&got)), want);
+}
+
+static void add_known(struct sql *db)
+{
+	static const char *const bodies[] = {"", "The quick brown fox, jumps.",
+		"quick: brown foxes", "Write to ann@example.com (or ann@example.org).",
+		"全文檢索系統", "索引与全\n文检索",
+		"The fox and the quick brown dog; quick, quick, quick!"};
+	struct index_email v[7] = {0};
+	struct err e;
+	for (int i = 1; i < 7; i++) {
+		v[i].email_id = i;
+		v[i].text[INDEX_BODY] = slice_z(bodies[i]);
+		v[i].cut = i == 5;
+	}
+	v[1].text[INDEX_SUBJECT] = S("Brown" INDEX_GAP "fox");
+	CHECK(sql_begin(db, &e) == 0 && index_add_tx(db, ACCOUNT, v + 1, 6, &e) == 0);
+	CHECK(sql_commit(db, &e) == 0);
+}
+
+TEST(index_knows_pieces_words_and_beginnings)
+{
+	static const struct {
+		const char *text;
+		enum index_how how;
+		const char *want;
+	} rows[] = {
+		{"quick brown", INDEX_PHRASE, "6 5? 1"},
+		{"uick brow", INDEX_PHRASE, "6 5? 1"},
+		{"quick brown", INDEX_WORDS, "6 5? 2 1"}, /* whatever stands between */
+		{"quick bro", INDEX_WORDS, "5?"},
+		{"quick bro", INDEX_BEGINNING, "6 5? 2 1"},
+		{"brown fox", INDEX_PHRASE, "5? 2 1"}, /* not across the gap of the subject */
+		{"brown fox", INDEX_WORDS, "5? 1"},
+		{"brownfox", INDEX_PHRASE, "5?"},
+		{"fox,", INDEX_PHRASE, "5? 1"},
+		{"ann@example.com", INDEX_PHRASE, "5? 3"},
+		{"ann@example.", INDEX_PHRASE, "5? 3"},
+		{"ann.example", INDEX_PHRASE, "5?"},
+		{"n@e", INDEX_PHRASE, "5? 3"},
+		{"全文检索", INDEX_PHRASE, "5 4"},
+		{"檢索", INDEX_PHRASE, "5 4"},
+		{"索", INDEX_WORDS, "5 4"},
+		{"文全", INDEX_PHRASE, "5?"},
+		{"FOXES", INDEX_PHRASE, "5? 2"},
+		{"", INDEX_PHRASE, "6 5 4 3 2 1"},
+		{"quick ", INDEX_PHRASE, "6? 5? 2? 1?"},
+		{"nothing", INDEX_PHRASE, "5?"},
+	};
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(sql) struct sql *db = open_index(&d);
+	add_known(db);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		check_found(db, rows[i].text, rows[i].how, rows[i].want);
+}
+
+TEST(index_scores_what_is_rarer_and_more_often_higher)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(sql) struct sql *db = open_index(&d);
+	AUTO(arena) struct arena a = {0};
+	add_known(db);
+	struct index_found f = ask(db, "quick", 1 << INDEX_BODY, INDEX_WORDS, &a);
+	CHECK(f.n == 4 && f.v[0].email_id == 6 && f.v[3].email_id == 1);
+	CHECK(f.v[0].score > f.v[3].score && f.v[3].score > 0 && f.v[0].score <= 1);
+	CHECK(!f.v[1].sure && f.v[1].score == 0);
+	f = ask(db, "brown", 1 << INDEX_BODY | 1 << INDEX_SUBJECT, INDEX_WORDS, &a);
+	CHECK(f.v[f.n - 1].email_id == 1 &&
+		f.v[f.n - 1].score > f.v[0].score); /* in the subject, too */
+}
+
+TEST(index_asks_for_a_range_and_the_newest)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(sql) struct sql *db = open_index(&d);
+	AUTO(arena) struct arena a = {0};
+	struct err e;
+	add_known(db);
+	struct index_query q = {.fields = 1 << INDEX_BODY, .text = S("o")};
+	struct index_ask k = {.account_id = ACCOUNT, .what = &q, .from = 2, .to = 5};
+	struct index_found f;
+	CHECK(index_find(db, &k, &a, &f, &e) == 0);
+	CHECK(f.n == 3 && f.v[0].email_id == 5 && f.v[2].email_id == 2 && f.known == 6);
+	k = (struct index_ask){.account_id = ACCOUNT, .what = &q, .most = 2};
+	CHECK(index_find(db, &k, &a, &f, &e) == 0 && f.n == 2 && f.v[0].email_id == 6);
+	k.account_id++;
+	CHECK(index_find(db, &k, &a, &f, &e) == 0 && f.n == 0 && f.known == 0);
+}
+
+TEST(index_refuses_queries_that_are_too_large)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(sql) struct sql *db = open_index(&d);
+	AUTO(arena) struct arena a = {0};
+	struct err e;
+	struct index_found f;
+	struct index_query v[INDEX_QUERY_LEAVES_MAX + 1] = {0}, top = {.op = INDEX_OR, .first = v};
+	struct index_ask k = {.account_id = ACCOUNT, .what = &top};
+	for (int i = 0; i < INDEX_QUERY_LEAVES_MAX; i++)
+		v[i].next = &v[i + 1];
+	CHECK(index_find(db, &k, &a, &f, &e) < 0 && e.kind == ERR_LIMIT);
+	for (int i = 0; i < INDEX_QUERY_LEAVES_MAX; i++)
+		v[i] = (struct index_query){.op = INDEX_NOT, .first = &v[i + 1]};
+	k.what = v;
+	CHECK(index_find(db, &k, &a, &f, &e) < 0 && e.kind == ERR_LIMIT);
+	AUTO(buf) struct buf text = BUF(10000);
+	buf_fill(&text, 'x', INDEX_QUERY_TEXT_MAX + 1);
+	v[0] = (struct index_query){.text = buf_slice(&text)};
+	CHECK(index_find(db, &k, &a, &f, &e) < 0 && e.kind == ERR_LIMIT);
+}
+
+TEST(index_of_an_account_is_removed_and_made_again)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(corpus) struct corpus c = corpus_make(60, 1500);
+	AUTO(sql) struct sql *db = open_index(&d);
+	AUTO(arena) struct arena a = {0};
+	struct err e;
+	int64_t known, due;
+	int r;
+	add(db, &c, 0, c.n);
+	CHECK(index_known(db, ACCOUNT, &known, &e) == 0 && known == c.v[c.n - 1].email_id);
+	CHECK(sql_begin(db, &e) == 0);
+	r = index_remove_tx(db, ACCOUNT, &e);
+	CHECK(sql_commit(db, &e) == 0 && r == 1);
+	CHECK(index_known(db, ACCOUNT, &known, &e) == 0 && known == 0);
+	CHECK(ask(db, "the", 0xff, INDEX_PHRASE, &a).n == 0);
+	CHECK(sql_begin(db, &e) == 0);
+	CHECK(index_merge_tx(db, ACCOUNT, NULL, NULL, &e) == 0); /* nothing is merged any more */
+	CHECK(sql_commit(db, &e) == 0);
+	for (size_t i = 0; i < 20; i++)
+		add(db, &c, i, i + 1); /* what was left is removed first */
+	CHECK(compare_many(db, &c, 20, 50) > 10);
+	CHECK(index_due(db, 0, &due, &e) == 0 && due == ACCOUNT);
+	while (merge_once(db, &c))
+		;
+	CHECK(index_due(db, 0, &due, &e) == 0 && due == 0);
+	CHECK(compare_many(db, &c, 20, 50) > 10);
+}
+
+/* ---- damage ---- */
+
+static void damage(struct sql *db, const char *read, const char *write)
+{
+	AUTO(buf) struct buf data = BUF(1 << 20);
+	struct err e;
+	struct sql_stmt *s = sql_prepare(db, read, &e);
+	CHECK(s && sql_step(s, &e) == 1);
+	int64_t id = sql_int(s, 0);
+	buf_put(&data, sql_text(s, 1));
+	sql_reset(s);
+	for (uint32_t k = 1 + roll(4); k && data.n; k--)
+		data.p[roll(roll(2) ? (uint32_t)data.n : 40) % data.n] = (char)roll(256);
+	if (!roll(4))
+		data.n = roll((uint32_t)data.n + 1);
+	CHECK(sql_begin(db, &e) == 0);
+	CHECK(sql_run(db, &e, write, "ib", id, buf_slice(&data)) == 1);
+	CHECK(sql_commit(db, &e) == 0);
+}
+
+/* A query or a merge of damaged rows ends, with an error or without. */
+static size_t use_damaged(struct sql *db, struct corpus *c)
+{
+	AUTO(arena) struct arena a = {0};
+	struct index_found f;
+	struct err e = {0};
+	size_t failed = 0;
+	for (int i = 0; i < 6; i++) {
+		bool sure = true;
+		struct index_ask k = {.account_id = ACCOUNT, .what = random_query(c, &a, 1, &sure)};
+		if (index_find(db, &k, &a, &f, &e) < 0) {
+			CHECK_INT(e.kind, ERR_TEMP);
+			failed++;
+		}
+	}
+	CHECK(sql_begin(db, &e) == 0);
+	if (index_merge_tx(db, ACCOUNT, is_gone, c, &e) < 0)
+		CHECK_INT(e.kind, ERR_TEMP);
+	sql_rollback(db);
+	return failed;
+}
+
+TEST(index_with_damaged_blocks_fails_or_answers)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(corpus) struct corpus c = corpus_make(90, 800);
+	AUTO(sql) struct sql *db = open_index(&d);
+	size_t failed = 0;
+	for (size_t i = 0; i < c.n; i += 10)
+		add(db, &c, i, i + 10);
+	for (int i = 0; i < 150; i++) {
+		damage(db, "SELECT rowid, data FROM block ORDER BY RANDOM() LIMIT 1",
+			"UPDATE block SET data = $2 WHERE rowid = $1");
+		failed += use_damaged(db, &c);
+	}
+	CHECK(failed > 0);
+}
+
+TEST(index_with_damaged_segments_fails_or_answers)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(corpus) struct corpus c = corpus_make(90, 30);
+	AUTO(sql) struct sql *db = open_index(&d);
+	size_t failed = 0;
+	for (size_t i = 0; i < c.n; i += 10)
+		add(db, &c, i, i + 10);
+	for (int i = 0; i < 150; i++) {
+		damage(db, "SELECT id, inlined FROM segment ORDER BY RANDOM() LIMIT 1",
+			"UPDATE segment SET inlined = $2 WHERE id = $1");
+		if (!roll(3))
+			damage(db, "SELECT id, docs FROM segment ORDER BY RANDOM() LIMIT 1",
+				"UPDATE segment SET docs = $2 WHERE id = $1");
+		failed += use_damaged(db, &c);
+	}
+	CHECK(failed > 0);
+}
