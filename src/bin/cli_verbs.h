@@ -2,6 +2,7 @@
 #pragma once
 #include "bin/cli_env.h"
 
+extern const struct cli_verb import_verbs[], export_verbs[];
 extern const struct cli_verb migrate_verbs[], collect_verbs[];
 
 extern const struct cli_verb backup_verbs[], restore_verbs[], maillist_verbs[];

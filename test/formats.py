@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""Mail from files and into files: mbox of all kinds, Maildir, letters, archives, PST; odd names, killed commands, there and back.
+
+    test/formats.py [WORD ...]     the cases whose names contain one of the words
+"""
+import glob, hashlib, io, json, os, random, shutil, signal, subprocess, sys, tarfile, tempfile, time, zipfile
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+from posthouse import PROGRAM, Instance
+from tally import case, expect, run_cases
+
+ODD = ['Work', 'Work/2026', '工作/项目 "甲"', 'a.b/c.d', "it's & that", '100%/~x', 'back\\slash', 'Entwürfe']
+
+
+def person(name):
+    p.setup_command(f'account add {name}@one.test')
+    return f'{name}@one.test'
+
+
+def imported(who, path, *more, code=0):
+    r = subprocess.run([PROGRAM, '--config', p.conf, 'import', who, path, '--json', *more], capture_output=True, text=True, timeout=60)
+    expect(f'exit code ({r.stderr} {r.stdout})', r.returncode, code)
+    return json.loads(r.stdout)['imports'][0]
+
+
+def folders(who):
+    return {f['name']: f for f in p.json('mailbox', 'folders', who)['folders']}
+
+
+def state(who):
+    """All of a mailbox: folder -> [(bytes, flags, date)]."""
+    out = {}
+    for name in folders(who):
+        rows = p.json('mailbox', 'list', who, '--folder', name)['messages']
+        letters = []
+        for m in rows:
+            r = subprocess.run([PROGRAM, '--config', p.conf, 'mailbox', 'cat', who, str(m['uid']), '--folder', name], capture_output=True)
+            letters.append((hashlib.sha256(r.stdout).hexdigest(), ' '.join(sorted(m['flags'].split())), m['received_at']))
+        out[name] = sorted(letters)
+    return out
+
+
+def letter(i, body='hello\n'):
+    return (f'From: joe@far.test\nTo: ann@one.test\nSubject: =?utf-8?q?letter_{i}?=\nMessage-ID: <{i}@far.test>\n'
+            f'Date: Sun, 22 Nov 2026 0{i % 10}:11:10 +0800\n\n{body}').encode()
+
+
+def texts(who, folder='INBOX'):
+    rows = p.json('mailbox', 'list', who, '--folder', folder)['messages']
+    return [(subprocess.run([PROGRAM, '--config', p.conf, 'mailbox', 'cat', who, str(m['uid']), '--folder', folder],
+                            capture_output=True).stdout, m['flags'], m['received_at'][:19]) for m in rows]
+
+
+@case
+def mbox_with_notes():
+    who = person('mbox')
+    path = f'{p.dir}/Old Mail.mbox'
+    with open(path, 'wb') as f:
+        f.write(b'From joe@far.test Sun Nov 22 20:17:01 2026\nStatus: RO\nX-Status: AF\nX-Keywords: work $Later\n' + letter(1, '>From x\n>>From y\n') + b'\n')
+        f.write(b'From joe@far.test Sun Nov 22 20:18:01 2026\n' + letter(2) + b'\n')
+        f.write(b'From joe@far.test Sun Nov 22 20:18:01 2026\n' + letter(2) + b'\n')
+    r = imported(who, path, '--verify')
+    expect('copied', (r['copied'], r['verified'], r['refused']), (3, 3, 0))
+    got = texts(who, 'Old Mail')
+    expect('bytes', got[0][0], letter(1, 'From x\n>From y\n').replace(b'\n', b'\r\n'))
+    expect('flags and date', (sorted(got[0][1].split()), got[0][2]), (['$Later', '\\Answered', '\\Flagged', '\\Seen', 'work'], '2026-11-22T20:17:01'))
+    r = imported(who, path)
+    expect('again', (r['copied'], r['present']), (0, 3))
+    with open(path, 'ab') as f:
+        f.write(b'From joe@far.test Sun Nov 22 20:19:01 2026\n' + letter(3) + b'\n')
+    expect('one more', imported(who, path)['copied'], 1)
+    data = open(path, 'rb').read().replace(b'Status: RO\nX-Status: AF', b'Status: O\nX-Status: F')
+    open(path, 'wb').write(data)
+    expect('flags that changed there', imported(who, path, '--flags')['flagged'], 1)
+    expect('are changed here', '\\Seen' in texts(who, 'Old Mail')[0][1], False)
+
+
+def make_maildir(root):
+    want = {}
+    def put(folder, name, data, sub='cur', at=None):
+        d = root if folder == 'INBOX' else f'{root}/.{folder}'
+        for s in ('cur', 'new', 'tmp'):
+            os.makedirs(f'{d}/{s}', exist_ok=True)
+        with open(f'{d}/{sub}/{name}', 'wb') as f:
+            f.write(data)
+        os.utime(f'{d}/{sub}/{name}', (at, at))
+    put('INBOX', '1795000000.1.host,S=9:2,FS', letter(1), at=1795000000)
+    put('INBOX', '1795000001.2.host', letter(2), 'new', at=1795000001)
+    put('INBOX', '1795000002.3.host:2,RPTDab', letter(3), at=1700000000)
+    put('INBOX', '1795000003.4.host:2,S', letter(4), 'tmp', at=1795000003)
+    put('&XeVPXA-.a\\2eb', '1795000004.5.host:2,', letter(5), at=1795000004)
+    for s in ('cur', 'new', 'tmp'):
+        os.makedirs(f'{root}/.Empty/{s}')
+    with open(f'{root}/dovecot-keywords', 'w') as f:
+        f.write('0 work\n1 $Later\n')
+    with open(f'{root}/subscriptions', 'w') as f:
+        f.write('V\t2\n\n工作\ta.b\n')
+
+
+@case
+def maildir_with_all():
+    who, root = person('maildir'), f'{p.dir}/Maildir'
+    make_maildir(root)
+    os.symlink('/etc/passwd', f'{root}/cur/1795000009.9.host:2,S')
+    os.mkfifo(f'{root}/cur/1795000010.9.host:2,S')
+    r = imported(who, root)
+    expect('copied', (r['copied'], r['refused'], r['folders']), (4, 0, 3))
+    got = texts(who)
+    expect('flags', [sorted(g[1].split()) for g in got], [['\\Flagged', '\\Seen'], sorted(['\\Answered', '\\Deleted', '\\Draft', '$Forwarded', 'work', '$Later']), []])
+    expect('dates', [g[2] for g in got], ['2026-11-18T11:06:40', '2023-11-14T22:13:20', '2026-11-18T11:06:41'])
+    expect('folders', ('工作/a.b' in folders(who), 'Empty' in folders(who)), (True, True))
+    os.rename(f'{root}/new/1795000001.2.host', f'{root}/cur/1795000001.2.host:2,S')
+    r = imported(who, root, '--flags')
+    expect('moved to cur', (r['copied'], r['flagged']), (0, 1))
+    tar = f'{p.dir}/maildir.tgz'
+    with tarfile.open(tar, 'w:gz') as t:
+        t.add(root, 'Maildir', filter=lambda i: i if i.isfile() or i.isdir() else None)
+    other = person('tarred')
+    r = imported(other, tar)
+    expect('from a tar', (r['copied'], r['refused']), (4, 0))
+    expect('the same there', {k: v for k, v in state(other).items() if v}.keys(), {k: v for k, v in state(who).items() if v}.keys())
+    flags = lambda rows: sorted(sorted(g[1].split()) for g in rows)
+    expect('flags from a tar', flags(texts(other)), flags(texts(who)))
+
+
+@case
+def letters_and_archives():
+    who, root = person('eml'), f'{p.dir}/letters'
+    for i, name in enumerate(ODD):
+        os.makedirs(f'{root}/{name}', exist_ok=True)
+        with open(f'{root}/{name}/{i}.eml', 'wb') as f:
+            f.write(letter(i))
+    with open(f'{root}/readme.txt', 'w') as f:
+        f.write('no mail')
+    r = imported(who, root, '--into', 'From/disk')
+    expect('copied', (r['copied'], r['other_files']), (len(ODD), 1))
+    expect('folders', {f'From/disk/{n}' for n in ODD} <= set(folders(who)), True)
+    z = f'{p.dir}/letters.zip'
+    with zipfile.ZipFile(z, 'w', zipfile.ZIP_DEFLATED) as f:
+        f.writestr('../../../../tmp/evil.eml', letter(50))
+        f.writestr('/etc/evil.eml', letter(51))
+        f.writestr('Box.mbox', b'From a@b Sun Nov 22 20:17:01 2026\n' + letter(52) + b'\n')
+        f.writestr('one.eml', letter(53))
+        f.writestr('工作/one.eml', letter(54))
+        f.writestr('two.eml', letter(53))
+    other = person('zip')
+    r = imported(other, z)
+    expect('copied', (r['copied'], r['refused']), (6, 0))
+    expect('nothing escaped', [os.path.exists(x) for x in ('/tmp/evil.eml', '/etc/evil.eml')], [False, False])
+    r = imported(other, z)
+    expect('again', (r['copied'], r['present']), (0, 6))
+    with open(f'{p.dir}/bad.zip', 'wb') as f:
+        f.write(open(z, 'rb').read()[:700])
+    imported(other, f'{p.dir}/bad.zip', code=1)
+
+
+@case
+def odd_sources():
+    who = person('odd')
+    def made(name, data):
+        with open(f'{p.dir}/{name}', 'wb') as f:
+            f.write(data)
+        return f'{p.dir}/{name}'
+    failing = lambda path: 'error' in subprocess.run([PROGRAM, '--config', p.conf, 'import', who, path, '--json'], capture_output=True, text=True).stdout
+    expect('nothing there', failing(f'{p.dir}/nowhere'), True)
+    expect('empty', failing(made('empty', b'')), True)
+    expect('no mail', failing(made('bytes', bytes(range(256)) * 10)), True)
+    expect('no PST', failing(made('x.pst', b'!BDN' + b'\0' * 1000)), True)
+    expect('one letter', imported(who, made('one.eml', letter(1)))['copied'], 1)
+    expect('a dry run', imported(who, made('two.eml', letter(2)), '--dry-run')['copied'], 1)
+    expect('writes nothing', len(texts(who)), 1)
+    table = made('accounts.csv', f'address,path\r\n{who},{p.dir}/two.eml\r\n{person("odd2")},{p.dir}/one.eml\r\n'.encode())
+    got = p.json('import', '--accounts', table)['imports']
+    expect('a table', [g['copied'] for g in got], [1, 1])
+
+
+@case
+def a_killed_import_is_repeated():
+    who, path = person('killed'), f'{p.dir}/big.mbox'
+    with open(path, 'wb') as f:
+        for i in range(3000):
+            f.write(b'From joe@far.test Sun Nov 22 20:17:01 2026\n' + letter(i, f'{i}\n' * 50) + b'\n')
+    kills = 0
+    for n in range(6):
+        c = subprocess.Popen([PROGRAM, '--config', p.conf, 'import', who, path], stdout=subprocess.DEVNULL)
+        try:
+            c.wait(0.12 + 0.07 * n)
+            break
+        except subprocess.TimeoutExpired:
+            c.kill()
+            c.wait()
+            kills += 1
+    imported(who, path)
+    rows = p.json('mailbox', 'list', who, '--folder', 'big')['messages']
+    expect('all, once', (len(rows), len({r['message_id'] for r in rows})), (3000, 3000))
+    expect('it was killed', kills > 0, True)
+
+
+if __name__ == '__main__':
+    with Instance(listeners=()) as p:
+        p.setup_command('domain add one.test')
+        sys.exit(run_cases(sys.argv[1:]))
