@@ -6,10 +6,13 @@
 
 #include "base/mem.h"
 #include "base/rand.h"
+#include "mail/notice.h"
 #include "run/log.h"
 #include "run/loop.h"
 #include "run/metrics.h"
+#include "run/pool.h"
 #include "store/directory.h"
+#include "store/notice.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,6 +72,72 @@ static void ended_badly(struct collect_job *j, int64_t now, const struct err *wh
 	j->next_at = now + wait;
 }
 
+/* ---- its owner ---- */
+
+static slice letter(const struct collect_job *j, struct arena *a)
+{
+	const slice lines[] = {arena_printf(a, "%.*s@%.*s", SFMT(j->user), SFMT(j->host)), j->why};
+	const struct notice_alarm w = {
+		.what_en = arena_printf(
+			a, "Mail of your account at %.*s cannot be fetched", SFMT(j->host)),
+		.what_zh = arena_printf(a, "无法收取您在 %.*s 的邮件", SFMT(j->host)),
+		.why_en =
+			S("It has failed for some time. What the other server or the network said "
+			  "last stands below."),
+		.why_zh = S("已连续失败一段时间。对方服务器或网络最近的应答见下。"),
+		.done_en = S("It is tried again, less often. Nothing is lost: mail stays there."),
+		.done_zh = S("系统会继续尝试，但间隔加长。邮件仍在对方服务器上，不会丢失。"),
+		.todo_en = S("Look whether the password there has changed, and tell your "
+			     "administrator."),
+		.todo_zh = S("请检查对方邮箱的密码是否已更改，并告知管理员。"),
+		.lines = lines,
+		.nlines = 2};
+	return notice_alarm_data(&w, a);
+}
+
+struct telling {
+	struct collector *c;
+	struct notice n;
+	struct err e;
+	int result;
+};
+
+static void tell_in_pool(void *arg)
+{
+	struct telling *t = arg;
+	struct sql *db;
+	t->result = sql_open(t->c->config->server->data, "queue", &db, &t->e);
+	if (t->result < 0)
+		return;
+	t->result = sql_begin(db, &t->e);
+	if (t->result == 0)
+		t->result = notice_add_tx(db, &t->n, &t->e) < 0 ? -1 : sql_commit(db, &t->e);
+	sql_close(db);
+}
+
+/* Once, when it has not worked for so long. */
+static void tell_owner(struct collect_run *r, int64_t now)
+{
+	struct collect_job *j = &r->job;
+	int64_t after = r->c->conf->tell_after;
+	int64_t since = j->good_at ? j->good_at : j->made_at;
+	if (!j->every || !j->failures || !after || j->options & COLLECT_REPORTED ||
+		now - since < after)
+		return;
+	struct telling t = {.c = r->c,
+		.n = {.kind = NOTICE_COLLECT,
+			.to = j->address,
+			.idx = -1,
+			.key = arena_printf(&r->mem, "collect:%lld", (long long)j->id),
+			.data = letter(j, &r->mem),
+			.at = now}};
+	pool_call(tell_in_pool, &t);
+	if (t.result < 0)
+		log_warn(NULL, "collect.notice", F("job", j->id), F("error", &t.e));
+	else
+		j->options |= COLLECT_REPORTED;
+}
+
 static int end_tx(struct sql *db, void *arg, struct err *e)
 {
 	return collect_end_tx(db, arg, e);
@@ -87,6 +156,7 @@ static void end(struct collect_run *r, const struct err *why)
 		j->state = COLLECT_WAITING, j->next_at = now;
 	else
 		ended_well(j, now);
+	tell_owner(r, now);
 	metric_add(&messages_copied, (int64_t)j->n.copied);
 	metric_add(why ? &passes_failed : &passes_good, 1);
 	if (why)

@@ -172,7 +172,7 @@ static void fill_reader(struct making *k, slice reader)
 		.more = k->n.more,
 		.hostname = k->set->config.hostname,
 		.about = k->n.about,
-		.held_at = k->n.kind == NOTICE_ALARM || k->n.kind == NOTICE_LOGIN ? k->n.at : 0,
+		.held_at = k->n.kind == NOTICE_ALARM || k->n.kind == NOTICE_LOGIN || k->n.kind == NOTICE_COLLECT ? k->n.at : 0,
 		.chinese = is_admins(k->n.kind) ? k->set->config.alarm->language == DIGEST_ZH
 						: p.chinese};
 	f->zone = zones_get(&k->l->zones, p.zone, NULL);

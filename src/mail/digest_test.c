@@ -265,7 +265,7 @@ TEST(every_notice_can_be_written_in_both_languages)
 		.lines = (slice[]){S_INIT("clamd: connection refused")},
 		.nlines = 1};
 	slice data[NOTICE_KINDS] = {0};
-	data[NOTICE_ALARM] = data[NOTICE_LOGIN] = notice_alarm_data(&alarm, &a);
+	data[NOTICE_ALARM] = data[NOTICE_COLLECT] = data[NOTICE_LOGIN] = notice_alarm_data(&alarm, &a);
 	const struct script_fault fault = {.script = S("rules"), .line = 3, .en = S("no"), .zh = S("否")};
 	data[NOTICE_SCRIPT] = notice_script_data(&fault, &a);
 	data[NOTICE_REPORT] = S("{\"spam\":true,\"letters\":[{\"subject\":\"s<\",\"from\":\"f\","

@@ -251,6 +251,12 @@ static void write_login(struct notice_job *j)
 	notice_finish(j, in_words(j, "what"), "login");
 }
 
+static void write_collect(struct notice_job *j)
+{
+	write_alarm(j);
+	notice_finish(j, in_words(j, "what"), "collect");
+}
+
 static void set(json_t *to, const char *key, slice text, struct arena *a)
 {
 	slice s = notice_safe(text, NOTICE_ALARM_TEXT_MAX, a);
@@ -304,6 +310,7 @@ bool notice_write(const struct notice_facts *f, struct arena *a, struct notice_l
 		[NOTICE_REPORT] = notice_write_report,
 		[NOTICE_ALARM] = write_alarm,
 		[NOTICE_LOGIN] = write_login,
+		[NOTICE_COLLECT] = write_collect,
 		[NOTICE_SCRIPT] = notice_write_script,
 		[NOTICE_FORWARD] = notice_write_forward,
 	};
