@@ -21,7 +21,7 @@ enum notice_kind { /* numbers are stored */
 	NOTICE_LOGIN = 11, /* to an account: somebody logged in from a new place; data as of an alarm */
 	NOTICE_SCRIPT = 12, /* to an account, or the administrator: rules of theirs went wrong; data: notice_script_data() */
 	NOTICE_MAILLIST = 13, /* of a mailing list, to whoever wrote to it, members, moderators; data: maillist_notice() */
-	NOTICE_COLLECT = 100001, /* to an account: mail of an account elsewhere cannot be fetched; data as of an alarm */
+	NOTICE_COLLECT = 14, /* to an account: mail of an account elsewhere cannot be fetched; data as of an alarm */
 	NOTICE_KINDS
 };
 struct notice {
