@@ -68,7 +68,7 @@ static void read_group(struct reading *r, slice group)
 	r->delayed |= slice_ieq(action, S("delayed"));
 	if (failed && !r->failed) {
 		r->status = status;
-		r->text = said;
+		r->text = arena_dup(&r->a, said); /* the part is decoded somewhere else */
 	}
 	r->failed |= failed;
 	json_array_append_new(r->rcpts, one);

@@ -22,7 +22,7 @@ static void check(slice message, const char *kind, bool hard, size_t rcpts)
 	json_decref(o);
 }
 
-TEST(reports)
+TEST(bounce_in_reports)
 {
 	AUTO(arena) struct arena a = {0};
 	static const struct {
@@ -43,7 +43,7 @@ TEST(reports)
 	json_decref(o);
 }
 
-TEST(words_and_answers)
+TEST(bounce_in_words_and_answers)
 {
 	static const struct {
 		slice message;
