@@ -367,6 +367,9 @@ def hostile_scripts_cost_no_letter():
 
 # ---- killed meanwhile ----
 
+LETTERS = 30
+
+
 @case
 def killed_processes_lose_nothing_and_repeat_nothing():
     sink = Sink()
@@ -378,18 +381,20 @@ def killed_processes_lose_nothing_and_repeat_nothing():
             stop = threading.Event()
 
             def killer():
-                while not stop.is_set():
-                    for pid, role in p.processes().items():
-                        if role in ('queue', 'scan') and not stop.is_set():
-                            try:
-                                os.kill(pid, signal.SIGKILL)
-                            except ProcessLookupError:
-                                pass
-                            stop.wait(0.7)
+                """The scan processes while they run scripts, the queue process between everything."""
+                for n in range(12):
+                    roles = ('queue',) if n % 3 else ('scan',)
+                    for pid in [pid for pid, role in p.processes().items() if role in roles][:1]:
+                        try:
+                            os.kill(pid, signal.SIGKILL)
+                        except ProcessLookupError:
+                            pass
+                    if stop.wait(0.6):
+                        return
             thread = threading.Thread(target=killer)
             thread.start()
             try:
-                for n in range(60):
+                for n in range(LETTERS):
                     while True:
                         try:
                             p.send(ANN, f'killed {n:03}.')
@@ -400,13 +405,13 @@ def killed_processes_lose_nothing_and_repeat_nothing():
                 stop.set()
                 thread.join()
             p.wait_queue(0, 60)
-            for n in range(60):
+            for n in range(LETTERS):
                 got = [f for f, *_ in p.found(ANN, f'killed {n:03}.')]
                 expect(got == ['A', 'B', 'C'], f'killed {n}: {got}')
-            wait_until('copies', 20, lambda: len(sink.got) >= 60)
+            wait_until('copies', 20, lambda: len(sink.got) >= LETTERS)
             p.wait_queue(0, 60)
             subjects = [parse(raw)['Subject'] for _, _, raw in sink.got]
-            missing = [n for n in range(60) if f'killed {n:03}.' not in subjects]
+            missing = [n for n in range(LETTERS) if f'killed {n:03}.' not in subjects]
             expect(not missing, f'lost: {missing}')
             p.stop()
             p.cli('store', 'verify')
