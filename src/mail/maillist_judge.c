@@ -96,9 +96,9 @@ static bool is_one_of(slice value, const slice *words, size_t n)
 /* "Dev list <dev.here.example>" */
 static bool names_list(slice value, slice list)
 {
-	size_t from = slice_rindex(value, '<'), at = slice_rindex(list, '@');
-	slice id = slice_first(
-		slice_skip(value, from + 1), slice_index(slice_skip(value, from + 1), '>'));
+	size_t at = slice_rindex(list, '@'), from = slice_rindex(value, '<');
+	slice id = from < value.n ? slice_skip(value, from + 1) : slice_trim(value);
+	id = slice_first(id, slice_index(id, '>'));
 	return id.n == list.n && slice_ieq(slice_first(id, at), slice_first(list, at)) &&
 	       id.p[at] == '.' && slice_ieq(slice_skip(id, at + 1), slice_skip(list, at + 1));
 }

@@ -209,7 +209,7 @@ static struct settle_rcpt gets(
 			.mta = S("mx.far.example"),
 			.text = slice_z(text),
 			.relayed = true},
-		NULL};
+		NULL, NULL};
 }
 
 static void settle_and_wait(
