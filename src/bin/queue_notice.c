@@ -173,7 +173,7 @@ static void fill_reader(struct making *k, slice reader)
 		.hostname = k->set->config.hostname,
 		.about = k->n.about,
 		.held_at = k->n.kind == NOTICE_ALARM || k->n.kind == NOTICE_LOGIN || k->n.kind == NOTICE_COLLECT ? k->n.at : 0,
-		.chinese = is_admins(k->n.kind) ? k->set->config.alarm->language == DIGEST_ZH
+		.chinese = is_admins(k->n.kind) || !k->n.to.n ? k->set->config.alarm->language == DIGEST_ZH
 						: p.chinese};
 	f->zone = zones_get(&k->l->zones, p.zone, NULL);
 	if (k->there)
