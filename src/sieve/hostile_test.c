@@ -194,6 +194,25 @@ TEST(sieve_regular_expressions_end)
 	CHECK(!slice_eq(got, S("")));
 }
 
+/* Short expressions that become large ones. */
+TEST(sieve_regular_expressions_are_small)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf text = BUF(SIEVE_SCRIPT_MAX);
+	struct sieve_mistakes m;
+	buf_put(&text, S("require \"regex\";"));
+	put_many(&text, 3000, "if header :regex \"a\" \"((ab|c){1,60}){1,40}\" { stop; }");
+	CHECK(!compile_text(&a, buf_slice(&text), &m));
+	CHECK_STR(m.v[0].en, S("the regular expressions of the script are too large together"));
+	CHECK(a.total < HOSTILE_MEMORY);
+	text.n = 0;
+	buf_put(&text,
+		S("require [\"regex\", \"variables\"]; set \"x\" \"((ab|c){1,60}){1,40}\";"));
+	put_many(&text, 3000, "if header :regex \"a\" \"${x}\" { stop; }");
+	CHECK_STR(run_twice(&a, buf_slice(&text), (slice){0}),
+		S("the script makes more text than a letter may cost"));
+}
+
 TEST(sieve_actions_are_few)
 {
 	static const struct {

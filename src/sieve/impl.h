@@ -19,6 +19,7 @@ enum {
 	SIEVE_MATCH_VALUES = 32, /* ${0} ... ${31} */
 	SIEVE_NAME_PARTS = 128, /* bytes of a variable's name */
 	SIEVE_WORK = 64, /* bytes looked at for one step */
+	SIEVE_REGEXES_MAX = 2 << 20, /* bytes of all expressions of a script, compiled */
 	SIEVE_FOLDER_MAX = 1000, /* bytes of a folder's name */
 };
 
@@ -276,6 +277,7 @@ struct check {
 	const struct extra *extra;
 	uint64_t exts;
 	unsigned nerrors, loops; /* foreverypart around */
+	size_t regexes; /* bytes of all expressions */
 	slice loop_names[SIEVE_LOOPS_MAX];
 };
 #define SAY(c, ...) arena_printf((c)->a, __VA_ARGS__)
@@ -468,6 +470,7 @@ bool sieve_wild_match(
 /* regex.c */
 struct regex *sieve_regex_compile(
 	struct arena *a, slice pattern, enum comparator c, slice *ret_why);
+size_t sieve_regex_size(const struct regex *x); /* bytes: a short expression can be large */
 bool sieve_regex_match(
 	struct run *r, const struct regex *x, slice value, slice *ret, unsigned *ret_n);
 

@@ -98,27 +98,36 @@ bool sieve_check_match(struct check *c, struct node *n)
 	return good && (!keys || sieve_check_keys(c, n, keys));
 }
 
+static bool check_regex(struct check *c, const struct node *n, const struct arg *keys, size_t i)
+{
+	slice why, pattern = keys->v[i].plain;
+	struct regex *x = sieve_regex_compile(c->a, pattern, n->match.comparator, &why);
+	n->match.regex[i] = x;
+	if (!x) {
+		sieve_mistake(c, keys->at,
+			SAY(c, "invalid regular expression '%.*s': %.*s", SFMT(pattern), SFMT(why)),
+			SAY(c, "无效的正则表达式“%.*s”：%.*s", SFMT(pattern), SFMT(why)));
+		return false;
+	}
+	c->regexes += sieve_regex_size(x);
+	if (c->regexes <= SIEVE_REGEXES_MAX)
+		return true;
+	sieve_mistake(c, keys->at,
+		S("the regular expressions of the script are too large together"),
+		S("脚本中的正则表达式总量过大"));
+	return false;
+}
+
 bool sieve_check_keys(struct check *c, struct node *n, const struct arg *keys)
 {
 	bool good = true;
 	if (n->match.type != MATCH_REGEX)
 		return true;
 	n->match.regex = ARENA_ARRAY(c->a, struct regex *, keys->n);
-	for (size_t i = 0; i < keys->n; i++) {
-		slice why;
-		if (keys->v[i].n)
-			continue;
-		n->match.regex[i] =
-			sieve_regex_compile(c->a, keys->v[i].plain, n->match.comparator, &why);
-		if (n->match.regex[i])
-			continue;
-		good = false;
-		sieve_mistake(c, keys->at,
-			SAY(c, "invalid regular expression '%.*s': %.*s", SFMT(keys->v[i].plain),
-				SFMT(why)),
-			SAY(c, "无效的正则表达式“%.*s”：%.*s", SFMT(keys->v[i].plain), SFMT(why)));
-	}
-	return good;
+	for (size_t i = 0; i < keys->n && c->regexes <= SIEVE_REGEXES_MAX; i++)
+		if (!keys->v[i].n)
+			good = check_regex(c, n, keys, i) && good;
+	return good && c->regexes <= SIEVE_REGEXES_MAX;
 }
 
 /* ---- comparing ---- */
@@ -257,7 +266,9 @@ static void compile_keys(struct matching *m)
 			!sieve_run_memory(r, 1000 + pattern.n * 20))
 			continue;
 		m->regex[i] = sieve_regex_compile(r->a, pattern, m->how->comparator, &why);
-		if (!m->regex[i])
+		if (m->regex[i])
+			sieve_run_memory(r, sieve_regex_size(m->regex[i]));
+		else
 			sieve_run_warn(r,
 				arena_printf(r->a, "invalid regular expression '%.*s': %.*s",
 					SFMT(pattern), SFMT(why)),

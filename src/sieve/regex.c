@@ -15,7 +15,7 @@
 
 enum {
 	PATTERN_MAX = 4096, /* bytes */
-	PARENS_MAX = 50, /* nested */
+	PARENS_MAX = 30, /* nested: PCRE2 reads them on the stack */
 	TEXT_MAX = 128 * 1024, /* bytes that are looked at */
 	HEAP_KIB = 4096,
 	FIRST_LIMIT = 20, /* calls at each place of the text, in a first go */
@@ -148,6 +148,13 @@ struct regex *sieve_regex_compile(struct arena *a, slice pattern, enum comparato
 	x->code = code;
 	x->utf = c != COMPARE_OCTET;
 	return x;
+}
+
+size_t sieve_regex_size(const struct regex *x)
+{
+	size_t n = 0;
+	pcre2_pattern_info(x->code, PCRE2_INFO_SIZE, &n);
+	return n;
 }
 
 /* ---- matching ---- */
