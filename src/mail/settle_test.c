@@ -203,13 +203,12 @@ static struct letter *post(
 static struct settle_rcpt gets(
 	uint32_t at, enum result_kind kind, struct status_code status, const char *text)
 {
-	return (struct settle_rcpt){at,
-		{.kind = kind,
+	return (struct settle_rcpt){.at = at,
+		.result = {.kind = kind,
 			.status = status,
 			.mta = S("mx.far.example"),
 			.text = slice_z(text),
-			.relayed = true},
-		NULL, NULL};
+			.relayed = true}};
 }
 
 static void settle_and_wait(
