@@ -7,6 +7,7 @@ enum { MAILLIST_SETTINGS_MAX = 64 * 1024 };
 void maillist_conf_write(const struct maillist_conf *c, struct buf *out);
 /* What is missing or not known any more has its usual value. */
 void maillist_conf_read(struct maillist_conf *c, slice text, struct arena *a);
-#define MEMBER_COLUMNS                                                                                       \
-	"id, list_id, address, name, state, digest, own, joined_at, score, bounced_at, bounce, disabled_at, probes, probed_at"
+#define MEMBER_COLUMNS                                                                             \
+	"id, list_id, address, name, state, digest, own, joined_at, score, bounced_at, bounce, "   \
+	"disabled_at, probes, probed_at"
 struct maillist_member maillist_read_member(struct sql_stmt *s, struct arena *a);
