@@ -55,7 +55,8 @@ static slice policy_of(const struct authres_method *m)
 	slice rest = m->comment, word, found = slice_ieq(m->result, S("none")) ? S("none") : S("");
 	while (slice_cut(&rest, ' ', &word)) {
 		slice value = slice_skip(word, slice_index(word, '=') + 1);
-		bool ours = slice_istarts(word, S("p=")) || slice_istarts(word, S("sp=")) || slice_istarts(word, S("np="));
+		bool ours = slice_istarts(word, S("p=")) || slice_istarts(word, S("sp=")) ||
+			    slice_istarts(word, S("np="));
 		if (ours && (slice_ieq(value, S("reject")) || slice_ieq(value, S("quarantine"))))
 			return value;
 		if (ours)
