@@ -11,7 +11,7 @@ from posthouse import Instance, PASSWORD, free_port, wait_until
 from sink import Sink
 from tally import case, run_cases
 
-ANN, BOB, EVE = 'ann@local.test', 'bob@local.test', 'eve@local.test'
+ANN, BOB = 'ann@local.test', 'bob@local.test'
 STOP = 'if header :contains "Subject" "{}" {{ {} stop; }}\n'
 
 
@@ -19,7 +19,7 @@ class Site(Instance):
     def __init__(self, *config, sink=None, setup=()):
         super().__init__(config=['[filter]', 'mark = 0', 'reject = 0', 'quarantine = 0', '[scan]', 'processes = 2', *config],
                          listeners=('mx', 'submission', 'imap'))
-        for command in ('domain add local.test', f'account add {ANN} --name "Ann Example"', f'account add {BOB}', f'account add {EVE}',
+        for command in ('domain add local.test', f'account add {ANN} --name "Ann Example"', f'account add {BOB}',
                         f'alias add info@local.test {ANN}', *setup):
             self.setup_command(command)
         port = sink.port if sink else free_port()
@@ -343,21 +343,21 @@ HOSTILE = {
 def hostile_scripts_cost_no_letter():
     sink = Sink()
     try:
-        with Site('[sieve]', 'time = 3s', sink=sink) as p:
+        people = {name: f'eve{n}@local.test' for n, name in enumerate(HOSTILE)}
+        with Site('[sieve]', 'time = 3s', sink=sink, setup=[f'account add {who}' for who in people.values()]) as p:
+            for name, who in people.items():
+                p.put(who, HOSTILE[name])
             p.start()
             body = 'a' * 60000 + '\r\n' + ('b' * 900 + '\r\n') * 40
-            for name, text in HOSTILE.items():
-                p.put(EVE, text)
-                time.sleep(1.1)  # others see it within a second
-                began = time.monotonic()
-                p.send(EVE, f'hostile {name}', body=body)
-                row = p.ended(EVE, f'hostile {name}')
-                where = [f for f, *_ in p.found(EVE, f'hostile {name}')]
+            for name, who in people.items():
+                p.send(who, f'hostile {name}', body=body)
+            for name, who in people.items():
+                row = p.ended(who, f'hostile {name}')
+                where = [f for f, *_ in p.found(who, f'hostile {name}')]
                 kept = where or any(e['action'] == 'redirect' for e in events(row))
-                expect(kept, f'{name}: lost: {row["timeline"][-2:]}')
-                expect(len(where) <= 33 and time.monotonic() - began < 15, f'{name}: {len(where)} folders, {time.monotonic() - began:.1f} s')
-            faults = p.json('sieve', 'log', EVE)['errors']
-            expect(len(faults) == 1, 'a row for each script')
+                expect(kept and len(where) <= 33, f'{name}: {where}: {row["timeline"][-2:]}')
+            faults = p.json('sieve', 'log')['errors']
+            expect(len(faults) >= 5 and len({f['account'] for f in faults}) == len(faults), [(f['account'], f['error']) for f in faults])
             p.send(BOB, 'others go on')
             expect(p.where(BOB, 'others go on') == ['INBOX'], 'others')
             expect(len(sink.got) <= 8, f'{len(sink.got)} letters left')
