@@ -101,6 +101,8 @@ const struct command commands[] = {
 		collect_verbs, NULL, NULL},
 	{"import", NULL, "mail from files: mbox, Maildir, eml, zip, PST", "从文件导入邮件：mbox、Maildir、eml、zip、PST",
 		import_verbs, NULL, NULL},
+	{"export", NULL, "mail to files: Maildir, mbox, eml, zip", "将邮件导出为文件：Maildir、mbox、eml、zip", export_verbs,
+		NULL, NULL},
 	{"mailbox", NULL, "messages in a mailbox", "邮箱中的邮件", mailbox_verbs, NULL, NULL},
 	{"retention", NULL, "how long mail stays in folders", "邮件保留期限", retention_verbs, NULL, NULL},
 	{"hold", NULL, "accounts that must lose no mail: legal hold", "法律保留：不得丢失邮件的帐号", hold_verbs,

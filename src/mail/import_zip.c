@@ -166,23 +166,37 @@ static int file_entry(struct packed *p, void *arg, struct err *e)
 	return take_entry(p, e);
 }
 
+/* Somewhere behind its beginning. */
+static bool is_damaged(const struct packed *p, int r, const struct err *e)
+{
+	return r < 0 && e->kind == ERR_PROTO && p->entries > 0;
+}
+
 int import_archive(struct import_files *f, int fd, struct err *e)
 {
 	struct packed p = {.f = f, .fd = fd, .notes = true};
 	struct prefix x = {.one = true};
 	f->keep_twins = true; /* folders may come in any order */
 	int r = each(&p, prefix_entry, &x, e);
+	if (is_damaged(&p, r, e))
+		r = 0;
 	if (r == 0 && !p.entries)
 		r = err_set(e, ERR_PROTO, "there is no file in the archive");
 	if (x.one && x.root)
 		p.prefix = x.common;
 	if (r == 0)
 		r = each(&p, file_entry, NULL, e);
+	if (is_damaged(&p, r, e))
+		r = 0;
 	if (r == 0)
 		r = import_told_folders(f, e);
 	p.notes = false;
 	if (r == 0)
 		r = each(&p, file_entry, NULL, e);
+	/* Of a damaged one what could be read stays. */
+	struct err later;
+	if (r < 0 && e->kind == ERR_PROTO && import_leave(f, &later) < 0)
+		*e = later;
 	arena_done(&p.mem);
 	return r;
 }
