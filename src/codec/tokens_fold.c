@@ -13,6 +13,8 @@
 enum {
 	REPEATED_MAX = 3, /* of one sign */
 	SLOW_RUN = 90, /* bytes that go through ICU at a time */
+	KANA_VOICED = 0x3099, /* marks of kana; what is left of them belongs to none */
+	KANA_SEMI_VOICED = 0x309a,
 };
 
 struct folding {
@@ -63,7 +65,7 @@ static bool put_ligature(struct folding *f, uint32_t cp)
 static void put_folded(struct folding *f, uint32_t cp)
 {
 	uint16_t to = cp < 0x10000 ? f->t->fold[cp] : TF_SLOW;
-	if (to == TF_DROP)
+	if (to == TF_DROP || cp == KANA_VOICED || cp == KANA_SEMI_VOICED)
 		return;
 	if (!put_ligature(f, to ? to : cp))
 		put(f, to ? to : cp);

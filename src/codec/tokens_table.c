@@ -69,6 +69,9 @@ static uint16_t folded(const UNormalizer2 *form, UChar32 c)
 	if (!strips_marks(to) && !(c >= HANGUL_FIRST && c < HANGUL_END) &&
 		!(unorm2_hasBoundaryBefore(form, c) && unorm2_hasBoundaryAfter(form, to)))
 		return TF_SLOW;
+	for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+		if (to == more[i].from)
+			return more[i].to;
 	return (uint16_t)text_simplified((uint32_t)to);
 }
 
@@ -100,8 +103,6 @@ static void make(void)
 		table.class_[c] = (uint8_t)class_of(c);
 		table.fold[c] = U_FAILURE(e) ? (uint16_t)c : folded(form, c);
 	}
-	for (size_t i = 0; i < sizeof more / sizeof *more; i++)
-		table.fold[more[i].from] = more[i].to;
 }
 
 const struct tokens_table *tokens_table(void)

@@ -32,6 +32,7 @@ TEST(texts_fold_for_searching)
 		/* kana with a mark of its own, and of half width */
 		{"が", "が"},
 		{"ｶﾞ", "ガ"},
+		{"か゛x\xe3\x82\x99", "かx"},
 		{"“it’s” — ok…", "\"it's\" - ok..."},
 		{"===== ---- ..", "=== --- .."},
 		{"aaaaa 11111", "aaaaa 11111"},
@@ -86,7 +87,7 @@ TEST(texts_are_cut_into_tokens)
 	} rows[] = {
 		{"hello, world", "hello@0w ,@1. world@2w"},
 		{"hello,world", "hello@0w ,@1.  @2j world@3w"},
-		{"<ann@example.com>", "<@0. ann@1w @@2. example@3w .@4. com@5w >@6."},
+		{"<ann@example.com>", "<@0. ann@1w @@2. example@3w .@4. com@5w  @6j >@7."},
 		{"中文x1 y", "中@0s 文@1s x1@2w y@3w"},
 		{" a \x01 b", "a@0w b@8w"},
 		{"http://x", "http@0w ://@1. x@2w"},
