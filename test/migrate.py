@@ -16,6 +16,7 @@ TLS = ssl._create_unverified_context()
 NAMES = ['中文/项目', '中文/报告 2026', 'with space', 'a&b', '&-', 'quo"te', 'Ünïcödé', 'dots.in.name', 'deep/er/and/deeper', 'emoji😀', '日本語テスト',
          "apostrophe's", '#hash', '[brackets]', '{braces}', 'semi;colon', 'tilde~', 'plus+minus-', 'UPPER', 'upper lower', 'x' * 100, '한국어', 'Ελληνικά/Γ',
          'עברית', 'русский/язык', 'comma,name', 'equals=name', 'at@name', 'paren(s)', '$dollar']
+POP3 = 'protocols = imap lmtp pop3\nservice pop3-login {{\n  inet_listener pop3 {{\n    port = {port}\n  }}\n  inet_listener pop3s {{\n    port = 0\n  }}\n}}\n'
 random.seed(7)
 THEIRS = 'old-horse-7'  # the password on the other servers
 
@@ -289,8 +290,93 @@ def every_byte_is_compared():
     expect('the same in the table', sum(int(r['verified']) for r in rows), total('verified'))
 
 
+def collected(job):
+    return p.json('collect', 'show', str(job))
+
+
+def wait_pass(job, passes):
+    wait_until('a pass', 30, lambda: (j := collected(job))['passes'] > passes and j['state'] == 'waiting', every=0.1)
+    return collected(job)
+
+
+def add_collection(*args):
+    out = p.cli('collect', 'add', *args, '--password-file', '-', '--json', stdin=THEIRS + '\n')
+    return int(out.split('"id":')[1].split('\n')[0].strip(' ,}'))
+
+
+def subjects(address, folder):
+    m = Mail(p.ports['imaps'], address, True, PASSWORD)
+    try:
+        if m.m.select(quoted(folder), readonly=True)[0] != 'OK':
+            return []
+        data = m.m.uid('FETCH', '1:*', '(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])')[1]
+        return sorted((x[1].decode().strip()[9:], b'$Unfiltered' in x[0]) for x in data if isinstance(x, tuple))
+    finally:
+        m.close()
+
+
+def post(user, *words):
+    m = Mail(ports[0], user)
+    for word in words:
+        m.m.append('INBOX', None, imaplib.Time2Internaldate(time.time() - 100), f'From: x@far.test\r\nSubject: {word}\r\n\r\n.dot\r\n{word}\r\n'.encode())
+    m.close()
+
+
+def left(user):
+    m = Mail(ports[0], user)
+    n = int(m.m.select('INBOX', readonly=True)[1][0])
+    m.close()
+    return n
+
+
+@case
+def accounts_elsewhere_are_collected():
+    """By POP3 through the filter, by IMAP straight into a folder; each message once; deleted there by the pass after."""
+    address = 'col@one.test'
+    p.setup_command(f'account add {address}')
+    post('pp', 'one', 'two')
+    post('ii', 'eins', 'zwei')
+    pop = add_collection(address, '--from', f'127.0.0.1:{pop_port}', '--protocol', 'pop3', '--security', 'none', '--user', 'pp', '--delete-after', '0', '--every', '1h')
+    imap = add_collection(address, '--from', f'127.0.0.1:{ports[0]}', '--security', 'starttls', '--insecure', '--user', 'ii', '--folder', 'Elsewhere', '--unfiltered',
+                          '--every', '1h')
+    wait_pass(pop, 0)
+    wait_pass(imap, 0)
+    wait_until('mail from the filter', 20, lambda: len(subjects(address, 'INBOX')) >= 2)
+    expect('through the filter', subjects(address, 'INBOX'), [('one', False), ('two', False)])
+    expect('past it', subjects(address, 'Elsewhere'), [('eins', True), ('zwei', True)])
+    expect('still there', (left('pp'), left('ii')), (2, 2))
+    post('pp', 'three')
+    post('ii', 'drei')
+    for job in (pop, imap):
+        before = collected(job)['passes']
+        p.cli('collect', 'now', str(job))
+        wait_pass(job, before)
+    wait_until('the third', 20, lambda: len(subjects(address, 'INBOX')) >= 3)
+    expect('once each', [s for s, _ in subjects(address, 'INBOX')], ['one', 'three', 'two'])
+    expect('once each', [s for s, _ in subjects(address, 'Elsewhere')], ['drei', 'eins', 'zwei'])
+    expect('deleted there, or not', (left('pp'), left('ii')), (1, 3))
+
+
+@case
+def servers_inside_and_wrong_passwords():
+    address = 'who@one.test'
+    p.setup_command(f'account add {address}')
+    inside = add_collection(address, '--from', f'127.0.0.1:{ports[0]}', '--security', 'none', '--user', 'ii', '--as-person')
+    wait_until('a failure', 20, lambda: collected(inside)['failures'] > 0)
+    expect('why', 'allow_private' in collected(inside)['why'], True)
+    # The certificate is not one that verifies; then the wrong fingerprint; then a password that is wrong: for good, without another try.
+    for more, said in ((['--security', 'starttls'], 'certificate'), (['--security', 'starttls', '--fingerprint', 'ab' * 32], 'certificate'),
+                       (['--security', 'none', '--user', 'nobody', '--auth', 'xoauth2'], 'IMAP server')):
+        user = [] if '--user' in more else ['--user', 'ii']
+        p.cli('migrate', 'add', address, '--from', f'127.0.0.1:{ports[0]}', *more, *user, '--password-file', '-', '--batch', 'bad', stdin='wrong\n')
+        wait_until('it failed', 20, lambda: jobs('bad') and jobs('bad')[-1]['state'] == 'failed')
+        if said not in jobs('bad')[-1]['why']:
+            raise AssertionError(jobs('bad')[-1]['why'])
+        p.cli('migrate', 'remove', str(jobs('bad')[-1]['id']))
+
+
 def main():
-    global args, p, accounts
+    global args, p, accounts, ports, pop_port
     a = argparse.ArgumentParser()
     a.add_argument('--full', action='store_true')
     a.add_argument('words', nargs='*')
@@ -299,7 +385,8 @@ def main():
     with Instance(listeners=('lmtp', 'imap', 'imaps'), config=['[collect]', 'parallel = 8', '[access]', 'max_per_ip = 5000']) as p:
         try:
             ports = [free_port() for _ in range(3)]
-            dovecot = peers.dovecot(p.cert_file, p.key_file, ports, THEIRS)
+            pop_port = free_port()
+            dovecot = peers.dovecot(p.cert_file, p.key_file, ports, THEIRS, extra=POP3.format(port=pop_port))
         except peers.Unavailable as e:
             print(f'skipped: Dovecot: {e}\n0 passed, 0 failed')
             return 0
