@@ -7,6 +7,7 @@ struct index_group { /* what a token stands for */
 	size_t n, cap;
 	uint64_t emails; /* of all of them */
 	bool any; /* too many: not looked at */
+	bool loaded, done;
 };
 enum { INDEX_SAME_MAX = 8 };
 struct index_finding {

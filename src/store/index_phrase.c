@@ -137,7 +137,7 @@ static void hit_all(struct index_finding *f)
 	}
 }
 
-/* ---- emails that have all the whole words ---- */
+/* ---- emails that have all of them ---- */
 
 static void mark_email(struct index_finding *f, uint32_t ordinal, uint32_t times)
 {
@@ -145,32 +145,40 @@ static void mark_email(struct index_finding *f, uint32_t ordinal, uint32_t times
 	index_set_bit(f->one, ordinal);
 }
 
-/* Loads those groups. 0: a word is in no email, or no email has all. */
+/* Candidates are those that have a word of the group. 1 if any is left, 0, -1. */
+static int keep_candidates(struct index_finding *f, const struct index_group *g, struct err *e)
+{
+	uint64_t left = 0;
+	memset(f->one, 0, f->nbits / 8);
+	for (size_t k = 0; k < g->n; k++)
+		if (index_each_email(f, &g->v[k], mark_email, e))
+			return -1;
+	for (size_t k = 0; k < f->nbits / 64; k++)
+		left |= f->candidates[k] &= f->one[k];
+	return left != 0;
+}
+
+/* Loads the groups that are quick to find: those that are no ends of words. 0: a word is in no email, or no email has all. */
 static int find_candidates(struct index_finding *f, struct err *e)
 {
 	memset(f->candidates, 0xff, f->nbits / 8);
 	for (size_t i = 0; i < f->l->n; i++) {
-		struct index_group *g = &f->groups[i];
-		g->n = 0;
-		if (f->l->v[i].how != INDEX_MATCH_WHOLE)
+		f->groups[i].n = 0;
+		f->groups[i].any = false;
+		f->groups[i].loaded = f->l->v[i].how != INDEX_MATCH_END;
+		if (!f->groups[i].loaded)
 			continue;
 		if (index_group_load(f, i, e))
 			return -1;
-		if (!g->n)
+		if (!f->groups[i].n)
 			return 0;
 	}
 	for (size_t i = 0; i < f->l->n; i++) {
-		struct index_group *g = &f->groups[i];
-		if (f->l->v[i].how != INDEX_MATCH_WHOLE)
+		if (!f->groups[i].loaded || f->groups[i].any)
 			continue;
-		memset(f->one, 0, f->nbits / 8);
-		if (index_each_email(f, &g->v[0], mark_email, e))
-			return -1;
-		uint64_t left = 0;
-		for (size_t k = 0; k < f->nbits / 64; k++)
-			left |= f->candidates[k] &= f->one[k];
-		if (!left)
-			return 0;
+		int some = keep_candidates(f, &f->groups[i], e);
+		if (some <= 0)
+			return some;
 	}
 	return 1;
 }
@@ -267,14 +275,14 @@ static int64_t place_of(const struct index_leaf *l, size_t i)
 	return at;
 }
 
-/* The group to begin with: a whole word, or (of two ends) what is in fewer emails. -1: none can be. */
-static int choose(const struct index_finding *f, bool whole)
+/* The loaded group, not yet done, that is in the fewest emails, or -1. */
+static int rarest_group(const struct index_finding *f)
 {
 	int best = -1;
 	for (size_t i = 0; i < f->l->n; i++) {
-		if ((whole && f->l->v[i].how != INDEX_MATCH_WHOLE) || f->groups[i].any)
-			continue;
-		if (best < 0 || f->groups[i].emails < f->groups[best].emails)
+		const struct index_group *g = &f->groups[i];
+		if (g->loaded && !g->any && !g->done &&
+			(best < 0 || g->emails < f->groups[best].emails))
 			best = (int)i;
 	}
 	return best;
@@ -282,70 +290,58 @@ static int choose(const struct index_finding *f, bool whole)
 
 static void add_distance(struct index_finding *f, size_t i, int base)
 {
+	f->groups[i].done = true;
 	f->distance[f->distances++].at = place_of(f->l, i) - place_of(f->l, (size_t)base);
 }
 
-/* The rarest first; one that stands at several places is read once. */
-static int confirm_whole(struct index_finding *f, int base, struct err *e)
+/* The rarest first; a word that stands at several places is read once. */
+static int confirm_loaded(struct index_finding *f, int base, struct err *e)
 {
-	size_t n = f->l->n;
-	AUTO(free) bool *done = mem_alloc(n * sizeof *done);
-	done[base] = true;
-	while (f->nat) {
-		int best = -1;
-		for (size_t i = 0; i < n; i++)
-			if (!done[i] && f->l->v[i].how == INDEX_MATCH_WHOLE &&
-				(best < 0 || f->groups[i].emails < f->groups[best].emails))
-				best = (int)i;
-		if (best < 0)
-			return 0;
-		for (size_t i = 0; i < n && f->distances < INDEX_SAME_MAX; i++)
-			if (!done[i] && f->l->v[i].how == INDEX_MATCH_WHOLE &&
-				slice_eq(f->l->v[i].text, f->l->v[best].text)) {
-				done[i] = true;
+	for (int best; f->nat && (best = rarest_group(f)) >= 0;) {
+		const struct index_leaf_token *t = &f->l->v[best];
+		add_distance(f, (size_t)best, base);
+		for (size_t i = 0; i < f->l->n && f->distances < INDEX_SAME_MAX; i++)
+			if (f->groups[i].loaded && !f->groups[i].done && f->l->v[i].how == t->how &&
+				slice_eq(f->l->v[i].text, t->text))
 				add_distance(f, i, base);
-			}
 		if (confirm_group(f, &f->groups[best], e))
 			return -1;
 	}
 	return 0;
 }
 
-static int confirm_ends(struct index_finding *f, int base, bool loaded, struct err *e)
+/* Words that end as the text begins: as late as can be, but it may be all there is. */
+static int load_end(struct index_finding *f, struct err *e)
 {
-	static const enum index_match order[] = {INDEX_MATCH_START, INDEX_MATCH_END};
-	for (int o = 0; o < 2; o++)
-		for (size_t i = 0; i < f->l->n && f->nat; i++) {
-			if ((int)i == base || f->l->v[i].how != order[o])
-				continue;
-			if (!loaded && index_group_load(f, i, e))
-				return -1;
-			if (f->groups[i].any)
-				continue;
-			add_distance(f, i, base);
-			if (confirm_group(f, &f->groups[i], e))
-				return -1;
-		}
-	return 0;
+	if (f->groups[0].loaded)
+		return 0;
+	f->groups[0].loaded = true;
+	return index_group_load(f, 0, e);
+}
+
+static bool has_whole(const struct index_finding *f)
+{
+	for (size_t i = 0; i < f->l->n; i++)
+		if (f->l->v[i].how == INDEX_MATCH_WHOLE)
+			return true;
+	return false;
 }
 
 static int find_phrase(struct index_finding *f, struct err *e)
 {
-	int base = choose(f, true);
-	bool loaded = base < 0;
-	if (loaded) {
-		for (size_t i = 0; i < f->l->n; i++)
-			if (index_group_load(f, i, e))
-				return -1;
-		base = choose(f, false);
-	}
+	for (size_t i = 0; i < f->l->n; i++)
+		f->groups[i].done = false;
+	if (!has_whole(f) && load_end(f, e))
+		return -1;
+	int base = rarest_group(f);
 	if (base < 0) {
 		memset(f->found, 0xff, f->nbits / 8);
 		return 0;
 	}
-	if (push_group(f, &f->groups[base], push, e))
+	f->groups[base].done = true;
+	if (push_group(f, &f->groups[base], push, e) || confirm_loaded(f, base, e))
 		return -1;
-	if (confirm_whole(f, base, e) || confirm_ends(f, base, loaded, e))
+	if (f->nat && (load_end(f, e) || confirm_loaded(f, base, e)))
 		return -1;
 	hit_all(f);
 	return 0;
@@ -365,8 +361,6 @@ static int find_near(struct index_finding *f, struct err *e)
 {
 	for (size_t i = 0; i < f->l->n && (!i || f->nat); i++) {
 		f->t = &f->l->v[i];
-		if (f->t->how != INDEX_MATCH_WHOLE && index_group_load(f, i, e))
-			return -1;
 		if (f->groups[i].any)
 			continue; /* the last one */
 		if (push_group(f, &f->groups[i], i ? follow : push, e))
