@@ -16,10 +16,11 @@ import argparse, email, email.message, email.policy, email.utils, imaplib, os, p
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '../test/lib'), HERE]
 import peers
-from posthouse import Instance, PASSWORD, ROOT, free_port
+from posthouse import Instance, ROOT, free_port
 
 WORK = os.path.join(ROOT, 'build/bench/search')
 USER = 'ann@local.test'
+PASSWORD = 'correct-horse-7'
 TEXT_MAX = 20_000
 START = 1_700_000_000
 STEP = 600  # seconds between two messages
@@ -262,7 +263,7 @@ class Posthouse:
                                                                            '[search]', f'enabled = {"yes" if indexed else "no"}'])
         if not os.path.exists(self.dir + '/ready'):
             for command in ('domain add local.test', f'account add {USER}'):
-                self.p.setup_command(command)
+                self.p.setup_command(command, password=PASSWORD)
             open(self.dir + '/ready', 'w').close()
         self.p.start()
         self.port = self.p.ports['imap']

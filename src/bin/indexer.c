@@ -46,6 +46,7 @@ struct account {
 	int64_t id, last, known; /* last: the newest email; known: indexed up to here */
 	uint64_t seen; /* counter of changes */
 	bool read; /* known was read */
+	bool there; /* the last sweep saw it */
 };
 
 struct indexing {
@@ -91,12 +92,35 @@ static struct account *account_of(struct indexing *s, int64_t id)
 	return &s->v[lo];
 }
 
+/* The mailbox has not given ids that the index has: it is older than the index, brought back from a copy. Its next mail
+ * gets these ids again, so nothing that the index says of them holds. */
+static int begin_anew(struct indexing *s, struct sql *db, struct account *o)
+{
+	int r = 1;
+	log_warn(NULL, "indexer.account_begins_anew", F("account", o->id), F("indexed", o->known),
+		F("newest", o->last));
+	o->known = 0;
+	while (r == 1) {
+		if (sql_begin(db, &s->e) < 0)
+			return -1;
+		r = index_remove_tx(db, o->id, &s->e);
+		if (r < 0)
+			sql_rollback(db);
+		else if (sql_commit(db, &s->e) < 0)
+			r = -1;
+	}
+	return r;
+}
+
+/* o->last was read just before. */
 static int read_known(struct indexing *s, struct account *o)
 {
 	struct sql *db = s->x.index[indexer_shard(o->id)];
 	if (o->read || !db)
 		return 0;
 	if (index_known(db, o->id, &o->known, &s->e) < 0)
+		return -1;
+	if (o->known > o->last && begin_anew(s, db, o) < 0)
 		return -1;
 	o->read = true;
 	return 0;
@@ -115,11 +139,48 @@ static int sweep_shard(struct indexing *s, int shard)
 		for (size_t i = 0; i < n; i++) {
 			struct account *o = account_of(s, v[i].account_id);
 			o->last = v[i].last_email;
+			o->there = true;
 			if (read_known(s, o) < 0)
 				return -1;
 		}
 		if (!n)
 			break;
+	}
+	return 0;
+}
+
+static int forget(struct indexing *s, struct sql *db, int64_t id)
+{
+	int r = 1;
+	log_info(NULL, "indexer.forgets", F("account", id));
+	while (r == 1) {
+		if (sql_begin(db, &s->e) < 0)
+			return -1;
+		r = index_remove_tx(db, id, &s->e);
+		if (r < 0)
+			sql_rollback(db);
+		else if (sql_commit(db, &s->e) < 0)
+			return -1;
+	}
+	return r;
+}
+
+/* Of accounts that are gone for good nothing stays; what knows more emails than there are is of a time that was taken back. */
+static int forget_strays(struct indexing *s, int shard)
+{
+	struct sql *db = s->x.index[shard];
+	int64_t id = 0;
+	while (db) {
+		if (index_next_account(db, id, &id, &s->e) < 0)
+			return -1;
+		if (!id)
+			break;
+		struct account *o = account_of(s, id);
+		if (o->there && o->known <= o->last)
+			continue;
+		if (forget(s, db, id) < 0)
+			return -1;
+		o->known = 0;
 	}
 	return 0;
 }
@@ -130,11 +191,14 @@ static void sweep(void *arg)
 	for (size_t i = 0; i < s->n; i++) {
 		s->v[i].seen = changes_seen(s->x.changes, s->v[i].id);
 		s->v[i].read &= !s->anew;
+		s->v[i].there = false;
 	}
 	s->anew = false;
 	s->result = 0;
 	for (int i = 0; i < MAILBOX_SHARDS && s->result == 0; i++)
 		s->result = sweep_shard(s, i);
+	for (int i = 0; i < MAILBOX_SHARDS && s->result == 0; i++)
+		s->result = forget_strays(s, i);
 }
 
 /* Accounts whose counter moved. One that nobody knows yet moves a counter, too: the sweep finds it. */

@@ -77,6 +77,28 @@ TEST(scan_wire_message_there_and_back)
 	}
 }
 
+TEST(scan_wire_texts_there_and_back)
+{
+	AUTO(arena) struct arena a = {0};
+	struct scan_request r = {
+		.job = SCAN_TEXT, .wishes = 1, .message = S("From: x\r\n\r\n"), .lead_n = 9};
+	for (int in_file = 0; in_file < 2; in_file++) {
+		AUTO(buf) struct buf wire = BUF(SCAN_WIRE_MAX);
+		struct scan_request got;
+		r.in_file = in_file;
+		r.from = in_file ? 77 : 0;
+		scan_request_encode(&wire, &r);
+		CHECK(scan_request_decode(buf_slice(&wire), &a, &got));
+		CHECK(got.job == SCAN_TEXT && got.wishes == 1 && got.lead_n == 9 &&
+			got.from == r.from);
+		CHECK_STR(got.message, in_file ? S("") : r.message);
+		for (size_t n = 0; n < wire.n; n++)
+			CHECK(!scan_request_decode(slice_first(buf_slice(&wire), n), &a, &got));
+		wire.p[1] = 2; /* no such wish */
+		CHECK(!scan_request_decode(buf_slice(&wire), &a, &got));
+	}
+}
+
 TEST(scan_wire_refuses_what_is_out_of_bounds)
 {
 	AUTO(arena) struct arena a = {0};

@@ -79,6 +79,22 @@ int index_due(struct sql *db, int64_t after, int64_t *ret_account_id, struct err
 	return 0;
 }
 
+int index_next_account(struct sql *db, int64_t after, int64_t *ret_account_id, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT account_id FROM indexed WHERE account_id > $1 ORDER BY account_id LIMIT 1",
+		e);
+	if (!s)
+		return -1;
+	sql_bind_int(s, 1, after);
+	int r = sql_step(s, e);
+	if (r < 0)
+		return -1;
+	*ret_account_id = r ? sql_int(s, 0) : 0;
+	sql_reset(s);
+	return 0;
+}
+
 int index_remove_tx(struct sql *db, int64_t account_id, struct err *e)
 {
 	if (sql_run(db, e,

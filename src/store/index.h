@@ -64,6 +64,8 @@ int index_merge_tx(struct sql *db, int64_t account_id, bool (*gone)(void *arg, i
 	void *arg, struct err *e);
 /* The next account above `after` for which index_merge_tx has something to do; 0: none. */
 int index_due(struct sql *db, int64_t after, int64_t *ret_account_id, struct err *e);
+/* The next account above `after` of which there is anything; 0: none. */
+int index_next_account(struct sql *db, int64_t after, int64_t *ret_account_id, struct err *e);
 /* Removes the account's index, some at a time: 1 there is more, 0 done, -1. Queries find nothing from the first step on. */
 int index_remove_tx(struct sql *db, int64_t account_id, struct err *e);
 struct index_size {
