@@ -8,7 +8,7 @@
 
 enum { VALUE_MAX = 4096 };
 
-static bool is_protected(slice name)
+bool sieve_field_is_protected(slice name)
 {
 	static const char *const never[] = {"received", "auto-submitted", "return-path",
 		"authentication-results", "arc-seal", "arc-message-signature",
@@ -32,7 +32,7 @@ static bool check_name(struct check *c, struct node *n)
 			SAY(c, "信头字段不可能名为“%.*s”", SFMT(name)));
 		return false;
 	}
-	if (is_protected(name))
+	if (sieve_field_is_protected(name))
 		sieve_warning(c, a->at,
 			SAY(c, "the header field '%.*s' is protected: nothing will happen",
 				SFMT(name)),
@@ -67,7 +67,7 @@ static void run_addheader(struct run *r, const struct node *n)
 			S("addheader：信头字段不可能使用该名称"));
 		return;
 	}
-	if (is_protected(e.name))
+	if (sieve_field_is_protected(e.name))
 		return;
 	struct buf out = BUF(VALUE_MAX * 8);
 	words_encode(&out, utf8_first(value, VALUE_MAX), e.name.n + 2);
@@ -120,7 +120,7 @@ static void run_deleteheader(struct run *r, const struct node *n)
 	struct loop *loop = r->loop;
 	slice name = sieve_run_string(r, n->pos[0]);
 	const struct arg *index = sieve_node_tag(n, TAG_INDEX, &indexed);
-	if (!sieve_field_name(name) || is_protected(name))
+	if (!sieve_field_name(name) || sieve_field_is_protected(name))
 		return;
 	r->loop = NULL;
 	unsigned total = count_fields(r, name);

@@ -431,6 +431,7 @@ struct field *sieve_fields_next(
 	struct run *r, struct fields *v, slice name, const struct node *n, size_t *i);
 void sieve_run_edit(struct run *r, const struct sieve_edit *e); /* makes it and notes it */
 bool sieve_field_name(slice s);
+bool sieve_field_is_protected(slice name); /* no script adds or takes it (editheader.c) */
 
 /* mime.c */
 const struct mime *sieve_run_mime(struct run *r);

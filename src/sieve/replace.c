@@ -123,7 +123,8 @@ static bool is_carried_over(slice name)
 	static const slice names[] = {S_INIT("from"), S_INIT("sender"), S_INIT("reply-to"),
 		S_INIT("to"), S_INIT("cc"), S_INIT("date"), S_INIT("message-id"),
 		S_INIT("references"), S_INIT("in-reply-to"), S_INIT("received"),
-		S_INIT("return-path")};
+		S_INIT("return-path"), S_INIT("delivered-to"), S_INIT("auto-submitted"),
+		S_INIT("x-sieve-redirected-from")};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (slice_ieq(name, names[i]))
 			return true;
@@ -138,7 +139,7 @@ static void put_own_fields(struct run *r, struct buf *out, const struct arg *a)
 	for (size_t i = 0; i < n; i++) {
 		slice rest = v[i], name;
 		if (!slice_cut(&rest, ':', &name) || !rest.p || !sieve_field_name(name) ||
-			is_content(name) || slice_ieq(name, S("received")))
+			is_content(name) || sieve_field_is_protected(name))
 			continue;
 		buf_printf(out, "%.*s: ", SFMT(name));
 		words_encode(out, slice_trim(rest), name.n + 2);

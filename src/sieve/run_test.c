@@ -409,10 +409,35 @@ TEST(sieve_editheader)
 	CHECK(slice_find(E("deleteheader \"b\"; enclose :subject \"w\" \"read this\";"),
 		      S("Content-Type: message/rfc822\r\n\r\nA: 1\r\nSubject: s\r\n\r\nbody\r\n")) >
 		0);
+	/* what tells where a letter has been cannot be made up */
+	slice made = E("enclose :headers [\"Delivered-To: x@y.test\", \"X-A: b\"] \"t\";");
+	CHECK(slice_find(made, S("X-A: b\r\n")) < made.n &&
+		slice_find(made, S("Delivered-To")) == made.n);
 	/* a line end in a value starts no field */
 	CHECK(slice_find(E("addheader \"X\" text:\na\nBcc: b\n.\n;"), S("\nBcc")) ==
 		E("addheader \"X\" text:\na\nBcc: b\n.\n;").n);
 #undef E
+}
+
+/* Else letters could go round between people who enclose and redirect them. */
+TEST(sieve_encloses_but_remembers_the_way)
+{
+	AUTO(arena) struct arena a = {0};
+	struct sieve_input q;
+	struct sieve_result r;
+	slice header, body;
+	testing_input(&q);
+	q.message = S("Delivered-To: b@y.test\r\nAuto-Submitted: auto-generated\r\nSubject: "
+		      "s\r\n\r\nx\r\n");
+	const struct sieve_script *s =
+		testing_compile(&a, S("x"), S("require \"enclose\"; enclose \"t\";"));
+	q.scripts = &s;
+	q.nscripts = 1;
+	sieve_run(&q, &a, &r);
+	CHECK(r.end == SIEVE_DONE && r.nactions == 1);
+	sieve_edited(q.message, r.edits, r.actions[0].edits, &a, &header, &body);
+	CHECK(slice_find(header, S("Delivered-To: b@y.test\r\n")) < header.n &&
+		slice_find(header, S("Auto-Submitted: auto-generated\r\n")) < header.n);
 }
 
 TEST(sieve_replaces_a_part)
