@@ -3,9 +3,9 @@
 
     test/formats.py [WORD ...]     the cases whose names contain one of the words
 """
-import glob, hashlib, io, json, os, random, shutil, signal, subprocess, sys, tarfile, tempfile, time, zipfile
+import glob, hashlib, imaplib, json, os, random, ssl, subprocess, sys, tarfile, zipfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
-from posthouse import PROGRAM, Instance
+from posthouse import PASSWORD, PROGRAM, Instance
 from tally import case, expect, run_cases
 
 ODD = ['Work', 'Work/2026', '工作/项目 "甲"', 'a.b/c.d', "it's & that", '100%/~x', 'back\\slash', 'Entwürfe']
@@ -27,15 +27,17 @@ def folders(who):
 
 
 def state(who):
-    """All of a mailbox: folder -> [(bytes, flags, date)]."""
+    """All of a mailbox as a mail program sees it: folder -> [(bytes, flags, date)]."""
     out = {}
-    for name in folders(who):
-        rows = p.json('mailbox', 'list', who, '--folder', name)['messages']
-        letters = []
-        for m in rows:
-            r = subprocess.run([PROGRAM, '--config', p.conf, 'mailbox', 'cat', who, str(m['uid']), '--folder', name], capture_output=True)
-            letters.append((hashlib.sha256(r.stdout).hexdigest(), ' '.join(sorted(m['flags'].split())), m['received_at']))
-        out[name] = sorted(letters)
+    with imaplib.IMAP4('127.0.0.1', p.ports['imap']) as m:
+        m.starttls(ssl._create_unverified_context())
+        m.login(who, PASSWORD)
+        m.enable('UTF8=ACCEPT')
+        for name in folders(who):
+            m.select('"' + name.replace('\\', '\\\\').replace('"', '\\"') + '"', readonly=True)
+            got = m.fetch('1:*', '(FLAGS INTERNALDATE BODY.PEEK[])')[1] if m.untagged_responses.get('EXISTS', [b'0'])[-1] != b'0' else []
+            out[name] = sorted((hashlib.sha256(g[1]).hexdigest(), sorted(f for f in imaplib.ParseFlags(g[0]) if f != b'\\Recent'),
+                                imaplib.Internaldate2tuple(g[0])) for g in got if isinstance(g, tuple))
     return out
 
 
@@ -150,7 +152,7 @@ def letters_and_archives():
     expect('again', (r['copied'], r['present']), (0, 6))
     with open(f'{p.dir}/bad.zip', 'wb') as f:
         f.write(open(z, 'rb').read()[:700])
-    imported(other, f'{p.dir}/bad.zip', code=1)
+    imported(other, f'{p.dir}/bad.zip', code=2)
 
 
 @case
@@ -171,6 +173,70 @@ def odd_sources():
     table = made('accounts.csv', f'address,path\r\n{who},{p.dir}/two.eml\r\n{person("odd2")},{p.dir}/one.eml\r\n'.encode())
     got = p.json('import', '--accounts', table)['imports']
     expect('a table', [g['copied'] for g in got], [1, 1])
+
+
+def rich():
+    """An account with everything that can get lost."""
+    who, path = person(f'rich{random.randrange(10**9)}'), f'{p.dir}/rich.mbox'
+    bodies = ['hello\n', 'From x\n>From y\nFrom joe@far.test Sun Nov 22 20:17:01 2026\n', '', '\n\n\n', 'no end', 'x' * 200000 + '\n', '\u4f60\u597d\n',
+              'lone \r cr\r\r\n', 'Status: RO\n\n']
+    for n, name in enumerate(ODD + ['INBOX']):
+        if os.path.exists(path):
+            os.remove(path)
+        path = f'{p.dir}/rich-{n}.mbox'
+        with open(path, 'wb') as f:
+            for i, body in enumerate(bodies):
+                words = ' '.join(f'w{k}' for k in range(i))
+                f.write(f'From joe@far.test Sun Nov 22 20:17:{i:02} 2026\nStatus: {"RO" if i % 2 else "O"}\nX-Status: {"AFTD"[:i % 5]}\nX-Keywords: {words} $Forwarded\n'.encode())
+                f.write(letter(n * 100 + i, body.replace('\nFrom', '\n>From').replace('From x', '>From x').replace('\n>>From y', '\n>>From y')) + b'\n\n')
+        expect('imported', imported(who, path, '--into', name)['copied'], len(bodies))
+    return who
+
+
+def exported(who, path, *more):
+    return p.json('export', who, path, *more)['exports'][0]
+
+
+def there_and_back(format):
+    who = rich()
+    before = state(who)
+    expect('letters', sum(map(len, before.values())) >= 9 * len(ODD), True)
+    out = f'{p.dir}/out-{format}' + ('.zip' if format == 'zip' else '')
+    r = exported(who, out, '--format', format)
+    expect('all are written', (r['written'], r['present']), (sum(map(len, before.values())), 0))
+    other = person('back' + format)
+    expect('all come back', imported(other, out)['copied'], r['written'])
+    after = state(other)
+    for folder in sorted(before):
+        expect(f'{folder}', after.get(folder), before[folder])
+    expect('folders', sorted(after), sorted(before))
+    if format == 'zip':
+        expect('a zip that is there', 'exports' in p.cli('export', who, out, '--format', 'zip', '--json', check=False), True)
+        with zipfile.ZipFile(out) as z:
+            expect('python reads it', z.testzip(), None)
+    elif format != 'mbox':
+        r = exported(who, out, '--format', format)
+        expect('again', (r['written'], r['present']), (0, sum(map(len, before.values()))))
+
+
+@case
+def maildir_there_and_back():
+    there_and_back('maildir')
+
+
+@case
+def mbox_there_and_back():
+    there_and_back('mbox')
+
+
+@case
+def eml_there_and_back():
+    there_and_back('eml')
+
+
+@case
+def zip_there_and_back():
+    there_and_back('zip')
 
 
 @case
@@ -195,7 +261,38 @@ def a_killed_import_is_repeated():
     expect('it was killed', kills > 0, True)
 
 
+@case
+def a_killed_export_is_repeated():
+    for format in ('maildir', 'eml', 'mbox'):
+        who, out, kills = 'killed@one.test', f'{p.dir}/killed-{format}', 0
+        begun = {'maildir': f'{out}/.big/cur/*', 'eml': f'{out}/big/*.eml', 'mbox': f'{out}/big.mbox.part'}[format]
+        for most in (1, 500):  # it is killed in the middle: when so many letters are there
+            c = subprocess.Popen([PROGRAM, '--config', p.conf, 'export', who, out, '--format', format], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while c.poll() is None and len(glob.glob(begun)) < (most if format != 'mbox' else 1):
+                pass
+            kills += c.poll() is None
+            c.kill()
+            c.wait()
+        exported(who, out, '--format', format)
+        back = person(f'killed-{format}')
+        expect('all come back, once', imported(back, out)['copied'], 3000)
+        rows = p.json('mailbox', 'list', back, '--folder', 'big')['messages']
+        expect('each', len({r['message_id'] for r in rows}), 3000)
+        expect('it was killed', kills > 0, True)
+
+
+@case
+def parts_and_domains():
+    out = f'{p.dir}/domain'
+    got = p.json('export', '--domain', 'one.test', out, '--format', 'zip')['exports']
+    expect('every account', len(got) >= 5, True)
+    expect('as a zip each', all(os.path.exists(f'{out}/{g["account"]}.zip') for g in got), True)
+    r = exported('mbox@one.test', f'{p.dir}/one', '--format', 'eml', '--folder', 'Old Mail', '--since', '2026-11-22T20:17:30')
+    expect('a folder, since then', (r['folders'], r['written']), (1, 3))
+
+
 if __name__ == '__main__':
-    with Instance(listeners=()) as p:
+    with Instance(config=['[imap "imap"]', 'auth_plaintext = yes'], listeners=('imap',)) as p:
         p.setup_command('domain add one.test')
+        p.start()
         sys.exit(run_cases(sys.argv[1:]))

@@ -67,9 +67,9 @@ static int check_mail(struct cli_call *c, struct cli_env *env, const struct acco
 	if (messages == 0 || cli_flag(c, "with-mail"))
 		return CLI_OK;
 	fprintf(stderr,
-		T("posthouse: the mailbox holds %llu messages (%s): mailbox export saves them, "
+		T("posthouse: the mailbox holds %llu messages (%s): export saves them, "
 		  "--with-mail deletes them\n",
-			"posthouse: 邮箱中有 %llu 封邮件（%s）：可用 mailbox export 保存，"
+			"posthouse: 邮箱中有 %llu 封邮件（%s）：可用 export 保存，"
 			"或以 --with-mail 一并删除\n"),
 		(unsigned long long)messages, out_size(bytes, text));
 	return CLI_FAILED;

@@ -256,8 +256,7 @@ static bool read_format(slice s, enum import_format *ret, enum mbox_quoting *quo
 		{"mbox", IMPORT_MBOX, MBOX_RD}, {"mboxrd", IMPORT_MBOX, MBOX_RD},
 		{"mboxo", IMPORT_MBOX, MBOX_O}, {"mboxcl", IMPORT_MBOX, MBOX_O},
 		{"mboxcl2", IMPORT_MBOX, MBOX_AS_IS}, {"maildir", IMPORT_MAILDIR, MBOX_RD},
-		{"zip", IMPORT_ARCHIVE, MBOX_RD}, {"tar", IMPORT_ARCHIVE, MBOX_RD},
-		{"pst", IMPORT_PST, MBOX_RD}};
+		{"zip", IMPORT_ARCHIVE, MBOX_RD}, {"tar", IMPORT_ARCHIVE, MBOX_RD}};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (slice_eq(s, slice_z(names[i].name))) {
 			*ret = names[i].format;
@@ -334,10 +333,10 @@ static int take_options(struct cli_import *m)
 		.arg = m};
 	if (format.n && !read_format(format, &m->how.format, &m->how.quoting))
 		return out_usage("%s", T("--format: auto, eml, mbox (mboxrd, mboxo, mboxcl, "
-					 "mboxcl2), maildir, zip, tar, pst",
+					 "mboxcl2), maildir, zip, tar",
 					       "--"
 					       "format：auto、eml、mbox（mboxrd、mboxo、mboxcl、mbo"
-					       "xcl2）、maildir、zip、tar、pst"));
+					       "xcl2）、maildir、zip、tar"));
 	if (separator.n > 1 || (separator.n && separator.p[0] == '/'))
 		return out_usage("%s", T("--separator: one character", "--separator：一个字符"));
 	if (separator.n)
@@ -383,9 +382,8 @@ static int import(struct cli_call *c)
 }
 
 static const struct cli_option import_options[] = {
-	{"format", "FORMAT",
-		"what PATH is (auto): eml, mbox, mboxo, mboxcl2, maildir, zip, tar, pst",
-		"PATH 的格式（auto）：eml、mbox、mboxo、mboxcl2、maildir、zip、tar、pst"},
+	{"format", "FORMAT", "what PATH is (auto): eml, mbox, mboxo, mboxcl2, maildir, zip, tar",
+		"PATH 的格式（auto）：eml、mbox、mboxo、mboxcl2、maildir、zip、tar"},
 	{"into", "FOLDER", "folder for its INBOX; others go below it",
 		"收件箱导入到此文件夹，其他文件夹置于其下"},
 	{"dry-run", NULL, "only tell what would be imported", "只显示将导入什么"},
@@ -408,7 +406,7 @@ const struct cli_verb import_verbs[] = {
 		.zh = "从文件或目录导入邮件。",
 		.more_en = "PATH: a letter (.eml), an mbox file, a Maildir, a directory of any of "
 			   "these, "
-			   "an archive of them,\nor a PST file of Outlook. Folders, flags, "
+			   "or an archive of them. Folders, flags, "
 			   "keywords and dates are "
 			   "kept where the format tells them.\nWhat was imported from PATH before "
 			   "is not imported "
@@ -417,7 +415,7 @@ const struct cli_verb import_verbs[] = {
 			   "imported; the report says what.\n\nExample: posthouse import "
 			   "ann@example.com /srv/old/ann\n",
 		.more_zh = "PATH 可以是单封邮件（.eml）、mbox "
-			   "文件、Maildir、含有它们的目录或压缩包，或 Outlook 的 PST 文件。\n"
+			   "文件、Maildir、含有它们的目录或压缩包。\n"
 			   "文件夹、标记、关键字和日期按格式所载保留。\n曾从 PATH "
 			   "导入的邮件不会重复导入：中断后重新执行即可。\n"
 			   "退出码 1 表示有邮件未能导入，报告中会说明。\n\n示例：posthouse import "

@@ -10,9 +10,7 @@
 #include "store/changes.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 enum { HEADER_READ_MAX = HEADER_SUMMARY_MAX };
 
@@ -379,99 +377,6 @@ int cli_mailbox_show(struct cli_call *c)
 	return CLI_OK;
 }
 
-/* ---- export ---- */
-
-struct export
-{
-	struct cli_box *b;
-	int dir;
-	uint64_t n;
-	struct err *e;
-	bool failed;
-};
-
-static bool export_message(void *arg, const struct mailbox_message *m)
-{
-	struct export *x = arg;
-	char name[32];
-	snprintf(name, sizeof name, "%010u.eml", m->uid);
-	cli_env_as_caller(&x->b->env);
-	AUTO(fd) int fd = openat(x->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int saved = errno;
-	cli_env_as_server(&x->b->env);
-	if (fd < 0) {
-		err_sys(x->e, saved, "%s", name);
-		x->failed = true;
-	} else if (write_message(x->b, m, fd, x->e) < 0) {
-		x->failed = true;
-	}
-	x->n += !x->failed;
-	return !x->failed;
-}
-
-/* A folder's name may hold slashes and dots: its directory is called by its number in the list. */
-static int open_dir(struct cli_box *b, const char *path, int *ret_fd, struct err *e)
-{
-	cli_env_as_caller(&b->env);
-	int made = mkdir(path, 0700), saved = errno;
-	int fd = made == 0 || saved == EEXIST ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	saved = fd < 0 && (made == 0 || saved == EEXIST) ? errno : saved;
-	cli_env_as_server(&b->env);
-	if (fd < 0)
-		return err_sys(e, saved, "%s", path);
-	*ret_fd = fd;
-	return 0;
-}
-
-static int export_folder(struct cli_box *b, slice dir, const struct mailbox_folder *f,
-	size_t number, uint64_t *count, struct err *e)
-{
-	AUTO(fd) int fd = -1;
-	slice path = slice_eq(f->name, S("INBOX"))
-			     ? arena_printf(&b->env.mem, "%.*s/INBOX", SFMT(dir))
-			     : arena_printf(&b->env.mem, "%.*s/folder-%zu", SFMT(dir), number);
-	if (open_dir(b, path.p, &fd, e) < 0)
-		return -1;
-	struct export x = {.b = b, .dir = fd, .e = e};
-	int r = mailbox_list(
-		b->shard, b->account.id, f->name, 0, UINT64_MAX, export_message, &x, e);
-	*count += x.n;
-	return x.failed ? -1 : r;
-}
-
-static int export_all(struct cli_box *b, slice dir, uint64_t *count, struct err *e)
-{
-	struct mailbox_folder *v;
-	size_t n;
-	AUTO(fd) int fd = -1;
-	if (open_dir(b, arena_strz(&b->env.mem, dir), &fd, e) < 0 ||
-		mailbox_folders(b->shard, b->account.id, &b->env.mem, &v, &n, e) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (export_folder(b, dir, &v[i], i + 1, count, e) < 0)
-			return -1;
-	return 0;
-}
-
-static int export(struct cli_call *c)
-{
-	struct cli_box b;
-	struct err e;
-	uint64_t count = 0;
-	int code;
-	if (cli_box_open(c, S(""), &b, &code) < 0)
-		return code;
-	if (export_all(&b, cli_arg(c, 1), &count, &e) < 0) {
-		code = out_fail(&e);
-	} else {
-		printf(T("%llu messages written to %.*s\n", "已将 %llu 封邮件写入 %.*s\n"),
-			(unsigned long long)count, SFMT(cli_arg(c, 1)));
-		code = CLI_OK;
-	}
-	cli_box_close(&b);
-	return code;
-}
-
 /* ---- tables ---- */
 
 static const struct cli_option folder_options[] = {
@@ -492,13 +397,6 @@ const struct cli_verb mailbox_verbs[] = {
 		"Writes one message, byte for byte, to stdout.", "将一封邮件逐字节写到标准输出。",
 		"  posthouse mailbox cat alice@example.org 17 > letter.eml",
 		"  posthouse mailbox cat alice@example.org 17 > letter.eml"},
-	{"export", export, "ADDRESS DIRECTORY", 2, 2, false, NULL,
-		"Writes every message to a file of its own.", "将每封邮件写成一个文件。",
-		"Files are DIRECTORY/FOLDER/UID.eml; none is overwritten. Folders other than INBOX "
-		"are called\n"
-		"folder-N, in the order of `mailbox folders`.",
-		"文件为 目录/文件夹/编号.eml，不覆盖已有文件。INBOX 以外的文件夹按 `mailbox "
-		"folders` 的顺序命名为 folder-N。"},
 	{"removed", cli_mailbox_removed, "ADDRESS", 1, 1, true, cli_mailbox_removed_options,
 		"Lists deleted messages that can come back.", "列出可恢复的已删除邮件。",
 		"They are kept for [mailbox] keep_removed.\n\n"

@@ -99,7 +99,7 @@ const struct command commands[] = {
 		NULL, NULL},
 	{"collect", NULL, "accounts elsewhere whose mail is brought here", "代收其他邮箱的邮件",
 		collect_verbs, NULL, NULL},
-	{"import", NULL, "mail from files: mbox, Maildir, eml, zip, PST", "从文件导入邮件：mbox、Maildir、eml、zip、PST",
+	{"import", NULL, "mail from files: mbox, Maildir, eml, zip", "从文件导入邮件：mbox、Maildir、eml、zip",
 		import_verbs, NULL, NULL},
 	{"export", NULL, "mail to files: Maildir, mbox, eml, zip", "将邮件导出为文件：Maildir、mbox、eml、zip", export_verbs,
 		NULL, NULL},

@@ -14,7 +14,7 @@ static void folders(slice in)
 		return;
 	maildir_put_folder(&out, path);
 	must(out.n > 1 && memchr(out.p, '/', out.n) == NULL);
-	if (out.n < MAILDIR_LEVEL_MAX)
+	if (out.n < MAILDIR_LEVEL_MAX - 20) /* it was not cut */
 		must(slice_eq(maildir_folder(buf_slice(&out), '.', &a), path));
 }
 
@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct maildir_file f;
 	slice in = slice_of(data, n), word;
 	unsigned number;
-	if (n > 2000)
+	if (n > 2000 || memchr(data, 0, n)) /* names of files have none */
 		return 0;
 	if (maildir_file(in, &f)) {
 		AUTO(buf) struct buf out = BUF(4000);

@@ -134,11 +134,12 @@ static int put_folders(struct exporting *x, const struct mailbox_folder *v, size
 		export_put_file(x, x->root, "subscriptions", buf_slice(&subs), e) < 0)
 		return -1;
 	/* One folder more beside others: their list stays. */
-	if (x->how->folder.n && faccessat(x->root, IMPORT_FOLDERS_CSV, F_OK, AT_EACCESS) == 0) {
-		AUTO(fd) int fd = export_open(x, x->root, IMPORT_FOLDERS_CSV, O_WRONLY | O_APPEND);
+	AUTO(fd) int fd = -1;
+	if (x->how->folder.n)
+		fd = export_open(x, x->root, IMPORT_FOLDERS_CSV, O_WRONLY | O_APPEND);
+	if (fd >= 0) {
 		size_t head = slice_index(buf_slice(&out), '\n') + 1;
-		return fd < 0 ? err_sys(e, errno, IMPORT_FOLDERS_CSV)
-			      : export_write(fd, slice_skip(buf_slice(&out), head), e);
+		return export_write(fd, slice_skip(buf_slice(&out), head), e);
 	}
 	return export_put_file(x, x->root, IMPORT_FOLDERS_CSV, buf_slice(&out), e);
 }

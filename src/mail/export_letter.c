@@ -254,10 +254,13 @@ static bool is_there(struct exporting *x, const struct mailbox_message *m)
 	AUTO(arena) struct arena a = {0};
 	AUTO(buf) struct buf unique = BUF(1000);
 	struct stat st;
-	if (x->how->format == EXPORT_EML)
-		return fstatat(x->at, arena_strz(&a, export_file_name(m, &a)), &st,
-			       AT_SYMLINK_NOFOLLOW) == 0 &&
-		       (uint64_t)st.st_size == m->size;
+	if (x->how->format == EXPORT_EML) {
+		rights(x, true);
+		int r = fstatat(
+			x->at, arena_strz(&a, export_file_name(m, &a)), &st, AT_SYMLINK_NOFOLLOW);
+		rights(x, false);
+		return r == 0 && (uint64_t)st.st_size == m->size;
+	}
 	put_unique(&unique, m);
 	return map_get(&x->have, buf_slice(&unique));
 }

@@ -1,5 +1,5 @@
 /*
- * import: mail that moves in from elsewhere: from files (mbox, Maildir, eml, zip, PST), from other servers (IMAP, POP3). One place that puts
+ * import: mail that moves in from elsewhere: from files (mbox, Maildir, eml, zip), from other servers (IMAP, POP3). One place that puts
  * a letter with its flags, keywords and dates into a folder of an account once, however often the source is read again. So a pass
  * that was interrupted goes on, and a repeated one copies only what is new and changes only what changed.
  *
@@ -15,7 +15,7 @@
  *
  *	import.c	opening, boxes		import_message.c	messages, flags, what went
  *	import_verify.c	comparing, the report	import_date.c		when a message without a date came
- *	import_file.c	eml, mbox, Maildir(++)	import_zip.c, import_pst.c
+ *	import_file.c	eml, mbox, Maildir(++)	import_zip.c
  *	export.c	out: Maildir, mbox, eml, zip
  */
 #pragma once

@@ -82,11 +82,11 @@ static int by_name(const void *a, const void *b)
 
 static void add_name(struct level *l, const struct dirent *x)
 {
-	struct stat st;
 	bool is_dir = x->d_type == DT_DIR;
-	if (x->d_type == DT_UNKNOWN)
-		is_dir = fstatat(l->fd, x->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			 S_ISDIR(st.st_mode);
+	if (x->d_type == DT_UNKNOWN) { /* this file system does not tell */
+		AUTO(fd) int fd = open_in(l->f, l->fd, x->d_name, O_NOFOLLOW | O_DIRECTORY);
+		is_dir = fd >= 0;
+	}
 	if (l->n == l->cap) {
 		l->cap = l->cap ? 2 * l->cap : 64;
 		l->v = mem_grow(l->v, l->cap * sizeof *l->v);
@@ -262,8 +262,6 @@ static bool looks_like_letter(slice start)
 
 static enum import_format sniff(slice start)
 {
-	if (slice_starts(start, S("!BDN")))
-		return IMPORT_PST;
 	if (mbox_looks_so(start))
 		return IMPORT_MBOX;
 	return looks_like_letter(start) ? IMPORT_EML : IMPORT_ARCHIVE;
@@ -292,14 +290,6 @@ static int one_mbox(
 	return import_enter(f, S("."), p.path, e) < 0 ? -1 : import_mbox(f, S(""), in, e);
 }
 
-static int one_pst(struct import_files *f, int fd, struct err *e)
-{
-	AUTO(fd) int dir = -1;
-	if (!f->how->pst)
-		return err_set(e, ERR_PROTO, "PST files cannot be read here");
-	return f->how->pst(f->how->arg, fd, &dir, e) < 0 ? -1 : import_tree(f, dir, e);
-}
-
 static int one(
 	struct import_files *f, const char *path, int fd, const struct stat *st, struct err *e)
 {
@@ -312,6 +302,10 @@ static int one(
 		return err_sys(e, errno, "%s", path);
 	if (n == 0)
 		return err_set(e, ERR_PROTO, "the file is empty");
+	if (slice_starts(slice_of(start, (size_t)n), S("!BDN")))
+		return err_set(e, ERR_PROTO,
+			"a PST file: make letters of it with readpst -e, and import their "
+			"directory");
 	if (format == IMPORT_AUTO)
 		format = sniff(slice_of(start, (size_t)n));
 	switch (format) {
@@ -324,8 +318,6 @@ static int one(
 		return one_letter(f, path, &in, e);
 	case IMPORT_MAILDIR:
 		return err_set(e, ERR_PROTO, "a Maildir is a directory");
-	case IMPORT_PST:
-		return one_pst(f, fd, e);
 	default:
 		return import_archive(f, fd, e);
 	}

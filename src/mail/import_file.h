@@ -1,6 +1,6 @@
 /*
  * Mail that moves in from files (import.h): letters (eml), mbox files, Maildirs, directories of any of these at any depth, archives of them (zip, tar and
- * what libarchive knows), Outlook's PST. Called by bin/cli_import.c, in a coroutine of a command's loop; files are read where they are called.
+ * what libarchive knows). Called by bin/cli_import.c, in a coroutine of a command's loop; files are read where they are called.
  *
  *	import_file.c	what a path is; directories	import_place.c	which folder a file's name stands for
  *	import_take.c	folders and letters, into import.h	import_notes.c	flags, dates, folders from files beside the letters
@@ -19,7 +19,6 @@ enum import_format {
 	IMPORT_MBOX,
 	IMPORT_MAILDIR,
 	IMPORT_ARCHIVE,
-	IMPORT_PST,
 };
 enum {
 	IMPORT_DEPTH_MAX = 40, /* directories in each other */
@@ -42,8 +41,6 @@ struct import_files_how {
 		void *arg, slice box, uint64_t bytes); /* after each letter, bytes of it; or NULL */
 	void *arg;
 	uint64_t max_message; /* bytes */
-	/* A PST file: makes letters of it, in a directory which is then the caller's; -1. NULL: such files are refused. */
-	int (*pst)(void *arg, int fd, int *ret_dir, struct err *e);
 };
 struct import_files_seen {
 	uint64_t folders;
