@@ -271,13 +271,31 @@ static bool all_brief(const struct item *group)
 	return true;
 }
 
-/* In the loop's thread, on its own stack: nobody waits for a thread to wake up, or to be told that one has ended. */
+struct brief {
+	struct commit *c;
+	int result;
+};
+
+static void try_brief(void *arg)
+{
+	struct brief *b = arg;
+	struct err e;
+	b->result = try_group(b->c, b->c->group, &e);
+	if (b->result < 0)
+		fail_rest(b->c->group, &e);
+}
+
+/* In the loop's thread, on its own stack: nobody waits for a thread to wake up, or to be told that one has ended. The
+ * turn is ours for one try: the others, without an item that fails, would wait for it, and do that in the pool. */
 static bool run_brief(struct commit *c)
 {
+	struct brief b = {.c = c};
 	if (!c->sync_after || co_self() || !pool_here(&c->pace) || !all_brief(c->group) ||
 		!sql_claim(c->db))
 		return false;
-	pool_call_short(&c->pace, in_pool, c);
+	pool_call_short(&c->pace, try_brief, &b);
+	if (b.result == 0 && !all_failed(c->group))
+		return false;
 	group_done(c);
 	return true;
 }

@@ -247,6 +247,74 @@ static void syncing_later(void *arg)
 	close_all(&s);
 }
 
+static struct sql *other;
+static instant blocked;
+
+/* Somebody else gets the turn as soon as ours is over. */
+static void rollback_and_lose(struct sql *db)
+{
+	struct err e;
+	sqlite_driver.rollback(db);
+	if (!other->in_tx)
+		CHECK_INT(sql_begin(other, &e), 0);
+}
+
+static void end_other(void *arg)
+{
+	struct err e;
+	(void)arg;
+	blocked = instant_now();
+	co_sleep(instant_in(20 * MSEC), &e);
+	blocked = instant_now() - blocked;
+	sql_rollback(other);
+}
+
+static void add_brief(void *arg)
+{
+	struct err e;
+	struct row r = {.id = 7};
+	CHECK_INT(commit_run_brief(arg, add_row, &r, &e), 0);
+}
+
+static void fail_brief(void *arg)
+{
+	struct err e;
+	struct row r = {.id = -1};
+	CHECK_INT(commit_run_brief(arg, add_row, &r, &e), -1);
+}
+
+/* The loop goes on while the rest of a group, one of which has failed, waits for its turn. */
+static void losing_the_turn(void *arg)
+{
+	struct err e;
+	struct group g;
+	struct store s = open_light(slice_z(arg), 1000 * SECOND);
+	CHECK_INT(sql_open_twin(s.db, &other, &e), 0);
+	counting.rollback = rollback_and_lose;
+	sqlite_turn_wait = 5 * SECOND;
+	group_init(&g);
+	group_go(&g, "fail", fail_brief, s.commit);
+	group_go(&g, "add", add_brief, s.commit);
+	while (!other->in_tx && co_sleep(instant_in(MSEC), &e) == 0)
+		;
+	group_go(&g, "end", end_other, NULL);
+	group_join(&g);
+	CHECK(blocked < 2 * SECOND);
+	CHECK_INT(rows(s.db), 1);
+	sql_close(other);
+	close_all(&s);
+}
+
+TEST(commit_in_the_loop_does_not_wait_for_others)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	loop_init();
+	pool_init(4);
+	loop_main(losing_the_turn, d.path);
+	pool_done();
+	loop_done();
+}
+
 TEST(commit_without_sync_is_synced_later)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
