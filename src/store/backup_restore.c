@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "run/file.h"
 #include "store/backup_read.h"
+#include "store/mailbox.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -138,10 +139,21 @@ static int move_up(struct restoring *s, const char *base, const char *entry, str
 	return rename(from, to) < 0 && errno != ENOENT ? err_sys(e, errno, "%s", to) : 0;
 }
 
+/* The next start makes numbers go on behind what was given since the backup (mailbox_boot). */
+static int mark_restored(struct restoring *s, slice base, struct err *e)
+{
+	slice db = arena_printf(&s->a, "%.*s/db", SFMT(base));
+	if (access(arena_strz(&s->a, db), F_OK) < 0)
+		return 0;
+	return file_replace(db, S(MAILBOX_RESTORED), S(""), e);
+}
+
 /* Databases last: without them nothing is served. */
 static int finish(struct restoring *s, slice base_slice, struct err *e)
 {
 	const char *base = arena_strz(&s->a, base_slice);
+	if (mark_restored(s, base_slice, e) < 0)
+		return -1;
 	DIR *d = opendir(base);
 	int r = 0;
 	if (!d)

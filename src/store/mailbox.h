@@ -91,7 +91,9 @@ struct mailbox_actor {
 	enum mailbox_how how; /* of what mailbox_expunge_tx takes out; 0: MAILBOX_EXPUNGED */
 };
 
-/* After the machine was started: modification sequences that its end may have undone are not given again. Once a boot. */
+/* After the machine was started: modification sequences that its end may have undone are not given again. Once a boot. After a
+ * restore (the file is in DATA/db; it goes): UIDs and ids neither. */
+#define MAILBOX_RESTORED "restored"
 int mailbox_boot(slice dir, struct err *e);
 
 /* ---- folders ---- */
