@@ -1,6 +1,6 @@
 /*
- * account_purge: a deleted account goes for good: its mail, what others granted it on their folders, its
- * rows in the directory. Used by the keeper, when its time is over, and by the command line. Blocks.
+ * account_purge: a deleted account goes for good: its mail and what is indexed of it, what others granted it on their folders, its
+ * jobs of collection, its rows in the queue's database and the directory. Used by the keeper, when its time is over, and by the command line. Blocks.
  */
 #pragma once
 #include "store/directory.h"

@@ -6,6 +6,10 @@
 #include "store/verify.h"
 
 #include "base/mem.h"
+#include "store/collect.h"
+#include "store/credential.h"
+#include "store/keyring.h"
+#include "store/login.h"
 #include "store/maillist.h"
 #include "store/report.h"
 #include "store/tlspolicy.h"
@@ -13,8 +17,7 @@
 #include <inttypes.h>
 
 static const char *const databases[] = {"directory", "queue", "trace", "mail-00", "mail-01",
-	"mail-02", "mail-03", "segment", REPORT_DB, TLSPOLICY_DB,
-	MAILLIST_DB};
+	"mail-02", "mail-03", "segment", REPORT_DB, TLSPOLICY_DB, MAILLIST_DB, COLLECT_DB};
 
 static bool repair_database(struct verify *v, slice dir, const char *name)
 {
@@ -69,8 +72,9 @@ void verify_databases(struct verify *v)
 {
 	for (size_t i = 0; i < sizeof databases / sizeof *databases; i++)
 		check_database(v, v->dir, databases[i]);
-	check_below(v, S("/auth"), "credential");
-	check_below(v, S("/keys"), "keyring");
+	check_below(v, S("/auth"), CREDENTIAL_DB);
+	check_below(v, S("/auth"), LOGIN_DB);
+	check_below(v, S("/keys"), KEYRING_DB);
 }
 
 static int count(struct sql *db, const char *sql, int64_t *ret, struct err *e)
