@@ -181,7 +181,9 @@ int collect_filter_end(struct collect_filter *f, struct err *e)
 	if (connect_filter(f, e) < 0)
 		return -1;
 	smtpc_send(f->s, &m, (struct smtpc_body){next_piece, &body}, &f->mem, &result, &sent);
-	if (result.kind != SMTPC_OK && result.kind != SMTPC_PERM)
+	/* Refused at the recipient, none would come: the fault is here, not in the message. */
+	bool about_it = result.kind == SMTPC_PERM && result.stage != SMTPC_AT_RCPT;
+	if (result.kind != SMTPC_OK && !about_it)
 		return err_set(e, ERR_TEMP, "the filter does not take mail now: %.*s",
 			(int)(result.text.n < 150 ? result.text.n : 150), result.text.p);
 	if (result.kind == SMTPC_PERM &&

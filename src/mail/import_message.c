@@ -334,7 +334,8 @@ int import_taken(struct importing *i, slice key, uint64_t size, bool copied, str
 		.epoch = i->box.epoch,
 		.key = key,
 		.keywords = S(""),
-		.uid = (uint32_t)(wall_now() / SECOND), /* no email: since when */
+		/* no email: since when; what was refused has not come, and is deleted nowhere */
+		.uid = copied ? (uint32_t)(wall_now() / SECOND) : 0,
 		.size = size};
 	if (box_change(i->b, i->u->account, taken_tx, (void *)&k, e) < 0)
 		return -1;
