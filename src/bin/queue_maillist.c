@@ -489,7 +489,7 @@ static struct result decided(struct maillist_work *k, const struct facts *f)
 	struct err e;
 	if (commit_run(k->l->q->queue_commit, end_held_tx, &h, &e) < 0)
 		return maillist_later(k, &e);
-	if (h.verdict == MAILLIST_REJECTED && h.proven)
+	if (h.verdict == MAILLIST_REJECTED && maillist_may_refuse(k->m, h.author, h.proven))
 		return maillist_outcome(RESULT_FAILED, STATUS(5, 7, 2),
 			S("a moderator of the list has refused it"));
 	return dropped_for(k, h.verdict == MAILLIST_EXPIRED

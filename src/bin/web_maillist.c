@@ -110,6 +110,9 @@ static int load(struct visit *v, const struct maillist_hands *m, struct err *e)
 			maillist_requests(m->lists, list, true, a, &v->requests, &v->nrequests, e) <
 				0)
 			return -1;
+		/* The link may be older than what he is now. */
+		if (!(v->person.roles & (MAILLIST_MODERATOR | MAILLIST_OWNER_ROLE)))
+			return err_set(e, ERR_NOTFOUND, "no longer looks after the list");
 		break;
 	case MAILLIST_TOKEN_PAGE:
 		list = id;

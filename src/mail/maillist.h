@@ -44,6 +44,8 @@ struct maillist_case {
 	unsigned roles; /* of the author */
 	uint64_t posts_author, posts_all; /* within the hour */
 };
+/* A refusal goes to the envelope's sender, who may be another than the author who is proven: then nobody is told. */
+bool maillist_may_refuse(const struct queue_msg *m, slice author, bool proven);
 enum maillist_say maillist_judge(const struct maillist_case *c, const char **ret_why);
 
 /* ---- what readers get ---- */

@@ -145,6 +145,18 @@ const char *maillist_machine(slice header, const struct queue_msg *m, slice list
 
 /* ---- the list's rules ---- */
 
+bool maillist_may_refuse(const struct queue_msg *m, slice author, bool proven)
+{
+	return proven &&
+	       (m->flags & MSG_SUBMITTED || domain_within(domain_of(m->sender), domain_of(author)));
+}
+
+static enum maillist_say refuse(const struct maillist_case *c)
+{
+	return maillist_may_refuse(c->m, c->author, c->proven) ? MAILLIST_SAY_REFUSE
+							       : MAILLIST_SAY_DROP;
+}
+
 static enum maillist_say stranger(const struct maillist_case *c, const char **ret_why)
 {
 	*ret_why = "only members may post to this list";
@@ -156,7 +168,7 @@ static enum maillist_say stranger(const struct maillist_case *c, const char **re
 	case MAILLIST_REJECT:
 		break;
 	}
-	return c->proven ? MAILLIST_SAY_REFUSE : MAILLIST_SAY_DROP;
+	return refuse(c);
 }
 
 static enum maillist_say by_members(const struct maillist_case *c, const char **ret_why)
@@ -173,7 +185,7 @@ static enum maillist_say by_senders(const struct maillist_case *c, const char **
 {
 	if (!(c->roles & (MAILLIST_OWNER_ROLE | MAILLIST_SENDER))) {
 		*ret_why = "only named senders may post to this list";
-		return c->proven ? MAILLIST_SAY_REFUSE : MAILLIST_SAY_DROP;
+		return refuse(c);
 	}
 	if (c->proven)
 		return MAILLIST_SAY_POST;
@@ -195,11 +207,6 @@ static enum maillist_say by_rules(const struct maillist_case *c, const char **re
 		break;
 	}
 	return MAILLIST_SAY_POST;
-}
-
-static enum maillist_say refuse(const struct maillist_case *c)
-{
-	return c->proven ? MAILLIST_SAY_REFUSE : MAILLIST_SAY_DROP;
 }
 
 enum maillist_say maillist_judge(const struct maillist_case *c, const char **ret_why)

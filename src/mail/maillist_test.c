@@ -93,6 +93,21 @@ TEST(who_may_post)
 	}
 }
 
+TEST(refusals_go_to_authors_alone)
+{
+	static const struct {
+		const char *sender;
+		unsigned flags;
+		bool proven, may;
+	} v[] = {{"ann@far.test", 0, true, true}, {"bounce@m.far.test", 0, true, true},
+		{"ann@far.test", 0, false, false}, {"victim@else.test", 0, true, false},
+		{"victim@test", 0, true, false}, {"shop@here.test", MSG_SUBMITTED, true, true}};
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		const struct queue_msg m = {.sender = slice_z(v[i].sender), .flags = v[i].flags};
+		CHECK_INT(maillist_may_refuse(&m, S("ann@far.test"), v[i].proven), v[i].may);
+	}
+}
+
 TEST(machines_and_loops)
 {
 	static const struct {

@@ -2,11 +2,12 @@
 #include "mail/rules_run.h"
 
 #include "base/mem.h"
+#include "codec/address.h"
 #include "store/trace.h"
 #include <stdlib.h>
 
 struct event {
-	slice result, probability, of;
+	slice result, probability, of, from;
 };
 
 static struct event read_event(slice fields, struct arena *a)
@@ -20,12 +21,21 @@ static struct event read_event(slice fields, struct arena *a)
 			v.probability = value;
 		else if (slice_eq(key, S("of")))
 			v.of = value;
+		else if (slice_eq(key, S("from")))
+			v.from = value;
 	return v;
 }
 
 static int virus_of(slice result)
 {
 	return slice_eq(result, S("clean")) ? 1 : slice_eq(result, S("infected")) ? 5 : 0;
+}
+
+/* DMARC speaks of From:, but what is sent back goes to the envelope's sender, who may be anybody. */
+static bool is_senders(const struct queue_msg *m, slice from)
+{
+	slice domain = slice_skip(m->sender, slice_rindex(m->sender, '@') + 1);
+	return from.n && domain.n && domain_within(domain, from);
 }
 
 void rules_facts_read(const struct queue_msg *m, struct rules_facts *ret)
@@ -42,7 +52,7 @@ void rules_facts_read(const struct queue_msg *m, struct rules_facts *ret)
 		else if (slice_eq(name, S("engines")))
 			ret->virus = virus_of(v.result);
 		else if (slice_eq(name, S("dmarc")))
-			ret->proven |= pass;
+			ret->proven |= pass && is_senders(m, v.from);
 		else if (slice_eq(name, S("spf")))
 			ret->proven |= pass && slice_eq(v.of, S("mailfrom"));
 		arena_reset(&a);

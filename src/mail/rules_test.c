@@ -115,10 +115,13 @@ TEST(facts_come_from_the_timeline)
 		{"1 engines result=infected virus=X\n", -1, 5, false},
 		{"1 engines result=clean\n2 spf result=pass of=mailfrom domain=x\n", -1, 1, true},
 		{"1 spf result=pass of=helo\n", -1, 0, false},
-		{"1 dmarc result=pass from=x\n", -1, 0, true},
+		{"1 dmarc result=pass from=x.test\n", -1, 0, true},
+		{"1 dmarc result=pass from=else.test\n", -1, 0, false},
+		{"1 dmarc result=pass from=test\n", -1, 0, true},
+		{"1 dmarc result=pass from=a.x.test\n", -1, 0, false},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		const struct queue_msg m = {.log = slice_z(rows[i].log)};
+		const struct queue_msg m = {.log = slice_z(rows[i].log), .sender = S("ann@x.test")};
 		struct rules_facts f;
 		rules_facts_read(&m, &f);
 		CHECK(f.spam == rows[i].spam);
