@@ -213,18 +213,21 @@ int imapc_wait_plus(struct imapc *s, struct err *e)
 	return read_until(s, true, NULL, NULL, e);
 }
 
-static bool quotable(slice v)
+/* A name that a server told in a literal may hold line ends: quoted they would begin a command. */
+static bool quotable(const struct imapc *s, slice v)
 {
-	for (size_t i = 0; i < v.n; i++)
-		if ((unsigned char)v.p[i] < ' ' || (unsigned char)v.p[i] >= 0x7f)
+	for (size_t i = 0; i < v.n; i++) {
+		unsigned char c = (unsigned char)v.p[i];
+		if (c < ' ' || c == 0x7f || (c > 0x7f && !s->utf8))
 			return false;
+	}
 	return v.n < 1000;
 }
 
 int imapc_put_string(struct imapc *s, slice v, struct err *e)
 {
 	AUTO(buf) struct buf out = BUF(2 * IMAPC_WORD_MAX);
-	if (quotable(v) || s->utf8) {
+	if (quotable(s, v)) {
 		buf_byte(&out, '"');
 		for (size_t i = 0; i < v.n; i++) {
 			if (v.p[i] == '"' || v.p[i] == '\\')

@@ -285,3 +285,21 @@ TEST(imapc_dates)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		CHECK_INT(imapc_date(slice_z(cases[i].text)), cases[i].want * SECOND);
 }
+
+static void select_odd(struct imapc *s, struct talk *t)
+{
+	struct imapc_selected b;
+	t->result = imapc_select(s, S("x\r\nA9 DELETE y"), true, &b, &t->e);
+}
+
+TEST(imapc_names_are_no_commands)
+{
+	struct talk t = {.server = HELLO
+			 "A1 OK [CAPABILITY IMAP4rev1 LITERAL+ ENABLE UTF8=ONLY] in\r\n"
+			 "A2 OK\r\nA3 NO\r\nA4 OK bye\r\n",
+		.fn = select_odd};
+	talk(&t);
+	CHECK(slice_find(buf_slice(&t.out), S("ENABLE UTF8=ACCEPT")) < t.out.n);
+	CHECK(slice_find(buf_slice(&t.out), S("{14+}\r\nx\r\nA9 DELETE y")) < t.out.n);
+	done(&t);
+}

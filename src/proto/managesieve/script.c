@@ -13,6 +13,7 @@ struct job {
 	struct script *v;
 	size_t n;
 	struct sieve_mistakes mistakes;
+	bool fine;
 };
 
 static int run(struct managesieve *s, int (*fn)(struct sql *db, void *arg, struct err *e),
@@ -98,11 +99,24 @@ void managesieve_putscript(struct managesieve *s, const struct managesieve_args 
 	tell_mistakes(s, &j, r == 0);
 }
 
+static int check(struct sql *db, void *arg, struct err *e)
+{
+	struct job *j = arg;
+	(void)db;
+	(void)e;
+	j->fine = rules_check(S("script"), j->other, false, 0, &j->s->mem, &j->mistakes);
+	return 0;
+}
+
+/* In the pool as well: a long script must not hold up everybody's sessions. */
 void managesieve_checkscript(struct managesieve *s, const struct managesieve_args *args)
 {
-	struct job j = {.s = s};
-	bool fine = rules_check(S("script"), args->v[0].text, false, 0, &s->mem, &j.mistakes);
-	tell_mistakes(s, &j, fine);
+	struct job j = {.s = s, .other = args->v[0].text};
+	struct err e = {0};
+	if (run(s, check, &j, &e) < 0)
+		managesieve_fail(s, &e);
+	else
+		tell_mistakes(s, &j, j.fine);
 }
 
 /* ---- reading ---- */
