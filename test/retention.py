@@ -40,6 +40,23 @@ def make_older(days, table='message', column='saved_at'):
             db.execute(f'UPDATE {table} SET {column} = {column} - {days * DAY}')
 
 
+def one(name, query):
+    """The sum of what the databases of that name say."""
+    total = 0
+    for path in glob.glob(f'{p.data}/db/{name}.sqlite'):
+        with sqlite3.connect(path, timeout=20) as db:
+            total += db.execute(query).fetchone()[0]
+    return total
+
+
+def can_log_in(who):
+    try:
+        with mail(who):
+            return True
+    except imaplib.IMAP4.error:
+        return False
+
+
 def said(*args):
     return p.cli(*args)
 
@@ -102,6 +119,24 @@ def a_hold_keeps_everything():
     expect('what was deleted long ago is there', len(p.json('mailbox', 'removed', BOB)['removed']), 4)
     said('hold', 'release', 'case-1')
     expect('it stays in the list', bool(p.json('hold', 'list')['holds'][0]['released_at']), True)
+
+
+@case
+def a_removed_account_leaves_nothing():
+    carl = 'carl@one.test'
+    p.cli('account', 'add', carl, '--stdin', stdin=PASSWORD + '\n')
+    wait_until('login', 10, lambda: can_log_in(carl))
+    fill(carl, 'Old', 3)
+    said('retention', 'set', 'Old', '5', '--account', carl)
+    p.cli('collect', 'add', carl, '--from', '192.0.2.1', '--user', 'carl', '--every', '1h', '--password-file', '-', stdin='secret\n')
+    number = one('directory', f"SELECT id FROM account WHERE address = '{carl}'")
+    wait_until('the index', 20, lambda: one('index-*', f'SELECT COUNT(*) FROM indexed WHERE account_id = {number}') == 1)
+    expect('a job', one('import', f'SELECT COUNT(*) FROM job WHERE account_id = {number}'), 1)
+    said('account', 'remove', carl, '--with-mail', '--yes')
+    for db, table in (('index-*', 'indexed'), ('index-*', 'block'), ('index-*', 'segment'), ('import', 'job'), ('mail-*', 'email'), ('mail-*', 'mailbox')):
+        expect(table, one(db, f'SELECT COUNT(*) FROM {table} WHERE account_id = {number}' if table != 'email' else
+                          f'SELECT COUNT(*) FROM email WHERE id >> 32 = {number}'), 0)
+    expect('rules', one('directory', f'SELECT COUNT(*) FROM retention WHERE scope = 4 AND scope_id = {number}'), 0)
 
 
 @case

@@ -52,6 +52,7 @@ static int64_t remove_rows(struct sql *db, const struct account *v, struct err *
 		"DELETE FROM forward WHERE account_id = $1",
 		"DELETE FROM autoreply WHERE account_id = $1",
 		"DELETE FROM script WHERE account_id = $1",
+		"DELETE FROM retention WHERE scope = 4 AND scope_id = $1",
 		"DELETE FROM alias WHERE account_id = $1",
 		"DELETE FROM mailgroup_member WHERE kind = 1 AND member_id = $1",
 		"DELETE FROM shared_member WHERE kind = 1 AND member_id = $1",
