@@ -361,7 +361,7 @@ service indexer-worker {
 '''
 
 
-def run_dovecot(path, places[:args.dovecot], qs, reps, cert, key):
+def run_dovecot(path, places, qs, reps, cert, key):
     ports = [free_port() for _ in range(3)]
     server = peers.dovecot(cert, key, ports, PASSWORD, extra=DOVECOT_FTS, name='dovecot-fts', more=('dovecot-fts-xapian',))
     try:
