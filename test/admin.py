@@ -55,7 +55,7 @@ def numbers_in_reports(p):
     """Numbers of the messages whose sender was told of a failure."""
     told = []
     where = os.path.join(p.dir, 'reports')
-    p.cli('mailbox', 'export', SENDER, where)
+    p.cli('export', SENDER, where, '--format', 'eml')
     for folder, _, names in os.walk(where):
         for name in names:
             text = open(os.path.join(folder, name), 'rb').read()

@@ -118,9 +118,9 @@ def main():
         p.wait_queue(0, 120)
         p.cli('quarantine', 'release', '--all', '--yes', check=False)  # viruses among them; 3: nothing is held
         p.wait_queue(0, 120)
-        p.cli('mailbox', 'export', 'box@local.test', scratch + '/export')
+        p.cli('export', 'box@local.test', scratch + '/export', '--format', 'eml')
         stored = collections.Counter()
-        exported = [os.path.join(b, n) for b, _, names in os.walk(scratch + '/export') for n in names]
+        exported = [os.path.join(b, n) for b, _, names in os.walk(scratch + '/export') for n in names if n.endswith('.eml')]
         for path in exported:
             whole = open(path, 'rb').read()
             # Our own headers: Return-Path, Delivered-To, our results, our marks and exactly one Received of this server, in this order at the top.

@@ -34,7 +34,7 @@ def records(path):
 def mailbox_records(p, address, into):
     """Adds what the mailbox holds, read back through the command line."""
     where = os.path.join(p.dir, 'export-' + address)
-    p.cli('mailbox', 'export', address, where)
+    p.cli('export', address, where, '--format', 'eml')
     for folder, _, names in os.walk(where):
         for name in names:
             whole = open(os.path.join(folder, name), 'rb').read()

@@ -172,8 +172,8 @@ class House(Instance):
     def export(self, name):
         """The whole inbox, by one command."""
         with tempfile.TemporaryDirectory() as d:
-            self.cli('mailbox', 'export', f'{name}@home.test', d)
-            paths = [os.path.join(top, f) for top, _, files in os.walk(d) for f in files]
+            self.cli('export', f'{name}@home.test', d, '--format', 'eml')
+            paths = [os.path.join(top, f) for top, _, files in os.walk(d) for f in files if f.endswith('.eml')]
             return [open(path, 'rb').read() for path in paths]
 
     def in_box(self, name, word, n=1, folder='INBOX', seconds=15):

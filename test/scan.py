@@ -334,10 +334,10 @@ def killed_again_and_again():
         wait_until('delivery', 60, lambda: len(p.mail(ME)) == len(accepted) - len(held))
         print('held', len(held))
         where = os.path.join(p.dir, 'export')
-        p.cli('mailbox', 'export', ME, where)
+        p.cli('export', ME, where, '--format', 'eml')
         found = []
         for folder, _, names in os.walk(where):
-            found += [open(os.path.join(folder, n), encoding='latin-1').read() for n in names]
+            found += [open(os.path.join(folder, n), encoding='latin-1').read() for n in names if n.endswith('.eml')]
         numbers = {re.search(r'number (\d+-\d+)', t)[1] for t in found}
         expect('nothing lost', len(numbers), len(accepted) - len(held))
         expect('all delivered were examined', sum('probability=' not in t for t in found), 0)

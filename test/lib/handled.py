@@ -153,7 +153,7 @@ class Handled:
         found = collections.Counter()
         for who in PEOPLE:
             where = os.path.join(self.p.dir, 'handled-' + who)
-            self.p.cli('mailbox', 'export', f'{who}@{HOUSE}', where)
+            self.p.cli('export', f'{who}@{HOUSE}', where, '--format', 'eml')
             for folder, _, names in os.walk(where):
                 for name in names:
                     data = open(os.path.join(folder, name), 'rb').read()

@@ -156,8 +156,8 @@ class Far:
 
     def mailbox(self, p, address):
         where = os.path.join(p.dir, 'letters-' + address)
-        p.cli('mailbox', 'export', address, where)
-        files = (os.path.join(folder, name) for folder, _, names in os.walk(where) for name in names)
+        p.cli('export', address, where, '--format', 'eml')
+        files = (os.path.join(folder, name) for folder, _, names in os.walk(where) for name in names if name.endswith('.eml'))
         return [open(path, 'rb').read() for path in files]
 
     def txt(self, name, timeout=5):
