@@ -117,16 +117,17 @@ static int listed(void *arg, int64_t account_id, slice list, slice address, stru
 	struct rcpt_answer group = {0};
 	slice name, canonical;
 	bool found = false;
-	(void)account_id;
+	struct sql *db = cli_env_db(&t->env, DB_DIRECTORY, e);
 	if (!rules_known_group(list, &name))
 		return 0;
 	if (directory_open(t->env.config.server->data, &d, e) < 0)
 		return -1;
 	int r = directory_rcpt(d, name, &a, &group, e);
 	directory_close(d);
-	bool there = r == 0 && group.group_id && group.targets;
-	if (!there || !address.n)
-		return r < 0 ? -1 : there;
+	if (r == 0 && group.group_id && group.targets)
+		r = db ? directory_group_is_near(db, group.group_id, account_id, e) : -1;
+	if (r <= 0 || !address.n)
+		return r;
 	if (directory_canonical(address, &a, &canonical))
 		for (size_t i = 0; i < group.ntargets && !found; i++)
 			found = slice_eq(group.targets[i], canonical);

@@ -44,7 +44,7 @@ struct queue_rules {
 	struct queue *q;
 	struct rules_judge judge;
 	struct script_cache *scripts;
-	struct sql *mail[MAILBOX_SHARDS]; /* readers; in the pool, under the lock */
+	struct sql *mail[MAILBOX_SHARDS], *directory; /* readers; in the pool, under the lock */
 	pthread_mutex_t lock;
 	struct map deeds; /* by account */
 };
@@ -334,16 +334,35 @@ static int metadata(void *arg, int64_t account_id, slice folder, slice entry, st
 
 /* ---- lists: groups of the directory ---- */
 
-/* 1 with its people, 0: there is none of that name, -1. */
-static int find_group(
-	struct queue_rules *r, slice list, struct arena *a, struct rcpt_answer *ret, struct err *e)
+struct nearness {
+	struct queue_rules *r;
+	int64_t group_id, account_id;
+	int result;
+	struct err *e;
+};
+
+static void read_nearness(void *arg)
+{
+	struct nearness *n = arg;
+	pthread_mutex_lock(&n->r->lock);
+	n->result = directory_group_is_near(n->r->directory, n->group_id, n->account_id, n->e);
+	pthread_mutex_unlock(&n->r->lock);
+}
+
+/* 1 with its people, 0: there is none of that name in the account's organisation, -1. */
+static int find_group(struct queue_rules *r, int64_t account_id, slice list, struct arena *a,
+	struct rcpt_answer *ret, struct err *e)
 {
 	slice address;
 	if (!rules_known_group(list, &address))
 		return 0;
 	if (directory_rcpt(r->q->directory, address, a, ret, e) < 0)
 		return -1;
-	return ret->kind == RCPT_LOCAL && ret->group_id && ret->targets;
+	if (ret->kind != RCPT_LOCAL || !ret->group_id || !ret->targets)
+		return 0;
+	struct nearness n = {r, ret->group_id, account_id, 0, e};
+	pool_call(read_nearness, &n);
+	return n.result;
 }
 
 static int listed(void *arg, int64_t account_id, slice list, slice address, struct err *e)
@@ -351,8 +370,7 @@ static int listed(void *arg, int64_t account_id, slice list, slice address, stru
 	AUTO(arena) struct arena a = {0};
 	struct rcpt_answer group;
 	slice canonical;
-	int r = find_group(arg, list, &a, &group, e);
-	(void)account_id;
+	int r = find_group(arg, account_id, list, &a, &group, e);
 	if (r <= 0 || !address.n)
 		return r;
 	if (!directory_canonical(address, &a, &canonical))
@@ -367,8 +385,7 @@ static int members(void *arg, int64_t account_id, slice list, struct arena *a, s
 	size_t *ret_n, struct err *e)
 {
 	struct rcpt_answer group;
-	int r = find_group(arg, list, a, &group, e);
-	(void)account_id;
+	int r = find_group(arg, account_id, list, a, &group, e);
 	*ret_n = 0;
 	if (r <= 0)
 		return r;
@@ -404,6 +421,8 @@ int queue_rules_open(struct queue_rules *r, struct err *e)
 	for (int i = 0; i < MAILBOX_SHARDS; i++)
 		if (sql_open_read(data, mailbox_db_name(i), &r->mail[i], e) < 0)
 			return -1;
+	if (sql_open_read(data, "directory", &r->directory, e) < 0)
+		return -1;
 	return script_cache_open(data, &r->scripts, e);
 }
 
@@ -419,6 +438,7 @@ void queue_rules_close(struct queue_rules *r)
 	script_cache_close(r->scripts);
 	for (int i = 0; i < MAILBOX_SHARDS; i++)
 		sql_close(r->mail[i]);
+	sql_close(r->directory);
 	pthread_mutex_destroy(&r->lock);
 	forget_deeds(r);
 	free(r);

@@ -67,7 +67,9 @@ int collect_key_tx(struct sql *db, const unsigned char key[32], struct err *e)
 
 slice collect_about(const struct collect_job *j, struct arena *a)
 {
-	return arena_printf(a, "%.*s %u %.*s", SFMT(j->host), (unsigned)j->port, SFMT(j->user));
+	return arena_printf(a, "%lld %d %d %d\n%.*s\n%u\n%.*s\n%.*s\n%.*s",
+		(long long)j->account_id, j->protocol, j->security, j->auth, SFMT(j->host),
+		(unsigned)j->port, SFMT(j->fingerprint), SFMT(j->user), SFMT(j->as));
 }
 
 /* ---- rows ---- */

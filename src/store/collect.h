@@ -90,7 +90,7 @@ struct collect_job {
 /* The public key that secrets are sealed for; put there by prepare. */
 int collect_key(struct sql *db, unsigned char ret[32], struct err *e); /* ERR_NOTFOUND */
 int collect_key_tx(struct sql *db, const unsigned char key[32], struct err *e);
-/* What a secret is sealed for: it cannot be moved to a job with another server or user. From *a. */
+/* What a secret is sealed for: it cannot be moved to a job of another account, or one with another server, user or security. From *a. */
 slice collect_about(const struct collect_job *j, struct arena *a);
 
 /* ERR_EXISTS: this account has a job of this kind from there already; ERR_LIMIT; ERR_PROTO: a text too long. */

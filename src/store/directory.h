@@ -186,6 +186,8 @@ struct rcpt_answer {
 	bool callout;
 	uint64_t version; /* changes when the directory changed */
 };
+/* Are they of one organisation? 1, 0, -1. */
+int directory_group_is_near(struct sql *db, int64_t group_id, int64_t account_id, struct err *e);
 /* What a recipient address means here. "local+detail@domain" falls back to "local@domain". */
 int directory_rcpt(struct directory *d, slice address, struct arena *a, struct rcpt_answer *ret,
 	struct err *e);

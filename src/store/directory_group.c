@@ -18,6 +18,15 @@ struct mail_group directory_read_group(struct sql_stmt *s, struct arena *a)
 	};
 }
 
+int directory_group_is_near(struct sql *db, int64_t group_id, int64_t account_id, struct err *e)
+{
+	return (int)directory_number(db, e,
+		"SELECT 1 FROM mailgroup JOIN domain AS there ON there.id = mailgroup.domain_id,"
+		" account JOIN domain AS here ON here.id = account.domain_id"
+		" WHERE mailgroup.id = $1 AND account.id = $2 AND here.org_id = there.org_id",
+		"ii", group_id, account_id);
+}
+
 int directory_group(
 	struct sql *db, slice address, struct arena *a, struct mail_group *ret, struct err *e)
 {

@@ -512,3 +512,16 @@ TEST(org_pages_find_what_is_asked)
 	CHECK_STR(v[0].address, S("u03@one.test"));
 	leave(p);
 }
+
+TEST(org_groups_of_others_are_far)
+{
+	struct place *p = arrive();
+	struct err e;
+	int64_t team = group(p, S("team@two.test")),
+		ann = make(p, S("ann@one.test"), ACCOUNT_PERSON, 0);
+	CHECK_INT(directory_group_is_near(p->db, team, ann, &e), 1);
+	OK(directory_org_add(p->db, &(struct org){.name = S("other"), .title = S("")}, &e));
+	OK(directory_domain_move(p->db, S("two.test"), S("other"), &e));
+	CHECK_INT(directory_group_is_near(p->db, team, ann, &e), 0);
+	leave(p);
+}
