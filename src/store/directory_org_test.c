@@ -515,7 +515,7 @@ TEST(org_pages_find_what_is_asked)
 
 TEST(org_groups_of_others_are_far)
 {
-	struct place *p = arrive();
+	struct place *p = place();
 	struct err e;
 	int64_t team = group(p, S("team@two.test")),
 		ann = make(p, S("ann@one.test"), ACCOUNT_PERSON, 0);
