@@ -150,7 +150,7 @@ def a_message_of_an_old_backup():
         p.start()
         for n in range(1, 6):
             p.send(n, size=100000 if n == 3 else 500)
-        p.wait_mail(ANN, 5)
+            p.wait_mail(ANN, n)  # one after another: their UIDs are in this order
         m = p.program()
         m.uid('STORE', '3', '+FLAGS', r'(\Flagged \Seen $Work)')
         m.create('Work')
