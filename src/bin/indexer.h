@@ -19,7 +19,7 @@
 struct link;
 
 enum {
-	INDEXER_EMAILS = 200, /* of a batch */
+	INDEXER_EMAILS = 800, /* of a batch */
 	INDEXER_BYTES = 8 << 20, /* of their texts */
 	INDEXER_AT_ONCE = 3, /* messages whose texts are being read */
 };

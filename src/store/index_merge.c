@@ -26,21 +26,31 @@ unsigned index_level(uint64_t bytes)
 
 /* ---- what is due ---- */
 
-/* Newest first. The longest run at the new end whose members are of a low level: merged when there are enough of them.
- * Returns how many, from *ret_first on. */
+/* From `i` on: how many in a row are of at most that level. */
+static size_t run_of(const struct index_segment *v, size_t n, size_t i, unsigned level)
+{
+	size_t k = 0;
+	while (i + k < n && v[i + k].level <= level)
+		k++;
+	return k;
+}
+
+/* Newest first. A run of neighbours of a low level: merged when there are enough of them, the oldest of it first, so that none stay behind
+ * one that was made of newer ones. Returns how many, from *ret_first on. */
 static size_t choose(
 	const struct index_segment *v, size_t n, size_t *ret_first, unsigned *ret_level)
 {
 	*ret_first = 0;
-	for (unsigned level = 0; level < LEVEL_TOP; level++) {
-		size_t k = 0;
-		while (k < n && k < INPUTS_MAX && v[k].level <= level)
-			k++;
-		if (k >= FAN) {
+	for (unsigned level = 0; level < LEVEL_TOP; level++)
+		for (size_t i = 0, k; i < n; i += k + 1) {
+			k = run_of(v, n, i, level);
+			if (k < FAN)
+				continue;
+			size_t some = k < INPUTS_MAX ? k : INPUTS_MAX;
+			*ret_first = i + k - some;
 			*ret_level = level + 1;
-			return k;
+			return some;
 		}
-	}
 	/* Segments of the top that are small: by many small steps, or emails that are gone. */
 	for (size_t i = 0; i < n; i++) {
 		size_t k = 0;
