@@ -119,10 +119,15 @@ struct spotting {
 	size_t n;
 };
 
+/* Many small questions take the locks once. */
 static int spots_job(struct sql *db, void *arg, struct err *e)
 {
 	struct spotting *s = arg;
-	return mailbox_spots(db, &s->q, s->a, &s->v, &s->n, e);
+	if (sql_read_begin(db, e) < 0)
+		return -1;
+	int r = mailbox_spots(db, &s->q, s->a, &s->v, &s->n, e);
+	sql_read_end(db);
+	return r;
 }
 
 static int by_place(const void *a, const void *b)
