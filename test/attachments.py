@@ -73,6 +73,7 @@ case('chinese name', lambda: '采购合同已经审核完毕，请点击 https:/
 # ---- archives ----
 
 case('zip', lambda: zip_of({'a.exe': EXE}), 'a.zip', types=['zip', 'exe'], signals=['archive-program'])
+case('program with a Chinese name in a zip', lambda: zip_of({'合同/发票.exe': EXE}), 'a.zip', types=['zip', 'exe'], names=['合同/发票.exe'], signals=['archive-program'])
 case('zip of sources', lambda: zip_of({f'src/{i}.js': b'x' for i in range(20)}), 'src.zip', not_signals=['archive-program'])
 
 

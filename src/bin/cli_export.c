@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <locale.h>
 #include <stdio.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -170,7 +169,6 @@ static int export(struct cli_call *c)
 	struct cli_export x = {.c = c};
 	struct err e;
 	int code;
-	setlocale(LC_CTYPE, "C.UTF-8"); /* names in a zip */
 	if (cli_env_open(c->cli, &x.env, &code) < 0)
 		return code;
 	code = take_options(&x);

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <locale.h>
 #include <stdio.h>
 #include <sys/fsuid.h>
 
@@ -352,7 +351,6 @@ static int import(struct cli_call *c)
 {
 	struct cli_import m = {.c = c, .code = CLI_OK};
 	int code;
-	setlocale(LC_CTYPE, "C.UTF-8"); /* names in archives */
 	if (cli_env_open(c->cli, &m.env, &code) < 0)
 		return code;
 	code = take_options(&m);

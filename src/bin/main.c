@@ -115,7 +115,7 @@ static int run(struct cli *cli, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct cli cli = {0};
-	setlocale(LC_TIME, "C");
+	setlocale(LC_CTYPE, "C.UTF-8"); /* libarchive: names in archives, whatever the environment says */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	tr_from_environment();

@@ -20,6 +20,7 @@
 #include "content/report.h"
 #include "content/rules.h"
 #include "senderauth/psl.h"
+#include <locale.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #if __has_include(<valgrind/callgrind.h>)
@@ -182,6 +183,7 @@ static void measure(const struct set_up *s)
 int main(int argc, char **argv)
 {
 	static struct set_up s = {.tools = {.names = &names}};
+	setlocale(LC_CTYPE, "C.UTF-8"); /* as the program does */
 	charset_warm_up();
 	text_warm_up();
 	url_warm_up();
