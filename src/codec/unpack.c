@@ -159,6 +159,62 @@ static void know_filters(struct archive *a)
 	archive_read_support_filter_uu(a);
 }
 
+static bool open_archive(struct archive *a, slice in, const struct unpack_how *how)
+{
+	if (how->only_zip) {
+		archive_read_support_format_zip_seekable(a);
+	} else {
+		know_filters(a);
+		archive_read_support_format_all(a);
+		archive_read_support_format_raw(a);
+	}
+	return in.n && archive_read_open_memory(a, in.p, in.n) == ARCHIVE_OK;
+}
+
+/* Is the present entry, read to its end, whole? */
+static bool reads_well(struct archive *a, uint64_t most)
+{
+	char room[2048];
+	la_ssize_t n = 0;
+	for (uint64_t total = 0; total <= most; total += (uint64_t)n) {
+		n = archive_read_data(a, room, sizeof room);
+		if (n <= 0)
+			return n == 0;
+	}
+	return false;
+}
+
+static bool opens_with(slice in, const struct unpack_how *how, const char *password)
+{
+	struct archive *a = archive_read_new();
+	struct archive_entry *entry;
+	bool right = false;
+	archive_read_add_passphrase(a, password);
+	if (open_archive(a, in, how))
+		while (archive_read_next_header(a, &entry) == ARCHIVE_OK)
+			if (archive_entry_is_encrypted(entry)) {
+				right = reads_well(a, how->limits.total);
+				break;
+			}
+	archive_read_free(a);
+	return right;
+}
+
+/* The right one first: of a zip's old encryption a wrong one in 256 passes, and none is tried behind it. */
+static void give_passwords(struct archive *a, slice in, const struct unpack_how *how)
+{
+	size_t right = how->npasswords;
+	for (size_t i = 0; i < how->npasswords && how->npasswords > 1 && right == how->npasswords;
+		i++)
+		if (opens_with(in, how, how->passwords[i]))
+			right = i;
+	if (right < how->npasswords)
+		archive_read_add_passphrase(a, how->passwords[right]);
+	for (size_t i = 0; i < how->npasswords; i++)
+		if (i != right)
+			archive_read_add_passphrase(a, how->passwords[i]);
+}
+
 enum unpack_result unpack_with(slice in, const struct unpack_how *how, unpack_file file, void *arg)
 {
 	struct archive *a = archive_read_new();
@@ -170,16 +226,8 @@ enum unpack_result unpack_with(slice in, const struct unpack_how *how, unpack_fi
 	guarded_how.locked = how->locked ? guarded_locked : NULL;
 	u.bytes = BUF(how->limits.total + STEP);
 	enum unpack_result r = UNPACK_NO_ARCHIVE;
-	if (how->only_zip) {
-		archive_read_support_format_zip_seekable(a);
-	} else {
-		know_filters(a);
-		archive_read_support_format_all(a);
-		archive_read_support_format_raw(a);
-	}
-	for (size_t i = 0; i < how->npasswords; i++)
-		archive_read_add_passphrase(a, how->passwords[i]);
-	if (in.n && archive_read_open_memory(a, in.p, in.n) == ARCHIVE_OK)
+	give_passwords(a, in, how);
+	if (open_archive(a, in, how))
 		r = all(&u);
 	archive_read_free(a);
 	buf_done(&u.bytes);
