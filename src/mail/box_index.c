@@ -138,13 +138,14 @@ static int by_place(const void *a, const void *b)
 	return x->uid < y->uid ? -1 : x->uid > y->uid;
 }
 
-static int spot(struct box_view *v, const struct box_unit *u, bool all, struct arena *a,
+static int spot(struct box_view *v, const struct box_unit *u, bool all, bool rows, struct arena *a,
 	struct mailbox_spot **ret, size_t *ret_n, struct err *e)
 {
 	int64_t account = v->folder.account_id;
 	struct spotting s = {.a = a,
 		.q = {.account_id = account,
 			.folder_id = all ? 0 : v->folder.f.id,
+			.rows = rows,
 			.n = u->n,
 			.above = u->known > account << 32 ? u->known : account << 32,
 			.messages = v->uids.count}};
@@ -180,13 +181,14 @@ static void take_folder(
 }
 
 int box_index_spots(struct box_view *v, const struct box_unit *u, struct box_asked *asked,
-	struct arena *a, struct mailbox_spot **ret, size_t *ret_n, struct err *e)
+	bool rows, struct arena *a, struct mailbox_spot **ret, size_t *ret_n, struct err *e)
 {
 	if (box_view_may(v, BOX_DO_READ, e) < 0)
 		return -1;
 	if (!asked || asked->unit != u)
-		return spot(v, u, false, a, ret, ret_n, e);
-	if (!asked->spotted && spot(v, u, true, &asked->mem, &asked->spots, &asked->nspots, e) < 0)
+		return spot(v, u, false, rows, a, ret, ret_n, e);
+	if (!asked->spotted &&
+		spot(v, u, true, rows, &asked->mem, &asked->spots, &asked->nspots, e) < 0)
 		return -1;
 	asked->spotted = true;
 	take_folder(asked, v->folder.f.id, ret, ret_n);

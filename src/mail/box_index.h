@@ -41,9 +41,9 @@ struct box_asked {
 	size_t nspots;
 	bool spotted;
 };
-/* Messages of the folder that a unit does not say no to, by UID. asked may be NULL. */
+/* Messages of the folder that a unit does not say no to, by UID; with their rows, but for keywords and threads. asked may be NULL. */
 int box_index_spots(struct box_view *v, const struct box_unit *u, struct box_asked *asked,
-	struct arena *a, struct mailbox_spot **ret, size_t *ret_n, struct err *e);
+	bool rows, struct arena *a, struct mailbox_spot **ret, size_t *ret_n, struct err *e);
 /* Which of `want` that are not met the texts of its attachments meet. */
 int box_index_files(struct box_view *v, const struct mailbox_message *m, const struct summary *sum,
 	const struct box_text_want *want, bool *met, struct err *e);

@@ -27,6 +27,7 @@ struct searching {
 	struct box_text_want texts;
 	unsigned row_want;
 	bool of_rows; /* some criterion is */
+	bool of_whole_rows; /* likewise: of keywords or threads */
 	struct buf text, folded; /* scratch */
 	instant tell_at;
 	uint64_t done, total;
@@ -320,6 +321,13 @@ static int progress(struct searching *s, struct err *e)
 	return err_set(e, ERR_CLOSED, "the search was given up");
 }
 
+static void add_found(struct searching *s, const struct mailbox_message *m)
+{
+	uidset_add(&s->found->uids, m->uid, m->uid);
+	if (m->modseq > s->found->modseq)
+		s->found->modseq = m->modseq;
+}
+
 static int message(struct searching *s, struct uidset *open, struct err *e)
 {
 	struct summary sum;
@@ -339,11 +347,8 @@ static int message(struct searching *s, struct uidset *open, struct err *e)
 		uidset_add(open, s->m->uid, s->m->uid);
 	else if (t == BOX_OPEN && (ask_bytes(s, &t, e) || progress(s, e)))
 		return -1;
-	if (t == BOX_YES) {
-		uidset_add(&s->found->uids, s->m->uid, s->m->uid);
-		if (s->m->modseq > s->found->modseq)
-			s->found->modseq = s->m->modseq;
-	}
+	if (t == BOX_YES)
+		add_found(s, s->m);
 	return 0;
 }
 
@@ -389,6 +394,8 @@ static void take_note(struct searching *s, struct box_criterion *c)
 		s->row_want |= MAILBOX_WANT_EMAIL;
 	if (c->kind < BOX_SENT || (c->kind >= BOX_MODSEQ && c->kind <= BOX_THREAD))
 		s->of_rows = true;
+	if (c->kind == BOX_KEYWORD || c->kind == BOX_THREAD)
+		s->of_whole_rows = true;
 	if (c->kind >= BOX_WHO) {
 		c->slot = s->texts.n;
 		s->texts.v[s->texts.n++] = c;
@@ -513,23 +520,29 @@ static int ask_index(struct searching *s, struct arena *a, struct err *e)
 	return 0;
 }
 
-/* Whatever the index leaves: *in becomes that; without criteria of rows also what it is sure of. */
+/* Whatever the index leaves: *in becomes that. What it is sure of is found, if rows do not say more than it comes with. */
 static int take_candidates(struct searching *s, struct uidset *in, struct arena *a, struct err *e)
 {
 	AUTO(uidset) struct uidset left = {0};
 	struct mailbox_spot *v;
 	size_t n;
-	if (box_index_spots(s->v, s->top, s->s->asked, a, &v, &n, e) < 0)
+	if (box_index_spots(s->v, s->top, s->s->asked, s->of_rows, a, &v, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		const struct mailbox_message m = {.uid = v[i].uid, .email_id = v[i].email_id};
+		const struct mailbox_message m = {.uid = v[i].uid,
+			.email_id = v[i].email_id,
+			.flags = v[i].flags,
+			.modseq = v[i].modseq,
+			.size = v[i].size,
+			.received_at = v[i].received_at,
+			.saved_at = v[i].saved_at};
 		if (!uidset_has(in, m.uid))
 			continue;
 		s->m = &m;
 		s->level = ROWS;
-		enum box_told t = s->of_rows ? BOX_OPEN : ask_rest(s);
+		enum box_told t = s->of_whole_rows ? BOX_OPEN : ask_rest(s);
 		if (t == BOX_YES)
-			uidset_add(&s->found->uids, m.uid, m.uid);
+			add_found(s, &m);
 		else if (t == BOX_OPEN)
 			uidset_add(&left, m.uid, m.uid);
 	}
@@ -578,7 +591,7 @@ static int run(struct searching *s, struct uidset *in, struct arena *a, struct e
 	if (ask_index(s, a, e) < 0 || (s->top && take_candidates(s, in, a, e) < 0))
 		return -1;
 	s->total = in->count;
-	if (!s->of_rows && (s->top || !s->nunits))
+	if (s->top ? !s->of_whole_rows : !s->of_rows && !s->nunits)
 		return in->count ? walk(s, SUMMARIES, in, NULL, e) : 0;
 	if (walk(s, ROWS, in, &open, e))
 		return -1;

@@ -115,7 +115,7 @@ struct spots {
 	size_t n, cap;
 };
 
-static void add(struct spots *o, int64_t email_id, int64_t folder_id, uint32_t uid)
+static void add(struct spots *o, struct sql_stmt *s, bool rows)
 {
 	if (o->n == o->cap) {
 		size_t cap = o->cap ? 2 * o->cap : FIRST_ROOM;
@@ -125,43 +125,58 @@ static void add(struct spots *o, int64_t email_id, int64_t folder_id, uint32_t u
 		o->v = v;
 		o->cap = cap;
 	}
-	o->v[o->n++] = (struct mailbox_spot){email_id, folder_id, uid};
+	struct mailbox_spot *m = &o->v[o->n++];
+	*m = (struct mailbox_spot){.email_id = sql_int(s, 0),
+		.folder_id = sql_int(s, 1),
+		.uid = (uint32_t)sql_int(s, 2)};
+	if (!rows)
+		return;
+	m->flags = (uint32_t)sql_int(s, 3);
+	m->modseq = (uint64_t)sql_int(s, 4);
+	m->size = (uint64_t)sql_int(s, 5);
+	m->received_at = sql_int(s, 6);
+	m->saved_at = sql_int(s, 7);
 }
 
-/* Steps to the end: email, folder, uid. */
-static int take_rows(struct sql_stmt *s, struct spots *o, struct err *e)
+#define PLACE "SELECT email_id, folder_id, uid FROM message"
+#define ROW                                                                                        \
+	"SELECT email_id, folder_id, uid, flags, modseq, size, received_at, saved_at FROM message"
+
+/* Steps to the end. */
+static int take_rows(struct sql_stmt *s, struct spots *o, bool rows, struct err *e)
 {
 	int r;
 	while ((r = sql_step(s, e)) == 1)
-		add(o, sql_int(s, 0), sql_int(s, 1), (uint32_t)sql_int(s, 2));
+		add(o, s, rows);
 	return r;
 }
 
 static int look_up(struct sql *db, const struct mailbox_spots *q, struct spots *o, struct err *e)
 {
-	static const char one[] = "SELECT email_id, folder_id, uid FROM message WHERE email_id = $1"
-				  " AND account_id = $2 AND ($3 = 0 OR folder_id = $3)";
+#define ONE " WHERE email_id = $1 AND account_id = $2 AND ($3 = 0 OR folder_id = $3)"
+#define ABOVE                                                                                      \
+	" WHERE email_id > $1 AND email_id < $2 AND account_id = $3 AND ($4 = 0 OR folder_id = "   \
+	"$4)"
 	for (size_t i = 0; i < q->n; i++) {
-		struct sql_stmt *s = sql_prepare(db, one, e);
+		struct sql_stmt *s =
+			q->rows ? sql_prepare(db, ROW ONE, e) : sql_prepare(db, PLACE ONE, e);
 		if (!s)
 			return -1;
 		sql_bind_int(s, 1, q->ids[i]);
 		sql_bind_int(s, 2, q->account_id);
 		sql_bind_int(s, 3, q->folder_id);
-		if (take_rows(s, o, e) < 0)
+		if (take_rows(s, o, q->rows, e) < 0)
 			return -1;
 	}
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT email_id, folder_id, uid FROM message WHERE email_id > $1 AND email_id < $2"
-		" AND account_id = $3 AND ($4 = 0 OR folder_id = $4)",
-		e);
+	struct sql_stmt *s =
+		q->rows ? sql_prepare(db, ROW ABOVE, e) : sql_prepare(db, PLACE ABOVE, e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, q->above);
 	sql_bind_int(s, 2, first_id(q->account_id + 1));
 	sql_bind_int(s, 3, q->account_id);
 	sql_bind_int(s, 4, q->folder_id);
-	return take_rows(s, o, e);
+	return take_rows(s, o, q->rows, e);
 }
 
 /* Of ids that descend. */
@@ -178,16 +193,19 @@ static bool has(const struct mailbox_spots *q, int64_t id)
 	return lo < q->n && q->ids[lo] == id;
 }
 
+/* In the order of the table. */
+static struct sql_stmt *prepare_walk(struct sql *db, const struct mailbox_spots *q, struct err *e)
+{
+#define FOLDER " WHERE account_id = $1 AND folder_id = $2"
+#define ACCOUNT " WHERE account_id = $1"
+	if (q->folder_id)
+		return q->rows ? sql_prepare(db, ROW FOLDER, e) : sql_prepare(db, PLACE FOLDER, e);
+	return q->rows ? sql_prepare(db, ROW ACCOUNT, e) : sql_prepare(db, PLACE ACCOUNT, e);
+}
+
 static int walk(struct sql *db, const struct mailbox_spots *q, struct spots *o, struct err *e)
 {
-	struct sql_stmt *s = q->folder_id ? sql_prepare(db,
-						    "SELECT email_id, folder_id, uid FROM message"
-						    " WHERE account_id = $1 AND folder_id = $2",
-						    e)
-					  : sql_prepare(db,
-						    "SELECT email_id, folder_id, uid FROM message"
-						    " WHERE account_id = $1",
-						    e);
+	struct sql_stmt *s = prepare_walk(db, q, e);
 	int r;
 	if (!s)
 		return -1;
@@ -197,7 +215,7 @@ static int walk(struct sql *db, const struct mailbox_spots *q, struct spots *o, 
 	while ((r = sql_step(s, e)) == 1) {
 		int64_t id = sql_int(s, 0);
 		if (id > q->above || has(q, id))
-			add(o, id, sql_int(s, 1), (uint32_t)sql_int(s, 2));
+			add(o, s, q->rows);
 	}
 	return r;
 }
@@ -218,12 +236,11 @@ int mailbox_spots_of(struct sql *db, int64_t email_id, struct arena *a, struct m
 	size_t *ret_n, struct err *e)
 {
 	struct spots o = {.a = a};
-	struct sql_stmt *s = sql_prepare(
-		db, "SELECT email_id, folder_id, uid FROM message WHERE email_id = $1", e);
+	struct sql_stmt *s = sql_prepare(db, PLACE " WHERE email_id = $1", e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, email_id);
-	if (take_rows(s, &o, e) < 0)
+	if (take_rows(s, &o, false, e) < 0)
 		return -1;
 	*ret = o.v;
 	*ret_n = o.n;

@@ -33,6 +33,10 @@ int mailbox_email_there(struct sql *db, int64_t email_id, struct err *e);
 struct mailbox_spot {
 	int64_t email_id, folder_id;
 	uint32_t uid;
+	/* When rows were asked for. */
+	uint32_t flags;
+	uint64_t modseq, size;
+	int64_t received_at, saved_at;
 };
 /* Messages of a folder that are one of these emails (ids descending), or one with an id above `above`: in any order. */
 struct mailbox_spots {
@@ -40,6 +44,7 @@ struct mailbox_spots {
 	const int64_t *ids;
 	size_t n;
 	int64_t above;
+	bool rows; /* flags, dates ... too */
 	uint64_t messages; /* in the folder, about: decides how they are looked for */
 };
 int mailbox_spots(struct sql *db, const struct mailbox_spots *q, struct arena *a,
