@@ -42,7 +42,8 @@ const struct sql_migration maillist_migrations[] = {
 		"NULL,"
 		"name TEXT NOT NULL, confirmed BIGINT NOT NULL, at BIGINT NOT NULL,"
 		"until BIGINT NOT NULL, asked_at BIGINT NOT NULL, UNIQUE (list_id, address, want));"
-		"CREATE INDEX maillist_request_until ON maillist_request (until);",
+		"CREATE INDEX maillist_request_until ON maillist_request (until);"
+		"CREATE INDEX maillist_request_address ON maillist_request (address, asked_at);",
 		"DROP TABLE maillist_request; DROP TABLE maillist_member;"},
 };
 const size_t maillist_migrations_n = sizeof maillist_migrations / sizeof maillist_migrations[0];

@@ -38,6 +38,7 @@ enum {
 	MAILLIST_DEPTH = 8, /* lists in lists */
 	MAILLIST_HELD_MAX = 1000, /* posts of one list that wait for a moderator */
 	MAILLIST_REQUESTS_MAX = 2000, /* open requests of one list */
+	MAILLIST_LETTERS_HOUR = 5, /* that ask one address about requests, of all lists */
 	MAILLIST_DIGEST_POSTS_MAX = 200, /* of one digest; the rest goes into the next */
 	MAILLIST_LISTS_MAX = 100000,
 	MAILLIST_PAGE_MAX = 1000, /* rows of one call */
@@ -277,7 +278,8 @@ struct maillist_request {
 	bool confirmed; /* waits for a moderator; else for the confirmation */
 	int64_t at, until, asked_at; /* asked_at: when the last letter went to him; 0 none */
 };
-/* One for each address and wish: *ret_ask says whether a letter is due (not within the hour). ERR_LIMIT. */
+/* One for each address and wish: *ret_ask says whether a letter is due (not within the hour, and
+ * MAILLIST_LETTERS_HOUR of all lists). ERR_LIMIT. */
 int maillist_request_tx(struct sql *lists, const struct maillist_request *r, int64_t *ret_id,
 	bool *ret_ask, struct err *e);
 int maillist_request_get(struct sql *lists, int64_t id, struct arena *a,

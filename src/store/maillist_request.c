@@ -1,6 +1,6 @@
 /*
  * Requests to join or leave a list (maillist.h): one for each address and wish, so that asking often costs nothing; each has a letter
- * at most once an hour, so that nobody can have a stranger's mailbox filled. They end by confirmation, decision, or time.
+ * at most once an hour, and an address few of all lists, so that nobody can have a stranger's mailbox filled. They end by confirmation, decision, or time.
  */
 #include "base/mem.h"
 #include "base/time.h"
@@ -58,19 +58,37 @@ static int find(struct sql *db, const struct maillist_request *r, struct arena *
 	return n;
 }
 
+/* Letters that this address got of all lists within the hour. */
+static int count_letters(struct sql *db, slice address, int64_t now, int64_t *ret, struct err *e)
+{
+	struct sql_stmt *s = sql_prepare(db,
+		"SELECT COUNT(*) FROM maillist_request WHERE address = $1 AND asked_at > $2", e);
+	if (!s)
+		return -1;
+	sql_bind_text(s, 1, address);
+	sql_bind_int(s, 2, now - HOUR);
+	if (sql_step(s, e) != 1)
+		return -1;
+	*ret = sql_int(s, 0);
+	sql_reset(s);
+	return 0;
+}
+
 int maillist_request_tx(struct sql *db, const struct maillist_request *r, int64_t *ret_id,
 	bool *ret_ask, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	struct maillist_request had = {0};
-	int64_t n;
+	int64_t n, letters;
 	int there = find(db, r, &a, &had, e);
-	if (there < 0 || count(db, r->list_id, &n, e) < 0)
+	if (there < 0 || count(db, r->list_id, &n, e) < 0 ||
+		count_letters(db, r->address, r->at, &letters, e) < 0)
 		return -1;
 	if (!there && n >= MAILLIST_REQUESTS_MAX)
 		return err_set(e, ERR_LIMIT, "too many requests wait for this list (%d)",
 			MAILLIST_REQUESTS_MAX);
-	*ret_ask = !there || r->at - had.asked_at >= HOUR || r->at < had.asked_at;
+	*ret_ask = (!there || r->at - had.asked_at >= HOUR || r->at < had.asked_at) &&
+		   letters < MAILLIST_LETTERS_HOUR;
 	if (sql_run(db, e,
 		    "INSERT INTO maillist_request (list_id, address, want, name, confirmed, at, "
 		    "until, asked_at)"

@@ -297,3 +297,25 @@ TEST(maillist_posts_go_on_from_where_they_were)
 	CHECK(maillist_done(p->queue, 5, 0, &e) == 0);
 	leave(p);
 }
+
+TEST(maillist_requests_do_not_fill_a_mailbox)
+{
+	struct place *p = place();
+	struct err e;
+	unsigned letters = 0;
+	int64_t id;
+	for (int64_t at = DAY; at < DAY + 2 * HOUR; at += HOUR + SECOND)
+		for (int64_t list = 1; list <= 8; list++) {
+			const struct maillist_request r = {.list_id = list,
+				.address = S("victim@far.example"),
+				.name = S(""),
+				.want = MAILLIST_WANT_JOIN,
+				.at = at,
+				.until = at + DAY};
+			bool ask;
+			OK(maillist_request_tx(p->lists, &r, &id, &ask, &e));
+			letters += ask;
+		}
+	CHECK_INT(letters, 2 * MAILLIST_LETTERS_HOUR);
+	leave(p);
+}
