@@ -289,9 +289,10 @@ class Issuer:
 
 
 @contextlib.contextmanager
-def token_house(*config):
+def token_house(*config, fails=False):
     probe = Instance(listeners=())
     issuer = Issuer(probe.cert_file, probe.key_file)
+    issuer.fails = fails  # its keys are fetched when the server starts
     try:
         with Site('[tls]', f'ca = {probe.cert_file}', '[oidc]', f'issuer = {issuer.url}', 'audience = mail mail2', *config) as p:
             p.setup_command('account add other@local.test')
@@ -383,7 +384,7 @@ def hostile_tokens():
 @case
 def new_keys_and_a_dead_issuer():
     with token_house() as (p, i):
-        expect(p.token(i.sign()) == 'OK', 'before')
+        wait_until('its keys', 20, lambda: p.token(i.sign()) == 'OK', every=0.2)
         before = i.asked['keys']
         expect(p.token(i.sign(kid='second')) != 'OK', 'a key that nobody published')
         for _ in range(5):
@@ -393,8 +394,7 @@ def new_keys_and_a_dead_issuer():
         wait_until('the new key', 30, lambda: p.token(i.sign(kid='second')) == 'OK', every=1)
         i.fails = True
         expect(p.token(i.sign()) == 'OK', 'known keys go on')
-    with token_house() as (p, i):
-        i.fails = True
+    with token_house(fails=True) as (p, i):
         expect('UNAVAILABLE' in p.token(i.sign()), 'nothing known: come again')
         expect(p.imap(LOCAL, PASSWORD) == 'OK', 'passwords go on')
 

@@ -280,6 +280,7 @@ def signed():
         return
     with Setup('from = reports@local.test') as s:
         s.p.cli('dkim', 'add', 'local.test')
+        wait_until('the keys process has them', 60, lambda: 'event=keys.loaded role=keys-0 keys=2' in s.p.log_tail(200000))
         s.send('x@author.test', 'author.test')
         s.wait_counted('author.test', 1)
         s.p.cli('report', 'send-now')
