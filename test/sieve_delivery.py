@@ -393,6 +393,7 @@ def killed_processes_lose_nothing_and_repeat_nothing():
                         return
             thread = threading.Thread(target=killer)
             thread.start()
+            until = time.monotonic() + 120
             try:
                 for n in range(LETTERS):
                     while True:
@@ -400,6 +401,7 @@ def killed_processes_lose_nothing_and_repeat_nothing():
                             p.send(ANN, f'killed {n:03}.')
                             break
                         except (smtplib.SMTPException, OSError):
+                            expect(time.monotonic() < until, f'letter {n} is not taken: {p.log_tail(1500)}')
                             time.sleep(0.2)
             finally:
                 stop.set()
