@@ -378,6 +378,7 @@ def killed_processes_lose_nothing_and_repeat_nothing():
             p.put(ANN, 'require ["fileinto", "copy", "editheader", "duplicate"];\nif duplicate { fileinto "Twice"; stop; }\n'
                   'fileinto "A"; fileinto "B"; addheader "X-K" "1"; fileinto "C"; redirect :copy "x@far.test";')
             p.start()
+            wait_until('it is whole: a process killed before ends the server', 30, lambda: 'event=server.ready' in p.log_tail(100000))
             stop = threading.Event()
 
             def killer():
