@@ -131,6 +131,12 @@ slice cli_env_who(struct arena *a)
 	return pw ? arena_dup(a, slice_z(pw->pw_name)) : arena_printf(a, "uid %u", getuid());
 }
 
+slice cli_env_administrator(struct cli_env *env)
+{
+	slice who = cli_env_who(&env->mem);
+	return arena_printf(&env->mem, "administrator %.*s", SFMT(who));
+}
+
 /* ---- the store ---- */
 
 static int denied(const struct config *c)

@@ -45,5 +45,7 @@ int cli_env_take_user(struct cli_env *env, struct err *e);
 
 /* Who this is, for timelines: the login name, or "uid 1000". */
 slice cli_env_who(struct arena *a);
+/* The same as who changed something: "administrator root". Memory of the command. */
+slice cli_env_administrator(struct cli_env *env);
 
 enum conf_lang cli_conf_lang(void);

@@ -118,11 +118,6 @@ static int tell_owner(
 	return sql_commit(queue, e);
 }
 
-static slice administrator(struct cli_env *env)
-{
-	return arena_printf(&env->mem, "administrator %.*s", SFMT(cli_env_who(&env->mem)));
-}
-
 /* Does any target lead outside? */
 static int leaves(struct sql *db, const struct forwarding *f, bool *ret, struct err *e)
 {
@@ -154,7 +149,7 @@ static int forward_set(struct cli_call *c)
 		.keep = !cli_flag(c, "no-copy"),
 		.targets = targets,
 		.ntargets = (size_t)c->nargs - 1,
-		.set_by = administrator(&env),
+		.set_by = cli_env_administrator(&env),
 		.set_at = wall_now()};
 	if (forwarding_check(db, &asked, &env.mem, &f, &e) < 0 ||
 		leaves(db, &f, &outside, &e) < 0 ||
@@ -188,7 +183,7 @@ static int forward_remove(struct cli_call *c)
 		forwarding_get(db, account.id, &env.mem, &f, &e) < 0)
 		return out_fail(&e);
 	f.enabled = false;
-	f.set_by = administrator(&env);
+	f.set_by = cli_env_administrator(&env);
 	if (leaves(db, &f, &outside, &e) < 0 ||
 		tell_owner(&env, account.address, &f, outside, &e) < 0 ||
 		forwarding_remove(db, account.id, &e) < 0)
@@ -331,7 +326,7 @@ static int autoreply_set_verb(struct cli_call *c)
 	struct sql *db = cli_env_directory(c->cli, &env, &code);
 	if (!db)
 		return code;
-	r.set_by = administrator(&env);
+	r.set_by = cli_env_administrator(&env);
 	if (directory_account(db, cli_arg(c, 0), &env.mem, &account, &e) < 0 ||
 		read_text(&env, c, &r.text, &e) < 0)
 		return out_fail(&e);

@@ -55,9 +55,7 @@ void cli_box_tell(struct cli_env *env, int64_t account_id)
 
 struct mailbox_actor cli_box_actor(struct cli_env *env)
 {
-	return (struct mailbox_actor){
-		.who = arena_printf(&env->mem, "administrator %.*s", SFMT(cli_env_who(&env->mem))),
-		.protocol = S("command")};
+	return (struct mailbox_actor){.who = cli_env_administrator(env), .protocol = S("command")};
 }
 
 /* ---- list ---- */

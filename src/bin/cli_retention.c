@@ -9,11 +9,6 @@
 #include "store/directory_org.h"
 #include <stdio.h>
 
-static slice administrator(struct cli_env *env)
-{
-	return arena_printf(&env->mem, "administrator %.*s", SFMT(cli_env_who(&env->mem)));
-}
-
 /* ---- for whom ---- */
 
 #define SCOPE_OPTIONS                                                                              \
@@ -160,7 +155,7 @@ static int rules_set(struct cli_call *c)
 	if (!db)
 		return code;
 	r.days = (int64_t)days;
-	r.set_by = administrator(&env);
+	r.set_by = cli_env_administrator(&env);
 	if (find_scope(c, db, &env.mem, &r.scope, &r.scope_id, &e) < 0 ||
 		retention_put(db, &r, &e) < 0)
 		return out_fail(&e);
@@ -201,7 +196,7 @@ static int rules_run(struct cli_call *c)
 	const struct retention_run run = {.data = env.config.server->data,
 		.directory = db,
 		.try_only = cli_flag(c, "dry-run"),
-		.who = administrator(&env)};
+		.who = cli_env_administrator(&env)};
 	if (retention_run(&run, &done, &e) < 0)
 		return out_fail(&e);
 	printf(run.try_only ? T("%llu messages would leave %llu accounts' folders; %llu accounts "
@@ -321,7 +316,7 @@ static int holds_set(struct cli_call *c)
 	struct sql *db = cli_env_directory(c->cli, &env, &code);
 	if (!db)
 		return code;
-	h.set_by = administrator(&env);
+	h.set_by = cli_env_administrator(&env);
 	if (find_scope(c, db, &env.mem, &h.scope, &h.scope_id, &e) < 0 ||
 		hold_set(db, &h, &e) < 0 ||
 		retention_mark(env.config.server->data, db, false, &e) < 0)
@@ -338,7 +333,7 @@ static int holds_release(struct cli_call *c)
 	struct sql *db = cli_env_directory(c->cli, &env, &code);
 	if (!db)
 		return code;
-	if (hold_release(db, cli_arg(c, 0), administrator(&env), &e) < 0 ||
+	if (hold_release(db, cli_arg(c, 0), cli_env_administrator(&env), &e) < 0 ||
 		retention_mark(env.config.server->data, db, true, &e) < 0)
 		return out_fail(&e);
 	printf(T("Hold %.*s is released. What was deleted long ago ends soon now.\n",

@@ -78,11 +78,6 @@ static int need_args(struct cli_call *c, const struct whose *w, int n)
 				 c->verb->name);
 }
 
-static slice administrator(struct cli_env *env)
-{
-	return arena_printf(&env->mem, "administrator %.*s", SFMT(cli_env_who(&env->mem)));
-}
-
 /* ---- lists ---- */
 
 static const char *place_word(enum script_place p)
@@ -322,7 +317,7 @@ static int sieve_put(struct cli_call *c)
 		return code;
 	if (cli_sieve_read(&w.env, cli_arg(c, w.next + 1), SCRIPT_TEXT_MAX + 1, &text, &e) < 0)
 		return out_fail(&e);
-	struct script s = {.name = cli_arg(c, w.next), .changed_by = administrator(&w.env)};
+	struct script s = {.name = cli_arg(c, w.next), .changed_by = cli_env_administrator(&w.env)};
 	if (!cli_flag(c, "form"))
 		s.text = buf_slice(&text);
 	else if (w.system)
@@ -380,8 +375,9 @@ static int sieve_activate(struct cli_call *c)
 	if (code || (code = need_args(c, &w, off && !w.system ? 0 : 1)))
 		return code;
 	slice name = cli_arg(c, w.next);
-	int r = w.system ? script_system_enable(w.db, name, !off, administrator(&w.env), &e)
-			 : script_activate(w.db, w.account.id, name, administrator(&w.env), &e);
+	int r = w.system ? script_system_enable(w.db, name, !off, cli_env_administrator(&w.env), &e)
+			 : script_activate(
+				   w.db, w.account.id, name, cli_env_administrator(&w.env), &e);
 	if (r < 0)
 		return out_fail(&e);
 	if (off)

@@ -11,7 +11,7 @@
  * bytes (with "#2" behind it for the second one that is the same, if both are to come). When a box gets another epoch, messages are known again
  * by their bytes.
  *
- * Everything runs in a coroutine (a command runs a loop of its own: bin/cli_loop.h); one coroutine at a time uses one `importing`.
+ * Everything runs in a coroutine (a command runs a loop of its own); one coroutine at a time uses one `importing`.
  *
  *	import.c	opening, boxes		import_message.c	messages, flags, what went
  *	import_verify.c	comparing, the report	import_date.c		when a message without a date came
