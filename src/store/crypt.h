@@ -1,0 +1,39 @@
+/*
+ * crypt: encryption at rest. What lies in DATA can be read only with a key that does not lie there: databases page by page (sqlite_vfs.c), packs record by
+ * record (pack_*.c).
+ *
+ * The installation key (32 bytes) is in a file outside of DATA ([encryption] key_file). It opens DATA/crypt, a small file of data keys: each has a
+ * number and is wrapped by the installation key, so that changing the installation key rewrites one file and nothing else. Every page and every pack
+ * names the data key by which it was written; the newest one writes. A database or pack of another state (plain, an older key) stays readable: being
+ * converted is a matter of rewriting, never of being unreadable meanwhile.
+ *
+ * The keys are the process's own, loaded once before anything is opened and before the sandbox is entered: the master gives them to the roles that
+ * may read mail (role.c), the command line reads the file. Without them an encrypted store says ERR_PERM "encrypted: the key is missing", which
+ * never counts as damage.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/slice.h"
+
+enum {
+	CRYPT_KEY = 32,
+	CRYPT_KEYS_MAX = 256, /* data keys of an installation */
+	CRYPT_RING_MAX = 16 + CRYPT_KEYS_MAX * (4 + CRYPT_KEY), /* what crypt_export fills */
+};
+
+/* ---- the process's ring ---- */
+
+/* Opens DIR/crypt with the installation key in the file. ERR_NOTFOUND: no such file, or the store has no data keys; ERR_PERM: a key that is not this
+ * store's, a file that others may read. */
+int crypt_load(slice dir, slice key_file, struct err *e);
+/* The ring as bytes, for a process that is started, and back (sealed memory, never a file). */
+size_t crypt_export(char ret[CRYPT_RING_MAX]);
+int crypt_adopt(slice ring, struct err *e);
+/* Wipes it. For tests, and at the end. */
+void crypt_forget(void);
+
+/* What is written now is encrypted by this data key; 0: not encrypted. Numbers begin with 1. */
+uint32_t crypt_now(void);
+/* A key for one purpose, derived (HKDF-SHA-256) from data key `no`, the purpose ("page", "pack") and a salt. ERR_PERM: no such key is here. */
+int crypt_derive(uint32_t no, const char *purpose, slice salt, unsigned char ret[CRYPT_KEY],
+	struct err *e);
