@@ -23,17 +23,20 @@ enum {
 
 /* ---- the process's ring ---- */
 
-/* Opens DIR/crypt with the installation key in the file. ERR_NOTFOUND: no such file, or the store has no data keys; ERR_PERM: a key that is not this
- * store's, a file that others may read. */
+/* Opens DIR/crypt with the installation key in the file. ERR_NOTFOUND: the store has no data keys, it is plain (then the file is not looked at); ERR_PERM:
+ * no key file, one that others may read or that lies in DIR, a key that is not this store's, a damaged DIR/crypt. Before any thread uses the ring. */
 int crypt_load(slice dir, slice key_file, struct err *e);
-/* The ring as bytes, for a process that is started, and back (sealed memory, never a file). */
+/* The ring as bytes, for a process that is started, and back (sealed memory, never a file). 0 bytes: there is none. */
 size_t crypt_export(char ret[CRYPT_RING_MAX]);
 int crypt_adopt(slice ring, struct err *e);
-/* Wipes it. For tests, and at the end. */
+/* Wipes it. For tests, and at the end. No other thread uses it then. */
 void crypt_forget(void);
 
 /* What is written now is encrypted by this data key; 0: not encrypted. Numbers begin with 1. */
 uint32_t crypt_now(void);
-/* A key for one purpose, derived (HKDF-SHA-256) from data key `no`, the purpose ("page", "pack") and a salt. ERR_PERM: no such key is here. */
-int crypt_derive(uint32_t no, const char *purpose, slice salt, unsigned char ret[CRYPT_KEY],
-	struct err *e);
+/* A key for one purpose, derived (HKDF-SHA-256) from data key `no`, the purpose ("page", "pack") and a salt. ERR_PERM: no such key is here. From any thread;
+ * takes microseconds and allocates, so who needs it often (for each page, each record) keeps what it got and wipes it at the end. */
+int crypt_derive(
+	uint32_t no, const char *purpose, slice salt, unsigned char ret[CRYPT_KEY], struct err *e);
+/* Is this data key here? */
+bool crypt_has(uint32_t no);
