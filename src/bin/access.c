@@ -92,8 +92,8 @@ static void drain(void *arg)
 {
 	struct access *a = arg;
 	imap_drain(&a->imap_hub);
-	pop3_drain(&a->pop3_hub);
-	managesieve_drain(&a->sieve_hub);
+	session_drain(&a->pop3_hub);
+	session_drain(&a->sieve_hub);
 }
 
 static slice listener_name(void *arg, size_t listener)
@@ -140,10 +140,11 @@ static struct imap_service imap_service(struct access *a, const struct access_li
 	};
 }
 
-static struct pop3_service pop3_service(struct access *a, const struct access_listener_conf *c)
+static struct session_service session_service(
+	struct access *a, const struct access_listener_conf *c)
 {
 	struct conf_list mechs = offered(a, c);
-	return (struct pop3_service){
+	return (struct session_service){
 		.tls_mode = (enum session_tls)c->tls,
 		.tls = a->tls,
 		.auth_plaintext = c->auth_plaintext,
@@ -155,27 +156,6 @@ static struct pop3_service pop3_service(struct access *a, const struct access_li
 			.login_failures = (unsigned)c->login_failures},
 		.mechs = mechs.v,
 		.nmechs = mechs.n,
-		.boxes = a->boxes,
-	};
-}
-
-static struct managesieve_service sieve_service(
-	struct access *a, const struct access_listener_conf *c)
-{
-	struct conf_list mechs = offered(a, c);
-	return (struct managesieve_service){
-		.tls_mode = (enum session_tls)c->tls,
-		.tls = a->tls,
-		.auth_plaintext = c->auth_plaintext,
-		.version = S(VERSION),
-		.limits = {.login_time = a->conf->login_time,
-			.idle_time = c->idle_time,
-			.bad_commands = (unsigned)c->bad_commands,
-			.login_failures = (unsigned)c->login_failures},
-		.mechs = mechs.v,
-		.nmechs = mechs.n,
-		.scripts = a->scripts,
-		.directory = a->directory,
 	};
 }
 
@@ -189,9 +169,11 @@ static void make_services(struct access *a)
 		if (s->listener.protocol == ACCESS_IMAP)
 			s->imap = imap_service(a, s->listener.conf);
 		else if (s->listener.protocol == ACCESS_POP3)
-			s->pop3 = pop3_service(a, s->listener.conf);
+			s->pop3 = (struct pop3_service){
+				session_service(a, s->listener.conf), a->boxes};
 		else
-			s->sieve = sieve_service(a, s->listener.conf);
+			s->sieve = (struct managesieve_service){
+				session_service(a, s->listener.conf), a->scripts, a->directory};
 	}
 }
 
@@ -213,22 +195,16 @@ static int access_prepare(struct role_env *env, struct err *e)
 		"access", "access.", listener_name, admit, drain, a, access_listeners(a->config)};
 	acceptor_init(&a->acceptor, &acceptor);
 	imap_hub_init(&a->imap_hub);
-	pop3_hub_init(&a->pop3_hub);
-	managesieve_hub_init(&a->sieve_hub);
+	session_hub_init(&a->pop3_hub);
+	session_hub_init(&a->sieve_hub);
 	a->auth_link = link_new("auth");
 	a->texts_link = link_new("texts");
 	a->engines = engines_new(a->config->conf);
 	a->by_row = mem_alloc(SESSIONS_MAX * sizeof *a->by_row);
-	const struct tls_server_config tls = {
-		.cert_file = a->config->certificate,
-		.key_file = a->config->key,
-		.ciphers = a->config->tls->ciphers,
-		.ticket_secret = role_tls_tickets(env, &a->mem),
-	};
 	if (open_census(env, "census", &a->census, e) < 0 ||
 		open_census(env, "accounts", &a->accounts, e) < 0)
 		return -1;
-	return tls_server_ctx(&tls, &a->tls, e);
+	return server_tls_open(env, &a->mem, &a->tls, e);
 }
 
 enum { READERS = 4 }; /* connections to each shard for reading */

@@ -84,8 +84,8 @@ struct access {
 	struct access_service *services;
 	size_t nservices;
 	struct imap_hub imap_hub;
-	struct pop3_hub pop3_hub;
-	struct managesieve_hub sieve_hub;
+	struct session_hub pop3_hub;
+	struct session_hub sieve_hub;
 	struct tls_ctx *tls;
 	struct census *census, *accounts; /* connections by address, sessions by account */
 	struct link *auth_link;

@@ -357,7 +357,7 @@ static void serve(struct access_session *s)
 	metric_add(protocol_of(s)->open, 1);
 	switch (s->service->listener.protocol) {
 	case ACCESS_POP3:
-		pop3_serve(&a->pop3_hub, io, &s->service->pop3, &ops, s, &s->peer);
+		pop3_serve(&a->pop3_hub, io, &s->service->pop3, &ops, s);
 		break;
 	case ACCESS_SIEVE:
 		managesieve_serve(&a->sieve_hub, io, &s->service->sieve, &ops, s);

@@ -7,7 +7,7 @@
 #include "base/must.h"
 #include "base/test.h"
 #include "mail/box.h"
-#include "mail/login.h"
+#include "mail/session.h"
 #include "run/co.h"
 #include "run/loop.h"
 #include "run/pool.h"
@@ -195,6 +195,21 @@ struct session_run { /* of the folder's session_run(), which serves one session 
 	struct io *io;
 	bool offer_tls;
 };
+
+static inline struct session_service session_test_service(const struct session_run *r)
+{
+	return (struct session_service){
+		.tls = r->w->tls,
+		.tls_mode = r->offer_tls ? SESSION_TLS_OFFER : SESSION_TLS_NO,
+		.auth_plaintext = !r->offer_tls,
+		.hostname = S("mx.post.test"),
+		.version = S("1"),
+		.limits = {MINUTE, 30 * MINUTE, 5, 3},
+		.mechs = test_mechs,
+		.nmechs = TEST_MECHS,
+	};
+}
+
 struct transcript {
 	const char *name, *in, *out, *end;
 	bool offer_tls, full, temporary;

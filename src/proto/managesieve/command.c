@@ -9,11 +9,6 @@
 
 enum when { BEFORE = 1, INSIDE = 2, ANY = 3 };
 
-bool managesieve_may_log_in(const struct managesieve *s)
-{
-	return s->tls || s->service->auth_plaintext;
-}
-
 static void capability(struct managesieve *s, const char *name, slice value)
 {
 	managesieve_string(s, slice_z(name));
@@ -26,7 +21,7 @@ static void mechanisms(struct managesieve *s)
 {
 	AUTO(buf) struct buf names = BUF(4096);
 	slice mech;
-	for (size_t it = 0; managesieve_next_mech(s, &it, &mech);) {
+	for (size_t it = 0; session_next_mech(&s->base, &it, &mech);) {
 		if (names.n)
 			buf_byte(&names, ' ');
 		buf_put(&names, mech);
@@ -38,15 +33,15 @@ void managesieve_capabilities(struct managesieve *s)
 {
 	char number[24];
 	capability(s, "IMPLEMENTATION",
-		arena_printf(&s->mem, "Posthouse %.*s", SFMT(s->service->version)));
+		arena_printf(&s->base.mem, "Posthouse %.*s", SFMT(s->service->session.version)));
 	mechanisms(s);
 	capability(s, "SIEVE", sieve_extensions());
 	capability(s, "NOTIFY", sieve_notify_methods());
 	snprintf(number, sizeof number, "%u", sieve_limits_default.redirects);
 	capability(s, "MAXREDIRECTS", slice_z(number));
-	if (!s->tls && s->service->tls_mode == SESSION_TLS_OFFER)
+	if (!session_no_tls(&s->base))
 		managesieve_put(s, S("\"STARTTLS\"\r\n"));
-	if (s->account_id)
+	if (s->base.inside)
 		capability(s, "OWNER", s->login);
 	managesieve_put(s, S("\"UNAUTHENTICATE\"\r\n"));
 	capability(s, "VERSION", S("1.0"));
@@ -75,7 +70,7 @@ static void logout(struct managesieve *s, const struct managesieve_args *args)
 {
 	(void)args;
 	managesieve_ok(s, NULL, S("Bye"));
-	managesieve_end(s, "logout", NULL);
+	session_end(&s->base, "logout", NULL);
 }
 
 static const struct command {
@@ -120,24 +115,23 @@ static bool fits(const struct managesieve_args *args, const char *wanted)
 static void complain(struct managesieve *s, const char *why)
 {
 	managesieve_no(s, NULL, slice_z(why));
-	if (++s->bad >= s->service->limits.bad_commands)
-		managesieve_bye(s, "commands", NULL, "Too many bad commands");
+	session_bad(&s->base);
 }
 
 static void run(struct managesieve *s, const struct command *c, const struct managesieve_args *args)
 {
-	if (!(c->when & (s->account_id ? INSIDE : BEFORE))) {
-		complain(s, s->account_id ? "You are logged in already" : "Log in first");
+	if (!(c->when & (s->base.inside ? INSIDE : BEFORE))) {
+		complain(s, s->base.inside ? "You are logged in already" : "Log in first");
 	} else if (!fits(args, c->args)) {
 		complain(s, "These are not the arguments of this command");
 	} else if (args->too_long) {
 		managesieve_no(s, "QUOTA/MAXSIZE", S("This is longer than a script may be"));
 	} else {
-		if (s->ops->state)
-			s->ops->state(s->arg, c->name, S(""));
+		if (s->base.ops->state)
+			s->base.ops->state(s->base.arg, c->name, S(""));
 		c->run(s, args);
-		if (s->ops->state)
-			s->ops->state(s->arg, "", S(""));
+		if (s->base.ops->state)
+			s->base.ops->state(s->base.arg, "", S(""));
 	}
 }
 

@@ -1,198 +1,106 @@
 /*
- * Logging in to ManageSieve: AUTHENTICATE (RFC 5804 2.1), STARTTLS (2.2), UNAUTHENTICATE (2.14). What is in the SASL exchange is judged elsewhere
- * (the ops' auth_start and auth_step); what is held of it here is wiped.
+ * Logging in to ManageSieve: AUTHENTICATE (RFC 5804 2.1), STARTTLS (2.2), UNAUTHENTICATE (2.14), on the frame of sessions
+ * (mail/session.h). Capabilities are said again when TLS has begun, without being asked (2.2).
  */
 #include "base/b64.h"
 #include "base/mem.h"
 #include "proto/managesieve/session.h"
-#include "run/tls.h"
 #include "store/directory.h"
-#include <string.h>
+#include <stdio.h>
 
-enum { RESPONSE_MAX = MANAGESIEVE_LINE_MAX };
-
-static void wipe(struct buf *b)
-{
-	if (b->p)
-		explicit_bzero(b->p, b->cap);
-	buf_done(b);
-}
-
-/* ---- TLS ---- */
-
-bool managesieve_start_tls(struct managesieve *s)
-{
-	struct err e;
-	io_set_deadline(s->io, s->began + s->service->limits.login_time);
-	if (io_flush(s->io, &e) < 0 || tls_accept(s->io, s->service->tls, &e) < 0) {
-		managesieve_end(s, "tls", e.text);
-		return false;
-	}
-	s->tls = true;
-	if (s->ops->tls)
-		s->ops->tls(s->arg, s->io);
-	return true;
-}
-
-/* What the client sent behind it in clear is refused by tls_accept. Capabilities are said again, without being asked (2.2). */
 void managesieve_starttls(struct managesieve *s, const struct managesieve_args *args)
 {
+	const char *why = session_no_tls(&s->base);
 	(void)args;
-	if (s->tls || s->service->tls_mode != SESSION_TLS_OFFER) {
-		managesieve_no(
-			s, NULL, s->tls ? S("TLS is on already") : S("TLS is not offered here"));
+	if (why) {
+		managesieve_no(s, NULL, slice_z(why));
 		return;
 	}
 	managesieve_ok(s, NULL, S("Begin TLS"));
-	if (!s->over && managesieve_start_tls(s))
+	if (!s->base.over && session_start_tls(&s->base))
 		managesieve_capabilities(s);
 }
 
-/* ---- mechanisms ---- */
+/* ---- how ManageSieve speaks (mail/session.h) ---- */
 
-bool managesieve_next_mech(const struct managesieve *s, size_t *it, slice *ret)
+static void card(void *arg, void *file)
 {
-	while (*it < s->service->nmechs) {
-		*ret = s->service->mechs[(*it)++];
-		if (managesieve_may_log_in(s) && (s->tls || !slice_iends(*ret, S("-PLUS"))))
-			return true;
-	}
-	return false;
+	const struct managesieve *s = arg;
+	fprintf(file, "managesieve session: account %lld commands %llu\n", (long long)s->account_id,
+		(unsigned long long)s->base.sum.commands);
 }
 
-static bool offered(const struct managesieve *s, slice mech)
+static void bye(struct session *base, enum session_end end, const char *why)
 {
-	slice one;
-	for (size_t it = 0; managesieve_next_mech(s, &it, &one);)
-		if (slice_ieq(one, mech))
-			return true;
-	return false;
+	managesieve_answer((struct managesieve *)base, "BYE",
+		end == SESSION_CANCELLED ? "TRYLATER" : NULL, slice_z(why));
 }
 
-/* ---- the outcome ---- */
+static void no(struct session *base, enum session_no no, slice why)
+{
+	static const char *const codes[] = {
+		[SESSION_NO_TLS] = "ENCRYPT-NEEDED", [SESSION_NO_JUDGE] = "TRYLATER"};
+	if (no == SESSION_NO_TLS)
+		why = S("Say STARTTLS first");
+	managesieve_no((struct managesieve *)base, codes[no], why);
+}
+
+static bool ask(struct session *base, slice challenge, slice *ret_answer)
+{
+	struct managesieve *s = (struct managesieve *)base;
+	managesieve_string(s, challenge);
+	managesieve_put(s, S("\r\n"));
+	return managesieve_read_string(s, ret_answer);
+}
 
 static int find_account(struct managesieve *s, slice login, struct err *e)
 {
 	struct login_facts facts;
-	if (directory_get_facts(s->service->directory, login, &s->mem, &facts, e) < 0)
+	if (directory_get_facts(s->service->directory, login, &s->base.mem, &facts, e) < 0)
 		return -1;
 	s->account_id = facts.id;
 	return 0;
 }
 
-static void enter(struct managesieve *s, const struct login_result *r)
+static int open_scripts(struct managesieve *s, slice login, struct err *e)
 {
 	struct mailbox_actor actor = {0};
+	s->login = arena_dup(&s->base.life, login);
+	if (s->base.ops->enter(s->base.arg, s->login, &actor, e) < 0)
+		return -1;
+	return find_account(s, s->login, e);
+}
+
+/* The server's last word travels with the OK (2.1). */
+static void enter(struct session *base, slice login, slice last)
+{
+	struct managesieve *s = (struct managesieve *)base;
+	AUTO(buf) struct buf word = BUF(SESSION_AUTH_MAX * 2);
 	struct err e = {0};
-	s->login = arena_dup(&s->life, r->login);
-	if (s->ops->enter(s->arg, s->login, &actor, &e) < 0 || find_account(s, s->login, &e) < 0) {
-		s->account_id = 0;
+	if (open_scripts(s, login, &e) < 0) {
 		managesieve_bye(s, "scripts", "TRYLATER",
 			e.kind == ERR_LIMIT ? e.text : "Scripts cannot be reached now, try later");
 		return;
 	}
-	if (!r->challenge.n) {
+	base->inside = true;
+	if (!last.n) {
 		managesieve_ok(s, NULL, S("Logged in"));
 		return;
 	}
-	/* The server's last word travels with the OK (2.1). */
-	AUTO(buf) struct buf word = BUF(RESPONSE_MAX * 2);
-	b64_encode(&word, r->challenge);
+	b64_encode(&word, last);
 	managesieve_put(s, S("OK (SASL "));
 	managesieve_string(s, buf_slice(&word));
 	managesieve_put(s, S(") \"Logged in\"\r\n"));
 }
 
-static void failed(struct managesieve *s)
-{
-	managesieve_no(s, NULL, S("Wrong user name or password"));
-	if (++s->failures >= s->service->limits.login_failures)
-		managesieve_bye(s, "auth", NULL, "Too many failed logins");
-}
+const struct session_kind managesieve_kind = {
+	.card = card, .bye = bye, .no = no, .ask = ask, .enter = enter};
 
-static void conclude(struct managesieve *s, enum login_step a, const struct login_result *r)
-{
-	if (a == LOGIN_OK && r->login.n)
-		enter(s, r);
-	else if (a == LOGIN_EXPIRED || a == LOGIN_NOT_HERE)
-		managesieve_no(s, NULL, r->why);
-	else if (a == LOGIN_TEMP || a == LOGIN_MORE)
-		managesieve_no(s, "TRYLATER", S("Logins cannot be checked at the moment"));
-	else
-		failed(s);
-}
-
-/* ---- AUTHENTICATE ---- */
-
-static bool decode(struct managesieve *s, slice text, struct buf *out)
-{
-	buf_reset(out);
-	if (b64_decode(out, text))
-		return true;
-	managesieve_no(s, NULL, S("Not base64"));
-	return false;
-}
-
-/* Sends a challenge and waits for the answer; false: it was answered, or the session is over. */
-static bool ask(struct managesieve *s, slice challenge, struct buf *out)
-{
-	AUTO(buf) struct buf text = BUF(RESPONSE_MAX * 2);
-	slice reply;
-	b64_encode(&text, challenge);
-	managesieve_string(s, buf_slice(&text));
-	managesieve_put(s, S("\r\n"));
-	if (!managesieve_read_string(s, &reply))
-		return false;
-	if (!slice_eq(reply, S("*")))
-		return decode(s, reply, out);
-	managesieve_no(s, NULL, S("Authentication cancelled"));
-	return false;
-}
-
-static void exchange(struct managesieve *s, const struct login_start *start, struct buf *response)
-{
-	struct login_result r = {0};
-	enum login_step a = s->ops->auth_start(s->arg, start, &s->mem, &r);
-	while (a == LOGIN_MORE) {
-		if (!ask(s, r.challenge, response)) {
-			s->ops->auth_cancel(s->arg);
-			return;
-		}
-		r = (struct login_result){0};
-		a = s->ops->auth_step(s->arg, buf_slice(response), &s->mem, &r);
-	}
-	conclude(s, a, &r);
-}
-
-static void begin(struct managesieve *s, const struct managesieve_args *args, struct buf *response)
-{
-	char data[64];
-	struct login_start start = {.mech = args->v[0].text, .has_initial = args->n > 1};
-	start.cb_data.p = data;
-	if (!s->tls || !tls_channel_binding(s->io, &start.cb_type, data, &start.cb_data.n))
-		start.cb_type = NULL, start.cb_data = S("");
-	if (start.has_initial && !decode(s, args->v[1].text, response))
-		return;
-	/* All but LOGIN begin with the client: ask for what it could have sent at once. */
-	if (!start.has_initial && !slice_ieq(start.mech, S("LOGIN"))) {
-		if (!ask(s, S(""), response))
-			return;
-		start.has_initial = true;
-	}
-	start.initial = start.has_initial ? buf_slice(response) : S("");
-	exchange(s, &start, response);
-}
+/* ---- the commands ---- */
 
 void managesieve_authenticate(struct managesieve *s, const struct managesieve_args *args)
 {
-	struct buf response = BUF(RESPONSE_MAX);
-	if (!managesieve_may_log_in(s))
-		managesieve_no(s, "ENCRYPT-NEEDED", S("Say STARTTLS first"));
-	else if (!offered(s, args->v[0].text))
-		managesieve_no(s, NULL, S("This mechanism is not offered"));
-	else
-		begin(s, args, &response);
-	wipe(&response);
+	session_authenticate(&s->base, args->v[0].text, args->n > 1 ? &args->v[1].text : NULL);
 }
 
 /* Back to where one logs in; TLS stays. */
@@ -201,7 +109,8 @@ void managesieve_unauthenticate(struct managesieve *s, const struct managesieve_
 	(void)args;
 	s->account_id = 0;
 	s->login = S("");
-	arena_reset(&s->life);
-	s->began = instant_now();
+	s->base.inside = false;
+	arena_reset(&s->base.life);
+	s->base.began = instant_now();
 	managesieve_ok(s, NULL, S("Logged out"));
 }

@@ -6,20 +6,14 @@
 static inline void session_run(void *arg)
 {
 	struct session_run *r = arg;
-	struct managesieve_hub hub;
+	struct session_hub hub;
 	struct managesieve_service service = {
-		.tls = r->w->tls,
-		.tls_mode = r->offer_tls ? SESSION_TLS_OFFER : SESSION_TLS_NO,
-		.auth_plaintext = !r->offer_tls,
-		.version = S("1"),
-		.limits = {MINUTE, 30 * MINUTE, 5, 3},
-		.mechs = test_mechs,
-		.nmechs = TEST_MECHS,
+		.session = session_test_service(r),
 		.directory = r->w->directory,
 	};
 	struct err e;
 	must(managesieve_store_open(slice_z(r->w->dir), &service.scripts, &e) == 0);
-	managesieve_hub_init(&hub);
+	session_hub_init(&hub);
 	managesieve_serve(&hub, r->io, &service, &test_ops, r->w);
 	must(hub.n == 0);
 	managesieve_store_close(service.scripts);

@@ -5,59 +5,17 @@
  */
 #include "base/must.h"
 #include "proto/managesieve/session.h"
-#include "run/co.h"
-
-static instant patience(const struct managesieve *s)
-{
-	const struct managesieve_limits *l = &s->service->limits;
-	return s->account_id ? instant_in(l->idle_time) : s->began + l->login_time;
-}
-
-/* Cancelled: a drain, or somebody ends the session. */
-static void was_cancelled(struct managesieve *s)
-{
-	const char *why = s->ops->why_end ? s->ops->why_end(s->arg) : NULL;
-	managesieve_bye(s, s->hub->draining ? "drain" : "ended", "TRYLATER",
-		why ? why : "The server is going down, come again");
-}
-
-static bool lost(struct managesieve *s, int r, const struct err *e)
-{
-	if (co_cancelled())
-		was_cancelled(s);
-	else if (r < 0 && e->kind == ERR_TIMEOUT)
-		managesieve_bye(s, "timeout", NULL, "Nothing was said for too long");
-	else if (r < 0 && e->kind == ERR_LIMIT)
-		managesieve_bye(s, "line", NULL, "Line too long");
-	managesieve_end(s, "closed", r < 0 ? e->text : "");
-	return false;
-}
-
-/* A line without its end, copied. */
-static bool read_line(struct managesieve *s, slice *ret)
-{
-	struct err e = {0};
-	int r = io_line(s->io, MANAGESIEVE_LINE_MAX, ret, &e);
-	if (r <= 0)
-		return lost(s, r, &e);
-	s->sum.bytes_in += ret->n;
-	ret->n--;
-	if (ret->n && ret->p[ret->n - 1] == '\r')
-		ret->n--;
-	*ret = arena_dup(&s->mem, *ret);
-	return true;
-}
 
 /* The bytes of a literal: kept, or dropped. */
 static bool read_bytes(struct managesieve *s, uint64_t n, char *to)
 {
 	struct err e = {0};
 	while (n) {
-		slice in = io_peek(s->io);
+		slice in = io_peek(s->base.io);
 		if (!in.n) {
-			int r = io_fill(s->io, MANAGESIEVE_LINE_MAX, &e);
+			int r = io_fill(s->base.io, MANAGESIEVE_LINE_MAX, &e);
 			if (r <= 0)
-				return lost(s, r, &e);
+				return session_lost(&s->base, r, &e);
 			continue;
 		}
 		size_t take = in.n < n ? in.n : (size_t)n;
@@ -65,8 +23,8 @@ static bool read_bytes(struct managesieve *s, uint64_t n, char *to)
 			memcpy(to, in.p, take);
 			to += take;
 		}
-		io_consume(s->io, take);
-		s->sum.bytes_in += take;
+		io_consume(s->base.io, take);
+		s->base.sum.bytes_in += take;
 		n -= take;
 	}
 	return true;
@@ -77,7 +35,7 @@ enum token { TOKEN_FINE, TOKEN_WRONG, TOKEN_OVER /* the session is */ };
 /* `"..."` at the beginning of *rest. */
 static enum token quoted(struct managesieve *s, slice *rest, slice *ret)
 {
-	char *p = arena_alloc(&s->mem, rest->n);
+	char *p = arena_alloc(&s->base.mem, rest->n);
 	size_t n = 0, i = 1;
 	for (; i < rest->n && rest->p[i] != '"'; i++) {
 		if (rest->p[i] == '\\' &&
@@ -113,9 +71,10 @@ static enum token literal(
 	if (n > SCRIPT_TEXT_MAX)
 		args->too_long = true;
 	else
-		p = arena_alloc(&s->mem, n + 1);
-	if (!read_bytes(s, n, p) || !read_line(s, rest))
+		p = arena_alloc(&s->base.mem, n + 1);
+	if (!read_bytes(s, n, p) || !session_line(&s->base, MANAGESIEVE_LINE_MAX, rest))
 		return TOKEN_OVER;
+	*rest = arena_dup(&s->base.mem, *rest);
 	*ret = p ? slice_of(p, n) : S("");
 	return TOKEN_FINE;
 }
@@ -160,24 +119,16 @@ static enum token arguments(struct managesieve *s, slice rest, struct managesiev
 static void complain(struct managesieve *s)
 {
 	managesieve_no(s, NULL, S("This is no command"));
-	if (++s->bad >= s->service->limits.bad_commands)
-		managesieve_bye(s, "commands", NULL, "Too many bad commands");
+	session_bad(&s->base);
 }
 
-/* Waits for the line with which something begins. */
+/* Waits for the line with which something begins; copied. */
 static bool begin(struct managesieve *s, slice *ret)
 {
-	if (s->over)
+	if (!session_wait(&s->base, MANAGESIEVE_LINE_MAX, ret))
 		return false;
-	if (s->hub->draining) {
-		was_cancelled(s);
-		return false;
-	}
-	io_set_deadline(s->io, patience(s));
-	s->waiting = true;
-	bool fine = read_line(s, ret);
-	s->waiting = false;
-	return fine;
+	*ret = arena_dup(&s->base.mem, *ret);
+	return true;
 }
 
 bool managesieve_read(struct managesieve *s, slice *ret_verb, struct managesieve_args *ret)
@@ -191,7 +142,7 @@ bool managesieve_read(struct managesieve *s, slice *ret_verb, struct managesieve
 			return true;
 		if (t != TOKEN_OVER)
 			complain(s);
-		arena_reset(&s->mem);
+		arena_reset(&s->base.mem);
 	}
 	return false;
 }

@@ -67,7 +67,7 @@ void managesieve_havespace(struct managesieve *s, const struct managesieve_args 
 
 static void tell_mistakes(struct managesieve *s, const struct job *j, bool fine)
 {
-	slice text = rules_mistakes(&j->mistakes, false, &s->mem);
+	slice text = rules_mistakes(&j->mistakes, false, &s->base.mem);
 	if (fine)
 		managesieve_ok(s, text.n ? "WARNINGS" : NULL, text);
 	else
@@ -81,7 +81,7 @@ static int put(struct sql *db, void *arg, struct err *e)
 		.name = j->name,
 		.text = j->other,
 		.changed_by = j->s->login};
-	return rules_put(db, &script, false, &j->s->mem, &j->mistakes, e);
+	return rules_put(db, &script, false, &j->s->base.mem, &j->mistakes, e);
 }
 
 void managesieve_putscript(struct managesieve *s, const struct managesieve_args *args)
@@ -95,7 +95,7 @@ void managesieve_putscript(struct managesieve *s, const struct managesieve_args 
 		managesieve_fail(s, &e);
 		return;
 	}
-	s->sum.messages += r == 0;
+	s->base.sum.messages += r == 0;
 	tell_mistakes(s, &j, r == 0);
 }
 
@@ -104,7 +104,7 @@ static int check(struct sql *db, void *arg, struct err *e)
 	struct job *j = arg;
 	(void)db;
 	(void)e;
-	j->fine = rules_check(S("script"), j->other, false, 0, &j->s->mem, &j->mistakes);
+	j->fine = rules_check(S("script"), j->other, false, 0, &j->s->base.mem, &j->mistakes);
 	return 0;
 }
 
@@ -124,7 +124,7 @@ void managesieve_checkscript(struct managesieve *s, const struct managesieve_arg
 static int list(struct sql *db, void *arg, struct err *e)
 {
 	struct job *j = arg;
-	return script_list(db, j->s->account_id, &j->s->mem, &j->v, &j->n, e);
+	return script_list(db, j->s->account_id, &j->s->base.mem, &j->v, &j->n, e);
 }
 
 void managesieve_listscripts(struct managesieve *s, const struct managesieve_args *args)
@@ -146,8 +146,8 @@ void managesieve_listscripts(struct managesieve *s, const struct managesieve_arg
 static int get(struct sql *db, void *arg, struct err *e)
 {
 	struct job *j = arg;
-	j->v = ARENA_NEW(&j->s->mem, struct script);
-	return script_get(db, j->s->account_id, j->name, &j->s->mem, j->v, e);
+	j->v = ARENA_NEW(&j->s->base.mem, struct script);
+	return script_get(db, j->s->account_id, j->name, &j->s->base.mem, j->v, e);
 }
 
 void managesieve_getscript(struct managesieve *s, const struct managesieve_args *args)
@@ -158,10 +158,10 @@ void managesieve_getscript(struct managesieve *s, const struct managesieve_args 
 		managesieve_fail(s, &e);
 		return;
 	}
-	managesieve_put(s, arena_printf(&s->mem, "{%zu}\r\n", j.v->text.n));
+	managesieve_put(s, arena_printf(&s->base.mem, "{%zu}\r\n", j.v->text.n));
 	managesieve_put(s, j.v->text);
 	managesieve_put(s, S("\r\n"));
-	s->sum.messages++;
+	s->base.sum.messages++;
 	managesieve_ok(s, NULL, S(""));
 }
 

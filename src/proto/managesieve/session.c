@@ -6,45 +6,13 @@
 #include "proto/managesieve/session.h"
 
 #include "base/mem.h"
-#include "run/co.h"
-#include "run/tls.h"
 #include <stdio.h>
-
-void managesieve_hub_init(struct managesieve_hub *h)
-{
-	*h = (struct managesieve_hub){0};
-	list_init(&h->sessions);
-}
-
-void managesieve_drain(struct managesieve_hub *h)
-{
-	h->draining = true;
-	list_each(node, &h->sessions) {
-		struct managesieve *s = list_entry(node, struct managesieve, all);
-		if (s->waiting && s->co)
-			co_cancel(s->co);
-	}
-}
 
 /* ---- answers ---- */
 
-void managesieve_end(struct managesieve *s, const char *end, const char *why)
-{
-	if (s->over)
-		return;
-	s->over = true;
-	s->sum.end = end;
-	snprintf(s->why, sizeof s->why, "%s", why ? why : "");
-}
-
 void managesieve_put(struct managesieve *s, slice raw)
 {
-	struct err e;
-	if (s->over)
-		return;
-	s->sum.bytes_out += raw.n;
-	if (io_write(s->io, raw, &e) < 0)
-		managesieve_end(s, "closed", e.text);
+	session_put(&s->base, raw);
 }
 
 static bool can_be_quoted(slice text)
@@ -78,7 +46,7 @@ void managesieve_string(struct managesieve *s, slice text)
 	managesieve_put(s, S("\""));
 }
 
-static void answer(struct managesieve *s, const char *word, const char *code, slice text)
+void managesieve_answer(struct managesieve *s, const char *word, const char *code, slice text)
 {
 	managesieve_put(s, slice_z(word));
 	if (code) {
@@ -95,18 +63,18 @@ static void answer(struct managesieve *s, const char *word, const char *code, sl
 
 void managesieve_ok(struct managesieve *s, const char *code, slice text)
 {
-	answer(s, "OK", code, text);
+	managesieve_answer(s, "OK", code, text);
 }
 
 void managesieve_no(struct managesieve *s, const char *code, slice text)
 {
-	answer(s, "NO", code, text);
+	managesieve_answer(s, "NO", code, text);
 }
 
 void managesieve_bye(struct managesieve *s, const char *end, const char *code, const char *why)
 {
-	answer(s, "BYE", code, slice_z(why));
-	managesieve_end(s, end, why);
+	managesieve_answer(s, "BYE", code, slice_z(why));
+	session_end(&s->base, end, why);
 }
 
 void managesieve_fail(struct managesieve *s, const struct err *e)
@@ -139,55 +107,32 @@ static void command_loop(struct managesieve *s)
 	slice verb;
 	struct managesieve_args args;
 	while (managesieve_read(s, &verb, &args)) {
-		s->sum.commands++;
+		s->base.sum.commands++;
 		managesieve_dispatch(s, verb, &args);
-		arena_reset(&s->mem);
+		arena_reset(&s->base.mem);
 	}
 }
 
 static void run(struct managesieve *s)
 {
-	if (s->service->tls_mode == SESSION_TLS_IMPLICIT && !managesieve_start_tls(s))
+	if (s->service->session.tls_mode == SESSION_TLS_IMPLICIT && !session_start_tls(&s->base))
 		return;
 	managesieve_capabilities(s);
 	command_loop(s);
 }
 
-static void print_card(void *arg, void *file)
-{
-	const struct managesieve *s = arg;
-	fprintf(file, "managesieve session: account %lld commands %llu\n", (long long)s->account_id,
-		(unsigned long long)s->sum.commands);
-}
-
-static void finish(struct managesieve *s)
-{
-	list_remove(&s->all);
-	s->hub->n--;
-	s->sum.why = slice_z(s->why);
-	s->ops->end(s->arg, &s->sum);
-	io_close(s->io);
-	co_set_card((struct co_card){0});
-	arena_done(&s->mem);
-	arena_done(&s->life);
-	free(s);
-}
-
-void managesieve_serve(struct managesieve_hub *hub, struct io *io,
+void managesieve_serve(struct session_hub *hub, struct io *io,
 	const struct managesieve_service *service, const struct session_ops *ops, void *arg)
 {
 	struct managesieve *s = NEW(struct managesieve);
-	s->hub = hub;
-	s->co = co_self();
-	s->io = io;
+	s->base.kind = &managesieve_kind;
+	s->base.io = io;
+	s->base.service = &service->session;
+	s->base.ops = ops;
+	s->base.arg = arg;
 	s->service = service;
-	s->ops = ops;
-	s->arg = arg;
-	s->began = instant_now();
-	s->sum.end = "";
-	list_append(&hub->sessions, &s->all);
-	hub->n++;
-	co_set_card((struct co_card){print_card, s});
+	session_begin(&s->base, hub);
 	run(s);
-	finish(s);
+	session_finish(&s->base);
+	free(s);
 }

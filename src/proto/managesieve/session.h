@@ -27,37 +27,23 @@ struct managesieve_args {
 	bool too_long; /* one of them was, and was dropped */
 };
 struct managesieve {
-	struct io *io;
+	struct session base;
 	const struct managesieve_service *service;
-	const struct session_ops *ops;
-	void *arg;
-	struct managesieve_hub *hub;
-	struct list all;
-	struct co *co;
-	bool tls, over;
-	bool waiting; /* for a command */
-	instant began;
 	int64_t account_id; /* 0: nobody has logged in */
-	slice login; /* in life */
-	slice who; /* for logs of changes */
-	unsigned bad, failures;
-	struct arena mem; /* of the command */
-	struct arena life; /* of a login */
-	struct session_summary sum;
-	char why[200];
+	slice login; /* in base.life */
 };
 
 /* session.c: answers (RFC 5804 1.3). `code` "QUOTA/MAXSIZE" or NULL. */
 void managesieve_put(struct managesieve *s, slice raw);
 void managesieve_string(
 	struct managesieve *s, slice text); /* quoted, or a literal where it must be */
+void managesieve_answer(struct managesieve *s, const char *word, const char *code, slice text);
 void managesieve_ok(struct managesieve *s, const char *code, slice text);
 void managesieve_no(struct managesieve *s, const char *code, slice text);
 /* An error of the store, in words. */
 void managesieve_fail(struct managesieve *s, const struct err *e);
 /* Says BYE and ends; `end` is a word for logs. */
 void managesieve_bye(struct managesieve *s, const char *end, const char *code, const char *why);
-void managesieve_end(struct managesieve *s, const char *end, const char *why); /* without a word */
 
 /* reader.c */
 /* The next command: its name in *ret_verb. False: the session is over. A line that is none is told, counted, and the next one is read. */
@@ -68,12 +54,10 @@ bool managesieve_read_string(struct managesieve *s, slice *ret);
 /* command.c */
 void managesieve_dispatch(struct managesieve *s, slice verb, const struct managesieve_args *args);
 void managesieve_capabilities(struct managesieve *s); /* with its OK */
-bool managesieve_may_log_in(const struct managesieve *s);
 
 /* login.c */
-bool managesieve_start_tls(struct managesieve *s);
-/* The mechanisms offered now: for (i = 0; managesieve_next_mech(s, &i, &m);) */
-bool managesieve_next_mech(const struct managesieve *s, size_t *it, slice *ret);
+/* How it speaks while somebody logs in, and its last word. */
+extern const struct session_kind managesieve_kind;
 void managesieve_authenticate(struct managesieve *s, const struct managesieve_args *args);
 void managesieve_starttls(struct managesieve *s, const struct managesieve_args *args);
 void managesieve_unauthenticate(struct managesieve *s, const struct managesieve_args *args);

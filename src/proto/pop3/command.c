@@ -7,13 +7,6 @@
  */
 #include "proto/pop3/session.h"
 
-#include "run/tls.h"
-
-bool pop3_may_log_in(const struct pop3 *s)
-{
-	return s->tls || s->service->auth_plaintext;
-}
-
 static void capa(struct pop3 *s, slice arg)
 {
 	size_t it = 0;
@@ -24,20 +17,20 @@ static void capa(struct pop3 *s, slice arg)
 		s, S("TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n"
 		     "LOGIN-DELAY 0\r\nUTF8 USER\r\nLANG\r\n"));
 	if (s->state == POP3_AUTHORIZATION) {
-		if (s->service->tls_mode == SESSION_TLS_OFFER && !s->tls)
+		if (!session_no_tls(&s->base))
 			pop3_put(s, S("STLS\r\n"));
-		if (pop3_may_log_in(s))
+		if (session_may_log_in(&s->base))
 			pop3_put(s, S("USER\r\n"));
-		if (pop3_next_mech(s, &it, &mech)) {
+		if (session_next_mech(&s->base, &it, &mech)) {
 			pop3_put(s, S("SASL"));
-			for (it = 0; pop3_next_mech(s, &it, &mech);) {
+			for (it = 0; session_next_mech(&s->base, &it, &mech);) {
 				pop3_put(s, S(" "));
 				pop3_put(s, mech);
 			}
 			pop3_put(s, S("\r\n"));
 		}
 	}
-	pop3_printf(s, "IMPLEMENTATION Posthouse %.*s", SFMT(s->service->version));
+	pop3_printf(s, "IMPLEMENTATION Posthouse %.*s", SFMT(s->service->session.version));
 	pop3_put(s, S(".\r\n"));
 }
 
@@ -89,8 +82,8 @@ static const struct pop3_command table[] = {
 
 static void complain(struct pop3 *s, const char *why)
 {
-	s->bad++;
 	pop3_err(s, NULL, "%s", why);
+	session_bad(&s->base);
 }
 
 static void run(struct pop3 *s, const struct pop3_command *c, slice arg)
@@ -103,8 +96,8 @@ static void run(struct pop3 *s, const struct pop3_command *c, slice arg)
 	else if (!arg.n && c->must_arg)
 		complain(s, "This command needs an argument");
 	else {
-		if (s->state == POP3_TRANSACTION && s->ops->state)
-			s->ops->state(s->arg, c->name, S("INBOX"));
+		if (s->state == POP3_TRANSACTION && s->base.ops->state)
+			s->base.ops->state(s->base.arg, c->name, S("INBOX"));
 		c->run(s, arg);
 	}
 }

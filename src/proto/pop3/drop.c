@@ -46,7 +46,7 @@ static int load(struct pop3 *s, struct err *e)
 int pop3_drop_open(struct pop3 *s, slice login, struct err *e)
 {
 	struct mailbox_actor actor = {0};
-	if (s->ops->enter(s->arg, login, &actor, e) < 0 ||
+	if (s->base.ops->enter(s->base.arg, login, &actor, e) < 0 ||
 		box_user_open(s->service->boxes, login, &actor, &s->who, e) < 0)
 		return -1;
 	box_user_no_recent(s->who);
@@ -143,7 +143,7 @@ static void list(struct pop3 *s, slice arg, bool unique)
 	size_t n;
 	count(s, &n, &octets);
 	pop3_ok(s, "%zu messages (%llu octets)", n, (unsigned long long)octets);
-	for (size_t i = 0; i < s->n && !s->over; i++)
+	for (size_t i = 0; i < s->n && !s->base.over; i++)
 		if (!s->v[i].deleted)
 			describe(s, &s->v[i], unique, "");
 	pop3_put(s, S(".\r\n"));
@@ -187,7 +187,7 @@ static int update(struct pop3 *s, struct err *e)
 			uidset_add(&marked, s->v[i].uid, s->v[i].uid);
 	if (marked.n && box_expunge(s->view, &marked, true, &gone, &modseq, e) < 0)
 		return -1;
-	s->sum.deleted = gone.count;
+	s->base.sum.deleted = gone.count;
 	return 0;
 }
 
@@ -198,9 +198,9 @@ void pop3_quit(struct pop3 *s, slice arg)
 	if (s->state == POP3_TRANSACTION && update(s, &e) < 0) {
 		/* RFC 1939 6: some may be left, and the client must know. */
 		pop3_err(s, "SYS/TEMP", "Not all messages could be deleted");
-		pop3_end(s, "update", e.text);
+		session_end(&s->base, "update", e.text);
 		return;
 	}
 	pop3_ok(s, "Bye");
-	pop3_end(s, "quit", NULL);
+	session_end(&s->base, "quit", NULL);
 }

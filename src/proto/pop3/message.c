@@ -105,7 +105,7 @@ static int open_message(
 	size_t n;
 	uidset_add(&one, m->uid, m->uid);
 	const struct box_query q = {.uids = &one, .want = MAILBOX_WANT_EMAIL};
-	if (box_rows(s->view, &q, &s->mem, &rows, &n, e) < 0)
+	if (box_rows(s->view, &q, &s->base.mem, &rows, &n, e) < 0)
 		return -1;
 	if (n == 0)
 		return err_set(e, ERR_NOTFOUND, "not there any more");
@@ -118,7 +118,7 @@ static int stream(struct sink *k, struct box_content *c, struct buf *piece, stru
 {
 	struct pop3 *s = k->s;
 	uint64_t at = 0, size = box_content_size(c);
-	while (at < size && !s->over) {
+	while (at < size && !s->base.over) {
 		buf_reset(piece);
 		if (box_content_read(c, at, PIECE, piece, e) < 0)
 			return -1;
@@ -127,7 +127,7 @@ static int stream(struct sink *k, struct box_content *c, struct buf *piece, stru
 			return err_set(e, ERR_PERM, "a message is shorter than it should be");
 		at += got.n;
 		size_t part = k->cut ? top_part(k, got) : got.n;
-		io_set_deadline(s->io, instant_in(s->service->limits.idle_time));
+		io_set_deadline(s->base.io, instant_in(s->service->session.limits.idle_time));
 		stuff(k, slice_first(got, part));
 		if (k->cut && k->body && k->lines == 0)
 			break;
@@ -148,15 +148,15 @@ static void send_message(struct pop3 *s, struct pop3_message *m, struct sink *k)
 	int r = stream(k, c, &piece, &e);
 	box_content_close(c);
 	if (r < 0) {
-		pop3_end(s, "read", e.text);
+		session_end(&s->base, "read", e.text);
 		return;
 	}
 	end_lines(k);
-	if (k->cut || s->over)
+	if (k->cut || s->base.over)
 		return;
 	m->octets = k->octets; /* a message with bare LF is longer than it is stored */
 	m->retrieved = true;
-	s->sum.messages++;
+	s->base.sum.messages++;
 }
 
 void pop3_retr(struct pop3 *s, slice arg)
@@ -172,8 +172,8 @@ void pop3_top(struct pop3 *s, slice arg)
 	size_t blank = slice_index(arg, ' ');
 	struct sink k = {.s = s, .cut = true, .empty = true};
 	if (!slice_u64(slice_trim(slice_skip(arg, blank)), &k.lines)) {
-		s->bad++;
 		pop3_err(s, NULL, "TOP wants a message and a number of lines");
+		session_bad(&s->base);
 		return;
 	}
 	struct pop3_message *m = pop3_message(s, slice_first(arg, blank));

@@ -1,52 +1,18 @@
 /*
  * The life of a POP3 session (pop3.h): TLS from the first byte where configured, greeting, commands until QUIT, an error or a drain.
  * Called by bin/access in a coroutine of its own for every connection; whole sessions also run from memory in tests and in the fuzzer.
- *
- * RFC 1939 3: who is silent for too long is hung up on without a word, and nothing is deleted.
  */
 #include "proto/pop3/session.h"
 
 #include "base/mem.h"
-#include "run/co.h"
-#include "run/tls.h"
 #include <stdarg.h>
 #include <stdio.h>
 
-void pop3_hub_init(struct pop3_hub *h)
-{
-	*h = (struct pop3_hub){0};
-	list_init(&h->sessions);
-}
-
-void pop3_drain(struct pop3_hub *h)
-{
-	h->draining = true;
-	list_each(node, &h->sessions) {
-		struct pop3 *s = list_entry(node, struct pop3, all);
-		if (s->waiting && s->co)
-			co_cancel(s->co);
-	}
-}
-
 /* ---- writing ---- */
-
-void pop3_end(struct pop3 *s, const char *end, const char *why)
-{
-	if (s->over)
-		return;
-	s->over = true;
-	s->sum.end = end;
-	snprintf(s->why, sizeof s->why, "%s", why ? why : "");
-}
 
 void pop3_put(struct pop3 *s, slice raw)
 {
-	struct err e;
-	if (s->over)
-		return;
-	s->sum.bytes_out += raw.n;
-	if (io_write(s->io, raw, &e) < 0)
-		pop3_end(s, "closed", e.text);
+	session_put(&s->base, raw);
 }
 
 static void put_line(struct pop3 *s, const char *before, const char *fmt, va_list ap)
@@ -99,124 +65,45 @@ void pop3_fail(struct pop3 *s, const struct err *e)
 	}
 }
 
-/* ---- reading ---- */
-
-static instant patience(const struct pop3 *s)
-{
-	const struct pop3_limits *l = &s->service->limits;
-	return s->state == POP3_AUTHORIZATION ? s->began + l->login_time : instant_in(l->idle_time);
-}
-
-/* Cancelled: a drain, or somebody ends the session; there is a word for it when it stands between commands. */
-static void was_cancelled(struct pop3 *s)
-{
-	const char *why = s->ops->why_end ? s->ops->why_end(s->arg) : NULL;
-	if (!why)
-		why = "The server is going down, come again";
-	pop3_err(s, "SYS/TEMP", "%s", why);
-	pop3_end(s, s->hub->draining ? "drain" : "ended", why);
-}
-
-bool pop3_read_line(struct pop3 *s, slice *ret)
-{
-	struct err e = {0};
-	if (s->over)
-		return false;
-	if (s->hub->draining) {
-		was_cancelled(s);
-		return false;
-	}
-	io_set_deadline(s->io, patience(s));
-	s->waiting = true;
-	int r = io_line(s->io, POP3_LINE_MAX, ret, &e);
-	s->waiting = false;
-	if (r > 0) {
-		s->sum.bytes_in += ret->n;
-		ret->n--;
-		if (ret->n && ret->p[ret->n - 1] == '\r')
-			ret->n--;
-		return true;
-	}
-	if (co_cancelled())
-		was_cancelled(s);
-	else if (r < 0 && e.kind == ERR_LIMIT)
-		pop3_err(s, NULL, "Line too long");
-	pop3_end(s,
-		r == 0                  ? "closed"
-		: e.kind == ERR_TIMEOUT ? "timeout"
-		: e.kind == ERR_LIMIT   ? "line"
-					: "closed",
-		r < 0 ? e.text : "");
-	return false;
-}
-
 /* ---- the session ---- */
 
 static void command_loop(struct pop3 *s)
 {
 	slice line;
-	while (pop3_read_line(s, &line)) {
-		s->sum.commands++;
+	while (session_wait(&s->base, POP3_LINE_MAX, &line)) {
+		s->base.sum.commands++;
 		pop3_dispatch(s, line);
-		arena_reset(&s->mem);
-		if (s->bad >= s->service->limits.bad_commands && !s->over) {
-			pop3_err(s, NULL, "Too many bad commands");
-			pop3_end(s, "commands", NULL);
-		}
+		arena_reset(&s->base.mem);
 	}
 }
 
 static void run(struct pop3 *s)
 {
-	if (s->service->tls_mode == SESSION_TLS_IMPLICIT && !pop3_start_tls(s))
+	if (s->service->session.tls_mode == SESSION_TLS_IMPLICIT && !session_start_tls(&s->base))
 		return;
-	if (s->hub->draining) {
-		was_cancelled(s);
+	if (s->base.hub->draining) {
+		session_bye(&s->base, SESSION_CANCELLED);
 		return;
 	}
-	pop3_ok(s, "%.*s POP3 Posthouse", SFMT(s->service->hostname));
+	pop3_ok(s, "%.*s POP3 Posthouse", SFMT(s->service->session.hostname));
 	command_loop(s);
 }
 
-static void print_card(void *arg, void *file)
-{
-	const struct pop3 *s = arg;
-	fprintf(file, "pop3 session: state %d messages %zu commands %llu\n", s->state, s->n,
-		(unsigned long long)s->sum.commands);
-}
-
-static void finish(struct pop3 *s)
-{
-	pop3_drop_close(s);
-	list_remove(&s->all);
-	s->hub->n--;
-	s->sum.why = slice_z(s->why);
-	s->ops->end(s->arg, &s->sum);
-	io_close(s->io);
-	co_set_card((struct co_card){0});
-	free(s->user);
-	arena_done(&s->mem);
-	arena_done(&s->life);
-	free(s);
-}
-
-void pop3_serve(struct pop3_hub *hub, struct io *io, const struct pop3_service *service,
-	const struct session_ops *ops, void *arg, const struct net_addr *peer)
+void pop3_serve(struct session_hub *hub, struct io *io, const struct pop3_service *service,
+	const struct session_ops *ops, void *arg)
 {
 	struct pop3 *s = NEW(struct pop3);
-	(void)peer;
-	s->hub = hub;
-	s->co = co_self();
-	s->io = io;
+	s->base.kind = &pop3_kind;
+	s->base.io = io;
+	s->base.service = &service->session;
+	s->base.ops = ops;
+	s->base.arg = arg;
 	s->service = service;
-	s->ops = ops;
-	s->arg = arg;
 	s->state = POP3_AUTHORIZATION;
-	s->began = instant_now();
-	s->sum.end = "";
-	list_append(&hub->sessions, &s->all);
-	hub->n++;
-	co_set_card((struct co_card){print_card, s});
+	session_begin(&s->base, hub);
 	run(s);
-	finish(s);
+	pop3_drop_close(s);
+	session_finish(&s->base);
+	free(s->user);
+	free(s);
 }

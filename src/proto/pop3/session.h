@@ -23,27 +23,15 @@ struct pop3_message {
 	uint64_t octets;
 };
 struct pop3 {
-	struct io *io;
+	struct session base;
 	const struct pop3_service *service;
-	const struct session_ops *ops;
-	void *arg;
-	struct pop3_hub *hub;
-	struct list all;
-	struct co *co;
 	enum pop3_state state;
-	bool tls, utf8, over;
-	bool waiting; /* for a command */
-	instant began;
+	bool utf8;
 	char *user; /* of USER; NULL: none */
-	unsigned bad, failures;
-	struct arena mem; /* of the command; reset after it */
-	struct arena life; /* of the session: what the actor is called */
 	struct box_user *who;
 	struct box_view *view;
 	struct pop3_message *v; /* message 1 is v[0] */
 	size_t n;
-	struct session_summary sum;
-	char why[200];
 };
 
 typedef void (*pop3_fn)(struct pop3 *s, slice arg);
@@ -63,21 +51,15 @@ void pop3_err(struct pop3 *s, const char *code, const char *fmt, ...)
 void pop3_fail(struct pop3 *s, const struct err *e);
 void pop3_put(struct pop3 *s, slice raw);
 void pop3_printf(struct pop3 *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The session is over after this command: `end` is a word for logs. */
-void pop3_end(struct pop3 *s, const char *end, const char *why);
-/* One line without its end, borrowed: false: the session is over. */
-bool pop3_read_line(struct pop3 *s, slice *ret);
 
 /* command.c */
 void pop3_dispatch(struct pop3 *s, slice line);
-bool pop3_may_log_in(const struct pop3 *s); /* in clear */
 
 /* login.c */
 void pop3_user(struct pop3 *s, slice arg), pop3_pass(struct pop3 *s, slice arg),
 	pop3_auth(struct pop3 *s, slice arg), pop3_stls(struct pop3 *s, slice arg);
-/* The mechanisms offered now, a word each: for (i = 0; pop3_next_mech(s, &i, &m);) */
-bool pop3_next_mech(const struct pop3 *s, size_t *it, slice *ret);
-bool pop3_start_tls(struct pop3 *s);
+/* How it speaks while somebody logs in, and its last word. */
+extern const struct session_kind pop3_kind;
 
 /* drop.c */
 int pop3_drop_open(struct pop3 *s, slice login, struct err *e);
