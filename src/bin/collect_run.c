@@ -9,33 +9,15 @@
 #include "codec/address.h"
 #include "store/wildcard.h"
 
-#include <netinet/in.h>
 #include <openssl/crypto.h>
 
 #define LOOKUP_TIME (20 * SECOND)
 
 /* ---- where it may connect to ---- */
 
-/* Loopback, private, link-local, shared, multicast, unspecified, documentation: RFC 6890. */
-static const char *const inside[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8",
-	"169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16",
-	"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3", "::/128", "::1/128",
-	"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001:db8::/32", "2002::/16", "fc00::/7",
-	"fe80::/10", "ff00::/8"};
-
-static bool is_inside(const struct net_addr *a)
-{
-	struct net_cidr c;
-	struct err e;
-	for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
-		if (net_cidr_parse(slice_z(inside[i]), &c, &e) == 0 && net_cidr_match(&c, a))
-			return true;
-	return a->ss.ss_family == AF_UNIX;
-}
-
 static bool may_connect(const struct collect_run *r, const struct net_addr *a)
 {
-	return r->job.options & COLLECT_PRIVATE || r->c->conf->allow_private || !is_inside(a);
+	return r->job.options & COLLECT_PRIVATE || r->c->conf->allow_private || !net_is_inside(a);
 }
 
 static int literal(struct collect_run *r, struct net_addr **ret, size_t *ret_n)

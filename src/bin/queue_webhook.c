@@ -1,7 +1,8 @@
 /*
  * Posting webhooks that people's scripts asked for (store/webhook.h): JSON by HTTPS to hosts that the administrator allows ([sieve]
- * webhook_hosts, looked at again before each try), beside the mail and never in its way. What is not taken is tried again, ever
- * more slowly, for a day; what is refused for good (4xx) is not.
+ * webhook_hosts, looked at again before each try; private addresses only with webhook_private), beside the mail and never in its way.
+ * What is not taken is tried again, ever more slowly, for a day; what is refused for good (4xx) is not. Each is posted at least once; those of
+ * one account to one URL in their order, and one at a time of an account, so that who answers slowly delays his own.
  */
 #include "bin/queue_rules.h"
 
@@ -17,13 +18,23 @@ METRIC_COUNTER(posted, "posthouse_rules_webhooks_total", "", "Webhooks that were
 METRIC_COUNTER(
 	dropped, "posthouse_rules_webhooks_dropped_total", "", "Webhooks that were given up.");
 
-enum { AT_ONCE = 4, ANSWER_MAX = 64 * 1024 };
+enum {
+	AT_ONCE = 2, /* below FETCH_AT_ONCE: others fetch, too */
+	LOOKED_AT = 32,
+	ANSWER_MAX = 64 * 1024
+};
 #define LOOK_EVERY (2 * SECOND)
 #define POST_TIME (20 * SECOND)
-#define FIRST_WAIT (30 * SECOND)
+#define FIRST_WAIT (5 * SECOND)
 #define MOST_WAIT HOUR
 #define LIFETIME DAY
 
+struct posters {
+	struct queue *q;
+	struct group workers;
+	int64_t busy[AT_ONCE]; /* accounts whose hooks are being posted; 0: none */
+	uint64_t noted; /* results: what was read before one may be posted already */
+};
 struct posting {
 	struct queue *q;
 	struct webhook w;
@@ -53,11 +64,13 @@ static int note_result(struct sql *db, void *arg, struct err *e)
 			  : webhook_done_tx(db, p->w.seq, e);
 }
 
-static void finish(struct posting *p)
+static int finish(struct posting *p)
 {
 	struct err e;
-	if (commit_run(p->q->queue_commit, note_result, p, &e) < 0)
-		log_warn(NULL, "rules.webhook", F("error", &e)); /* it is posted again */
+	if (commit_run(p->q->queue_commit, note_result, p, &e) == 0)
+		return 0;
+	log_warn(NULL, "rules.webhook", F("error", &e)); /* it is posted again */
+	return -1;
 }
 
 static void give_up(struct posting *p, const char *why)
@@ -68,9 +81,9 @@ static void give_up(struct posting *p, const char *why)
 	p->next_at = 0;
 }
 
-static void post(void *arg)
+/* -1: what came of it is not noted. */
+static int post(struct posting *p)
 {
-	struct posting *p = arg;
 	AUTO(arena) struct arena a = {0};
 	struct queue_settings *set = p->q->settings;
 	const struct rules_conf *c = conf_get(set->config.conf, &rules_section);
@@ -78,22 +91,30 @@ static void post(void *arg)
 		.ca_file = set->config.tls->ca,
 		.max = ANSWER_MAX,
 		.timeout = POST_TIME,
+		.outside = !c->webhook_private,
 		.post = p->w.body,
 		.post_type = S("application/json")};
 	struct fetch_answer answer;
 	struct err e;
-	int64_t now = wall_now();
 	if (!rules_may_reach(c, p->w.url)) {
 		give_up(p, "its host is not allowed any more");
-	} else if (fetch(p->q->dns, &want, &a, &answer, &e) == 0) {
+		return finish(p);
+	}
+	set->refs++; /* through a reload */
+	int r = fetch(p->q->dns, &want, &a, &answer, &e);
+	queue_settings_unref(set);
+	int64_t now = wall_now();
+	if (r == 0) {
 		metric_add(&posted, 1);
 		p->next_at = 0;
+	} else if (p->q->stopping || co_cancelled()) {
+		return -1;
 	} else {
 		p->next_at = now + wait_after(p->w.tries);
 		if (is_final(&answer) || now - p->w.made_at > LIFETIME)
 			give_up(p, e.text);
 	}
-	finish(p);
+	return finish(p);
 }
 
 struct looking {
@@ -107,36 +128,65 @@ static int look(struct sql *queue, struct sql *directory, void *arg, struct err 
 {
 	struct looking *l = arg;
 	(void)directory;
-	return webhook_due(queue, wall_now(), AT_ONCE, l->a, &l->v, &l->n, &l->next_at, e);
+	return webhook_due(queue, wall_now(), LOOKED_AT, l->a, &l->v, &l->n, &l->next_at, e);
 }
 
-/* How many there were. */
-static size_t work(struct queue *q)
+/* Takes a place for this account. False: one of its hooks is being posted. */
+static bool take_place(struct posters *p, int64_t account_id, int64_t **ret)
+{
+	for (int i = 0; i < AT_ONCE; i++)
+		if (p->busy[i] == account_id)
+			return false;
+	for (int i = 0; i < AT_ONCE; i++)
+		if (!p->busy[i]) {
+			*ret = &p->busy[i];
+			**ret = account_id;
+			return true;
+		}
+	return false;
+}
+
+/* One of them. False: none is due, or it should be tried later. */
+static bool work(struct posters *p)
 {
 	AUTO(arena) struct arena a = {0};
 	struct looking l = {.a = &a};
-	struct group at_once;
 	struct err e;
-	if (queue_letters_read(q->letters, look, &l, &e) < 0) {
+	int64_t *place = NULL;
+	uint64_t before = p->noted;
+	size_t i = 0;
+	if (queue_letters_read(p->q->letters, look, &l, &e) < 0) {
 		log_warn(NULL, "rules.webhook", F("error", &e));
-		return 0;
+		return false;
 	}
-	struct posting *v = ARENA_ARRAY(&a, struct posting, l.n + 1);
-	group_init(&at_once);
-	for (size_t i = 0; i < l.n; i++) {
-		v[i] = (struct posting){.q = q, .w = l.v[i]};
-		group_go(&at_once, "rules.webhook", post, &v[i]);
-	}
-	group_join(&at_once);
-	return l.n;
+	if (p->noted != before)
+		return true;
+	while (i < l.n && !take_place(p, l.v[i].account_id, &place))
+		i++;
+	if (i == l.n)
+		return false;
+	struct posting one = {.q = p->q, .w = l.v[i]};
+	int r = post(&one);
+	*place = 0;
+	p->noted++;
+	return r == 0;
+}
+
+static void poster(void *arg)
+{
+	struct posters *p = arg;
+	struct err e;
+	do {
+		while (!p->q->stopping && work(p))
+			;
+	} while (co_sleep(instant_in(LOOK_EVERY), &e) == 0);
 }
 
 void queue_webhooks_run(void *arg)
 {
-	struct queue *q = arg;
-	struct err e;
-	do {
-		while (work(q) == AT_ONCE && !q->stopping)
-			;
-	} while (co_sleep(instant_in(LOOK_EVERY), &e) == 0);
+	struct posters p = {.q = arg};
+	group_init(&p.workers);
+	for (int i = 0; i < AT_ONCE; i++)
+		group_go(&p.workers, "queue.webhook", poster, &p);
+	group_join(&p.workers);
 }

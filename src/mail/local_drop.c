@@ -305,12 +305,28 @@ static void tell_missed(struct drop *p)
 	x->faults[x->nfaults++].fault.zh = p->missed_zh;
 }
 
+/* No room, but rules send something: the place alone waits, as a message of its own. False: all of it waits. */
+static bool wait_apart(struct drop *p)
+{
+	const struct local_places *w = p->places;
+	struct err e;
+	if (!w || !w->waiting || blob_hold(p->job->l->c.blobs, w->waiting->blob, &e) < 0)
+		return false;
+	w->extra->made[w->extra->nmade++] = *w->waiting;
+	return true;
+}
+
 static struct result outcome(struct drop *p, const struct err *e)
 {
 	struct result r;
 	struct arena *a = &p->job->mem;
 	if (e)
 		local_result(&r, RESULT_DEFERRED, STATUS(4, 3, 0), arena_dup(a, slice_z(e->text)));
+	else if (p->full && wait_apart(p))
+		r = (struct result){.kind = RESULT_EXPANDED,
+			.status = STATUS(2, 1, 5),
+			.text = S("the mailbox is full: its copy waits, what rules send does not"),
+			.dsn = true};
 	else if (p->full)
 		local_result(&r, RESULT_DEFERRED, STATUS(4, 2, 2), S("mailbox is full"));
 	else if (p->raced) { /* looked at again at once */

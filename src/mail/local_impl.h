@@ -102,7 +102,9 @@ struct local_places {
 	int64_t *since; /* noted later than that by somebody else: the rules are to run again */
 	size_t nseen;
 	struct result then; /* when all of it is done */
-	struct settle_extra *extra; /* faults are added to it; room for one more */
+	struct settle_extra *extra; /* faults are added to it; room for one more of each */
+	/* Queued instead when the mailbox is full, so that what is sent does not wait for room; NULL: nothing is sent. */
+	const struct queue_msg *waiting;
 };
 slice local_mailbox_prefix(struct job *j, const struct queue_rcpt *r, slice rest);
 /* places NULL: one, home. Result later. */

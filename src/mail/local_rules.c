@@ -64,7 +64,7 @@ static struct settle_fault fault_of(const struct carry *k, slice script, unsigne
 static void add_fault(struct carry *k, struct settle_fault f, slice en, slice zh)
 {
 	struct settle_extra *x = k->extra;
-	if (x->nfaults == RULES_FAULTS_MAX)
+	if (x->nfaults == RULES_FAULTS_MAX || k->ruled) /* told before */
 		return;
 	f.fault.en = arena_dup(&k->j->mem, en);
 	f.fault.zh = arena_dup(&k->j->mem, zh);
@@ -319,8 +319,15 @@ static void reject(struct carry *k, const struct sieve_action *x)
 	rules_event(k, x, x->ereject ? "ereject" : "reject", S(LOCAL_JUNK), slice_z(why));
 }
 
+static bool sends(const struct sieve_action *x)
+{
+	return x->kind == SIEVE_REDIRECT || x->kind == SIEVE_VACATION || x->kind == SIEVE_NOTIFY;
+}
+
 static int act(struct carry *k, const struct sieve_action *x, struct err *e)
 {
+	if (k->ruled && sends(x))
+		return 0;
 	switch (x->kind) {
 	case SIEVE_KEEP:
 	case SIEVE_FILEINTO:
@@ -394,6 +401,35 @@ static void tell_failure(struct carry *k)
 	rules_fault(k, &said, m->en, m->zh);
 }
 
+/* The letter again, for this recipient, with a mark: should there be no room now. Its time to live goes on, and who is told of
+ * its end is who would be told of this one's. */
+static void make_waiting(struct carry *k)
+{
+	const struct settle_extra *x = k->extra;
+	const struct queue_msg *of = &k->j->letter->m;
+	struct arena *a = &k->j->mem;
+	char id[MSG_ID_TEXT];
+	AUTO(buf) struct buf log = BUF(TRACE_LOG_MAX);
+	if (!k->places->n || !(x->nmade + x->nanswers + x->nhooks))
+		return;
+	struct queue_msg *m = ARENA_NEW(a, struct queue_msg);
+	struct queue_rcpt *r = ARENA_NEW(a, struct queue_rcpt);
+	msg_id_print(of->id, id);
+	buf_put(&log, of->log);
+	trace_event(&log, k->now, "queued", "expanded_from", slice_z(id), NULL);
+	*m = *of;
+	m->id = msg_id_new();
+	m->flags |= MSG_RULED;
+	m->log = arena_dup(a, buf_slice(&log));
+	*r = *k->r;
+	r->idx = 0;
+	r->attempts = 0;
+	r->next_at = k->now;
+	m->rcpts = r;
+	m->nrcpts = 1;
+	k->places->waiting = m;
+}
+
 /* Nothing lasts yet when this fails. */
 static int carry_out(struct carry *k, struct err *e)
 {
@@ -407,6 +443,7 @@ static int carry_out(struct carry *k, struct err *e)
 	if (!gone || k->verdict.end == SIEVE_FAILED)
 		rules_keep(k, NULL);
 	k->places->then = outcome(k);
+	make_waiting(k);
 	return 0;
 }
 
@@ -479,7 +516,10 @@ static int start(struct job *j, const struct queue_rcpt *r, const struct rcpt_an
 		.conf = j->rules->scripts,
 		.set = set,
 		.v = v,
+		.ruled = j->letter->m.flags & MSG_RULED,
 		.now = wall_now()};
+	if (k->ruled)
+		v->answer = NULL; /* it was given then */
 	if (by_rules(k, e) < 0)
 		return -1;
 	v->extra = k->extra;

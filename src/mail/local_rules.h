@@ -35,6 +35,7 @@ struct carry {
 	size_t nversions;
 	struct buf events;
 	unsigned redirected; /* addresses */
+	bool ruled; /* what is to be sent was sent, while there was no room (MSG_RULED) */
 	bool rejected, answered, discarded;
 	slice reason; /* rejected */
 };

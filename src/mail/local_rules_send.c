@@ -258,6 +258,17 @@ static int find_readers(struct carry *k, const struct sieve_mailto *to, struct q
 	return 0;
 }
 
+/* Each reader of a notification counts. */
+static bool may_notify(struct carry *k, const struct sieve_action *x, unsigned readers)
+{
+	if (k->judge->may(k->judge->arg, k->answer->account_id, RULES_NOTICES, readers))
+		return true;
+	rules_event(k, x, "notify", x->method, S("limit"));
+	rules_fault(k, x, S("more notifications would be sent today than are allowed"),
+		S("今日发送的通知数已达上限"));
+	return false;
+}
+
 static int make_notification(struct carry *k, const struct sieve_action *x,
 	const struct sieve_mailto *to, struct queue_msg *m, struct err *e)
 {
@@ -304,6 +315,8 @@ static int notify_mail(struct carry *k, const struct sieve_action *x, struct err
 		rules_event(k, x, "notify", x->method, S("nobody"));
 		return 0;
 	}
+	if (!may_notify(k, x, (unsigned)m.nrcpts))
+		return 0;
 	m.subject = arena_dup(&k->j->mem, utf8_first(to.subject, TRACE_VALUE_MAX));
 	if (make_notification(k, x, &to, &m, e) < 0)
 		return -1;
@@ -355,6 +368,8 @@ static void notify_program(struct carry *k, const struct sieve_action *x)
 			S("不允许向该主机发送通知"));
 		return;
 	}
+	if (!may_notify(k, x, 1))
+		return;
 	k->extra->hooks[k->extra->nhooks++] = (struct webhook){.account_id = k->answer->account_id,
 		.url = arena_dup(&k->j->mem, x->method),
 		.body = body,
@@ -368,12 +383,6 @@ int rules_notify(struct carry *k, const struct sieve_action *x, struct err *e)
 	bool junk = k->j->letter->m.flags & MSG_JUNK;
 	if (junk || is_notification(k)) {
 		rules_event(k, x, "notify", x->method, junk ? S("junk") : S("notification"));
-		return 0;
-	}
-	if (!k->judge->may(k->judge->arg, k->answer->account_id, RULES_NOTICES, 1)) {
-		rules_event(k, x, "notify", x->method, S("limit"));
-		rules_fault(k, x, S("more notifications would be sent today than are allowed"),
-			S("今日发送的通知数已达上限"));
 		return 0;
 	}
 	if (slice_istarts(x->method, S("mailto:")))

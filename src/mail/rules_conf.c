@@ -60,6 +60,9 @@ static const struct conf_key keys[] = {
 		"mailto.",
 		"notify 可以用 https "
 		"访问的主机：主机名，或“.example.org”表示其下所有主机。空：只允许 mailto。"),
+	CONF_KEY_BOOL(T, webhook_private, "no",
+		"They may have private addresses (of this network, of this machine).",
+		"这些主机是否可以使用内网或本机地址。"),
 	CONF_KEY_BOOL(T, make_folders, "yes",
 		"A folder that `fileinto` names is made when it is not there. no: only with "
 		":create; the letter "

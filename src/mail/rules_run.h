@@ -16,6 +16,7 @@ struct rules_conf {
 	bool enabled, make_folders;
 	int64_t time, steps, memory, actions, redirects, redirects_day, notices, notices_day;
 	struct conf_list webhook_hosts;
+	bool webhook_private;
 	int64_t vacation_min, vacation_max;
 };
 extern const struct conf_section rules_section;

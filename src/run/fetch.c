@@ -223,10 +223,11 @@ static int fail(struct fetch_answer *ret, enum fetch_failure why, struct err *e,
 }
 
 /* "HOST:PORT:ADDRESS,ADDRESS" as libcurl takes it. */
-static int resolve(struct dns *d, slice host, uint16_t port, instant deadline, struct arena *a,
-	const char **ret, struct fetch_answer *answer, struct err *e)
+static int resolve(struct dns *d, slice host, uint16_t port, bool outside, instant deadline,
+	struct arena *a, const char **ret, struct fetch_answer *answer, struct err *e)
 {
 	struct dns_addr_answer addrs;
+	size_t kept = 0;
 	struct buf text = BUF(RESOLVE_BYTES);
 	if (dns_addr(d, host, deadline, a, &addrs, e) < 0) {
 		answer->failure = FETCH_NO_ADDRESS;
@@ -237,14 +238,17 @@ static int resolve(struct dns *d, slice host, uint16_t port, instant deadline, s
 		char ip[NET_TEXT_MAX];
 		size_t n = net_print_ip(&addrs.v[i], ip);
 		bool v6 = addrs.v[i].ss.ss_family == AF_INET6;
-		buf_printf(&text, "%s%s%.*s%s", i ? "," : "", v6 ? "[" : "", (int)n, ip,
+		if (outside && net_is_inside(&addrs.v[i]))
+			continue;
+		buf_printf(&text, "%s%s%.*s%s", kept++ ? "," : "", v6 ? "[" : "", (int)n, ip,
 			v6 ? "]" : "");
 	}
 	*ret = arena_strz(a, buf_slice(&text));
 	bool ok = buf_ok(&text);
 	buf_done(&text);
-	if (addrs.n == 0 || !ok)
-		return fail(answer, FETCH_NO_ADDRESS, e, "the host has no address");
+	if (kept == 0 || !ok)
+		return fail(answer, FETCH_NO_ADDRESS, e,
+			addrs.n ? "the host's address is private" : "the host has no address");
 	return 0;
 }
 
@@ -353,7 +357,7 @@ int fetch(struct dns *d, const struct fetch_want *w, struct arena *a, struct fet
 	*ret = (struct fetch_answer){.failure = FETCH_OTHER};
 	if (!fetch_url_parse(w->url, &host, &port))
 		return fail(ret, FETCH_BAD_URL, e, "not an https URL");
-	if (resolve(d, host, port, deadline, a, &addresses, ret, e) < 0)
+	if (resolve(d, host, port, w->outside, deadline, a, &addresses, ret, e) < 0)
 		return -1;
 	if (turn_take(deadline, e) < 0) {
 		ret->failure = e->kind == ERR_TIMEOUT ? FETCH_TIME : FETCH_OTHER;

@@ -21,7 +21,7 @@ enum {
 enum fetch_failure {
 	FETCH_OK,
 	FETCH_BAD_URL, /* not https://HOST[:PORT]/PATH */
-	FETCH_NO_ADDRESS, /* the host's name gave none */
+	FETCH_NO_ADDRESS, /* the host's name gave none, or none that may be connected to */
 	FETCH_NO_CONNECTION,
 	FETCH_TLS, /* handshake or certificate */
 	FETCH_STATUS, /* answered with something else than 2xx: also a redirect */
@@ -39,6 +39,7 @@ struct fetch_want {
 	int64_t timeout; /* of everything together, the name's lookup and the turn included */
 	slice etag; /* of the document that the caller has: then status 304 (FETCH_STATUS) says that it is
 			still that one; empty: none */
+	bool outside; /* not to this machine nor to networks of somebody's own (net_is_inside) */
 	/* POST instead of GET, when `post_type` is not empty. */
 	slice post, post_type;
 	slice authorization; /* "Basic ..."; empty: none */

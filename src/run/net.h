@@ -23,6 +23,8 @@ uint16_t net_port(const struct net_addr *a);
 /* Turns ::ffff:192.0.2.1 into 192.0.2.1. */
 void net_unmap(struct net_addr *a);
 bool net_is_loopback(const struct net_addr *a);
+/* Of this machine or a network of somebody's own, or no address of one host at all (RFC 6890): what strangers and people must not lead us to. */
+bool net_is_inside(const struct net_addr *a);
 
 /* "192.0.2.0/24", "2001:db8::/32", a bare address. Bits behind the prefix are ignored. */
 struct net_cidr {

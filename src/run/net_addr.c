@@ -198,6 +198,22 @@ int net_cidr_parse(slice s, struct net_cidr *ret, struct err *e)
 	return 0;
 }
 
+bool net_is_inside(const struct net_addr *a)
+{
+	/* Loopback, private, link-local, shared, multicast, unspecified, documentation. */
+	static const char *const inside[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10",
+		"127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
+		"192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+		"224.0.0.0/3", "::/128", "::1/128", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64",
+		"2001:db8::/32", "2002::/16", "fc00::/7", "fe80::/10", "ff00::/8"};
+	struct net_cidr c;
+	struct err e;
+	for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
+		if (net_cidr_parse(slice_z(inside[i]), &c, &e) == 0 && net_cidr_match(&c, a))
+			return true;
+	return a->ss.ss_family == AF_UNIX;
+}
+
 bool net_cidr_match(const struct net_cidr *c, const struct net_addr *a)
 {
 	struct net_addr plain = *a;

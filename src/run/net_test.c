@@ -118,6 +118,25 @@ TEST(loopback_is_known)
 	}
 }
 
+TEST(inside_is_known)
+{
+	static const struct {
+		slice ip;
+		bool is;
+	} t[] = {{S_INIT("127.0.0.1"), 1}, {S_INIT("10.1.2.3"), 1}, {S_INIT("172.31.0.1"), 1},
+		{S_INIT("172.32.0.1"), 0}, {S_INIT("192.168.0.1"), 1},
+		{S_INIT("169.254.169.254"), 1}, {S_INIT("0.0.0.0"), 1}, {S_INIT("8.8.8.8"), 0},
+		{S_INIT("::1"), 1}, {S_INIT("::"), 1}, {S_INIT("fd00::1"), 1},
+		{S_INIT("fe80::1"), 1}, {S_INIT("2a00::1"), 0}, {S_INIT("::ffff:10.0.0.1"), 1},
+		{S_INIT("64:ff9b::a00:1"), 1}};
+	struct net_addr a;
+	struct err e;
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		CHECK_INT(net_from_ip(t[i].ip, 0, &a, &e), 0);
+		CHECK_INT(net_is_inside(&a), t[i].is);
+	}
+}
+
 /* ---- connections */
 
 enum { CONNECTIONS = 1000, ROUNDS = 3 };

@@ -39,6 +39,7 @@ enum msg_flags {
 	MSG_VOUCHED = 256, /* to a trap, but somebody speaks for its sender: teaches nothing */
 	MSG_JUNK = 512, /* mailboxes here file it as junk */
 	MSG_STAYS = 1024, /* for the owner of the mailbox: not passed on by what the account has set */
+	MSG_RULED = 2048, /* what its readers' rules send was sent: only a place for it is still to be found */
 };
 
 enum rcpt_notify { /* DSN NOTIFY (RFC 3461) */

@@ -63,7 +63,9 @@ int webhook_due(struct sql *db, int64_t now, size_t most, struct arena *a, struc
 	int r = 1;
 	struct sql_stmt *s = sql_prepare(db,
 		"SELECT seq, account_id, next_at, made_at, tries, url, body FROM webhook"
-		" ORDER BY next_at LIMIT $1",
+		" WHERE NOT EXISTS (SELECT 1 FROM webhook AS earlier WHERE earlier.account_id ="
+		" webhook.account_id AND earlier.url = webhook.url AND earlier.seq < webhook.seq)"
+		" ORDER BY next_at, seq LIMIT $1",
 		e);
 	if (!s)
 		return -1;

@@ -25,7 +25,8 @@ extern const char webhook_schema_up[], webhook_schema_down[];
 struct webhook webhook_copy(const struct webhook *w, struct arena *a);
 /* 0 also when it is left out. ERR_LIMIT: too long. */
 int webhook_add_tx(struct sql *db, const struct webhook *w, struct err *e);
-/* Those that are due, the longest waiting first. *ret_next_at: when the next one is; INT64_MAX: none. */
+/* Those that are due, the longest waiting first; of one account's to one URL only the oldest: the others wait for it. *ret_next_at: when the
+ * next one is; INT64_MAX: none. */
 int webhook_due(struct sql *db, int64_t now, size_t most, struct arena *a, struct webhook **ret,
 	size_t *ret_n, int64_t *ret_next_at, struct err *e);
 int webhook_later_tx(struct sql *db, int64_t seq, int64_t next_at, struct err *e);
