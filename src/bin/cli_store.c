@@ -11,6 +11,7 @@ static const struct kind {
 } kinds[] = {
 	{"pack-damaged", "存储包损坏"},
 	{"pack-salvaged", "存储包已抢救"},
+	{"pack-locked", "存储包已加密，缺少密钥"},
 	{"pack-link", "存储包链接错误"},
 	{"blob-missing", "邮件内容缺失"},
 	{"blob-damaged", "邮件内容损坏"},

@@ -240,15 +240,14 @@ static int need_record(struct backup_mail *m, blob_id id, unsigned depth, struct
 	struct piece piece;
 	uint64_t place;
 	struct record head;
-	char digest[DIGEST_SIZE];
 	uint32_t no = blob_pack(id);
 	if (open_pack(m, no, &p, e) < 0)
 		return -1;
 	int r = pack_in_place(p, blob_offset(id), &place)
-			? need(m, no, place, RECORD_HEAD_SIZE + DIGEST_SIZE, e)
+			? need(m, no, place, RECORD_HEAD_SIZE, e)
 			: err_set(e, ERR_NOTFOUND, "pack %u has no such record", no);
 	if (r == 0)
-		r = pack_in_peek(p, blob_offset(id), &head, digest, e);
+		r = pack_in_peek(p, blob_offset(id), &head, e);
 	if (r == 0)
 		r = need(m, no, place, record_size(&head), e);
 	bool message = r == 0 && head.type == RECORD_MESSAGE && depth == 0;

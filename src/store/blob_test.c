@@ -94,7 +94,7 @@ static int64_t pack_bytes(const struct testdir *d)
 	return sum;
 }
 
-TEST(blob_reads_back_every_size)
+TEST_PLAIN_AND_ENCRYPTED(blob_reads_back_every_size)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
 	struct blobs *b = open_store(&d);
@@ -126,7 +126,7 @@ TEST(blob_reads_back_every_size)
 	blobs_close(b);
 }
 
-TEST(blob_attachments_are_shared)
+TEST_PLAIN_AND_ENCRYPTED(blob_attachments_are_shared)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
 	struct blobs *b = open_store(&d);
@@ -166,7 +166,7 @@ TEST(blob_attachments_are_shared)
 }
 
 /* What rotted on the disk is not shared any further: the next message brings its own copy. */
-TEST(blob_damaged_segments_are_not_shared)
+TEST_PLAIN_AND_ENCRYPTED(blob_damaged_segments_are_not_shared)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
 	struct blobs *b = open_store(&d);
@@ -191,7 +191,7 @@ TEST(blob_damaged_segments_are_not_shared)
 	blobs_close(b);
 }
 
-TEST(blob_small_messages_leave_the_index_alone)
+TEST_PLAIN_AND_ENCRYPTED(blob_small_messages_leave_the_index_alone)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
 	struct blobs *b = open_store(&d);
@@ -208,7 +208,7 @@ TEST(blob_small_messages_leave_the_index_alone)
 	CHECK(access(path, F_OK) < 0);
 }
 
-TEST(blob_odd_messages)
+TEST_PLAIN_AND_ENCRYPTED(blob_odd_messages)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
 	struct blobs *b = open_store(&d);
@@ -227,7 +227,7 @@ TEST(blob_odd_messages)
 	blobs_close(b);
 }
 
-TEST(blob_packs_rotate)
+TEST_PLAIN_AND_ENCRYPTED(blob_packs_rotate)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
 	struct blobs *b = open_store(&d);
@@ -251,7 +251,7 @@ TEST(blob_packs_rotate)
 	blobs_close(b);
 }
 
-TEST(blob_damage_is_found)
+TEST_PLAIN_AND_ENCRYPTED(blob_damage_is_found)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
 	struct blobs *b = open_store(&d);
@@ -298,7 +298,7 @@ static int bad_fdatasync(int fd)
 	return fdatasync(fd);
 }
 
-TEST(blob_disk_failures_lose_only_what_was_not_synced)
+TEST_PLAIN_AND_ENCRYPTED(blob_disk_failures_lose_only_what_was_not_synced)
 {
 	AUTO(buf) struct buf m = BUF(1 << 20), multi = BUF(4 << 20);
 	noise(&m, 5000, 4);
@@ -358,7 +358,7 @@ TEST(blob_disk_failures_lose_only_what_was_not_synced)
 	}
 }
 
-TEST(blob_file_size_limit_is_temporary)
+TEST_PLAIN_AND_ENCRYPTED(blob_file_size_limit_is_temporary)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
 	AUTO(buf) struct buf m = BUF(8 << 20);
@@ -401,7 +401,7 @@ static void check_part(struct blob_reader *r, slice want, size_t at, size_t n)
 	CHECK(got.n >= want.n);
 }
 
-TEST(blob_is_read_from_any_place)
+TEST_PLAIN_AND_ENCRYPTED(blob_is_read_from_any_place)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
 	AUTO(buf) struct buf msg = BUF(4 << 20);

@@ -191,10 +191,9 @@ static bool live_size(struct pack_in *in, const struct set *live, uint64_t *ret)
 {
 	uint64_t sum = 0;
 	struct record r;
-	char digest[DIGEST_SIZE];
 	struct err e;
 	for (size_t i = 0; i < live->n; i++) {
-		if (pack_in_peek(in, live->v[i], &r, digest, &e) < 0)
+		if (pack_in_peek(in, live->v[i], &r, &e) < 0)
 			return false;
 		sum += record_size(&r);
 	}
@@ -243,6 +242,7 @@ struct rewriting {
 	struct buf out, map, squeezed;
 	uint32_t map_n;
 	struct pack_head head;
+	struct pack_key key;
 	instant since; /* at work, without a rest */
 };
 
@@ -273,17 +273,14 @@ static int copy_record(struct rewriting *w, const struct pack_record *rec, struc
 	bool squeezed;
 	slice content = squeeze(rec->content, &w->squeezed, &squeezed);
 	r.flags = squeezed ? RECORD_ZSTD : 0;
-	r.stored = (uint32_t)(rec->digest.n + content.n);
-	r.crc = crc32c(record_crc(w->head.salt, rec->digest), content);
-	char head[RECORD_HEAD_SIZE];
-	record_put(&r, w->head.salt, head);
+	uint64_t size = record_fit(&w->key, &r, rec->digest, content);
 	buf_u32(&w->map, (uint32_t)(r.offset / PACK_ALIGN));
 	buf_u32(&w->map, (uint32_t)((w->at + w->out.n) / PACK_ALIGN));
 	w->map_n++;
-	buf_put(&w->out, slice_of(head, sizeof head));
-	buf_put(&w->out, rec->digest);
-	buf_put(&w->out, content);
-	buf_fill(&w->out, 0, record_size(&r) - RECORD_HEAD_SIZE - r.stored);
+	char *room = buf_room(&w->out, size);
+	must(room);
+	record_build(&w->key, w->head.salt, &r, rec->digest, content, room);
+	buf_commit(&w->out, size);
 	if (w->out.n <= OUT_BUFFER)
 		return 0;
 	if (flush(w, e) < 0)
@@ -345,6 +342,7 @@ static int replace(struct store_gc *g, struct pack_in *in, const struct target *
 	struct rewriting w = {.fd = fd, .head = in->head, .since = instant_now()};
 	w.out = BUF(2 * OUT_BUFFER + 2 * RECORD_STORED_MAX);
 	w.map = BUF(BLOB_PACK_MAX);
+	pack_key_new(&w.head, &w.key);
 	int r = write_file(&w, in, t, e);
 	if (r == 0 &&
 		(renameat(g->packs_dir, fresh, g->packs_dir, name) < 0 || fsync(g->packs_dir) < 0))
@@ -356,6 +354,7 @@ static int replace(struct store_gc *g, struct pack_in *in, const struct target *
 	buf_done(&w.out);
 	buf_done(&w.map);
 	buf_done(&w.squeezed);
+	pack_key_done(&w.key);
 	return r;
 }
 
@@ -399,7 +398,7 @@ static int rewrite_one(
 		return 0;
 	uint64_t size = 0;
 	int r = 0;
-	if (t->links.n <= PACK_LINKS_MAX && worth_it(t, in))
+	if (t->links.n <= PACK_LINKS_MAX && !pack_key_missing(&in->key) && worth_it(t, in))
 		r = replace(g, in, t, &size, e) == 0 ? 1 : e->kind == ERR_PERM ? 0 : -1;
 	pack_in_close(in);
 	struct err ignored; /* what the index says is checked before it is believed */

@@ -165,7 +165,7 @@ static void make_old(struct fixture *f, uint32_t no, int64_t age)
 	CHECK_INT(utimensat(AT_FDCWD, path, t, 0), 0);
 }
 
-TEST(gc_deletes_what_nobody_refers_to)
+TEST_PLAIN_AND_ENCRYPTED(gc_deletes_what_nobody_refers_to)
 {
 	struct fixture f;
 	setup(&f);
@@ -193,7 +193,7 @@ TEST(gc_deletes_what_nobody_refers_to)
 	teardown(&f);
 }
 
-TEST(gc_of_dead_packs_looks_at_old_ones_too)
+TEST_PLAIN_AND_ENCRYPTED(gc_of_dead_packs_looks_at_old_ones_too)
 {
 	struct fixture f;
 	struct err e = {0};
@@ -219,7 +219,7 @@ TEST(gc_of_dead_packs_looks_at_old_ones_too)
 	teardown(&f);
 }
 
-TEST(gc_waits_for_unsettled_messages)
+TEST_PLAIN_AND_ENCRYPTED(gc_waits_for_unsettled_messages)
 {
 	struct fixture f;
 	setup(&f);
@@ -240,7 +240,7 @@ TEST(gc_waits_for_unsettled_messages)
 	teardown(&f);
 }
 
-TEST(gc_keeps_shared_segments)
+TEST_PLAIN_AND_ENCRYPTED(gc_keeps_shared_segments)
 {
 	enum { BIG = 600000 };
 	struct fixture f;
@@ -273,7 +273,7 @@ TEST(gc_keeps_shared_segments)
 }
 
 /* a uses b's segments and b uses a's: together they go when nobody needs either. */
-TEST(gc_takes_circles)
+TEST_PLAIN_AND_ENCRYPTED(gc_takes_circles)
 {
 	enum { BIG = 100000 };
 	struct fixture f;
@@ -301,7 +301,7 @@ TEST(gc_takes_circles)
 	teardown(&f);
 }
 
-TEST(gc_rewrites_and_ids_stay)
+TEST_PLAIN_AND_ENCRYPTED(gc_rewrites_and_ids_stay)
 {
 	enum { N = 200, BIG = 300000 };
 	struct fixture f;
@@ -365,7 +365,7 @@ TEST(gc_rewrites_and_ids_stay)
 	teardown(&f);
 }
 
-TEST(gc_compresses_cold_packs)
+TEST_PLAIN_AND_ENCRYPTED(gc_compresses_cold_packs)
 {
 	struct fixture f;
 	setup(&f);

@@ -54,12 +54,16 @@ void pack_head_put(const struct pack_head *h, char out[PACK_HEAD_SIZE])
 	memset(out, 0, PACK_HEAD_SIZE);
 	struct out o = {out};
 	put_slice(&o, pack_magic);
-	put(&o, PACK_VERSION, 4);
+	put(&o, h->crypt_no ? PACK_VERSION_CRYPT : PACK_VERSION, 4);
 	put(&o, h->no, 4);
 	put(&o, h->salt, 8);
 	put(&o, (uint64_t)h->created_at, 8);
 	put(&o, h->map_at, 8);
 	put(&o, h->map_n, 4);
+	if (h->crypt_no) {
+		put(&o, h->crypt_no, 4);
+		put_slice(&o, slice_of(h->crypt_salt, PACK_CRYPT_SALT));
+	}
 	o.p = out + PACK_HEAD_SIZE - 4;
 	put(&o, crc32c(0, slice_of(out, PACK_HEAD_SIZE - 4)), 4);
 }
@@ -72,7 +76,8 @@ bool pack_head_parse(slice s, struct pack_head *ret)
 	if (cur_u32(&c) != crc32c(0, slice_first(s, PACK_HEAD_SIZE - 4)))
 		return false;
 	c = cur_of(slice_skip(s, pack_magic.n));
-	if (cur_u32(&c) != PACK_VERSION)
+	uint32_t version = cur_u32(&c);
+	if (version != PACK_VERSION && version != PACK_VERSION_CRYPT)
 		return false;
 	struct pack_head h = {0};
 	h.no = cur_u32(&c);
@@ -80,6 +85,12 @@ bool pack_head_parse(slice s, struct pack_head *ret)
 	h.created_at = (int64_t)cur_u64(&c);
 	h.map_at = cur_u64(&c);
 	h.map_n = cur_u32(&c);
+	if (version == PACK_VERSION_CRYPT) {
+		h.crypt_no = cur_u32(&c);
+		memcpy(h.crypt_salt, cur_bytes(&c, PACK_CRYPT_SALT).p, PACK_CRYPT_SALT);
+		if (!h.crypt_no)
+			return false;
+	}
 	*ret = h;
 	return true;
 }
@@ -131,14 +142,17 @@ void record_put(const struct record *r, uint64_t salt, char out[RECORD_HEAD_SIZE
 
 static bool record_sane(const struct record *r)
 {
-	uint32_t digest = r->type == RECORD_SEGMENT ? DIGEST_SIZE : 0;
-	if (r->type < RECORD_MESSAGE || r->type > RECORD_CHUNK || r->flags > RECORD_ZSTD)
+	uint32_t more = r->type == RECORD_SEGMENT ? DIGEST_SIZE : 0;
+	if (r->type < RECORD_MESSAGE || r->type > RECORD_CHUNK ||
+		r->flags > (RECORD_ZSTD | RECORD_SEALED))
 		return false;
-	if (r->stored > RECORD_STORED_MAX || r->raw > RECORD_STORED_MAX || r->stored < digest)
+	if (r->flags & RECORD_SEALED)
+		more += SEALED_MORE;
+	if (r->stored > RECORD_STORED_MAX || r->raw > RECORD_STORED_MAX || r->stored < more)
 		return false;
 	if (r->offset < PACK_RECORDS_AT || r->offset % PACK_ALIGN || r->offset >> 36)
 		return false;
-	return (r->flags & RECORD_ZSTD) || r->stored == r->raw + digest;
+	return (r->flags & RECORD_ZSTD) || r->stored == r->raw + more;
 }
 
 bool record_parse(slice head, uint64_t salt, struct record *ret)

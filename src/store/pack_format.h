@@ -7,7 +7,7 @@
  *
  * The CRCs of a record begin with the pack's salt, so bytes of a former file never pass as records.
  * A pack that gc rewrote has its records moved together: its map tells where the record that was
- * named by an offset is now.
+ * named by an offset is now. In an encrypted pack (version 2) payloads are sealed: pack_crypt.h.
  */
 #pragma once
 #include "store/blob.h"
@@ -20,6 +20,8 @@ enum {
 	PACK_LINKS_MAX = (PACK_RECORDS_AT - PACK_LINKS_AT) / 8,
 	PACK_ALIGN = 8,
 	PACK_VERSION = 1,
+	PACK_VERSION_CRYPT = 2, /* the head names a data key, all records are sealed */
+	PACK_CRYPT_SALT = 16,
 	PACK_NO_MAX = (1 << 27) - 1,
 	RECORD_HEAD_SIZE = 32,
 	RECORD_STORED_MAX = 4 << 20,
@@ -57,6 +59,8 @@ struct pack_head {
 	int64_t created_at;
 	uint64_t map_at; /* 0: never rewritten */
 	uint32_t map_n; /* entries: u32 name offset / 8, u32 place / 8, ascending; then a CRC */
+	uint32_t crypt_no; /* the data key (crypt.h); 0: plain */
+	unsigned char crypt_salt[PACK_CRYPT_SALT];
 };
 void pack_head_put(const struct pack_head *h, char out[PACK_HEAD_SIZE]);
 bool pack_head_parse(slice s, struct pack_head *ret);
@@ -66,11 +70,12 @@ void pack_link_put(uint64_t salt, uint32_t pack, char out[8]);
 bool pack_links_parse(slice block, uint64_t salt, uint32_t ret[PACK_LINKS_MAX], unsigned *ret_n);
 
 enum record_type { RECORD_MESSAGE = 1, RECORD_SEGMENT = 2, RECORD_CHUNK = 3 };
-enum { RECORD_ZSTD = 1 };
+enum { RECORD_ZSTD = 1, RECORD_SEALED = 2 };
+enum { SEALED_MORE = 12 + 16 }; /* bytes of a sealed payload beside the text: nonce, tag */
 struct record {
 	enum record_type type;
 	unsigned flags;
-	uint32_t stored; /* bytes after the head on disk, including a segment's digest */
+	uint32_t stored; /* bytes after the head on disk, including a segment's digest, nonce and tag */
 	uint32_t raw; /* bytes of content when uncompressed, without the digest */
 	uint64_t offset; /* by which blob_ids name it */
 	uint32_t crc; /* of the payload */

@@ -94,6 +94,8 @@ int pack_in_open_name(int dir, const char *name, uint32_t no, struct pack_in **r
 	p->fd = take_fd(&fd);
 	int r = read_head_block(p, e);
 	if (r == 0)
+		pack_key_of(&p->head, &p->key);
+	if (r == 0)
 		r = load_map(p, e);
 	if (r < 0) {
 		pack_in_close(p);
@@ -115,6 +117,7 @@ void pack_in_close(struct pack_in *p)
 	if (!p)
 		return;
 	close(p->fd);
+	pack_key_done(&p->key);
 	free(p->map);
 	free(p);
 }
@@ -203,7 +206,8 @@ static int expand(struct pack_in *p, slice stored, struct pack_record *ret, stru
 int pack_in_read(
 	struct pack_in *p, uint64_t offset, uint32_t hint, struct pack_record *ret, struct err *e)
 {
-	size_t first = hint ? RECORD_HEAD_SIZE + DIGEST_SIZE + (size_t)hint : READ_FIRST, got;
+	size_t more = RECORD_HEAD_SIZE + DIGEST_SIZE + (p->key.no ? SEALED_MORE : 0);
+	size_t first = hint ? more + (size_t)hint : READ_FIRST, got;
 	uint64_t place;
 	if (first > RECORD_HEAD_SIZE + RECORD_STORED_MAX ||
 		read_head(p, offset, first, ret, &got, &place, e) < 0)
@@ -221,17 +225,40 @@ int pack_in_read(
 	slice payload = slice_of(ret->stored.p + RECORD_HEAD_SIZE, ret->head.stored);
 	if (record_crc(p->head.salt, payload) != ret->head.crc)
 		return gone_or_damaged(p, place, "CRC", e);
+	if (pack_key_missing(&p->key))
+		return pack_key_fail(p->no, &p->key, e);
+	if (!record_open(&p->key, p->head.salt, &ret->head, ret->stored.p + RECORD_HEAD_SIZE, &payload))
+		return gone_or_damaged(p, place, "it is not the record that was encrypted here", e);
 	size_t digest = ret->head.type == RECORD_SEGMENT ? DIGEST_SIZE : 0;
 	ret->digest = slice_first(payload, digest);
 	return expand(p, slice_skip(payload, digest), ret, e);
 }
 
-int pack_in_peek(struct pack_in *p, uint64_t offset, struct record *ret,
+int pack_in_peek(struct pack_in *p, uint64_t offset, struct record *ret, struct err *e)
+{
+	AUTO(pack_record) struct pack_record r = {0};
+	size_t got;
+	uint64_t place;
+	if (read_head(p, offset, RECORD_HEAD_SIZE, &r, &got, &place, e) < 0)
+		return -1;
+	*ret = r.head;
+	return 0;
+}
+
+int pack_in_digest(struct pack_in *p, uint64_t offset, struct record *ret,
 	char ret_digest[DIGEST_SIZE], struct err *e)
 {
 	AUTO(pack_record) struct pack_record r = {0};
 	size_t got;
 	uint64_t place;
+	if (p->key.no) {
+		if (pack_in_read(p, offset, 0, &r, e) < 0)
+			return -1;
+		if (r.digest.n)
+			memcpy(ret_digest, r.digest.p, DIGEST_SIZE);
+		*ret = r.head;
+		return 0;
+	}
 	if (read_head(p, offset, RECORD_HEAD_SIZE + DIGEST_SIZE, &r, &got, &place, e) < 0)
 		return -1;
 	if (r.head.type == RECORD_SEGMENT) {

@@ -3,13 +3,14 @@
  * The cache keeps a bounded number of them open. A record is read whole and checked.
  */
 #pragma once
-#include "store/pack_format.h"
+#include "store/pack_crypt.h"
 #include <pthread.h>
 
 struct pack_in {
 	uint32_t no;
 	int fd;
 	struct pack_head head;
+	struct pack_key key;
 	bool head_damaged; /* it was read from its copy */
 	uint32_t *map; /* of a rewritten pack: map_n pairs name, place; both / 8 */
 	unsigned refs; /* of the cache */
@@ -38,11 +39,13 @@ static inline void auto_pack_record(struct pack_record *r)
 	pack_record_done(r);
 }
 /* `hint` is the expected content size, 0 unknown. ERR_NOTFOUND: no such record (or the pack was
- * deleted meanwhile); ERR_PERM: damaged. */
+ * deleted meanwhile); ERR_PERM: damaged; ERR_TEMP, too: it is encrypted and the key is missing. */
 int pack_in_read(
 	struct pack_in *p, uint64_t offset, uint32_t hint, struct pack_record *ret, struct err *e);
-/* Only the head, and the digest of a segment. */
-int pack_in_peek(struct pack_in *p, uint64_t offset, struct record *ret,
+/* Only the head: nothing that is encrypted. */
+int pack_in_peek(struct pack_in *p, uint64_t offset, struct record *ret, struct err *e);
+/* The head, and the digest of a segment: of an encrypted one all of it is read. */
+int pack_in_digest(struct pack_in *p, uint64_t offset, struct record *ret,
 	char ret_digest[DIGEST_SIZE], struct err *e);
 
 struct pack_cache {

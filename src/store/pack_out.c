@@ -132,6 +132,7 @@ static int write_all(struct pack_out *p, slice s, uint64_t at, struct err *e)
 static int write_head(struct pack_out *p, struct err *e)
 {
 	struct pack_head h = {.no = p->no, .salt = p->salt, .created_at = wall_now()};
+	pack_key_new(&h, &p->key);
 	char bytes[PACK_HEAD_COPY_AT + PACK_HEAD_SIZE] = {0};
 	pack_head_put(&h, bytes);
 	pack_head_put(&h, bytes + PACK_HEAD_COPY_AT);
@@ -156,6 +157,7 @@ int pack_out_create(int dir, struct pack_out **ret, struct err *e)
 		char name[PACK_NAME_MAX];
 		pack_name(no, name);
 		unlinkat(dir, name, 0);
+		pack_key_done(&p->key);
 		free(p);
 		return -1;
 	}
@@ -168,22 +170,13 @@ int pack_out_create(int dir, struct pack_out **ret, struct err *e)
 bool pack_out_append(struct pack_out *p, enum record_type type, slice digest, slice content,
 	uint64_t *ret_offset)
 {
-	must(content.n + digest.n <= RECORD_STORED_MAX);
 	must(digest.n == (type == RECORD_SEGMENT ? DIGEST_SIZE : 0));
 	struct record r = {.type = type, .offset = p->end};
 	r.raw = (uint32_t)content.n;
-	r.stored = (uint32_t)(digest.n + content.n);
-	uint64_t size = record_size(&r);
+	uint64_t size = record_fit(&p->key, &r, digest, content);
 	if (p->full || p->end + size > BLOB_PACK_MAX)
 		return false;
-	r.crc = crc32c(record_crc(p->salt, digest), content);
-	char *room = buf_room(&p->pending, size);
-	record_put(&r, p->salt, room);
-	char *at = room + RECORD_HEAD_SIZE;
-	if (digest.n)
-		memcpy(at, digest.p, digest.n);
-	memcpy(at + digest.n, content.p, content.n);
-	memset(at + r.stored, 0, size - RECORD_HEAD_SIZE - r.stored);
+	record_build(&p->key, p->salt, &r, digest, content, buf_room(&p->pending, size));
 	buf_commit(&p->pending, size);
 	*ret_offset = p->end;
 	p->end += size;
@@ -274,6 +267,7 @@ int pack_out_close(struct pack_out *p)
 	if (pack_io.ftruncate(fd, (off_t)p->synced) < 0)
 		p->dirty = true; /* what is behind the last record is skipped by every reader */
 	buf_done(&p->pending);
+	pack_key_done(&p->key);
 	free(p);
 	return fd;
 }

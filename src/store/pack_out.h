@@ -3,11 +3,12 @@
  * lock; writing and syncing happen outside it, by one thread at a time.
  */
 #pragma once
-#include "store/pack_format.h"
+#include "store/pack_crypt.h"
 
 struct pack_out {
 	uint32_t no;
 	int fd; /* locked (shared): gc keeps away */
+	struct pack_key key;
 	uint64_t salt, end; /* end: where the next record goes */
 	struct buf pending; /* the bytes before end that are not written */
 	uint32_t links[PACK_LINKS_MAX];

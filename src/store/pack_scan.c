@@ -5,6 +5,7 @@
 #include "store/pack_scan.h"
 
 #include "base/mem.h"
+#include "base/must.h"
 
 #include <errno.h>
 #include <zstd.h>
@@ -112,8 +113,22 @@ static int skip_gap(struct pack_scan *s, enum pack_scan_kind *ret_kind, struct e
 	}
 }
 
-static bool content_of(struct pack_record *r, slice payload)
+/* What is in it, when it can be read: without the key there is nothing more to say of it. */
+static bool content_of(const struct pack_in *p, struct pack_record *r, slice payload)
 {
+	r->digest = r->content = (slice){0};
+	if (pack_key_missing(&p->key))
+		return true;
+	if (p->key.no) { /* decrypted beside the window, which may be looked at again */
+		r->stored.limit = RECORD_STORED_MAX;
+		buf_reset(&r->stored);
+		buf_put(&r->stored, payload);
+		must(buf_ok(&r->stored));
+		if (!record_open(&p->key, p->head.salt, &r->head, r->stored.p, &payload))
+			return false;
+	} else if (r->head.flags & RECORD_SEALED) {
+		return false;
+	}
 	size_t digest = r->head.type == RECORD_SEGMENT ? DIGEST_SIZE : 0;
 	r->digest = slice_first(payload, digest);
 	r->content = slice_skip(payload, digest);
@@ -167,7 +182,7 @@ int pack_scan_next(
 		return -1;
 	size_t step = 0;
 	*ret_kind = pack_scan_step(w, s->pack->head.salt, &step, &ret->head, &payload);
-	if (*ret_kind == SCAN_RECORD && !content_of(ret, payload))
+	if (*ret_kind == SCAN_RECORD && !content_of(s->pack, ret, payload))
 		*ret_kind = SCAN_DAMAGED;
 	s->at += step;
 	s->to = s->at;

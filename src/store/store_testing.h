@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/test.h"
+#include "store/crypt.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -42,6 +43,32 @@ static inline void auto_testdir(struct testdir *d)
 {
 	nftw(d->path, testdir_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
+
+/* The process's ring: two data keys, of which `now` writes. */
+static inline void testing_encrypt(uint32_t now)
+{
+	char ring[16 + 2 * (4 + CRYPT_KEY)] = {[3] = 1, [7] = 2, [19] = 1, [20] = 7, [55] = 2, [56] = 9};
+	struct err e;
+	ring[11] = (char)now;
+	if (crypt_adopt(slice_of(ring, sizeof ring), &e) < 0)
+		test_fail(__FILE__, __LINE__, "%s", e.text);
+}
+
+/* A test that holds for a plain store and for an encrypted one. */
+#define TEST_PLAIN_AND_ENCRYPTED(id)                                                               \
+	static void both_##id(void);                                                               \
+	TEST(id)                                                                                   \
+	{                                                                                          \
+		crypt_forget();                                                                    \
+		both_##id();                                                                       \
+	}                                                                                          \
+	TEST(id##_encrypted)                                                                       \
+	{                                                                                          \
+		testing_encrypt(1);                                                                \
+		both_##id();                                                                       \
+		crypt_forget();                                                                    \
+	}                                                                                          \
+	static void both_##id(void)
 
 /* Overwrites bytes in the middle of a file: damage. */
 static inline int testdir_overwrite(const char *path, off_t at, slice bytes)

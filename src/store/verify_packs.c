@@ -10,6 +10,7 @@ struct finding {
 	uint64_t needed; /* bytes before this were referred to: damage there counts */
 	struct verify_ids good; /* offsets of good records */
 	uint64_t end; /* of the last good record */
+	bool locked; /* encrypted, the key is missing: only CRCs can be checked, nothing mended */
 	struct damage *bad;
 	size_t nbad, cap;
 };
@@ -57,7 +58,7 @@ static void report(const struct finding *f, bool mended)
 static void look_at(struct finding *f, const struct pack_scan *s, enum pack_scan_kind kind,
 	const struct pack_record *rec)
 {
-	const char *wrong = kind == SCAN_RECORD ? deeper(rec) : NULL;
+	const char *wrong = kind == SCAN_RECORD && !f->locked ? deeper(rec) : NULL;
 	switch (kind) {
 	case SCAN_RECORD:
 		if (wrong) {
@@ -68,7 +69,7 @@ static void look_at(struct finding *f, const struct pack_scan *s, enum pack_scan
 		}
 		verify_ids_add(&f->good, rec->head.offset);
 		f->end = s->to;
-		if (f->v->rebuild && rec->head.type == RECORD_SEGMENT)
+		if (f->v->rebuild && !f->locked && rec->head.type == RECORD_SEGMENT)
 			repair_index_add(f->v, rec, blob_id_make(f->pack->no, rec->head.offset, 0));
 		return;
 	case SCAN_DAMAGED:
@@ -113,18 +114,22 @@ static int one_pack(struct verify *v, struct gc_pack *p, uint64_t needed, struct
 		verify_report(v, "pack-damaged", false, "%s", e->text);
 		return 0;
 	}
+	bool locked = pack_key_missing(&in->key);
+	if (locked)
+		verify_report(v, "pack-locked", false,
+			"pack %u: encrypted, the key is missing (data key %u)", p->no, in->key.no);
 	if (in->head_damaged)
 		verify_report(v, "pack-damaged", v->repair && repair_head(v, p, in),
 			"pack %u: head", p->no);
-	struct finding f = {.v = v, .pack = p, .needed = needed, .end = PACK_RECORDS_AT};
+	struct finding f = {.v = v, .pack = p, .needed = needed, .end = PACK_RECORDS_AT, .locked = locked};
 	int r = scan(&f, in, e);
-	bool mended = r == 0 && v->repair && f.nbad && repair_pack(v, p, &f.good);
+	bool mended = r == 0 && v->repair && !locked && f.nbad && repair_pack(v, p, &f.good);
 	report(&f, mended);
 	if (mended)
 		verify_report(v, "pack-salvaged", true,
 			"pack %u: %zu good records kept, the file as it was is in lost/", p->no,
 			f.good.n);
-	else if (r == 0 && v->repair && !f.nbad && !in->head.map_at)
+	else if (r == 0 && v->repair && !locked && !f.nbad && !in->head.map_at)
 		repair_tail(v, p, f.end);
 	pack_in_close(in);
 	free(f.good.v);

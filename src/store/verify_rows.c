@@ -17,10 +17,9 @@ static void need(struct verify *v, blob_id id, uint64_t size)
 static int peek(struct verify *v, blob_id id, struct record *ret, struct err *e)
 {
 	struct pack_in *p;
-	char digest[DIGEST_SIZE];
 	if (pack_cache_get(&v->g->cache, blob_pack(id), &p, e) < 0)
 		return -1;
-	int r = pack_in_peek(p, blob_offset(id), ret, digest, e);
+	int r = pack_in_peek(p, blob_offset(id), ret, e);
 	pack_cache_put(&v->g->cache, p);
 	if (r == 0)
 		need(v, id, record_size(ret));
@@ -39,7 +38,7 @@ static bool is_linked(struct verify *v, uint32_t from, uint32_t to)
 	return false;
 }
 
-/* Reads the message's record and finds all its pieces. */
+/* Reads the message's record and finds all its pieces. ERR_DENIED: it is encrypted and the key is missing. */
 static int open_message(struct verify *v, blob_id id, uint64_t *ret_size, struct err *e)
 {
 	struct pack_in *p;
@@ -48,8 +47,12 @@ static int open_message(struct verify *v, blob_id id, uint64_t *ret_size, struct
 	need(v, id, 1);
 	if (pack_cache_get(&v->g->cache, blob_pack(id), &p, e) < 0)
 		return -1;
+	bool locked = pack_key_missing(&p->key);
 	int r = pack_in_read(p, blob_offset(id), 0, &rec, e);
 	pack_cache_put(&v->g->cache, p);
+	if (r < 0 && locked && e->kind == ERR_TEMP)
+		return peek(v, id, &rec.head, e) < 0 ? -1
+						     : err_set(e, ERR_DENIED, "encrypted: the key is missing");
 	if (r < 0)
 		return -1;
 	if (rec.head.type != RECORD_MESSAGE || !piece_list_parse(rec.content, &list))
@@ -116,6 +119,8 @@ static int one_message(struct verify *v, blob_id id, struct err *e)
 		*e = why;
 		return -1;
 	}
+	if (why.kind == ERR_DENIED) /* said of its pack */
+		return 0;
 	int db = -1; /* the row may have gone meanwhile, and the message with it */
 	if (refs_each(&v->g->refs, id, id + 1, still_there, &db, e) < 0)
 		return -1;

@@ -199,7 +199,7 @@ static void found_and_mended(struct fixture *f, const char *kind, const char *me
 		test_fail(__FILE__, __LINE__, "left: %.*s", SFMT(buf_slice(&f->seen)));
 }
 
-TEST(verify_finds_nothing_in_a_good_store)
+TEST_PLAIN_AND_ENCRYPTED(verify_finds_nothing_in_a_good_store)
 {
 	struct fixture f;
 	setup(&f);
@@ -209,7 +209,7 @@ TEST(verify_finds_nothing_in_a_good_store)
 	teardown(&f);
 }
 
-TEST(verify_damaged_message)
+TEST_PLAIN_AND_ENCRYPTED(verify_damaged_message)
 {
 	struct fixture f;
 	setup(&f);
@@ -228,7 +228,7 @@ TEST(verify_damaged_message)
 	teardown(&f);
 }
 
-TEST(verify_damaged_segment_hits_all_who_share_it)
+TEST_PLAIN_AND_ENCRYPTED(verify_damaged_segment_hits_all_who_share_it)
 {
 	struct fixture f;
 	setup(&f);
@@ -241,7 +241,7 @@ TEST(verify_damaged_segment_hits_all_who_share_it)
 	teardown(&f);
 }
 
-TEST(verify_torn_tail_is_no_damage)
+TEST_PLAIN_AND_ENCRYPTED(verify_torn_tail_is_no_damage)
 {
 	struct fixture f;
 	setup(&f);
@@ -289,7 +289,7 @@ static size_t smallest(struct blobs *b, uint64_t padded)
 }
 
 /* The walk reads a piece of the file at a time, which may end between a record and its padding. */
-TEST(verify_walks_on_where_a_record_ends_with_what_was_read)
+TEST_PLAIN_AND_ENCRYPTED(verify_walks_on_where_a_record_ends_with_what_was_read)
 {
 	struct fixture f;
 	struct blobs *b;
@@ -312,7 +312,7 @@ TEST(verify_walks_on_where_a_record_ends_with_what_was_read)
 	teardown(&f);
 }
 
-TEST(verify_damaged_head_has_a_copy)
+TEST_PLAIN_AND_ENCRYPTED(verify_damaged_head_has_a_copy)
 {
 	struct fixture f;
 	setup(&f);
@@ -323,7 +323,7 @@ TEST(verify_damaged_head_has_a_copy)
 	teardown(&f);
 }
 
-TEST(verify_missing_pack)
+TEST_PLAIN_AND_ENCRYPTED(verify_missing_pack)
 {
 	struct fixture f;
 	setup(&f);
@@ -336,7 +336,7 @@ TEST(verify_missing_pack)
 	teardown(&f);
 }
 
-TEST(verify_forgotten_link)
+TEST_PLAIN_AND_ENCRYPTED(verify_forgotten_link)
 {
 	struct fixture f;
 	setup(&f);
@@ -347,7 +347,7 @@ TEST(verify_forgotten_link)
 	teardown(&f);
 }
 
-TEST(verify_queue_pairs)
+TEST_PLAIN_AND_ENCRYPTED(verify_queue_pairs)
 {
 	struct fixture f;
 	setup(&f);
@@ -361,7 +361,7 @@ TEST(verify_queue_pairs)
 	teardown(&f);
 }
 
-TEST(verify_counts_of_folders)
+TEST_PLAIN_AND_ENCRYPTED(verify_counts_of_folders)
 {
 	struct fixture f;
 	setup(&f);
@@ -376,7 +376,7 @@ TEST(verify_counts_of_folders)
 	teardown(&f);
 }
 
-TEST(verify_wrong_index)
+TEST_PLAIN_AND_ENCRYPTED(verify_wrong_index)
 {
 	struct fixture f;
 	setup(&f);
@@ -385,7 +385,7 @@ TEST(verify_wrong_index)
 	teardown(&f);
 }
 
-TEST(verify_damaged_index_is_made_anew)
+TEST_PLAIN_AND_ENCRYPTED(verify_damaged_index_is_made_anew)
 {
 	struct fixture f;
 	setup(&f);
