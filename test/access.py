@@ -16,7 +16,7 @@ MESSAGES = 3
 def config(proxied):
     return ['[access]', f'max_per_ip = {PER_ADDRESS}', f'max_per_account = {PER_ACCOUNT}', f'login_time = {LOGIN_TIME}s',
             '[imap "proxied"]', f'listen = 127.0.0.1:{proxied}', 'proxy_from = 127.0.0.1', 'auth_plaintext = yes',
-            '[pop3 "pop3"]', 'login_failures = 2', '[auth]', 'failure_delay = 200ms']
+            '[pop3 "pop3"]', 'login_failures = 2', '[auth]', 'failure_delay = 200ms', '[web]', f'listen = 127.0.0.1:{web}', 'tls = implicit']
 
 
 def context():
@@ -412,6 +412,46 @@ def a_reload_keeps_sessions():
     wait_until('the end of the former processes', 10, lambda: list(p.processes().values()).count('access') == 2)
 
 
+def certificate(name, *names):
+    cert, key = (os.path.join(p.dir, f'{name}.{kind}.pem') for kind in ('cert', 'key'))
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30', '-subj', f'/CN={names[0]}',
+                    '-addext', 'subjectAltName=' + ','.join(f'DNS:{n}' for n in names), '-keyout', key, '-out', cert], check=True, stderr=subprocess.DEVNULL)
+    os.chmod(key, 0o644)
+    return [f'[tls "{name}"]', f'certificate = {cert}', f'key = {key}']
+
+
+def shown(port, host, starttls=None):
+    """The name of the certificate that a listener shows who asks for this host."""
+    r = subprocess.run(['openssl', 's_client', '-connect', f'127.0.0.1:{port}', *(['-starttls', starttls] if starttls else []),
+                        *(['-servername', host] if host else ['-noservername'])], input='', capture_output=True, text=True, timeout=20)
+    return re.search(r'subject=CN = (\S+)', r.stdout).group(1)
+
+
+@case
+def a_certificate_for_each_name():
+    places = [(p.ports['imaps'], None), (p.ports['imap'], 'imap'), (p.ports['pop3s'], None), (p.ports['pop3'], 'pop3'), (p.ports['mx'], 'smtp'), (web, None)]
+    asked = ('mail.firm.test', 'MAIL.other.test', 'a.wild.test', 'a.b.wild.test', 'mx.post.test', 'unknown.test', None)
+    firm = certificate('firm', 'mail.firm.test')
+    before = [shown(port, 'mail.firm.test', starttls) for port, starttls in places]
+    expect('one certificate', set(before), {'mx.post.test'})
+    p.write_config([*config(proxied), *firm, *certificate('other', 'mail.other.test', '*.wild.test')])
+    p.cli('reload')
+    for port, starttls in places:
+        got = [shown(port, host, starttls) for host in asked]
+        expect(f'{starttls or "TLS"} on {port}', got, ['mail.firm.test', 'mail.other.test', 'mail.other.test'] + ['mx.post.test'] * 4)
+    m = imaplib.IMAP4_SSL('localhost', p.ports['imaps'], ssl_context=context(), timeout=20)  # the default, and SCRAM bound to it
+    m.login(ALICE, PASSWORD)
+    m.logout()
+    p.write_config([*config(proxied), '[tls "firm"]', f'certificate = {p.dir}/nowhere', f'key = {p.dir}/nowhere'])
+    r = p.cli('reload', check=False)
+    expect('a file that is not there refuses the reload', shown(p.ports['imaps'], 'mail.firm.test'), 'mail.firm.test')
+    p.write_config([*config(proxied), '[tls "firm"]', firm[1]])
+    expect('half of it is a mistake', 'certificate and key must both be given' in p.cli('config', 'show', check=False), True)
+    p.write_config(config(proxied))
+    p.cli('reload')
+    expect('taken back', shown(p.ports['imaps'], 'mail.firm.test'), 'mx.post.test')
+
+
 # ---- around it
 
 @case
@@ -516,8 +556,8 @@ def what_has_a_virus_is_not_read():
 
 
 def main():
-    global p, proxied
-    proxied = free_port()
+    global p, proxied, web
+    proxied, web = free_port(), free_port()
     with Instance(config=config(proxied), listeners=('mx', 'imap', 'imaps', 'pop3', 'pop3s')) as p:
         p.setup_command('domain add local.test')
         for who in (ALICE, BOB, CAROL):

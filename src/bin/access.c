@@ -9,6 +9,7 @@
 #include "bin/engines.h"
 #include "bin/identity_conf.h"
 #include "bin/quarantine_conf.h"
+#include "bin/server_tls.h"
 #include "run/link.h"
 #include "run/loop.h"
 #include "run/metrics.h"

@@ -1,5 +1,6 @@
 /* A backup as configured (backup.h). */
 #include "bin/backup.h"
+#include "bin/server_tls.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -14,6 +15,7 @@
 
 enum {
 	EXTRA_MAX = 4 << 20,
+	EXTRAS = 4, /* beside further certificates */
 	NICE = 10,
 	IO_LOWEST = 2 << 13 | 7, /* ioprio_set(2): best effort, the last of eight */
 };
@@ -38,7 +40,7 @@ void backup_be_modest(void)
 
 static void add(struct backup_extras *x, const char *path, slice bytes)
 {
-	if (bytes.n && x->n < BACKUP_EXTRAS_MAX)
+	if (bytes.n && x->n < x->room)
 		x->v[x->n++] = (struct backup_extra){slice_z(path), arena_dup(&x->mem, bytes)};
 }
 
@@ -63,10 +65,22 @@ static void add_file(struct backup_extras *x, const char *path, slice file)
 		OPENSSL_cleanse(bytes.p, bytes.n);
 }
 
+/* By number: the names of sections may be anything. effective.conf has them in this order. */
+static void add_certificate(const struct config *c, size_t i, struct backup_extras *x)
+{
+	slice name;
+	const struct tls_cert_conf *v = conf_nth(c->conf, &tls_cert_section, i, &name);
+	add_file(x, arena_strz(&x->mem, arena_printf(&x->mem, "config/tls-%zu-certificate.pem", i + 1)),
+		v->certificate);
+	add_file(x, arena_strz(&x->mem, arena_printf(&x->mem, "config/tls-%zu-key.pem", i + 1)), v->key);
+}
+
 void backup_extras_read(const struct config *c, slice path, struct backup_extras *ret)
 {
 	AUTO(buf) struct buf text = BUF(EXTRA_MAX);
-	*ret = (struct backup_extras){0};
+	size_t certs = conf_count(c->conf, &tls_cert_section);
+	*ret = (struct backup_extras){.room = EXTRAS + 2 * certs};
+	ret->v = ARENA_ARRAY(&ret->mem, struct backup_extra, ret->room);
 	config_text(c, &text);
 	add_file(ret, "config/posthouse.conf", path.n ? path : S(CONFIG_PATH));
 	add(ret, "config/effective.conf", buf_slice(&text));
@@ -74,6 +88,8 @@ void backup_extras_read(const struct config *c, slice path, struct backup_extras
 		add_file(ret, "config/certificate.pem", c->certificate);
 	if (c->key.n)
 		add_file(ret, "config/key.pem", c->key);
+	for (size_t i = 0; i < certs; i++)
+		add_certificate(c, i, ret);
 }
 
 void backup_extras_done(struct backup_extras *x)

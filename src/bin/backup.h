@@ -6,11 +6,10 @@
 #include "bin/config.h"
 #include "store/backup.h"
 
-enum { BACKUP_EXTRAS_MAX = 8 };
 struct backup_extras {
 	struct arena mem;
-	struct backup_extra v[BACKUP_EXTRAS_MAX];
-	size_t n;
+	struct backup_extra *v;
+	size_t n, room;
 };
 /* While the process may still read them; what is not readable is left out. `path`: of the configuration file; empty: the default one. */
 void backup_extras_read(const struct config *c, slice path, struct backup_extras *ret);

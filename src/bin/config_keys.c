@@ -14,6 +14,7 @@
 #include "bin/filter_conf.h"
 #include "bin/policy_conf.h"
 #include "bin/quarantine_conf.h"
+#include "bin/server_tls.h"
 #include "bin/way.h"
 #include "bin/web.h"
 #include "bin/yara_files.h"
@@ -29,6 +30,7 @@
 #include "mail/rules_run.h"
 #include "run/sandbox.h"
 #include "store/backup.h"
+#include "store/crypt_conf.h"
 #include "store/directory_org.h"
 #include "store/password_rule.h"
 #include "training/conf.h"
@@ -345,11 +347,11 @@ const struct conf_section log_section = {.name = "log",
 	.doc_en = "The log.",
 	.doc_zh = "日志。"};
 
-const struct conf_section *const config_sections[] = {&server_section, &tls_section, &smtpd_section,
+const struct conf_section *const config_sections[] = {&server_section, &tls_section, &tls_cert_section, &smtpd_section,
 	&connections_section, &callout_section, &auth_section, &ldap_section, &oidc_section, &password_section, &queue_section, &delivery_section,
 	&dns_section, &source_section, &scores_section, &caps_section, &outbound_section,
 	&dnsbl_section, &mirror_section, &verify_section, &signing_section, &srs_section,
-	&reports_section, &store_section, &backup_section, &directory_section, &log_section, &scan_section, &filter_section,
+	&reports_section, &store_section, &crypt_section, &backup_section, &directory_section, &log_section, &scan_section, &filter_section,
 	&person_section, &policy_conf_section, &learning_section, &kv_section, &reputation_section,
 	&fingerprints_section, &greylist_section, &autowhite_section, &digest_section,
 	&alarm_section, &mailbox_section, &search_section, &rules_section, &access_section, &imap_section, &pop3_section, &managesieve_section, &web_section,

@@ -18,6 +18,7 @@
 #include "bin/policies.h"
 #include "bin/quarantine_conf.h"
 #include "bin/scans.h"
+#include "bin/server_tls.h"
 #include "codec/charset.h"
 #include "mail/report_conf.h"
 #include "run/link.h"
@@ -194,15 +195,8 @@ static void release_brake(void *arg)
 
 static int open_tls(struct edge *e, struct err *err)
 {
-	const struct config *c = e->config;
-	const struct tls_server_config server = {
-		.cert_file = c->certificate,
-		.key_file = c->key,
-		.ciphers = c->tls->ciphers,
-		.ticket_secret = role_tls_tickets(e->env, &e->mem),
-	};
-	const struct tls_client_config client = {.ca_file = c->tls->ca};
-	if (tls_server_ctx(&server, &e->tls, err) < 0)
+	const struct tls_client_config client = {.ca_file = e->config->tls->ca};
+	if (server_tls_open(e->env, &e->mem, &e->tls, err) < 0)
 		return -1;
 	return tls_client_ctx(&client, &e->client_tls, err);
 }

@@ -10,12 +10,12 @@
 #include "bin/filter_conf.h"
 #include "bin/keys_client.h"
 #include "bin/scans.h"
+#include "bin/server_tls.h"
 #include "defence/rate.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/loop.h"
 #include "run/metrics.h"
-#include "run/tls.h"
 #include <openssl/sha.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -114,14 +114,7 @@ static slice listener_name(void *arg, size_t listener)
 
 static int open_tls(struct web *w, struct err *e)
 {
-	const struct config *c = w->config;
-	const struct tls_server_config server = {
-		.cert_file = c->certificate,
-		.key_file = c->key,
-		.ciphers = c->tls->ciphers,
-		.ticket_secret = role_tls_tickets(w->env, &w->mem),
-	};
-	return w->conf->tls == WEB_TLS_YES ? tls_server_ctx(&server, &w->tls, e) : 0;
+	return w->conf->tls == WEB_TLS_YES ? server_tls_open(w->env, &w->mem, &w->tls, e) : 0;
 }
 
 static void make_service(struct web *w)

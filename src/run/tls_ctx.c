@@ -155,35 +155,6 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_OK; /* an unknown name gets the default certificate */
 }
 
-static int fill_server(struct tls_ctx *ctx, const struct tls_server_config *cfg, struct err *e)
-{
-	if (use_cert(ctx->ssl, cfg->cert_file, cfg->key_file, e) < 0)
-		return -1;
-	if (cfg->ciphers.n > 0 && use_ciphers(ctx->ssl, cfg->ciphers, e) < 0)
-		return -1;
-	if (cfg->require_client_cert && use_client_certs(ctx->ssl, cfg->ca_file, e) < 0)
-		return -1;
-	if (cfg->ticket_secret.n > 0 && cfg->ticket_secret.n < sizeof ctx->ticket_secret)
-		return err_set(e, ERR_PERM, "a ticket secret has at least %zu bytes",
-			sizeof ctx->ticket_secret);
-	tls_ticket_init(ctx, cfg->ticket_secret);
-	return 0;
-}
-
-int tls_server_ctx(const struct tls_server_config *cfg, struct tls_ctx **ret, struct err *e)
-{
-	struct tls_ctx *ctx = new_ctx(TLS_server_method());
-	set_session_context(ctx->ssl);
-	SSL_CTX_set_tlsext_servername_callback(ctx->ssl, on_server_name);
-	SSL_CTX_set_tlsext_servername_arg(ctx->ssl, ctx);
-	if (fill_server(ctx, cfg, e) < 0) {
-		tls_ctx_unref(ctx);
-		return -1;
-	}
-	*ret = ctx;
-	return 0;
-}
-
 static void add_name(struct tls_ctx *ctx, const unsigned char *text, int n, SSL_CTX *to)
 {
 	char name[NAME_BYTES];
@@ -191,7 +162,8 @@ static void add_name(struct tls_ctx *ctx, const unsigned char *text, int n, SSL_
 		return;
 	for (int i = 0; i < n; i++)
 		name[i] = ascii_lower((char)text[i]);
-	map_put(&ctx->names, slice_of(name, (size_t)n), to);
+	if (!map_get(&ctx->names, slice_of(name, (size_t)n))) /* of several the first */
+		map_put(&ctx->names, slice_of(name, (size_t)n), to);
 }
 
 /* The certificate's host names: subjectAltName, or without one the common name (RFC 6125). */
@@ -211,6 +183,36 @@ static void add_names(struct tls_ctx *ctx, X509 *cert, SSL_CTX *to)
 		add_name(ctx, (const unsigned char *)cn, n, to);
 	}
 	GENERAL_NAMES_free(alt);
+}
+
+static int fill_server(struct tls_ctx *ctx, const struct tls_server_config *cfg, struct err *e)
+{
+	if (use_cert(ctx->ssl, cfg->cert_file, cfg->key_file, e) < 0)
+		return -1;
+	if (cfg->ciphers.n > 0 && use_ciphers(ctx->ssl, cfg->ciphers, e) < 0)
+		return -1;
+	if (cfg->require_client_cert && use_client_certs(ctx->ssl, cfg->ca_file, e) < 0)
+		return -1;
+	if (cfg->ticket_secret.n > 0 && cfg->ticket_secret.n < sizeof ctx->ticket_secret)
+		return err_set(e, ERR_PERM, "a ticket secret has at least %zu bytes",
+			sizeof ctx->ticket_secret);
+	tls_ticket_init(ctx, cfg->ticket_secret);
+	add_names(ctx, SSL_CTX_get0_certificate(ctx->ssl), ctx->ssl);
+	return 0;
+}
+
+int tls_server_ctx(const struct tls_server_config *cfg, struct tls_ctx **ret, struct err *e)
+{
+	struct tls_ctx *ctx = new_ctx(TLS_server_method());
+	set_session_context(ctx->ssl);
+	SSL_CTX_set_tlsext_servername_callback(ctx->ssl, on_server_name);
+	SSL_CTX_set_tlsext_servername_arg(ctx->ssl, ctx);
+	if (fill_server(ctx, cfg, e) < 0) {
+		tls_ctx_unref(ctx);
+		return -1;
+	}
+	*ret = ctx;
+	return 0;
 }
 
 int tls_server_ctx_add_cert(struct tls_ctx *ctx, slice cert_file, slice key_file, struct err *e)

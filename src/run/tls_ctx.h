@@ -19,7 +19,7 @@ struct tls_ctx {
 	/* server */
 	SSL_CTX *more[TLS_CERTS_MAX];
 	unsigned n_more;
-	struct map names; /* host name or "*.parent" -> one of `more` */
+	struct map names; /* host name or "*.parent" -> `ssl` or one of `more` */
 	unsigned char ticket_secret[32];
 	struct tls_ticket_keys keys[3]; /* of the last, this and the next period */
 	/* client */
