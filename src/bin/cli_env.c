@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "bin/prepare.h"
+#include "bin/unlock.h"
 #include "bin/user.h"
 #include "run/log.h"
 #include "run/sandbox.h"
@@ -160,7 +161,9 @@ int cli_env_open(struct cli *cli, struct cli_env *env, int *ret_code)
 		return -1;
 	AUTO(arena) struct arena a = {0};
 	slice data = env->config.server->data;
-	int r = cli_env_take_user(env, &e);
+	int r = unlock_store(&env->config, &e); /* as the caller: a key file may be root's */
+	if (r >= 0)
+		r = cli_env_take_user(env, &e);
 	if (r == 0 && !can_use(arena_strz(&a, data)))
 		r = err_set(&e, ERR_DENIED, "%.*s", SFMT(data));
 	slice last = arena_printf(

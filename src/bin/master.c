@@ -17,6 +17,7 @@
 #include "bin/engines.h"
 #include "bin/filter_conf.h"
 #include "bin/identity_conf.h"
+#include "bin/unlock.h"
 #include "bin/user.h"
 #include "bin/web.h"
 #include "defence/rate.h"
@@ -30,6 +31,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 enum { PORTS_WAIT = 5 * SECOND };
@@ -378,6 +380,11 @@ static int run(struct master *m)
 	pool_init(1);
 	cond_init(&m->changed);
 	slots_init(m);
+	/* Before anything is touched. Starting again would not help: the status is that of mistakes in the configuration. */
+	if (unlock_for_children(&m->config, &m->unlocked, &e) < 0) {
+		log_error(NULL, "server.failed", F("error", &e));
+		return EX_CONFIG;
+	}
 	if (open_all(m, &e) < 0) {
 		log_error(NULL, "server.failed", F("error", &e));
 		if (m->control >= 0)
@@ -398,6 +405,7 @@ int master_main(slice config_path, enum conf_lang lang)
 	static struct master m = {.control = -1,
 		.census = -1,
 		.rates = -1,
+		.unlocked = -1,
 		.given = {-1, -1, -1},
 		.trial_given = {-1, -1, -1},
 		.text = BUF(PROC_CONFIG_MAX)};
@@ -410,12 +418,12 @@ int master_main(slice config_path, enum conf_lang lang)
 			fprintf(stderr, "%.*s\n", SFMT(errors.v[i]));
 		if (errors.n == 0)
 			fprintf(stderr, "%s\n", e.text);
-		return 78; /* EX_CONFIG */
+		return EX_CONFIG;
 	}
 	config_text(&m.config, &m.text);
 	if (!buf_ok(&m.text)) {
 		fprintf(stderr, "the configuration is longer than %d bytes\n", PROC_CONFIG_MAX);
-		return 78;
+		return EX_CONFIG;
 	}
 	int status = run(&m);
 	listen_close_all(&m);

@@ -52,6 +52,7 @@ struct master {
 	int access_census,
 		access_accounts; /* the same for mail programs: connections, sessions of accounts */
 	struct census *access_census_table, *access_accounts_table;
+	int unlocked; /* keys of an encrypted store, for those who open it (unlock.h); -1: it is plain */
 	int rates; /* shared counters, defence/rate.h */
 	struct feature_set features; /* in force */
 	struct master_given given; /* of them, and of the site's rules; to scan processes */

@@ -8,6 +8,7 @@
 #include "mail/search_conf.h"
 #include "base/must.h"
 #include "bin/census.h"
+#include "bin/role.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -423,6 +424,8 @@ void slot_start(struct slot *s)
 	}
 	if (is_scan(s))
 		give_files(s, &spec, fds);
+	if (m->unlocked >= 0 && role_opens_store(s->role))
+		give(&spec, fds, "unlocked", m->unlocked);
 	if (proc_spawn(&spec, &events, &s->proc, &e) < 0) {
 		log_error(NULL, "process.start", F("role", s->role), F("error", &e));
 		s->failed = true;

@@ -9,6 +9,7 @@
 #include "bin/features.h"
 #include "bin/identity_conf.h"
 #include "bin/prepare.h"
+#include "bin/unlock.h"
 #include "bin/zones.h"
 #include "run/co.h"
 #include "run/log.h"
@@ -16,6 +17,7 @@
 #include "run/metrics.h"
 #include "run/pool.h"
 #include "run/sandbox.h"
+#include "store/crypt.h"
 #include "store/queue.h"
 #include <stdio.h>
 #include <unistd.h>
@@ -86,12 +88,24 @@ static const struct role_limits {
 		SANDBOX_MAY_FORK | SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP, 2, 1 << 14},
 };
 
+/* Places of databases and packs: who may reach one of them gets the keys of an encrypted store. Scan, texts and engine never do. */
+enum {
+	OPENS_STORE = MAY_BLOBS | MAY_READ_BLOBS | MAY_DB | MAY_CREDENTIALS | MAY_KEYS | MAY_DATA | MAY_LEARN |
+		      MAY_BACKUP,
+};
+
 static const struct role_limits *find(const char *name)
 {
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		if (strcmp(table[i].role->name, name) == 0)
 			return &table[i];
 	return NULL;
+}
+
+bool role_opens_store(const char *name)
+{
+	const struct role_limits *l = find(name);
+	return l && l->paths & OPENS_STORE;
 }
 
 /* ---- the sandbox ---- */
@@ -203,6 +217,8 @@ static int enter(const struct role_limits *l, const struct config *c, struct err
 				  ? (uint64_t)c->scan->memory
 				  : 0,
 	};
+	if (crypt_held())
+		s.may |= SANDBOX_NO_DUMP;
 	if (!wants_network(l, c))
 		s.may &= ~(unsigned)(SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP);
 	add_paths(&s, l, c, &a);
@@ -279,7 +295,7 @@ static void number_writer(const struct role_env *env)
 /* Everything up to the point where the network may be talked to. */
 static int arm(const struct role_limits *l, struct role_env *env, struct err *e)
 {
-	if (l->role->prepare && l->role->prepare(env, e) < 0)
+	if (unlock_from_master(env, e) < 0 || (l->role->prepare && l->role->prepare(env, e) < 0))
 		return -1;
 	if (enter(l, &env->config, e) < 0)
 		return -1;

@@ -34,6 +34,9 @@ extern const struct role collect_role, identity_role, edge_role, auth_role, keys
 /* The secret that TLS session tickets of all processes are made with; empty: the master gave none. */
 slice role_tls_tickets(struct role_env *env, struct arena *a);
 
+/* Does this role open databases or packs? Then it gets the keys of an encrypted store. */
+bool role_opens_store(const char *name);
+
 /* Enters the sandbox that the table has for this role. */
 int role_confine(const char *role, const struct config *c, struct err *e);
 

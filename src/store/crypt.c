@@ -98,6 +98,11 @@ uint32_t crypt_now(void)
 	return ring ? ring->now : 0;
 }
 
+bool crypt_held(void)
+{
+	return ring != NULL;
+}
+
 bool crypt_has(uint32_t no)
 {
 	return crypt_file_find(ring, no) != NULL;

@@ -38,5 +38,7 @@ uint32_t crypt_now(void);
  * takes microseconds and allocates, so who needs it often (for each page, each record) keeps what it got and wipes it at the end. */
 int crypt_derive(
 	uint32_t no, const char *purpose, slice salt, unsigned char ret[CRYPT_KEY], struct err *e);
+/* Has this process any keys? It should not be dumped then. */
+bool crypt_held(void);
 /* Is this data key here? */
 bool crypt_has(uint32_t no);
