@@ -7,6 +7,7 @@
  * CHECK is reported and ends its test only. An argument selects tests whose name contains it.
  */
 #pragma once
+#include "base/err.h"
 #include "base/slice.h"
 #include <inttypes.h>
 
@@ -40,3 +41,18 @@ void test_check_str(const char *file, int line, const char *expr, slice got, sli
 				check_g, check_w);                                                 \
 	} while (0)
 #define CHECK_STR(got, want) test_check_str(__FILE__, __LINE__, #got, (got), (want))
+
+/* An operation with `struct err e`: it must come right, or fail in this way. */
+#define OK(call)                                                                                   \
+	do {                                                                                       \
+		if ((call) < 0)                                                                    \
+			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
+	} while (0)
+#define FAILS(call, want)                                                                          \
+	do {                                                                                       \
+		if ((call) == 0)                                                                   \
+			test_fail(__FILE__, __LINE__, "%s: not refused", #call);                   \
+		if (e.kind != (want))                                                              \
+			test_fail(__FILE__, __LINE__, "%s: %s: %s", #call, err_kind_name(e.kind),  \
+				e.text);                                                           \
+	} while (0)

@@ -11,12 +11,6 @@
 #include "store/policies.h"
 #include "store/store_testing.h"
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 #define BROKEN "[policy \"a\"]\ndo = nothing-of-the-kind\n"
 #define GOOD "[policy \"a\"]\ndo = mark\n"
 #define BETTER "[policy \"a\"]\ndo = mark\n[policy \"b\"]\ndo = mark\n"

@@ -6,12 +6,6 @@
 #include "store/notice.h"
 #include "store/store_testing.h"
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 static const struct conf_section *const sections[] = {
 	&quarantine_section, &quarantine_class_section, NULL};
 

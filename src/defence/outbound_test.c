@@ -173,8 +173,6 @@ TEST(outbound_switched_off)
 
 /* ---- the table ---- */
 
-#define OK(call) ((call) < 0 ? test_fail(__FILE__, __LINE__, "%s", e.text) : (void)0)
-
 static void add_letter(struct sql *db, msg_id id, slice auth, enum rcpt_state state)
 {
 	struct err e;

@@ -13,20 +13,6 @@
 
 #include <stdio.h>
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-#define FAILS(call, want)                                                                          \
-	do {                                                                                       \
-		if ((call) == 0)                                                                   \
-			test_fail(__FILE__, __LINE__, "%s: not refused", #call);                   \
-		if (e.kind != (want))                                                              \
-			test_fail(__FILE__, __LINE__, "%s: %s: %s", #call, err_kind_name(e.kind),  \
-				e.text);                                                           \
-	} while (0)
-
 struct bench {
 	struct testdir dir;
 	struct sql *dirdb;

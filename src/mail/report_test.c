@@ -8,12 +8,6 @@
 
 #include <zlib.h>
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 #define DAY0 (20000 * DAY)
 
 static const struct report_sender sender = {

@@ -31,13 +31,6 @@ struct bench {
 	struct arena mem;
 };
 
-static void ok(int r, const struct err *e, int line)
-{
-	if (r < 0)
-		test_fail(__FILE__, line, "%s", e->text);
-}
-#define OK(call) ok((call), &e, __LINE__)
-
 static struct sql *open_db(
 	struct bench *b, const char *name, const struct sql_migration *m, size_t n)
 {

@@ -8,17 +8,6 @@
 #include "store/store_testing.h"
 #include <sys/stat.h>
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-#define FAILS(call, want)                                                                          \
-	do {                                                                                       \
-		if ((call) == 0 || e.kind != (want))                                               \
-			test_fail(__FILE__, __LINE__, "%s: not refused as %s", #call, #want);      \
-	} while (0)
-
 static struct sql *open_in(const struct testdir *d)
 {
 	struct err e;

@@ -6,12 +6,6 @@
 #include "store/password_rule.h"
 #include "store/store_testing.h"
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 struct site {
 	struct testdir dir;
 	struct sql *db;

@@ -11,17 +11,6 @@
 
 #include <sys/wait.h>
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-#define FAILS(call, want)                                                                          \
-	do {                                                                                       \
-		if ((call) == 0 || e.kind != (want))                                               \
-			test_fail(__FILE__, __LINE__, "%s: not refused as %s", #call, #want);      \
-	} while (0)
-
 static struct sql *open_dir(const struct testdir *d)
 {
 	struct err e;

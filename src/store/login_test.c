@@ -4,12 +4,6 @@
 #include "store/store_testing.h"
 #include <sys/stat.h>
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 static struct sql *open_in(const struct testdir *d)
 {
 	struct err e;

@@ -7,12 +7,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 static uint64_t deliver(const struct testdir *d, int64_t account)
 {
 	struct err e;

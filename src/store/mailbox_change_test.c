@@ -3,12 +3,6 @@
 #include "store/mailbox.h"
 #include "store/store_testing.h"
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 static const struct mailbox_actor alice = {.who = S_INIT("alice@example.org"),
 	.protocol = S_INIT("imap"),
 	.client = S_INIT("test"),

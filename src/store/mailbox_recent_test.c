@@ -3,12 +3,6 @@
 #include "store/mailbox.h"
 #include "store/store_testing.h"
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 static struct sql *open_shard(const struct testdir *d)
 {
 	struct err e;

@@ -4,17 +4,6 @@
 #include "store/maillist_impl.h"
 #include "store/store_testing.h"
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-#define FAILS(call, want)                                                                          \
-	do {                                                                                       \
-		if ((call) == 0 || e.kind != (want))                                               \
-			test_fail(__FILE__, __LINE__, "%s: not refused as %s", #call, #want);      \
-	} while (0)
-
 struct place {
 	struct testdir dir;
 	struct sql *directory, *lists, *queue;

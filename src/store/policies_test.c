@@ -6,12 +6,6 @@
 #include "store/store_testing.h"
 #include "store/trace.h"
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 static int64_t put(struct sql *db, slice text, int64_t based_on)
 {
 	const struct policies_version v = {

@@ -5,12 +5,6 @@
 #include "store/store_testing.h"
 #include "store/trace.h"
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 static struct sql *open_db(
 	const struct testdir *d, const char *name, const struct sql_migration *m, size_t n)
 {

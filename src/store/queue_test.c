@@ -14,12 +14,6 @@ static struct sql *open_queue(const struct testdir *d)
 	return db;
 }
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 /* A message of one recipient, due at `next_at`. */
 static msg_id add(
 	struct sql *db, slice sender, slice dest, enum queue_priority priority, int64_t next_at)

@@ -8,12 +8,6 @@
 #include "store/report_received.h"
 #include "store/store_testing.h"
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 #define NOON (20000 * DAY + 12 * HOUR)
 
 static struct sql *open_reports(slice dir)

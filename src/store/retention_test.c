@@ -42,8 +42,6 @@ TEST(retention_narrowest_rule)
 	CHECK_INT(retention_days(NULL, 0, &v[0].w, &f), 0);
 }
 
-#define OK(x) CHECK_INT(x, 0)
-
 static struct sql *directory_of(const struct testdir *d)
 {
 	struct sql *db;

@@ -8,17 +8,6 @@
 #include "store/queue.h"
 #include "store/store_testing.h"
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-#define FAILS(call, want)                                                                          \
-	do {                                                                                       \
-		if ((call) == 0 || e.kind != (want))                                               \
-			test_fail(__FILE__, __LINE__, "%s: not refused as %s", #call, #want);      \
-	} while (0)
-
 static struct sql *open_dir(const struct testdir *d, int64_t *ret_id)
 {
 	AUTO(arena) struct arena a = {0};

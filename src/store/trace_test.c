@@ -4,12 +4,6 @@
 #include "store/trace_rows.h"
 #include "store/wildcard.h"
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 TEST(wildcards)
 {
 	static const struct {

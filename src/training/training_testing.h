@@ -9,13 +9,6 @@
 #include "training/pack.h"
 #include <sys/stat.h>
 
-static inline void ok_(int r, const struct err *e, int line)
-{
-	if (r < 0)
-		test_fail("training", line, "%s", e->text);
-}
-#define OK(call) ok_((call), &e, __LINE__)
-
 struct site {
 	struct testdir dir;
 	struct sql *db;
