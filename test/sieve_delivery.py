@@ -17,6 +17,7 @@ STOP = 'if header :contains "Subject" "{}" {{ {} stop; }}\n'
 
 class Site(Instance):
     def __init__(self, *config, sink=None, setup=()):
+        self.ids = {}
         super().__init__(config=['[filter]', 'mark = 0', 'reject = 0', 'quarantine = 0', '[scan]', 'processes = 2', *config],
                          listeners=('mx', 'submission', 'imap'))
         for command in ('domain add local.test', f'account add {ANN} --name "Ann Example"', f'account add {BOB}',
@@ -50,8 +51,6 @@ class Site(Instance):
                           ' f.id = m.folder_id JOIN email e ON e.id = m.email_id WHERE m.account_id = ?', (account,)).fetchall()
         db.close()
         return rows
-
-    ids = {}
 
     def found(self, address, subject):
         return sorted((name, flags, words) for name, flags, words, summary, _ in self.letters(address) if subject.encode() in summary)
@@ -124,8 +123,8 @@ def every_action_is_carried_out():
     sink = Sink()
     port = free_port()
     try:
-        with Site('[sieve]', 'webhook_hosts = localhost', sink=sink) as p:
-            hooks = hook_server(p, port)
+        with Site(sink=sink) as p:
+            hooks = Hooks(p, port)
             p.put(ANN, ANNS.replace('localhost:{}', f'localhost:{port}'))
             p.start()
             stored(p)
@@ -247,31 +246,53 @@ def told(p, sink, hooks):
     expect(sender == '' and rcpts == ['n@far.test'] and m['Auto-Submitted'].startswith('auto-notified') and m['Message-ID'], m.as_string())
     p.send(ANN, 'tell them')
     expect(p.where(ANN, 'tell them') == ['INBOX'], 'kept')
-    got = wait_until('the webhook', 60, lambda: hooks if hooks else None)[0]
+    got = wait_until('the webhook', 60, lambda: hooks.got if hooks.got else None)[0][1]
     expect(got['message'] == 'hook' and got['recipient'] == ANN and got['subject'] == 'tell them', got)
 
 
-def hook_server(p, port):
-    """An HTTPS server whose certificate the instance trusts."""
-    got = []
+class Hooks:
+    """An HTTPS server whose certificate the instance trusts. `answers`: by path, what the first requests get: a status, None (the connection
+    breaks) or a threading.Event (nothing until it is set); then 204."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
-            got.append(body)
-            self.send_response(204)
-            self.end_headers()
+    def __init__(self, p, port, answers=None):
+        self.got, self.answers, self.p = [], answers or {}, p
+        hooks = self
 
-        def log_message(self, *args):
-            pass
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', port), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(p.cert_file, p.key_file)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    p.write_config(['[filter]', 'mark = 0', 'reject = 0', 'quarantine = 0', '[scan]', 'processes = 2', '[sieve]', 'webhook_hosts = localhost',
-                    '[tls]', f'ca = {p.cert_file}', '[dns]', 'mode = forward', f'servers = 127.0.0.1@{zone_with_localhost(p)}'])
-    return got
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
+                path = self.path.strip('/')
+                status = hooks.answers[path].pop(0) if hooks.answers.get(path) else 204
+                hooks.got.append((path, body))
+                if isinstance(status, threading.Event):
+                    status.wait(30)
+                    status = 204
+                if status is None:
+                    return
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, *args):
+                pass  # the client went away
+        self.server = Server(('127.0.0.1', port), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(p.cert_file, p.key_file)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.zone = zone_with_localhost(p)
+        self.configure()
+
+    def configure(self, private='yes'):
+        self.p.write_config(['[filter]', 'mark = 0', 'reject = 0', 'quarantine = 0', '[scan]', 'processes = 2', '[sieve]', 'webhook_hosts = localhost',
+                             f'webhook_private = {private}', '[tls]', f'ca = {self.p.cert_file}', '[dns]', 'mode = forward',
+                             f'servers = 127.0.0.1@{self.zone}'])
+
+    def subjects(self, path):
+        return [body['subject'] for at, body in list(self.got) if at == path]
 
 
 def zone_with_localhost(p):
@@ -364,7 +385,121 @@ def hostile_scripts_cost_no_letter():
         sink.stop()
 
 
+# ---- webhooks ----
+
+@case
+def webhooks_come_at_least_once_and_in_order():
+    port, block = free_port(), threading.Event()
+    people = {path: f'{path}@local.test' for path in ('busy', 'broken', 'gone', 'late', 'killed', 'inside', 'old')}
+    with Site(setup=[f'account add {who}' for who in people.values()]) as p:
+        hooks = Hooks(p, port, {'busy': [503, 500], 'broken': [None], 'gone': [410], 'late': [threading.Event()], 'killed': [block]})
+        for path, who in people.items():
+            p.put(who, f'require "enotify"; notify "https://localhost:{port}/{path}";')
+        p.start()
+        wait_until('it is whole', 30, lambda: 'event=server.ready' in p.log_tail(100000))
+        p.send(people['killed'], 'killed')
+        wait_until('it is being posted', 20, lambda: hooks.subjects('killed'))
+        for path in ('late', 'broken', 'gone'):
+            p.send(people[path], path)
+        for n in range(3):
+            p.send(people['busy'], f'busy {n}')
+        p.wait_queue(0)
+        pid, = [pid for pid, role in p.processes().items() if role == 'queue']
+        os.kill(pid, signal.SIGKILL)
+        block.set()
+        wait_until('it is posted again', 30, lambda: len(hooks.subjects('killed')) == 2)
+        wait_until('three in their order', 30, lambda: hooks.subjects('busy') == ['busy 0', 'busy 0', 'busy 0', 'busy 1', 'busy 2'])
+        wait_until('the one whose connection broke', 30, lambda: hooks.subjects('broken') == ['broken'] * 2)
+        wait_until('what is refused for good is given up', 30, lambda: 'rules.webhook_dropped' in p.log_tail(200000))
+        expect(hooks.subjects('gone') == ['gone'], 'and not tried again')
+        wait_until('the one that nobody answered for ten seconds', 40, lambda: hooks.subjects('late') == ['late'] * 2)
+        wait_until('all were taken', 15, lambda: not waiting(p))
+        # To this machine only where that is allowed; what was not taken for a day is given up.
+        hooks.configure(private='no')
+        p.cli('reload')
+        p.send(people['inside'], 'inside')
+        wait_until('it was tried', 20, lambda: [tries for tries, in waiting(p) if tries])
+        expect(not hooks.subjects('inside'), 'it got through')
+        change(p, 'UPDATE webhook SET made_at = made_at - 2 * 86400000000, next_at = 1')
+        wait_until('it is given up', 20, lambda: not waiting(p))
+        wait_until('that is told', 10, lambda: 'private' in p.log_tail(20000))
+
+
+def waiting(p):
+    db = sqlite3.connect(f'{p.dir}/data/db/queue.sqlite', timeout=30)
+    rows = db.execute('SELECT tries FROM webhook').fetchall()
+    db.close()
+    return rows
+
+
+def change(p, query):
+    db = sqlite3.connect(f'{p.dir}/data/db/queue.sqlite', timeout=30)
+    db.execute(query)
+    db.commit()
+    db.close()
+
+
+# ---- a mailbox without room ----
+
+@case
+def a_full_mailbox_does_not_hold_up_what_rules_send():
+    sink = Sink()
+    try:
+        with Site(sink=sink) as p:
+            p.put(ANN, 'require ["copy", "vacation", "fileinto"]; redirect :copy "x@far.test"; vacation :subject "away" "Not here."; fileinto "Filed";')
+            p.put(BOB, 'require "fileinto"; fileinto "Filed";')
+            p.cli('account', 'quota', ANN, '1k')
+            p.cli('account', 'quota', BOB, '1k')
+            p.start()
+            for who in (ANN, BOB):
+                p.send(who, 'large', body='x' * 3000)
+            sink.wait(2)
+            subjects = sorted(parse(raw)['Subject'] for _, _, raw in sink.got)
+            expect(subjects == ['away', 'large'], subjects)
+            wait_until('each waits for room', 20, lambda: p.queued() == 2 and p.json('queue', 'list')['recipients'] and
+                       all('full' in r['reason'] for r in p.json('queue', 'list')['recipients']))
+            expect(not p.found(ANN, 'large'), 'in the mailbox')
+            for who in (ANN, BOB):
+                p.cli('account', 'quota', who, '1m')
+            p.cli('queue', 'retry', '--all', '--yes')
+            p.wait_queue(0, 30)
+            for who in (ANN, BOB):
+                expect([f for f, *_ in p.found(who, 'large')] == ['Filed'], p.found(who, 'large'))
+            expect(len(sink.got) == 2, f'{len(sink.got)} letters left')
+    finally:
+        sink.stop()
+
+
 # ---- killed meanwhile ----
+
+@case
+def scan_processes_that_hang_cost_no_letter():
+    with Site('[filter]', 'enabled = no', '[scan]', 'time = 1s', '[sieve]', 'time = 1s', setup=['account add eve@local.test']) as p:
+        p.put(ANN, 'require "fileinto"; fileinto "Filed";')
+        p.start()
+        wait_until('it is whole: a process killed before ends the server', 30, lambda: 'event=server.ready' in p.log_tail(100000))
+        stopped = [pid for pid, role in p.processes().items() if role == 'scan']
+        expect(len(stopped) == 2, stopped)
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            p.send(ANN, 'hung')
+            p.send(BOB, 'no rules')
+            wait_until('others do not wait', 20, lambda: len(p.letters(BOB)) == 1)
+            wait_until('it was tried, or is kept', 40, lambda: p.letters(ANN) or [r for r in p.json('queue', 'list')['recipients'] if r['attempts'] > 0])
+        finally:
+            for pid in stopped:
+                try:
+                    os.kill(pid, signal.SIGCONT)
+                except ProcessLookupError:
+                    pass
+        p.cli('queue', 'retry', '--to', ANN, '--yes', check=False)
+        p.wait_queue(0, 60)
+        got = [f for f, *_ in p.letters(ANN)]
+        expect(got in (['Filed'], ['INBOX']), got)
+        p.send(ANN, 'after that')
+        wait_until('it goes on', 20, lambda: len(p.letters(ANN)) == 2)
+
 
 LETTERS = 30
 

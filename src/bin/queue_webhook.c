@@ -24,7 +24,7 @@ enum {
 	ANSWER_MAX = 64 * 1024
 };
 #define LOOK_EVERY (2 * SECOND)
-#define POST_TIME (20 * SECOND)
+#define POST_TIME (10 * SECOND)
 #define FIRST_WAIT (5 * SECOND)
 #define MOST_WAIT HOUR
 #define LIFETIME DAY
