@@ -62,28 +62,69 @@ size_t crypt_export(char ret[CRYPT_RING_MAX])
 	return out.n;
 }
 
-int crypt_adopt(slice bytes, struct err *e)
+static int parse(slice bytes, struct crypt_file *f, struct err *e)
 {
 	struct cur c = cur_of(bytes);
 	uint32_t version = cur_u32(&c), n = cur_u32(&c), now = cur_u32(&c);
 	cur_u32(&c);
 	if (!cur_ok(&c) || version != RING_VERSION || n < 1 || n > CRYPT_KEYS_MAX)
 		return err_set(e, ERR_PERM, "no ring of data keys");
-	struct crypt_file *f = crypt_file_new();
 	f->n = n;
 	f->now = now;
 	for (size_t i = 0; i < n; i++) {
 		f->keys[i].no = cur_u32(&c);
 		slice key = cur_bytes(&c, CRYPT_KEY);
-		if (key.n == CRYPT_KEY)
-			memcpy(f->keys[i].key, key.p, CRYPT_KEY);
+		if (!cur_ok(&c) || (i ? f->keys[i].no <= f->keys[i - 1].no : !f->keys[i].no))
+			return err_set(e, ERR_PERM, "no ring of data keys");
+		memcpy(f->keys[i].key, key.p, CRYPT_KEY);
 	}
-	if (!cur_ok(&c) || !cur_at_end(&c) || (now && !crypt_file_find(f, now))) {
-		crypt_file_free(f);
+	if (!cur_at_end(&c) || (now && !crypt_file_find(f, now)))
 		return err_set(e, ERR_PERM, "no ring of data keys");
+	return 0;
+}
+
+int crypt_adopt(slice bytes, struct err *e)
+{
+	struct crypt_file *f = crypt_file_new();
+	if (parse(bytes, f, e) < 0) {
+		crypt_file_free(f);
+		return -1;
 	}
 	use(f);
 	return 0;
+}
+
+/* Into its place by number. */
+static int add_key(struct crypt_file *to, const struct crypt_key *k, struct err *e)
+{
+	const struct crypt_key *known = crypt_file_find(to, k->no);
+	if (known && CRYPTO_memcmp(known->key, k->key, CRYPT_KEY) != 0)
+		return err_set(e, ERR_PERM, "data key %u is another one here", k->no);
+	if (known)
+		return 0;
+	if (to->n == CRYPT_KEYS_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d data keys", CRYPT_KEYS_MAX);
+	size_t at = to->n++;
+	for (; at && to->keys[at - 1].no > k->no; at--)
+		to->keys[at] = to->keys[at - 1];
+	to->keys[at] = *k;
+	return 0;
+}
+
+int crypt_add(slice bytes, struct err *e)
+{
+	struct crypt_file *f = crypt_file_new(), *both = crypt_file_new();
+	int r = parse(bytes, f, e);
+	if (r == 0)
+		crypt_ring(both);
+	for (size_t i = 0; r == 0 && i < f->n; i++)
+		r = add_key(both, &f->keys[i], e);
+	if (r == 0)
+		use(both);
+	else
+		crypt_file_free(both);
+	crypt_file_free(f);
+	return r;
 }
 
 bool crypt_ring(struct crypt_file *ret)

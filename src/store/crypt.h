@@ -29,10 +29,12 @@ int crypt_load(slice dir, slice key_file, struct err *e);
 /* The ring as bytes, for a process that is started, and back (sealed memory, never a file). 0 bytes: there is none. */
 size_t crypt_export(char ret[CRYPT_RING_MAX]);
 int crypt_adopt(slice ring, struct err *e);
+/* The keys of another ring, too, for reading what they encrypted; what is written now does not change. ERR_PERM: one number names two keys. ERR_LIMIT. */
+int crypt_add(slice ring, struct err *e);
 /* Wipes it. For tests, and at the end. No other thread uses it then. */
 void crypt_forget(void);
 
-/* What is written now is encrypted by this data key; 0: not encrypted. Numbers begin with 1. */
+/* What is written now is encrypted by this data key; 0: not encrypted. Numbers are never 0, and go up. */
 uint32_t crypt_now(void);
 /* A key for one purpose, derived (HKDF-SHA-256) from data key `no`, the purpose ("page", "pack") and a salt. ERR_PERM: no such key is here. From any thread;
  * takes microseconds and allocates, so who needs it often (for each page, each record) keeps what it got and wipes it at the end. */

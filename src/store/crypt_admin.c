@@ -51,6 +51,12 @@ static int change_begin(struct change *c, slice dir, slice key_file, struct err 
 	return crypt_file_read(dir, c->key, c->f, e) < 0 ? -1 : 1;
 }
 
+/* A store's numbers begin anywhere, so that keys of two stores (one that was restored, one made anew) are not mistaken for each other; then they go up by one. */
+static uint32_t first_number(void)
+{
+	return (uint32_t)(1000 * (1 + rand_below(999999)) + 1);
+}
+
 static int add_key(struct change *c, struct err *e)
 {
 	struct crypt_file *f = c->f;
@@ -60,7 +66,7 @@ static int add_key(struct change *c, struct err *e)
 			"uses",
 			CRYPT_KEYS_MAX);
 	struct crypt_key *k = &f->keys[f->n];
-	k->no = f->n ? f->keys[f->n - 1].no + 1 : 1;
+	k->no = f->n ? f->keys[f->n - 1].no + 1 : first_number();
 	k->made_at = wall_now();
 	rand_bytes(k->key, sizeof k->key);
 	f->n++;

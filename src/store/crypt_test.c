@@ -50,6 +50,15 @@ static void write_file(const char *path, slice s, mode_t mode)
 	CHECK(fd >= 0 && write(fd, s.p, s.n) == (ssize_t)s.n && fchmod(fd, mode) == 0);
 }
 
+static uint32_t first_of(const struct place *p, const char *key)
+{
+	struct crypt_list list;
+	struct err e;
+	CHECK_INT(crypt_list(slice_z(p->data.path), slice_z(key), &list, &e), 0);
+	CHECK(list.n > 0 && list.keys[0].no > 0);
+	return list.keys[0].no;
+}
+
 static void derived(
 	uint32_t no, const char *purpose, const char *salt, unsigned char ret[CRYPT_KEY])
 {
@@ -96,32 +105,33 @@ TEST(crypt_keys_stay_the_same_through_every_change)
 	CHECK_INT(crypt_on(DIR_OF(p), KEY_OF(p), &e), -1);
 	CHECK_INT(e.kind, ERR_EXISTS);
 	CHECK_INT(crypt_load(DIR_OF(p), KEY_OF(p), &e), 0);
-	CHECK_INT(crypt_now(), 1);
-	derived(1, "page", "a", first);
+	uint32_t no = first_of(&p, p.key);
+	CHECK_INT(crypt_now(), no);
+	derived(no, "page", "a", first);
 	CHECK_INT(crypt_rotate(DIR_OF(p), KEY_OF(p), &e), 0);
 	CHECK_INT(crypt_load(DIR_OF(p), KEY_OF(p), &e), 0);
-	CHECK_INT(crypt_now(), 2);
-	derived(1, "page", "a", again);
+	CHECK_INT(crypt_now(), no + 1);
+	derived(no, "page", "a", again);
 	CHECK(memcmp(first, again, CRYPT_KEY) == 0);
-	derived(2, "page", "a", second);
+	derived(no + 1, "page", "a", second);
 	CHECK(memcmp(first, second, CRYPT_KEY) != 0);
-	derived(2, "pack", "a", again);
+	derived(no + 1, "pack", "a", again);
 	CHECK(memcmp(second, again, CRYPT_KEY) != 0);
-	derived(2, "page", "b", again);
+	derived(no + 1, "page", "b", again);
 	CHECK(memcmp(second, again, CRYPT_KEY) != 0);
 	CHECK_INT(crypt_rewrap(DIR_OF(p), KEY_OF(p), slice_z(p.other), &e), 0);
 	CHECK_INT(crypt_load(DIR_OF(p), KEY_OF(p), &e), -1);
 	CHECK_INT(e.kind, ERR_PERM);
 	CHECK_INT(crypt_load(DIR_OF(p), slice_z(p.other), &e), 0);
-	derived(2, "page", "a", again);
+	derived(no + 1, "page", "a", again);
 	CHECK(memcmp(second, again, CRYPT_KEY) == 0);
 	CHECK_INT(crypt_off(DIR_OF(p), slice_z(p.other), &e), 0);
 	CHECK_INT(crypt_load(DIR_OF(p), slice_z(p.other), &e), 0);
 	CHECK_INT(crypt_now(), 0);
-	CHECK(crypt_has(1) && crypt_has(2) && !crypt_has(3));
+	CHECK(crypt_has(no) && crypt_has(no + 1) && !crypt_has(no + 2));
 	CHECK_INT(crypt_on(DIR_OF(p), slice_z(p.other), &e), 0);
 	CHECK_INT(crypt_load(DIR_OF(p), slice_z(p.other), &e), 0);
-	CHECK_INT(crypt_now(), 3);
+	CHECK_INT(crypt_now(), no + 2);
 }
 
 static bool is_used(void *arg, uint32_t no)
@@ -134,18 +144,18 @@ TEST(crypt_drop_keeps_what_is_used_and_what_writes)
 	AUTO(place) struct place p = make();
 	struct err e;
 	struct crypt_list list;
-	uint32_t used = 2;
 	unsigned gone;
 	CHECK_INT(crypt_on(DIR_OF(p), KEY_OF(p), &e), 0);
+	uint32_t no = first_of(&p, p.key), used = no + 1;
 	for (int i = 0; i < 3; i++)
 		CHECK_INT(crypt_rotate(DIR_OF(p), KEY_OF(p), &e), 0);
 	CHECK_INT(crypt_drop(DIR_OF(p), KEY_OF(p), is_used, &used, &gone, &e), 0);
 	CHECK_INT(gone, 2);
 	CHECK_INT(crypt_list(DIR_OF(p), KEY_OF(p), &list, &e), 0);
 	CHECK_INT(list.n, 2);
-	CHECK_INT(list.keys[0].no, 2);
-	CHECK_INT(list.keys[1].no, 4);
-	CHECK_INT(list.now, 4);
+	CHECK_INT(list.keys[0].no, no + 1);
+	CHECK_INT(list.keys[1].no, no + 3);
+	CHECK_INT(list.now, no + 3);
 	CHECK(list.keys[1].made_at > 0);
 	CHECK_INT(crypt_off(DIR_OF(p), KEY_OF(p), &e), 0);
 	used = 0;
@@ -167,7 +177,7 @@ TEST(crypt_has_at_most_so_many_keys)
 	CHECK_INT(crypt_rotate(DIR_OF(p), KEY_OF(p), &e), -1);
 	CHECK_INT(e.kind, ERR_LIMIT);
 	CHECK_INT(crypt_load(DIR_OF(p), KEY_OF(p), &e), 0);
-	CHECK_INT(crypt_now(), CRYPT_KEYS_MAX);
+	CHECK_INT(crypt_now(), first_of(&p, p.key) + CRYPT_KEYS_MAX - 1);
 	CHECK_INT(crypt_export(ring), CRYPT_RING_MAX);
 }
 
@@ -282,21 +292,57 @@ TEST(crypt_ring_travels)
 	CHECK_INT(crypt_on(DIR_OF(p), KEY_OF(p), &e), 0);
 	CHECK_INT(crypt_rotate(DIR_OF(p), KEY_OF(p), &e), 0);
 	CHECK_INT(crypt_load(DIR_OF(p), KEY_OF(p), &e), 0);
-	derived(1, "pack", "salt", before);
+	uint32_t no = first_of(&p, p.key);
+	derived(no, "pack", "salt", before);
 	size_t n = crypt_export(ring);
 	crypt_forget();
 	CHECK_INT(crypt_now(), 0);
-	CHECK(!crypt_has(1));
+	CHECK(!crypt_has(no));
 	for (size_t i = 0; i < n; i++)
 		CHECK_INT(crypt_adopt(slice_of(ring, i), &e), -1);
 	CHECK_INT(crypt_now(), 0);
 	CHECK_INT(crypt_adopt(slice_of(ring, n), &e), 0);
-	CHECK_INT(crypt_now(), 2);
-	derived(1, "pack", "salt", after);
+	CHECK_INT(crypt_now(), no + 1);
+	derived(no, "pack", "salt", after);
 	CHECK(memcmp(before, after, CRYPT_KEY) == 0);
-	ring[11] = 9; /* a number that is not there writes */
+	ring[11] ^= 0x40; /* a number that is not there writes */
 	CHECK_INT(crypt_adopt(slice_of(ring, n), &e), -1);
-	CHECK_INT(crypt_now(), 2);
+	CHECK_INT(crypt_now(), no + 1);
+}
+
+TEST(crypt_keys_of_another_store_are_added)
+{
+	AUTO(place) struct place p = make();
+	AUTO(testdir) struct testdir elsewhere = testdir_make();
+	struct err e;
+	char mine[CRYPT_RING_MAX], theirs[CRYPT_RING_MAX];
+	unsigned char before[CRYPT_KEY], after[CRYPT_KEY];
+	CHECK_INT(crypt_on(DIR_OF(p), KEY_OF(p), &e), 0);
+	CHECK_INT(crypt_on(slice_z(elsewhere.path), slice_z(p.other), &e), 0);
+	CHECK_INT(crypt_rotate(slice_z(elsewhere.path), slice_z(p.other), &e), 0);
+	CHECK_INT(crypt_load(slice_z(elsewhere.path), slice_z(p.other), &e), 0);
+	uint32_t theirs_now = crypt_now();
+	derived(theirs_now, "pack", "salt", before);
+	size_t n = crypt_export(theirs);
+	CHECK_INT(crypt_load(DIR_OF(p), KEY_OF(p), &e), 0);
+	uint32_t now = crypt_now();
+	CHECK(!crypt_has(theirs_now));
+	CHECK_INT(crypt_add(slice_of(theirs, n), &e), 0);
+	CHECK_INT(crypt_add(slice_of(theirs, n), &e), 0);
+	CHECK(crypt_has(theirs_now) && crypt_has(theirs_now - 1) && crypt_has(now));
+	CHECK_INT(crypt_now(), now);
+	derived(theirs_now, "pack", "salt", after);
+	CHECK(memcmp(before, after, CRYPT_KEY) == 0);
+	size_t both = crypt_export(mine);
+	CHECK_INT(both, 16 + 3 * 36);
+	CHECK_INT(crypt_adopt(slice_of(mine, both), &e), 0); /* in order */
+	theirs[20] ^= 1;
+	CHECK_INT(crypt_add(slice_of(theirs, n), &e), -1);
+	CHECK_INT(e.kind, ERR_PERM);
+	crypt_forget();
+	CHECK_INT(crypt_add(slice_of(theirs, n), &e), 0); /* nothing is written by it */
+	CHECK_INT(crypt_now(), 0);
+	CHECK(crypt_has(theirs_now));
 }
 
 TEST(crypt_settle_gives_a_restored_store_its_keys)
@@ -309,15 +355,16 @@ TEST(crypt_settle_gives_a_restored_store_its_keys)
 	bool made;
 	CHECK_INT(crypt_on(DIR_OF(p), KEY_OF(p), &e), 0);
 	CHECK_INT(crypt_load(DIR_OF(p), KEY_OF(p), &e), 0);
-	derived(1, "pack", "salt", before);
+	uint32_t no = first_of(&p, p.key);
+	derived(no, "pack", "salt", before);
 	snprintf(fresh, sizeof fresh, "%s/fresh", p.away.path);
 	CHECK_INT(crypt_settle(slice_z(restored.path), slice_z(fresh), &made, &e), 0);
 	CHECK(made);
 	CHECK_INT(crypt_settle(slice_z(restored.path), slice_z(fresh), &made, &e), -1);
 	CHECK_INT(e.kind, ERR_EXISTS);
 	CHECK_INT(crypt_load(slice_z(restored.path), slice_z(fresh), &e), 0);
-	CHECK_INT(crypt_now(), 1);
-	derived(1, "pack", "salt", after);
+	CHECK_INT(crypt_now(), no);
+	derived(no, "pack", "salt", after);
 	CHECK(memcmp(before, after, CRYPT_KEY) == 0);
 	char crypt[128];
 	snprintf(crypt, sizeof crypt, "%s/crypt", restored.path);

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { CANDIDATES_MAX = 256 }; /* locked at a time: a descriptor each */
 #define QUICK_AGE HOUR
@@ -393,6 +394,45 @@ static int whole_run(struct store_gc *g, struct store_gc_result *result, struct 
 	int r = gc_rewrite_all(g, result, e);
 	forget_packs(g);
 	return r < 0 ? -1 : refs_count(&g->refs, &result->references, e);
+}
+
+static int convert_run(struct store_gc *g, struct err *e)
+{
+	struct store_gc_result ignored = {0};
+	remove_unfinished(g);
+	uint64_t before;
+	do {
+		before = ignored.packs_deleted;
+		int r = delete_unused(g, false, &ignored, e);
+		forget_packs(g);
+		if (r < 0)
+			return -1;
+	} while (ignored.packs_deleted - before == CANDIDATES_MAX);
+	int r = gc_rewrite_all(g, &ignored, e);
+	forget_packs(g);
+	return r;
+}
+
+int store_convert_packs(slice dir, bool (*go_on)(void *arg, uint64_t done, uint64_t all), void *arg,
+	struct store_convert_result *ret, struct err *e)
+{
+	struct gc_convert x = {.go_on = go_on, .arg = arg};
+	struct store_gc *g;
+	if (store_gc_open(dir, &g, e) < 0)
+		return -1;
+	g->convert = &x;
+	AUTO(fd) int lock = -1;
+	instant until = instant_in(MINUTE);
+	int r;
+	while ((r = begin_run(g, &lock, e)) == 0 && instant_now() < until)
+		usleep(100 * MSEC);
+	if (r == 0)
+		r = err_set(e, ERR_TEMP, "packs are being collected or backed up: try again later");
+	if (r == 1)
+		r = convert_run(g, e);
+	store_gc_close(g);
+	*ret = x.result;
+	return r;
 }
 
 int store_gc(slice dir, struct store_gc_result *ret, struct err *e)

@@ -57,6 +57,14 @@ struct store_gc {
 	struct map links; /* number -> struct gc_links, kept between runs */
 	struct gc_pack *packs; /* of this run, ascending */
 	size_t npacks;
+	struct gc_convert *convert; /* NULL: packs are rewritten to save room */
+};
+/* All packs of another state than what is written now are rewritten (store_convert_packs). */
+struct gc_convert {
+	struct store_convert_result result;
+	uint64_t all;
+	bool (*go_on)(void *arg, uint64_t done, uint64_t all);
+	void *arg;
 };
 struct gc_pack *gc_find(struct store_gc *g, uint32_t no);
 /* Adds packs that are new in the directory. */

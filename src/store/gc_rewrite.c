@@ -24,6 +24,7 @@
 
 enum {
 	BATCH = 64,
+	CONVERT_BATCH = 8, /* what is locked keeps mail waiting that moves from the queue to a mailbox */
 	SMALLEST = 256 * 1024, /* saving less is not worth it */
 	SAMPLES = 32,
 	COMPRESS_MIN = 256,
@@ -244,6 +245,7 @@ struct rewriting {
 	struct pack_head head;
 	struct pack_key key;
 	instant since; /* at work, without a rest */
+	bool convert; /* what was not compressed stays so */
 };
 
 /* Half of the time is left to mail; more while the machine is busy, as the work takes longer then. */
@@ -270,8 +272,8 @@ static int flush(struct rewriting *w, struct err *e)
 static int copy_record(struct rewriting *w, const struct pack_record *rec, struct err *e)
 {
 	struct record r = rec->head;
-	bool squeezed;
-	slice content = squeeze(rec->content, &w->squeezed, &squeezed);
+	bool squeezed = false, as_it_was = w->convert && !(r.flags & RECORD_ZSTD);
+	slice content = as_it_was ? rec->content : squeeze(rec->content, &w->squeezed, &squeezed);
 	r.flags = squeezed ? RECORD_ZSTD : 0;
 	uint64_t size = record_fit(&w->key, &r, rec->digest, content);
 	buf_u32(&w->map, (uint32_t)(r.offset / PACK_ALIGN));
@@ -339,7 +341,7 @@ static int replace(struct store_gc *g, struct pack_in *in, const struct target *
 	AUTO(fd) int fd = openat(g->packs_dir, fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(e, errno, "%s", fresh);
-	struct rewriting w = {.fd = fd, .head = in->head, .since = instant_now()};
+	struct rewriting w = {.fd = fd, .head = in->head, .since = instant_now(), .convert = g->convert};
 	w.out = BUF(2 * OUT_BUFFER + 2 * RECORD_STORED_MAX);
 	w.map = BUF(BLOB_PACK_MAX);
 	pack_key_new(&w.head, &w.key);
@@ -378,9 +380,11 @@ int gc_salvage(
 	return r;
 }
 
-static bool worth_it(const struct target *t, struct pack_in *in)
+static bool worth_it(const struct store_gc *g, const struct target *t, struct pack_in *in)
 {
 	uint64_t live, size = t->pack->size;
+	if (g->convert)
+		return !t->unsure;
 	if (t->unsure || !live_size(in, &t->live, &live))
 		return false;
 	if (live + SMALLEST < size && live * 2 < size)
@@ -398,7 +402,7 @@ static int rewrite_one(
 		return 0;
 	uint64_t size = 0;
 	int r = 0;
-	if (t->links.n <= PACK_LINKS_MAX && !pack_key_missing(&in->key) && worth_it(t, in))
+	if (t->links.n <= PACK_LINKS_MAX && !pack_key_missing(&in->key) && worth_it(g, t, in))
 		r = replace(g, in, t, &size, e) == 0 ? 1 : e->kind == ERR_PERM ? 0 : -1;
 	pack_in_close(in);
 	struct err ignored; /* what the index says is checked before it is believed */
@@ -407,6 +411,18 @@ static int rewrite_one(
 	if (r == 1)
 		*ret_freed = t->pack->size > size ? t->pack->size - size : 0;
 	return r;
+}
+
+static void count_converted(struct gc_convert *x, bool done, uint64_t bytes)
+{
+	x->result.done += done;
+	x->result.left += !done;
+	x->result.bytes += done ? bytes : 0;
+}
+
+static bool goes_on(const struct gc_convert *x)
+{
+	return !x || !x->go_on || x->go_on(x->arg, x->result.done + x->result.left, x->all);
 }
 
 static int rewrite_batch(struct batch *b, struct store_gc_result *result, struct err *e)
@@ -420,6 +436,10 @@ static int rewrite_batch(struct batch *b, struct store_gc_result *result, struct
 			result->packs_rewritten++;
 			result->bytes_freed += freed;
 		}
+		if (b->g->convert)
+			count_converted(b->g->convert, one > 0, t->pack ? t->pack->size : 0);
+		if (r == 0 && one >= 0 && !goes_on(b->g->convert))
+			r = err_set(e, ERR_CLOSED, "the conversion was ended");
 		if (one < 0)
 			r = -1;
 		gc_unlock(gc_find(b->g, t->no));
@@ -430,24 +450,55 @@ static int rewrite_batch(struct batch *b, struct store_gc_result *result, struct
 	return r;
 }
 
+/* Is the pack of another state than what is written now? */
+static bool is_other(struct store_gc *g, uint32_t no)
+{
+	struct pack_in *in;
+	struct err e;
+	if (pack_in_open(g->packs_dir, no, &in, &e) < 0)
+		return e.kind != ERR_NOTFOUND; /* damaged: one that is left */
+	bool other = in->head.crypt_no != crypt_now();
+	pack_in_close(in);
+	return other;
+}
+
+static bool wants_rewriting(struct store_gc *g, const struct gc_pack *p)
+{
+	if (g->convert)
+		return is_other(g, p->no);
+	return p->size > SMALLEST && p->changed_at <= wall_now() - gc_rest_age;
+}
+
+static void count_others(struct store_gc *g)
+{
+	for (size_t i = 0; g->convert && i < g->npacks; i++)
+		g->convert->all += is_other(g, g->packs[i].no);
+}
+
 int gc_rewrite_all(struct store_gc *g, struct store_gc_result *result, struct err *e)
 {
 	if (gc_list_packs(g, e) < 0)
 		return -1;
 	AUTO(free) struct batch *b = NEW(struct batch);
 	b->g = g;
+	size_t most = g->convert ? CONVERT_BATCH : BATCH;
 	uint32_t last = 0;
+	count_others(g);
 	for (size_t i = 0; i < g->npacks;
 		i++) { /* the list grows while we go: continue by number */
 		struct gc_pack *p = &g->packs[i];
 		if (p->no <= last)
 			continue;
 		last = p->no;
-		if (p->size <= SMALLEST || p->changed_at > wall_now() - gc_rest_age ||
-			!gc_lock(g, p))
+		if (!wants_rewriting(g, p))
 			continue;
+		if (!gc_lock(g, p)) {
+			if (g->convert)
+				count_converted(g->convert, false, 0);
+			continue;
+		}
 		b->t[b->n++] = (struct target){.no = p->no};
-		if (b->n == BATCH && rewrite_batch(b, result, e) < 0)
+		if (b->n == most && rewrite_batch(b, result, e) < 0)
 			return -1;
 	}
 	return rewrite_batch(b, result, e);

@@ -41,6 +41,13 @@ struct store_gc_result {
 	uint64_t packs_deleted, packs_rewritten, bytes_freed, references;
 };
 int store_gc(slice dir, struct store_gc_result *ret, struct err *e);
+/* Rewrites the packs whose state is another one than what is written now (crypt.h): plain, or of an older data key. May run beside the server, which begins
+ * another pack when it is started again: packs in use are left. Can be broken off anywhere; the next call goes on. */
+struct store_convert_result {
+	uint64_t done, left, bytes;
+};
+int store_convert_packs(slice dir, bool (*go_on)(void *arg, uint64_t done, uint64_t all), void *arg,
+	struct store_convert_result *ret, struct err *e);
 struct store_gc;
 int store_gc_open(slice dir, struct store_gc **ret, struct err *e);
 int store_gc_quick(struct store_gc *g, struct store_gc_result *ret, struct err *e);
