@@ -4,7 +4,7 @@
 CC ?= gcc
 V ?= release
 B := build/$(V)
-PKGS := openssl ldap libpcre2-8 libhs gdlib libjpeg libpng libtiff-4 zbar sqlite3 libgsasl libseccomp libzstd icu-uc icu-i18n libidn2 lmdb libpsl libcurl zlib libxml-2.0 libarchive jansson libmaxminddb yara xlsxwriter
+PKGS := openssl ldap libpcre2-8 libhs gdlib libjpeg libpng libtiff-4 zbar sqlite3 libgsasl libseccomp libzstd icu-uc icu-i18n libidn2 lmdb libsodium libpsl libcurl zlib libxml-2.0 libarchive jansson libmaxminddb yara xlsxwriter
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-format-truncation -Wno-unknown-warning-option -Werror
 CFLAGS_release := -O2 -g -Wframe-larger-than=4096 -fno-plt -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer

@@ -1,6 +1,6 @@
 /*
- * The SQLite driver (sql_driver.h), with sqlite_image.c the only file that sees sqlite3.h. One file a database in WAL
- * mode with full sync; what that means for the SQL we write is in doc/notes/sql-dialect.md.
+ * The SQLite driver (sql_driver.h); only sqlite_*.c see sqlite3.h besides. One file a database in WAL
+ * mode with full sync, through a file system of ours (sqlite_vfs.h); what that means for the SQL we write is in doc/notes/sql-dialect.md.
  *
  * Writers take turns by a lock of ours (sqlite_turn.h) around each write transaction; busy_timeout
  * is only a net for foreign programs. The WAL is folded back by sql_checkpoint, not by whichever
@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "store/sql_driver.h"
 #include "store/sqlite_turn.h"
+#include "store/sqlite_vfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +50,8 @@ static enum err_kind kind_of(int extended)
 	case SQLITE_CONSTRAINT_ROWID:
 		return ERR_EXISTS;
 	}
+	if (extended == SQLITE_IOERR_AUTH)
+		return ERR_PERM;
 	switch (extended & 0xff) {
 	case SQLITE_TOOBIG:
 		return ERR_LIMIT;
@@ -66,6 +69,10 @@ static enum err_kind kind_of(int extended)
 
 static const char *explain(int extended)
 {
+	if (extended == SQLITE_IOERR_AUTH)
+		return "encrypted: the key is missing";
+	if (extended == SQLITE_IOERR_DATA)
+		return "an encrypted page is damaged, or of another place (posthouse store verify)";
 	switch (extended & 0xff) {
 	case SQLITE_FULL:
 		return "disk full";
@@ -129,6 +136,17 @@ static int on_wal(void *arg, sqlite3 *db, const char *which, int pages)
 	return SQLITE_OK;
 }
 
+/* What is made now is encrypted if anything is: room is left in its pages. */
+static int leave_room(struct sql *db, struct err *e)
+{
+	int bytes = PAGE_RESERVE;
+	sqlite3 *c = conn_of(db)->db;
+	if (!crypt_now() || !sqlite_vfs_empty(c))
+		return 0;
+	int r = sqlite3_file_control(c, "main", SQLITE_FCNTL_RESERVE_BYTES, &bytes);
+	return r == SQLITE_OK ? 0 : fail(db, e);
+}
+
 static int configure(struct sql *db, struct err *e)
 {
 	struct conn *c = conn_of(db);
@@ -143,6 +161,8 @@ static int configure(struct sql *db, struct err *e)
 		return -1;
 	if (db->kind == SQL_READ_ONLY || db->kind == SQL_SOURCE)
 		return script(db, "PRAGMA query_only = ON", e);
+	if (leave_room(db, e) < 0)
+		return -1;
 	if (script(db,
 		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 		    "PRAGMA wal_autocheckpoint = 0",
@@ -186,7 +206,8 @@ static int open_file(struct sql *db, struct err *e)
 		flags |= SQLITE_OPEN_CREATE;
 	if (fresh && make_private(path.p, e) < 0)
 		return -1;
-	if (sqlite3_open_v2(path.p, &conn_of(db)->db, flags, NULL) != SQLITE_OK)
+	sqlite_vfs_register();
+	if (sqlite3_open_v2(path.p, &conn_of(db)->db, flags, SQLITE_VFS) != SQLITE_OK)
 		return conn_of(db)->db ? fail(db, e)
 				       : err_set(e, ERR_TEMP, "sqlite: out of memory");
 	if (configure(db, e) < 0)
