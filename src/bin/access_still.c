@@ -56,7 +56,8 @@ static void gather(struct access *a, size_t *at, struct batch *b)
 		if (!s || !s->who)
 			continue;
 		b->still[b->n] = (struct auth_still){s->account_id, s->grant,
-			slice_z(access_protocol_name(s->service->listener.protocol))};
+			slice_z(access_protocol_name(s->service->listener.protocol)),
+			slice_first(slice_z(s->who), AUTH_STILL_LOGIN)};
 		b->ids[b->n] = s->row->id;
 		b->rows[b->n++] = (unsigned)*at;
 	}

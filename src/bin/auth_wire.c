@@ -85,6 +85,7 @@ void auth_still_encode(struct buf *out, uint64_t version, const struct auth_stil
 		buf_u64(out, (uint64_t)v[i].account_id);
 		buf_u64(out, v[i].grant);
 		buf_str(out, v[i].service);
+		buf_str(out, v[i].login);
 	}
 }
 
@@ -102,6 +103,7 @@ bool auth_still_decode(
 		v[i].account_id = (int64_t)cur_u64(&c);
 		v[i].grant = cur_u64(&c);
 		v[i].service = cur_str(&c);
+		v[i].login = cur_str(&c);
 	}
 	if (!cur_ok(&c) || !cur_at_end(&c))
 		return false;

@@ -35,7 +35,8 @@ enum auth_outcome {
 
 enum {
 	AUTH_WIRE_MAX = 32 * 1024,
-	AUTH_STILL_MAX = 1000, /* sessions in one AUTH_STILL */
+	AUTH_STILL_MAX = 512, /* sessions in one AUTH_STILL */
+	AUTH_STILL_LOGIN = 128, /* bytes of its address that a session tells */
 };
 
 struct auth_request {
@@ -76,6 +77,7 @@ struct auth_still {
 	int64_t account_id;
 	uint64_t grant;
 	slice service;
+	slice login; /* the address, or as much of it: another one since, and the login does not hold */
 };
 void auth_still_encode(struct buf *out, uint64_t version, const struct auth_still *v, size_t n);
 /* The answer: nothing has changed (*ret_same), or which ones are over: bit i of ret_over[i / 8]. When

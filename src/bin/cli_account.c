@@ -2,6 +2,7 @@
  * cli_alias.c. */
 #include "bin/cli_account.h"
 #include "bin/cli_account_login.h"
+#include "bin/cli_rename.h"
 #include "bin/cli_tty.h"
 #include "bin/cli_verbs.h"
 
@@ -214,6 +215,16 @@ const struct cli_verb account_verbs[] = {
 	{"own", account_own, "ADDRESS FURTHER...", 2, -1, false, own_options,
 		"Gives an account further addresses, in any domain here; it may send as these.",
 		"为帐号添加本机任意域的其他地址，可用其发信。", NULL, NULL},
+	{"rename", account_rename, "ADDRESS NEW", 2, 2, false, rename_options,
+		"Gives an account another address; the former one stays one of its own.",
+		"更改帐号地址；原地址保留为该帐号的其他地址。",
+		"For people whose name changes, and shared mailboxes. They log in by the new address from now on;\n"
+		"password, second factor, application passwords, mail, rules, rights that others granted, lists, digests,\n"
+		"what was learned: all stay theirs. Sessions end and programs log in again.\n\n"
+		"  posthouse account rename ann.miller@example.org ann.smith@example.org",
+		"用于更名的人员和共享邮箱。此后用新地址登录；密码、双因素、应用密码、邮件、规则、\n"
+		"他人授予的权限、列表、摘要、学习数据均保持不变。当前会话结束，邮件程序须重新登录。\n\n"
+		"  posthouse account rename ann.miller@example.org ann.smith@example.org"},
 	{"delete", account_delete, "ADDRESS...", 1, -1, false, NULL,
 		"Deletes accounts so that they can be recovered.", "删除帐号，可以恢复。",
 		"Mail, password and memberships stay for [directory] keep_deleted; meanwhile the "

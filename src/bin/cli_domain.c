@@ -1,6 +1,7 @@
 /* `posthouse domain`: the domains this installation answers for. */
 #include "bin/cli_dkim.h"
 #include "bin/cli_domain_dns.h"
+#include "bin/cli_rename.h"
 #include "bin/cli_verbs.h"
 
 #include "base/mem.h"
@@ -252,6 +253,15 @@ const struct cli_verb domain_verbs[] = {
 		"  posthouse domain add example.org 例子.中国\n"
 		"  posthouse route add exchange --hosts \"mail1.lan:25 mail2.lan:25\"\n"
 		"  posthouse domain add example.com --backend exchange --callout"},
+	{"rename", domain_rename, "DOMAIN NEW", 2, 2, false, rename_options,
+		"Gives a domain another name, with all that is in it; the former one stands for it.",
+		"更改域名及其中的所有地址；原域名成为其别名域。",
+		"For organisations that are renamed. All accounts, aliases, groups and lists have their addresses in the\n"
+		"new domain, and people log in by these; mail to the former addresses still arrives.\n\n"
+		"  posthouse domain rename example.com example.org",
+		"用于更名的单位。所有帐号、别名、组和列表的地址改为新域，并以新地址登录；\n"
+		"发往原地址的邮件照常送达。\n\n"
+		"  posthouse domain rename example.com example.org"},
 	{"dns", domain_dns, "DOMAIN", 1, 1, true, dns_options,
 		"Prints every DNS record to publish for a domain.", "输出域应发布的所有 DNS 记录。",
 		"In zone-file form, with the reasons as comments: addresses, MX, SPF, DKIM, DMARC, "

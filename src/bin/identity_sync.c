@@ -138,7 +138,7 @@ static int update_person(struct sync *s, struct external *x, const struct ldap_p
 	put_found(s, p->dn, a.id, a.address, false);
 	if (!slice_eq(a.address, address))
 		note(s, address,
-			"has another address here, which stays: give the new one as an alias");
+			"has another address here, which stays: posthouse account rename changes it");
 	/* Who was disabled here by hand stays so; who was because he had gone comes back. */
 	bool disabled = x->gone ? p->disabled : a.disabled || p->disabled;
 	slice name = slice_trim(p->name);

@@ -16,6 +16,7 @@
 #include "bin/keeper_mail.h"
 #include "bin/policy_conf.h"
 #include "bin/quarantine_conf.h"
+#include "bin/rename_run.h"
 #include "mail/box.h"
 #include "mail/notice.h"
 #include "run/co.h"
@@ -201,6 +202,13 @@ static void forget_deeds(void *arg)
 	}
 	sql_rollback(k->queue);
 	k->result = -1;
+}
+
+/* Where whoever renamed was killed. */
+static void follow_renamed(void *arg)
+{
+	struct keeper *k = arg;
+	k->result = rename_run(k->dir, k->directory, &k->e);
 }
 
 static void purge_account(void *arg)
@@ -389,6 +397,7 @@ static void keep(void *arg)
 		if (step(k, "delete", all ? collect_dead : collect_quick) && all)
 			looked = instant_now();
 		if (instant_now() - held >= HELD_SECONDS * SECOND) {
+			step(k, "renamed", follow_renamed);
 			look_after_held(k);
 			look_after_accounts(k);
 			look_after_mailboxes(k);

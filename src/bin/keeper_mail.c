@@ -15,6 +15,7 @@ struct keeper_mail {
 	struct sql *directory;
 	struct sql *shard[MAILBOX_SHARDS];
 	struct mailbox_ends ends[MAILBOX_SHARDS];
+	bool told; /* shards were, of holds */
 	int64_t holds; /* hold_version() */
 	struct arena mem;
 	int64_t *held;
@@ -34,18 +35,46 @@ int keeper_mail_open(slice data, struct keeper_mail **ret, struct err *e)
 	return 0;
 }
 
-/* Who is on hold now. When holds have changed, everything old is looked at again. */
+static int tell_shard(struct keeper_mail *m, struct sql *shard, struct err *e)
+{
+	if (sql_begin(shard, e) < 0)
+		return -1;
+	if (mailbox_hold_tx(shard, m->held, m->nheld, true, e) == 0)
+		return sql_commit(shard, e);
+	sql_rollback(shard);
+	return -1;
+}
+
+/* Whoever set or released a hold tells the shards; killed before that, we do. Nobody can set one meanwhile: it is our turn to write. */
+static int tell_shards(struct keeper_mail *m, struct err *e)
+{
+	if (sql_begin(m->directory, e) < 0)
+		return -1;
+	arena_reset(&m->mem);
+	int r = hold_accounts(m->directory, &m->mem, &m->held, &m->nheld, e);
+	for (int i = 0; i < MAILBOX_SHARDS && r == 0; i++)
+		r = tell_shard(m, m->shard[i], e);
+	sql_rollback(m->directory);
+	return r;
+}
+
+/* Who is on hold now. When holds have changed, also before we were started, shards are told and everything old is looked at again. */
 static int read_holds(struct keeper_mail *m, struct err *e)
 {
 	int64_t version;
-	arena_reset(&m->mem);
-	if (hold_version(m->directory, &version, e) < 0 ||
-		hold_accounts(m->directory, &m->mem, &m->held, &m->nheld, e) < 0)
+	if (hold_version(m->directory, &version, e) < 0)
 		return -1;
-	for (int i = 0; i < MAILBOX_SHARDS && version != m->holds; i++)
-		m->ends[i] = (struct mailbox_ends){0};
-	m->holds = version;
-	return 0;
+	if (!m->told || version != m->holds) {
+		if (tell_shards(m, e) < 0)
+			return -1;
+		for (int i = 0; i < MAILBOX_SHARDS; i++)
+			m->ends[i] = (struct mailbox_ends){0};
+		m->told = true;
+		m->holds = version;
+		return 0;
+	}
+	arena_reset(&m->mem);
+	return hold_accounts(m->directory, &m->mem, &m->held, &m->nheld, e);
 }
 
 /* In the transaction that ends anything the shard learns who is on hold first. */

@@ -81,7 +81,7 @@ static const struct role_limits {
 		6, 1 << 14},
 	{&access_role, MAY_BLOBS | MAY_DB | MAY_SESSIONS, SANDBOX_NO_DUMP | SANDBOX_MAY_MEMORY_FILE,
 		10, 1 << 17},
-	{&keeper_role, MAY_BLOBS | MAY_DB, SANDBOX_MAY_MEMORY_FILE, 2, 1 << 12},
+	{&keeper_role, MAY_BLOBS | MAY_DB | MAY_LEARN, SANDBOX_MAY_MEMORY_FILE, 2, 1 << 12},
 	{&backup_role, MAY_BACKUP | MAY_RESOLVE | MAY_VERIFY | MAY_ZONES,
 		SANDBOX_NO_DUMP | SANDBOX_MAY_CONNECT | SANDBOX_MAY_UDP, 3, 1 << 14},
 	{&prepare_role, MAY_DATA | MAY_BACKUP | MAY_RESOLVE | MAY_VERIFY,

@@ -116,6 +116,16 @@ static int check_places(struct sql *db, const struct account *v, int64_t org_id,
 	return n < 0 ? -1 : 0;
 }
 
+/* Nobody leaves a class that is on hold. */
+static int check_class_hold(struct sql *db, const struct account *v, struct err *e)
+{
+	int64_t was = directory_number(
+		db, e, "SELECT class_id FROM account WHERE id = $1", "i", v->id);
+	if (was < 0)
+		return -1;
+	return was == class_of(v) ? 0 : directory_not_held(db, RETENTION_CLASS, was, e);
+}
+
 /* ---- rows ---- */
 
 static int put_fields(struct sql *db, int64_t id, const slice field[FIELD_COUNT], struct err *e)
@@ -222,7 +232,8 @@ int directory_account_save_tx(struct sql *db, const struct account_draft *d, str
 		return org < 0 ? -1
 			       : err_set(e, ERR_NOTFOUND, "no such account: %.*s",
 					 SFMT(v->address));
-	if (check_draft(d, e) < 0 || check_places(db, v, org, e) < 0)
+	if (check_draft(d, e) < 0 || check_places(db, v, org, e) < 0 ||
+		check_class_hold(db, v, e) < 0)
 		return -1;
 	int64_t r = sql_run(db, e,
 		"UPDATE account SET name = $2, disabled = $3, quota = $4, class_id = $5,"

@@ -125,6 +125,11 @@ int directory_not_taken(struct sql *db, slice address, unsigned by, struct err *
 			db, e, "SELECT 1 FROM maillist WHERE address = $1", "t", address);
 	if (n > 0)
 		return err_set(e, ERR_EXISTS, "%.*s is a mailing list already", SFMT(address));
+	if (n == 0 && (by & TAKEN_ACCOUNT))
+		n = directory_number(db, e,
+			"SELECT 1 FROM renamed WHERE waits > 0 AND former = $1", "t", address);
+	if (n > 0)
+		return err_set(e, ERR_TEMP, "%.*s was the address of somebody a moment ago", SFMT(address));
 	return n < 0 ? -1 : 0;
 }
 

@@ -3,6 +3,7 @@
 #include "base/map.h"
 #include "store/directory.h"
 #include "store/directory_org.h"
+#include "store/retention.h"
 
 /* An address taken apart, in canonical spelling. */
 struct directory_name {
@@ -89,6 +90,10 @@ int directory_not_taken(struct sql *db, slice address, unsigned by, struct err *
 	" WHERE domain.id = account.domain_id))"                                                   \
 	" OR (h.scope = 3 AND h.scope_id = account.class_id)"                                      \
 	" OR (h.scope = 4 AND h.scope_id = account.id)))"
+
+/* ERR_PERM while a hold of this scope is in force: whoever leaves it would be on hold no more. */
+int directory_not_held(
+	struct sql *db, enum retention_scope scope, int64_t scope_id, struct err *e);
 
 /* What a row's scope and scope_id (retention.h) are called; `t` is its table. */
 #define RETENTION_NAME(t)                                                                          \

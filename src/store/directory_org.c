@@ -170,6 +170,8 @@ static int move_domain(struct sql *db, slice domain, slice org, struct arena *a,
 		return -1;
 	if (d.org_id == o.id)
 		return 0;
+	if (directory_not_held(db, RETENTION_ORG, d.org_id, e) < 0)
+		return -1;
 	if (sql_run(db, e, "UPDATE domain SET org_id = $2 WHERE id = $1", "ii", d.id, o.id) < 0)
 		return -1;
 	return sql_run(db, e, "UPDATE account SET department_id = 0 WHERE domain_id = $1", "i",

@@ -9,6 +9,7 @@
 #include "store/directory_impl.h"
 #include "store/forward.h"
 #include "store/maillist.h"
+#include "store/rename.h"
 #include "store/retention.h"
 #include "store/script.h"
 
@@ -149,5 +150,6 @@ const struct sql_migration directory_migrations[] = {
 	{8, "sieve", script_schema_up, script_schema_down},
 	{9, "maillist", maillist_directory_up, maillist_directory_down}, /* maillist.c */
 	{10, "retention", retention_schema_up, retention_schema_down},
+	{11, "renamed", rename_schema_up, rename_schema_down}, /* rename.h */
 };
 const size_t directory_migrations_n = sizeof directory_migrations / sizeof directory_migrations[0];

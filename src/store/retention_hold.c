@@ -80,6 +80,24 @@ int hold_on(struct sql *db, int64_t account_id, struct err *e)
 		"i", account_id);
 }
 
+int directory_not_held(
+	struct sql *db, enum retention_scope scope, int64_t scope_id, struct err *e)
+{
+	struct sql_stmt *s = directory_query(db, e,
+		"SELECT name FROM hold WHERE released_at = 0 AND scope = $1 AND scope_id = $2 LIMIT 1",
+		"ii", (int64_t)scope, scope_id);
+	int r = s ? sql_step(s, e) : -1;
+	if (r <= 0)
+		return r;
+	slice name = sql_text(s, 0);
+	err_set(e, ERR_PERM,
+		"legal hold %.*s is on this %s: whoever leaves it would lose the hold; release it, or set one "
+		"for the accounts themselves and release this one",
+		SFMT(name), scope == RETENTION_ORG ? "organisation" : "class");
+	sql_reset(s);
+	return -1;
+}
+
 static void read_id(struct sql_stmt *s, struct arena *a, void *row)
 {
 	(void)a;

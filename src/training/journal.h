@@ -6,6 +6,7 @@
  *	journal.c	the tables; what waits
  *	journal_lesson.c	lessons: adding, taking back, who agrees with whom
  *	journal_read.c	lists and numbers for people; what training reads
+ *	journal_person.c	addresses of people that change
  *
  * Functions named *_tx run inside a transaction. Written by the learn process and the command line,
  * in turns.
@@ -85,6 +86,11 @@ int journal_noted_next(struct sql *db, struct journal_noted *ret, struct err *e)
 int journal_noted_done_tx(struct sql *db, int64_t id, struct err *e);
 /* Drops the features of all but the newest c->keep lessons, and lessons that are long over. */
 int journal_trim_tx(struct sql *db, const struct learning_conf *c, struct err *e);
+
+/* Everybody who ever taught, or whose letters wait. */
+int journal_people(struct sql *db, struct arena *a, slice **ret, size_t *ret_n, struct err *e);
+/* Somebody's address changed: lessons and standing go with it; of what both were told the former lesson goes. */
+int journal_rename_tx(struct sql *db, slice from, slice to, struct err *e);
 
 /* ---- for training ---- */
 
