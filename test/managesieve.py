@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""ManageSieve with programs that people have (sieve-connect, sievelib) and with bare sockets: what is put is there byte for byte, what is
+"""ManageSieve with programs that people have (sieve-connect, sievelib, Emacs, the library that Roundcube uses) and with bare sockets: what is put is there byte for byte, what is
 wrong is refused with its line, TLS cannot be slipped past, and nobody sees the scripts of others.
 
     test/managesieve.py [WORD ...]     the cases whose names contain one of the words
@@ -101,6 +101,88 @@ def sievelib_manages_scripts():
     c.setactive('')
     expect('deleted', c.deletescript('new'), True)
     c.logout()
+
+
+PHP = r"""<?php
+error_reporting(E_ALL & ~E_DEPRECATED);
+require 'Net/Sieve.php';
+function good($what, $r) {
+    if (is_a($r, 'PEAR_Error')) { echo "$what: ", $r->getMessage(), "\n"; exit(1); }
+    return $r;
+}
+[$port, $user, $password, $script, $bad] = json_decode(file_get_contents('php://stdin'));
+$s = new Net_Sieve();
+$tls = ['ssl' => ['verify_peer' => false, 'verify_peer_name' => false, 'allow_self_signed' => true]];
+good('connect', $s->connect('127.0.0.1', $port, $tls, true));
+good('login', $s->login($user, $password, 'PLAIN'));
+good('install', $s->installScript('工作 "one"', $script, true));
+$wrong = $s->installScript('bad', $bad);
+$got = ['encrypted' => $s->hasExtension('fileinto'), 'list' => good('list', $s->listScripts()), 'active' => good('active', $s->getActive()),
+    'script' => good('get', $s->getScript('工作 "one"')), 'space' => good('space', $s->haveSpace('x', 1000)),
+    'refused' => is_a($wrong, 'PEAR_Error') ? $wrong->getMessage() : ''];
+good('deactivate', $s->setActive(''));
+good('remove', $s->removeScript('工作 "one"'));
+$got['left'] = good('list', $s->listScripts());
+good('bye', $s->disconnect());
+echo json_encode($got);
+"""
+
+
+@case
+def roundcubes_library_manages_scripts():
+    if not shutil.which('php') or not os.path.exists('/usr/share/php/Net/Sieve.php'):
+        print('skipped: roundcubes_library_manages_scripts: php-net-sieve is not here')
+        return
+    path = os.path.join(p.dir, 'client.php')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(PHP)
+    r = subprocess.run(['php', path], input=json.dumps([p.ports['sieve'], ANN, PASSWORD, GOOD, BAD]), capture_output=True, text=True, timeout=60)
+    try:
+        got = json.loads(r.stdout[r.stdout.index('{'):])
+    except ValueError:
+        raise AssertionError(r.stdout + r.stderr)
+    expect('listed and active', (got['list'], got['active'], got['left']), (['工作 "one"'], '工作 "one"', []))
+    expect('the same script', got['script'].strip(), GOOD.strip())
+    expect('capabilities, room', (got['encrypted'], got['space']), (True, True))
+    expect('a mistake has its line', bool(re.search(r'\b[23]:\d+', got['refused'])), True)
+
+
+EMACS = """
+(require 'sieve-manage) (require 'auth-source)
+(setq auth-sources (list (expand-file-name "authinfo" default-directory)) network-security-level 'low sieve-manage-log nil
+      nsm-settings-file (expand-file-name "nsm" default-directory))
+(let ((b (sieve-manage-open "127.0.0.1" PORT 'network 'plain)) (out (generate-new-buffer "out")))
+  (sieve-manage-authenticate b)
+  (princ (format "put %s\n" (car (sieve-manage-putscript "emacs" "keep;\r\n" b))))
+  (princ (format "bad %s\n" (car (sieve-manage-putscript "bad" "kep;\r\n" b))))
+  (princ (format "active %s\n" (car (sieve-manage-setactive "emacs" b))))
+  (princ (format "list %S\n" (sieve-manage-listscripts b)))
+  (princ (format "space %s\n" (car (sieve-manage-havespace "x" 100 b))))
+  (sieve-manage-getscript "emacs" out b)
+  (princ (format "script %S\n" (with-current-buffer out (buffer-string))))
+  (sieve-manage-setactive "" b)
+  (princ (format "gone %s\n" (car (sieve-manage-deletescript "emacs" b))))
+  (sieve-manage-close b))
+"""
+
+
+@case
+def emacs_manages_scripts():
+    if not shutil.which('emacs'):
+        print('skipped: emacs_manages_scripts: emacs is not here')
+        return
+    for name, text in (('client.el', EMACS.replace('PORT', str(p.ports['sieve']))),
+                       ('authinfo', f'machine 127.0.0.1 port sieve login {BOB} password "{PASSWORD}"\n')):
+        with open(os.path.join(p.dir, name), 'w', encoding='utf-8') as f:
+            f.write(text)
+    r = subprocess.run(['emacs', '-Q', '--batch', '-l', 'client.el'], capture_output=True, text=True, timeout=60, cwd=p.dir,
+                       env=dict(p.environment, HOME=p.dir), stdin=subprocess.DEVNULL)
+    got = dict(line.split(' ', 1) for line in r.stdout.splitlines() if ' ' in line)
+    if not got:
+        raise AssertionError(r.stdout + r.stderr)
+    expect('answers', [got.get(w) for w in ('put', 'bad', 'active', 'space', 'gone')], ['OK', 'NO', 'OK', 'OK', 'OK'])
+    expect('listed and active', got['list'], '((active . "emacs"))')
+    expect('the same script', 'keep;' in got['script'], True)
 
 
 @case

@@ -26,7 +26,7 @@ METRIC_DURATION(run_seconds, "posthouse_rules_seconds", "", "Time of one run, wa
 
 enum {
 	STRIKES = 2,
-	TRIES = 5,
+	TRIES = 3, /* then the letter waits: deferred */
 	IN_POOL = 64 * 1024, /* more bytes than this are copied off the loop */
 	ACCOUNTS_MAX = 50000, /* whose deeds of a day are counted; more: all are forgotten */
 	MEMBERS_MAX = 200, /* of a list, for redirect */
