@@ -1,6 +1,7 @@
 /* What the store's tests share: a private directory that goes away with its block. */
 #pragma once
 #include "base/mem.h"
+#include "base/must.h"
 #include "base/slice.h"
 #include "base/test.h"
 #include "store/crypt.h"
@@ -20,8 +21,7 @@ static inline struct testdir testdir_make(void)
 	const char *tmp = getenv("TMPDIR");
 	snprintf(d.path, sizeof d.path, "%s/storetest-XXXXXX",
 		tmp && strlen(tmp) < 40 ? tmp : "/tmp");
-	if (!mkdtemp(d.path))
-		test_fail(__FILE__, __LINE__, "mkdtemp %s", d.path);
+	must(mkdtemp(d.path) != NULL);
 	return d;
 }
 

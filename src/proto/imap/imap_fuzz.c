@@ -11,17 +11,17 @@ static struct world *w;
 
 static void remove_world(void)
 {
-	nftw(w->dir, world_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	auto_testdir(&w->dir);
 }
 
 static void open_world(void)
 {
 	if (access("/dev/shm", W_OK) == 0)
 		setenv("TMPDIR", "/dev/shm", 0);
-	w = world_open();
+	w = imap_world();
 	atexit(remove_world);
-	w->service.limits.bad_commands = 100;
-	w->service.limits.messages = 1000;
+	served.limits.bad_commands = 100;
+	served.limits.messages = 1000;
 	for (int i = 0; i < 3; i++)
 		world_deliver(w, S("INBOX"),
 			S("Subject: one\r\nFrom: A <a@b.test>\r\nMIME-Version: 1.0\r\n"
@@ -40,7 +40,7 @@ static void serve(void *arg)
 {
 	struct run *r = arg;
 	struct net_addr peer = {0};
-	imap_serve(&w->hub, r->io, &w->service, &world_ops, w, &peer);
+	imap_serve(&world_hub, r->io, &served, &world_ops, w, &peer);
 	boxes_drain(w->boxes);
 }
 
@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	r.io = io_mem(buf_slice(&r.in), &r.out);
 	w->sum.end = NULL;
 	loop_main(serve, &r);
-	must(w->sum.end && w->hub.n == 0);
+	must(w->sum.end && world_hub.n == 0);
 	must(slice_starts(buf_slice(&r.out), S("* OK [CAPABILITY ")));
 	check_form(buf_slice(&r.out));
 	buf_done(&r.in);

@@ -47,7 +47,7 @@ static void deliver(struct world *w, const char *lines)
 
 TEST(imap_fetch_sections)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	deliver(w, MIXED);
 	CHECK_IMAP(w, IN
 		"C: a FETCH 1 (BODY.PEEK[HEADER.FIELDS (SUBJECT x-prefix nosuch)])\n"
@@ -97,7 +97,7 @@ TEST(imap_fetch_sections)
 
 TEST(imap_fetch_structure)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	deliver(w, MIXED);
 	CHECK_IMAP(w, IN
 		"C: a FETCH 1 ENVELOPE\n"
@@ -137,7 +137,7 @@ static int infected(void *arg, int64_t account_id, const struct mailbox_message 
 /* A message with a virus is not given out, the others are; what is known without its bytes is told. */
 TEST(imap_fetch_what_may_not_be_given)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	for (unsigned i = 0; i < 3; i++)
 		deliver(w, "Subject: x\n\nbody");
 	boxes_guard(w->boxes, infected, NULL);
@@ -157,7 +157,7 @@ TEST(imap_fetch_what_may_not_be_given)
 /* More recipients than a summary keeps: all of them are told. */
 TEST(imap_fetch_what_a_summary_has_no_room_for)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	AUTO(buf) struct buf m = BUF(1 << 20), script = BUF(1 << 20);
 	buf_put(&m, S("From: a@b.c\nTo: x0@example.com"));
 	buf_put(&script, S(IN "C: a FETCH 1 ENVELOPE\nS: * 1 FETCH (ENVELOPE (NIL NIL ((NIL NIL "
@@ -180,7 +180,7 @@ TEST(imap_fetch_what_a_summary_has_no_room_for)
 
 TEST(imap_fetch_that_is_wrong)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	deliver(w, MIXED);
 	CHECK_IMAP(w, IN "C: a FETCH 1 NOSUCH\nS: a BAD Syntax: <any>\n"
 			 "C: b FETCH 1 BODY[0]\nS: b BAD Syntax: <any>\n"
@@ -202,7 +202,7 @@ TEST(imap_fetch_that_is_wrong)
 
 TEST(imap_fetch_since_and_partial)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	for (unsigned i = 0; i < 5; i++)
 		deliver(w, "Subject: x\n\nbody\n");
 	CHECK_IMAP(w, LOGIN
@@ -229,10 +229,10 @@ TEST(imap_fetch_since_and_partial)
 
 TEST(imap_messages_are_limited)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	for (unsigned i = 0; i < 5; i++)
 		deliver(w, "Subject: x\n\nbody\n");
-	w->service.limits.messages = 2;
+	served.limits.messages = 2;
 	CHECK_IMAP(w,
 		IN "C: a FETCH 1:5 UID\n"
 		   "S: * 4 FETCH (UID 4)\nS: * 5 FETCH (UID 5)\n"
@@ -247,7 +247,7 @@ TEST(imap_messages_are_limited)
 
 TEST(imap_uidonly)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	deliver(w, "Subject: x\n\nbody\n");
 	CHECK_IMAP(w, LOGIN "C: q ENABLE UIDONLY\nW: q OK <any>\n"
 			    "C: i SELECT INBOX\nW: i OK [READ-WRITE] <any>\n"
@@ -264,7 +264,7 @@ TEST(imap_uidonly)
 
 TEST(imap_store)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	for (unsigned i = 0; i < 3; i++)
 		deliver(w, "Subject: x\n\nbody\n");
 	CHECK_IMAP(w,
@@ -297,7 +297,7 @@ TEST(imap_store)
 
 TEST(imap_copy_and_move)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	for (unsigned i = 0; i < 4; i++)
 		deliver(w, "Subject: x\n\nbody\n");
 	CHECK_IMAP(w, IN "C: a COPY 1 Nowhere\nS: a NO [TRYCREATE] <any>\n"
@@ -315,7 +315,7 @@ TEST(imap_copy_and_move)
 
 TEST(imap_numbers_of_what_left_meanwhile)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	for (unsigned i = 0; i < 3; i++)
 		deliver(w, "Subject: x\n\nbody\n");
 	CHECK_IMAP(w,
@@ -331,7 +331,7 @@ TEST(imap_numbers_of_what_left_meanwhile)
 
 TEST(imap_append)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w,
 		IN "C: a APPEND INBOX (\\Flagged) \"01-Feb-2024 03:04:05 +0100\" {14+}\n"
 		   "T: A: 1<crlf><crlf>body<crlf>\n"
@@ -355,7 +355,7 @@ TEST(imap_append)
 
 TEST(imap_catenate_and_replace)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	deliver(w, MIXED);
 	CHECK_IMAP(w,
 		IN "C: a APPEND INBOX CATENATE (TEXT {12+}\nT: Subject: n<crlf>\n"

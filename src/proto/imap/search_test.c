@@ -29,7 +29,7 @@ static void fill(struct world *w)
 
 TEST(imap_search_keys)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	fill(w);
 	static const struct {
 		const char *keys, *found;
@@ -95,7 +95,7 @@ TEST(imap_search_keys)
 
 TEST(imap_search_answers)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	fill(w);
 	CHECK_IMAP(w,
 		IN "C: a SEARCH RETURN (MIN MAX COUNT) ALL\nS: * ESEARCH (TAG \"a\") MIN 1 MAX 3 "
@@ -141,7 +141,7 @@ TEST(imap_search_answers)
 
 TEST(imap_search_has_limits)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	AUTO(buf) struct buf deep = BUF(100000), many = BUF(100000);
 	buf_put(&deep, S(IN "C: a SEARCH "));
 	for (unsigned i = 0; i < 60; i++)
@@ -163,7 +163,7 @@ TEST(imap_search_has_limits)
 
 TEST(imap_sort_and_thread)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	fill(w);
 	CHECK_IMAP(w, IN
 		"C: a SORT (FROM) UTF-8 ALL\nS: * SORT 1 3 2\nS: a OK Searched\n"

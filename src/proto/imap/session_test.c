@@ -3,7 +3,7 @@
 
 TEST(imap_before_login)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, "C: a CAPABILITY\n"
 		      "S: * CAPABILITY IMAP4rev2 IMAP4rev1 LITERAL- SASL-IR ENABLE ID AUTH=PLAIN "
 		      "AUTH=TWO AUTH=LOGIN\n"
@@ -32,7 +32,7 @@ TEST(imap_before_login)
 
 TEST(imap_logins)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, "C: a LOGIN alice wrong\n"
 		      "S: a NO [AUTHENTICATIONFAILED] Wrong user name or password\n"
 		      "C: b LOGIN stranger secret\n"
@@ -75,8 +75,8 @@ TEST(imap_logins)
 		"C: a LOGIN x y\nW: a NO <any>\nC: b LOGIN x y\nW: b NO <any>\nC: c LOGIN x y\n"
 		"S: c NO [AUTHENTICATIONFAILED] Wrong user name or password\n"
 		"S: * BYE Too many failed logins\nE:\n");
-	w->service.auth_plaintext = false;
-	w->service.tls_mode = SESSION_TLS_OFFER;
+	served.auth_plaintext = false;
+	served.tls_mode = SESSION_TLS_OFFER;
 	CHECK_IMAP(w, "C: a LOGIN alice secret\n"
 		      "S: a NO [PRIVACYREQUIRED] <any>\n"
 		      "C: b AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA==\n"
@@ -92,7 +92,7 @@ TEST(imap_logins)
 
 TEST(imap_folders)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, LOGIN "C: a CREATE Work\n"
 			    "S: a OK [MAILBOXID (F<any>-<any>)] Created\n"
 			    "C: b CREATE Work/2026/Q1/\n"
@@ -150,7 +150,7 @@ TEST(imap_folders)
 
 TEST(imap_special_use)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, LOGIN "C: a CREATE Mine (USE (\\Important))\n"
 			    "S: a OK <any>\n"
 			    "C: b CREATE Other (USE (\\Important \\Sent))\n"
@@ -168,7 +168,7 @@ TEST(imap_special_use)
 
 TEST(imap_subscriptions)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, LOGIN "C: a CREATE a/b\n"
 			    "W: a OK <any>\n"
 			    "C: b SUBSCRIBE a/b\n"
@@ -206,7 +206,7 @@ TEST(imap_subscriptions)
 /* RFC 5258 section 5, example 9. */
 TEST(imap_recursive_match)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, LOGIN
 		"C: a CREATE foo2/bar1\nC: a CREATE foo2/bar2\nC: a CREATE baz2/bar2\n"
 		"C: a CREATE baz2/bar22\nC: a CREATE eps2/mamba\n"
@@ -228,7 +228,7 @@ TEST(imap_recursive_match)
 
 TEST(imap_selects)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, LOGIN
 		"M: INBOX one\n"
 		"M: INBOX two\n"
@@ -281,7 +281,7 @@ TEST(imap_selects)
 
 TEST(imap_news)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, LOGIN "M: INBOX one\n"
 			    "M: INBOX two\n"
 			    "M: INBOX three\n"
@@ -323,7 +323,7 @@ TEST(imap_news)
 
 TEST(imap_idle)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, LOGIN "C: a SELECT INBOX\n"
 			    "W: a OK <any>\n"
 			    "C: b IDLE\n"
@@ -362,7 +362,7 @@ TEST(imap_idle)
 
 TEST(imap_qresync)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w,
 		LOGIN "M: INBOX one\nM: INBOX two\nM: INBOX three\nM: INBOX four\n"
 		      "C: a SELECT INBOX (QRESYNC (1 1))\n"
@@ -408,7 +408,7 @@ TEST(imap_qresync)
 /* Two programs of one person: one marks and removes, the other one idles with QRESYNC. */
 TEST(imap_idle_qresync)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, LOGIN "M: INBOX one\nM: INBOX two\nM: INBOX three\n"
 			    "C: a ENABLE QRESYNC\nW: a OK <any>\n"
 			    "C: b SELECT INBOX\nW: b OK <any>\n"
@@ -426,7 +426,7 @@ TEST(imap_idle_qresync)
 
 TEST(imap_rights_and_quota)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w,
 		LOGIN "C: a CREATE Shared1\n"
 		      "W: a OK <any>\n"
@@ -476,7 +476,7 @@ TEST(imap_rights_and_quota)
 
 TEST(imap_metadata)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, LOGIN
 		"C: a SETMETADATA INBOX (/private/comment \"My own\" /shared/Comment {4+}\n"
 		"C: all \n"
@@ -508,7 +508,7 @@ TEST(imap_metadata)
 
 TEST(imap_notify)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, LOGIN
 		"C: a CREATE Lists\n"
 		"W: a OK <any>\n"
@@ -547,10 +547,10 @@ TEST(imap_notify)
 
 TEST(imap_limits)
 {
-	struct world *w = world_open();
-	w->service.limits.bad_commands = 3;
-	w->service.limits.line = 1000;
-	w->service.limits.literal = 100;
+	struct world *w = imap_world();
+	served.limits.bad_commands = 3;
+	served.limits.line = 1000;
+	served.limits.literal = 100;
 	AUTO(buf) struct buf long_line = BUF(10000);
 	buf_put(&long_line, S("C: x LOGIN "));
 	buf_fill(&long_line, 'a', 2000);

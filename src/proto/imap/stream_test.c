@@ -3,8 +3,8 @@
 
 TEST(imap_starttls)
 {
-	struct world *w = world_open();
-	world_tls(w);
+	struct world *w = imap_world();
+	imap_world_tls(w);
 	CHECK_IMAP(w,
 		"C: a CAPABILITY\n"
 		"S: * CAPABILITY <any> STARTTLS LOGINDISABLED\n"
@@ -34,7 +34,7 @@ TEST(imap_starttls)
 		      "S: * BYE <any>\n"
 		      "E:\n");
 	CHECK_STR(slice_z(w->sum.end), S("tls"));
-	w->service.tls_mode = SESSION_TLS_NO;
+	served.tls_mode = SESSION_TLS_NO;
 	CHECK_IMAP(w, "C: a STARTTLS\n"
 		      "S: a BAD <any>\n");
 	world_close(w);
@@ -42,7 +42,7 @@ TEST(imap_starttls)
 
 TEST(imap_compress)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, "C: a COMPRESS DEFLATE\n"
 		      "S: a BAD Log in first\n" LOGIN "C: b COMPRESS ZSTD\n"
 		      "S: b NO [CANNOT] <any>\n"
@@ -71,14 +71,14 @@ TEST(imap_compress)
 
 TEST(imap_time)
 {
-	struct world *w = world_open();
-	w->service.limits.login_time = 100 * MSEC;
+	struct world *w = imap_world();
+	served.limits.login_time = 100 * MSEC;
 	CHECK_IMAP(w, "C: a NOOP\n"
 		      "S: a OK <any>\n"
 		      "S: * BYE Nothing was said for too long\n"
 		      "E:\n");
-	w->service.limits.login_time = MINUTE;
-	w->service.limits.idle_time = 100 * MSEC;
+	served.limits.login_time = MINUTE;
+	served.limits.idle_time = 100 * MSEC;
 	CHECK_IMAP(w, LOGIN "S: * BYE Nothing was said for too long\n"
 			    "E:\n");
 	CHECK_IMAP(w, LOGIN "C: a IDLE\n"
@@ -86,7 +86,7 @@ TEST(imap_time)
 			    "S: * BYE Nothing was said for too long\n"
 			    "E:\n");
 	CHECK_STR(slice_z(w->sum.end), S("timeout"));
-	w->service.limits.command_time = 100 * MSEC;
+	served.limits.command_time = 100 * MSEC;
 	CHECK_IMAP(w, LOGIN "T: a SELECT\n"
 			    "S: * BYE Nothing was said for too long\n"
 			    "E:\n");
@@ -100,7 +100,7 @@ TEST(imap_time)
 
 TEST(imap_drains)
 {
-	struct world *w = world_open();
+	struct world *w = imap_world();
 	CHECK_IMAP(w, LOGIN "C2: l LOGIN bob secret\n"
 			    "W2: l OK <any>\n"
 			    "C2: a SELECT INBOX\n"

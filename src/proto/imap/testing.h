@@ -1,5 +1,6 @@
 /*
- * Transcripts of whole sessions on a real store in a directory of its own, for the unit tests and the fuzzer of this folder.
+ * Transcripts of whole sessions on a real store in a directory of its own, for the unit tests and the fuzzer of this folder; the world is
+ * mail/session_testing.h's.
  *
  *	CHECK_IMAP(w,
  *		"C: a LOGIN alice secret\n"
@@ -18,69 +19,23 @@
  *	D:		the process drains its sessions
  *
  * C2: S2: ... C9: are of other sessions, opened when they are first spoken of; the greeting is read then. What is left of a session
- * at the end is closed. Logins: alice and bob, password "secret".
+ * at the end is closed.
  */
 #pragma once
-#include "base/mem.h"
-#include "base/must.h"
 #include "base/test.h"
+#include "mail/session_testing.h"
 #include "proto/imap/imap.h"
-#include "run/co.h"
 #include "run/deflate.h"
-#include "run/loop.h"
-#include "run/pool.h"
-#include "run/tls.h"
-#include "store/commit.h"
 
-#include <ftw.h>
-#include <stdio.h>
-#include <unistd.h>
+/* ---- the server ---- */
 
-struct world {
-	char dir[64];
-	struct directory *directory;
-	struct blobs *blobs;
-	struct boxes *boxes;
-	struct mailbox_conf conf;
-	struct imap_hub hub;
-	struct imap_service service;
-	struct tls_ctx *client_tls; /* world_tls() */
-	int64_t alice;
-	struct session_summary sum; /* of the session that ended last */
-	char client[64]; /* what ID told of it */
-};
+static struct imap_hub world_hub;
+static struct imap_service served;
 
-/* ---- the store ---- */
-
-static inline void world_account(struct sql *db, slice address)
+static inline struct world *imap_world(void)
 {
-	struct err e;
-	must(directory_account_add(db, address, S(""), S("correct horse 7"), &e) == 0);
-}
-
-static inline void world_directory(struct world *w, slice dir)
-{
-	struct arena a = {0};
-	struct account account;
-	struct err e;
-	struct sql *db;
-	must(sql_open(dir, "directory", &db, &e) == 0);
-	must(sql_migrate(db, directory_migrations, directory_migrations_n, &e) == 0);
-	const struct domain local = {.name = S("local.test"), .kind = DOMAIN_LOCAL};
-	must(directory_domain_add(db, &local, &e) == 0);
-	world_account(db, S("alice@local.test"));
-	world_account(db, S("bob@local.test"));
-	must(directory_account(db, S("alice@local.test"), &a, &account, &e) == 0);
-	w->alice = account.id;
-	sql_close(db);
-	arena_done(&a);
-}
-
-static inline void world_service(struct world *w)
-{
-	static const slice mechs[] = {
-		S_INIT("SCRAM-SHA-256-PLUS"), S_INIT("PLAIN"), S_INIT("TWO"), S_INIT("LOGIN")};
-	w->service = (struct imap_service){
+	struct world *w = world_open();
+	served = (struct imap_service){
 		.tls_mode = SESSION_TLS_NO,
 		.auth_plaintext = true,
 		.hostname = S("mx.post.test"),
@@ -93,178 +48,22 @@ static inline void world_service(struct world *w)
 			.line = 65536,
 			.literal = 128 * 1024,
 			.command = 256 * 1024},
-		.mechs = mechs,
-		.nmechs = sizeof mechs / sizeof *mechs,
+		.mechs = world_mechs,
+		.nmechs = WORLD_MECHS,
 		.boxes = w->boxes,
 	};
-}
-
-static inline struct world *world_open(void)
-{
-	static struct world world;
-	struct world *w = &world;
-	struct err e;
-	struct sql *db;
-	loop_init();
-	pool_init(2);
-	*w = (struct world){.conf = {.max_message = 1 << 20, .keep_removed = DAY, .keep_log = DAY}};
-	const char *tmp = getenv("TMPDIR");
-	snprintf(w->dir, sizeof w->dir, "%s/imaptest-XXXXXX",
-		tmp && strlen(tmp) < 40 ? tmp : "/tmp");
-	must(mkdtemp(w->dir) != NULL);
-	slice dir = slice_z(w->dir);
-	world_directory(w, dir);
-	for (int i = 0; i < MAILBOX_SHARDS; i++) {
-		must(sql_open(dir, mailbox_db_name(i), &db, &e) == 0);
-		must(sql_migrate(db, mailbox_migrations, mailbox_migrations_n, &e) == 0);
-		sql_close(db);
-	}
-	must(directory_open(dir, &w->directory, &e) == 0 && blobs_open(dir, &w->blobs, &e) == 0);
-	const struct boxes_config c = {.data = dir,
-		.directory = w->directory,
-		.blobs = w->blobs,
-		.readers = 1,
-		.conf = &w->conf};
-	must(boxes_open(&c, &w->boxes, &e) == 0);
-	world_service(w);
-	imap_hub_init(&w->hub);
+	imap_hub_init(&world_hub);
 	return w;
 }
 
 /* STARTTLS is offered from now on, and no login before it. */
-static inline void world_tls(struct world *w)
+static inline void imap_world_tls(struct world *w)
 {
-	struct arena a = {0};
-	struct err e;
-	slice cert = arena_printf(&a, "%s/cert.pem", w->dir);
-	slice key = arena_printf(&a, "%s/key.pem", w->dir);
-	must(tls_make_self_signed(w->service.hostname, cert, key, &e) == 0);
-	const struct tls_server_config sc = {.cert_file = cert, .key_file = key};
-	const struct tls_client_config cc = {.ca_file = cert};
-	must(tls_server_ctx(&sc, &w->service.tls, &e) == 0);
-	must(tls_client_ctx(&cc, &w->client_tls, &e) == 0);
-	w->service.auth_plaintext = false;
-	w->service.tls_mode = SESSION_TLS_OFFER;
-	arena_done(&a);
+	world_certificate(w);
+	served.tls = w->tls;
+	served.auth_plaintext = false;
+	served.tls_mode = SESSION_TLS_OFFER;
 }
-
-static inline int world_remove_one(
-	const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st, (void)type, (void)at;
-	return remove(path);
-}
-
-static inline void world_close(struct world *w)
-{
-	boxes_close(w->boxes);
-	directory_close(w->directory);
-	blobs_close(w->blobs);
-	tls_ctx_unref(w->client_tls);
-	tls_ctx_unref(w->service.tls);
-	nftw(w->dir, world_remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	pool_done();
-	loop_done();
-}
-
-/* A message as delivery leaves it. */
-static inline void world_deliver(struct world *w, slice folder, slice text)
-{
-	struct err e;
-	struct sql *db;
-	struct mailbox_place place;
-	blob_id blob;
-	uint64_t size;
-	must(sql_open(slice_z(w->dir), mailbox_db_name(mailbox_shard(w->alice)), &db, &e) == 0);
-	struct blob_writer *writer = blob_begin(w->blobs);
-	must(blob_add(writer, text, &e) == 0 && blob_finish(writer, &blob, &size, &e) == 0);
-	must(blobs_sync(w->blobs, &e) == 0);
-	const struct mailbox_delivery d = {.account_id = w->alice,
-		.folder = folder,
-		.blob = blob,
-		.size = size,
-		.prefix = S("X-Prefix: yes\r\n"),
-		.received_at = 1000 * SECOND,
-		.keywords = S(""),
-		.summary = S("")};
-	must(mailbox_deliver_tx(db, &d, &place, &e) == 0);
-	blob_settle(w->blobs, blob);
-	sql_close(db);
-	struct changes *changes;
-	must(changes_open(slice_z(w->dir), &changes, &e) == 0);
-	changes_tell(changes, w->alice);
-	changes_close(changes);
-}
-
-/* ---- what the process answers ---- */
-
-static inline enum login_step world_judge(slice response, struct login_result *ret)
-{
-	if (slice_eq(response, S("\0alice\0old")))
-		return LOGIN_EXPIRED;
-	if (slice_eq(response, S("\0alice\0later")))
-		return LOGIN_TEMP;
-	if (slice_eq(response, S("\0nobody\0secret")))
-		ret->login = S("nobody@local.test");
-	else if (slice_eq(response, S("\0alice\0secret")))
-		ret->login = S("alice@local.test");
-	else if (slice_eq(response, S("\0bob\0secret")))
-		ret->login = S("bob@local.test");
-	return ret->login.n ? LOGIN_OK : LOGIN_FAILED;
-}
-
-/* PLAIN at once; "TWO" asks once more and ends with a last word. */
-static inline enum login_step world_auth_start(
-	void *arg, const struct login_start *s, struct arena *a, struct login_result *ret)
-{
-	(void)arg, (void)a;
-	if (slice_eq(s->mech, S("PLAIN")))
-		return world_judge(s->initial, ret);
-	ret->challenge = S("Say it");
-	return LOGIN_MORE;
-}
-
-static inline enum login_step world_auth_step(
-	void *arg, slice response, struct arena *a, struct login_result *ret)
-{
-	(void)arg, (void)a;
-	enum login_step r = world_judge(response, ret);
-	if (r == LOGIN_OK)
-		ret->challenge = S("v=proof");
-	return r;
-}
-
-static inline void world_auth_cancel(void *arg)
-{
-	(void)arg;
-}
-
-static inline int world_enter(void *arg, slice login, struct mailbox_actor *ret, struct err *e)
-{
-	(void)arg, (void)e;
-	*ret = (struct mailbox_actor){.who = login, .protocol = S("imap"), .ip = S("192.0.2.1")};
-	return 0;
-}
-
-static inline void world_client(void *arg, slice name)
-{
-	struct world *w = arg;
-	snprintf(w->client, sizeof w->client, "%.*s", SFMT(name));
-}
-
-static inline void world_end(void *arg, const struct session_summary *s)
-{
-	struct world *w = arg;
-	w->sum = *s;
-	w->sum.why = S("");
-}
-
-static const struct session_ops world_ops = {.auth_start = world_auth_start,
-	.auth_step = world_auth_step,
-	.auth_cancel = world_auth_cancel,
-	.enter = world_enter,
-	.client = world_client,
-	.end = world_end};
 
 struct world_session {
 	struct world *w;
@@ -275,7 +74,7 @@ static inline void world_serve(void *arg)
 {
 	struct world_session *s = arg;
 	struct net_addr peer = {0};
-	imap_serve(&s->w->hub, s->io, &s->w->service, &world_ops, s->w, &peer);
+	imap_serve(&world_hub, s->io, &served, &world_ops, s->w, &peer);
 	free(s);
 }
 
@@ -448,7 +247,7 @@ static inline void world_step(struct transcript *t, slice step)
 	if (what == 'D') {
 		for (int k = 0; k < 10; k++) /* until all have read what was said to them */
 			co_yield();
-		imap_drain(&t->w->hub);
+		imap_drain(&world_hub);
 		return;
 	}
 	if (what == 'N') {

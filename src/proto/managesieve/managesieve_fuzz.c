@@ -6,24 +6,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static struct world w;
+static struct world *w;
 
 static void remove_world(void)
 {
-	nftw(w.dir, world_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	auto_testdir(&w->dir);
 }
 
 static struct world *world(void)
 {
-	static bool open;
-	if (!open) {
-		open = true;
-		loop_init();
-		pool_init(1);
-		world_open(&w);
+	if (!w) {
+		w = world_open();
 		atexit(remove_world);
 	}
-	return &w;
+	return w;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

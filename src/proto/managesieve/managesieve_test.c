@@ -67,9 +67,9 @@ static const struct transcript before_login[] = {
 
 TEST(managesieve_before_login)
 {
-	struct world *w = world_start();
+	struct world *w = world_open();
 	CHECK_ALL(w, before_login);
-	world_finish(w);
+	world_close(w);
 }
 
 /* In this order: what one leaves the next one finds. */
@@ -113,15 +113,15 @@ static const struct transcript scripts[] = {
 
 TEST(managesieve_scripts)
 {
-	struct world *w = world_start();
+	struct world *w = world_open();
 	CHECK_ALL(w, scripts);
-	world_finish(w);
+	world_close(w);
 }
 
 /* A script with mistakes is not stored, and the client hears where they are; one that is too long is read to its end. */
 TEST(managesieve_mistakes)
 {
-	struct world *w = world_start();
+	struct world *w = world_open();
 	AUTO(buf) struct buf in = BUF(1 << 20), out = BUF(1 << 20);
 	buf_put(&in, S(LOGIN "PUTSCRIPT \"bad\" {8+}\r\nfrobble;\r\nCHECKSCRIPT "
 			     "{5+}\r\nkeep;\r\nPUTSCRIPT \"long\" {300000+}\r\n"));
@@ -135,5 +135,5 @@ TEST(managesieve_mistakes)
 	CHECK(slice_find(rest, S("frobble")) < rest.n);
 	CHECK(slice_ends(rest, S("OK\r\nNO (QUOTA/MAXSIZE) \"This is longer than a script may "
 				 "be\"\r\nOK\r\n" BYE)));
-	world_finish(w);
+	world_close(w);
 }

@@ -1,6 +1,6 @@
 /* ManageSieve sessions from memory, for the unit test and the fuzzer. */
 #pragma once
-#include "mail/session_testing.h"
+#include "mail/session_transcript_testing.h"
 #include "proto/managesieve/managesieve.h"
 
 static inline void session_run(void *arg)
@@ -12,9 +12,9 @@ static inline void session_run(void *arg)
 		.directory = r->w->directory,
 	};
 	struct err e;
-	must(managesieve_store_open(slice_z(r->w->dir), &service.scripts, &e) == 0);
+	must(managesieve_store_open(testdir_slice(&r->w->dir), &service.scripts, &e) == 0);
 	session_hub_init(&hub);
-	managesieve_serve(&hub, r->io, &service, &test_ops, r->w);
+	managesieve_serve(&hub, r->io, &service, &world_ops, r->w);
 	must(hub.n == 0);
 	managesieve_store_close(service.scripts);
 }

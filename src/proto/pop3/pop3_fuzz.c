@@ -6,25 +6,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static struct world w;
+static struct world *w;
 
 static void remove_world(void)
 {
-	nftw(w.dir, world_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	auto_testdir(&w->dir);
 }
 
 static struct world *world(void)
 {
-	static bool open;
-	if (!open) {
-		open = true;
-		loop_init();
-		pool_init(1);
-		world_open(&w);
+	if (!w) {
+		w = world_open();
 		atexit(remove_world);
-		world_deliver(&w, S("Subject: one\r\n\r\n.dot\r\n"));
+		world_deliver(w, S("INBOX"), S("Subject: one\r\n\r\n.dot\r\n"));
 	}
-	return &w;
+	return w;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -43,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	must(out.n >= 2 && slice_ends(buf_slice(&out), S("\r\n")));
 	if (a->sum.deleted) {
 		must(strcmp(a->end, "quit") == 0);
-		world_deliver(a, S("Subject: again\n\n.\nlast"));
+		world_deliver(a, S("INBOX"), S("Subject: again\n\n.\nlast"));
 	}
 	return 0;
 }

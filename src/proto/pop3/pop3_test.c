@@ -91,21 +91,21 @@ static const struct transcript before_login[] = {
 
 TEST(pop3_before_login)
 {
-	struct world *w = world_start();
+	struct world *w = world_open();
 	CHECK_TRANSCRIPTS(w, session_run, before_login);
-	world_finish(w);
+	world_close(w);
 }
 
 TEST(pop3_line_too_long)
 {
-	struct world *w = world_start();
+	struct world *w = world_open();
 	AUTO(buf) struct buf in = BUF(1 << 16), out = BUF(1 << 16);
 	buf_fill(&in, 'x', 20000);
 	buf_byte(&in, 0);
 	world_say(w, session_run, in.p, false, &out);
 	CHECK_STR(buf_slice(&out), S(GREETING "-ERR Line too long\r\n"));
 	CHECK_STR(slice_z(w->end), S("line"));
-	world_finish(w);
+	world_close(w);
 }
 
 /* ---- a maildrop of three ---- */
@@ -165,11 +165,11 @@ static void uidl(struct world *w, struct buf *out)
 
 TEST(pop3_maildrop)
 {
-	struct world *w = world_start();
+	struct world *w = world_open();
 	AUTO(buf) struct buf once = BUF(4096), again = BUF(4096), later = BUF(4096);
-	world_deliver(w, S(MAIL_1));
-	world_deliver(w, S(MAIL_2));
-	world_deliver(w, S(MAIL_3));
+	world_deliver(w, S("INBOX"), S(MAIL_1));
+	world_deliver(w, S("INBOX"), S(MAIL_2));
+	world_deliver(w, S("INBOX"), S(MAIL_3));
 	uidl(w, &once);
 	CHECK_TRANSCRIPTS(w, session_run, in_drop);
 	CHECK_INT(w->sum.deleted, 0);
@@ -182,5 +182,5 @@ TEST(pop3_maildrop)
 	buf_put(&later, S("\r\n1 "));
 	buf_put(&later, id);
 	CHECK(slice_find(buf_slice(&again), buf_slice(&later)) < again.n);
-	world_finish(w);
+	world_close(w);
 }

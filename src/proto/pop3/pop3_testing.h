@@ -1,6 +1,6 @@
 /* POP3 sessions from memory, for the unit test and the fuzzer. */
 #pragma once
-#include "mail/session_testing.h"
+#include "mail/session_transcript_testing.h"
 #include "proto/pop3/pop3.h"
 
 static inline void session_run(void *arg)
@@ -12,7 +12,7 @@ static inline void session_run(void *arg)
 	};
 	struct session_hub hub;
 	session_hub_init(&hub);
-	pop3_serve(&hub, r->io, &service, &test_ops, r->w);
+	pop3_serve(&hub, r->io, &service, &world_ops, r->w);
 	must(hub.n == 0);
 	boxes_drain(r->w->boxes);
 }
