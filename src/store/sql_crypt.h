@@ -15,7 +15,8 @@
 struct sql_crypt_state {
 	bool encrypted;
 	uint64_t pages; /* of the file; what lies in the log alone is not counted */
-	uint64_t strange; /* pages that name no key where one must be named, or one more than there may be */
+	uint64_t
+		strange; /* pages that name no key where one must be named, or one more than there may be */
 	size_t nkeys;
 	struct {
 		uint32_t no; /* 0: plain pages of a plain database */
@@ -25,6 +26,8 @@ struct sql_crypt_state {
 
 /* How DIR/db/NAME.sqlite stands. Needs no key and takes no lock: a running server may have it open. ERR_NOTFOUND: no such database. */
 int sql_crypt_state(slice dir, const char *name, struct sql_crypt_state *ret, struct err *e);
+int sql_crypt_state_file(
+	const char *path, struct sql_crypt_state *ret, struct err *e); /* a snapshot's */
 
 /*
  * Makes the database anew as things stand now: encrypted by the newest key, or plain when crypt_now() is 0. Nothing is done when every page is so already
@@ -32,3 +35,5 @@ int sql_crypt_state(slice dir, const char *name, struct sql_crypt_state *ret, st
  * there must be room for both; whatever interrupts it, one of both is whole and in place. ERR_PERM: a key is missing.
  */
 int sql_recrypt(slice dir, const char *name, bool *ret_done, struct err *e);
+/* The same of a file that nobody opens, as snapshots are. */
+int sql_recrypt_file(const char *path, bool *ret_done, struct err *e);

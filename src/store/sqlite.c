@@ -91,14 +91,18 @@ static const char *explain(int extended)
 	}
 }
 
-static int fail(const struct sql *db, struct err *e)
+int sqlite_error(sqlite3 *conn, const char *name, struct err *e)
 {
-	sqlite3 *conn = conn_of(db)->db;
 	int code = sqlite3_extended_errcode(conn);
 	const char *why = explain(code);
-	err_set(e, kind_of(code), "%s database: %s", db->name, why ? why : sqlite3_errmsg(conn));
+	err_set(e, kind_of(code), "%s database: %s", name, why ? why : sqlite3_errmsg(conn));
 	e->sys = sqlite3_system_errno(conn);
 	return -1;
+}
+
+static int fail(const struct sql *db, struct err *e)
+{
+	return sqlite_error(conn_of(db)->db, db->name, e);
 }
 
 static int script(struct sql *db, const char *text, struct err *e)
@@ -537,22 +541,57 @@ static int sqlite_reindex(struct sql *db, struct err *e)
 	return script(db, "REINDEX", e);
 }
 
-static int sqlite_snapshot(struct sql *db, const char *path, struct err *e)
+/* As a URI, which tells the file system below whether what SQLite makes is to be sealed. */
+static int uri_of(const char *path, struct buf *uri, struct err *e)
 {
+	buf_put(uri, S("file:"));
+	for (const char *p = path; *p; p++) {
+		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			     (*p >= '0' && *p <= '9') || *p == '.' || *p == '_' || *p == '-' ||
+			     (*p == '/' && (p == path || p[-1] != '/'));
+		if (plain)
+			buf_byte(uri, *p);
+		else
+			buf_printf(uri, "%%%02X", (unsigned)(unsigned char)*p);
+	}
+	if (crypt_now())
+		buf_put(uri, S("?" SQLITE_VFS_SEALED "=1"));
+	buf_byte(uri, 0);
+	return buf_ok(uri) ? 0 : err_set(e, ERR_LIMIT, "path of a snapshot is too long");
+}
+
+static int sync_file(const char *path, struct err *e)
+{
+	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 || fsync(fd) < 0 ? err_sys(e, errno, "%s", path) : 0;
+}
+
+int sqlite_copy(sqlite3 *c, const char *name, const char *path, struct err *e)
+{
+	AUTO(buf) struct buf uri = BUF(16384);
+	sqlite3_stmt *s;
+	int room = crypt_now() ? PAGE_RESERVE : 0, none = 0;
 	if (access(path, F_OK) == 0)
 		return err_set(e, ERR_EXISTS, "%s is there already", path);
-	sqlite3_stmt *s;
-	if (sqlite3_prepare_v2(conn_of(db)->db, "VACUUM INTO $1", -1, &s, NULL) != SQLITE_OK)
-		return fail(db, e);
-	sqlite3_bind_text(s, 1, path, -1, SQLITE_STATIC);
-	int r = sqlite3_step(s) == SQLITE_DONE ? 0 : fail(db, e);
+	if (uri_of(path, &uri, e) < 0)
+		return -1;
+	if (sqlite3_prepare_v2(c, "VACUUM INTO $1", -1, &s, NULL) != SQLITE_OK)
+		return sqlite_error(c, name, e);
+	sqlite3_file_control(c, "main", SQLITE_FCNTL_RESERVE_BYTES, &room); /* of the copy */
+	sqlite3_bind_text(s, 1, uri.p, -1, SQLITE_STATIC);
+	int r = sqlite3_step(s) == SQLITE_DONE ? 0 : sqlite_error(c, name, e);
 	sqlite3_finalize(s);
-	AUTO(fd) int fd = r == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	if (r == 0 && (fd < 0 || fsync(fd) < 0))
-		r = err_sys(e, errno, "%s", path);
+	sqlite3_file_control(c, "main", SQLITE_FCNTL_RESERVE_BYTES, &none);
+	if (r == 0)
+		r = sync_file(path, e);
 	if (r < 0)
 		unlink(path);
 	return r;
+}
+
+static int sqlite_snapshot(struct sql *db, const char *path, struct err *e)
+{
+	return sqlite_copy(conn_of(db)->db, db->name, path, e);
 }
 
 static const char *const words[][2] = {

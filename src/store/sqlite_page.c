@@ -14,10 +14,30 @@
 #include <sodium.h>
 
 enum { NONCE = 24, TAG = 16, AT_ID = 4, AT_NONCE = 20, AT_TAG = 44, AT_END = 60 };
+enum { HEADER_PAGE_SIZE = 16, HEADER_RESERVE = 20, LOCK_BYTE = 0x40000000 };
 _Static_assert(NONCE == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES &&
 		       TAG == crypto_aead_xchacha20poly1305_ietf_ABYTES &&
 		       CRYPT_KEY == crypto_aead_xchacha20poly1305_ietf_KEYBYTES,
 	"XChaCha20-Poly1305");
+
+size_t page_size_of(const char *header)
+{
+	const unsigned char *u = (const unsigned char *)header + HEADER_PAGE_SIZE;
+	size_t n = (size_t)u[0] << 8 | u[1];
+	n = n == 1 ? PAGE_MAX : n;
+	bool is_power = n && !(n & (n - 1));
+	return memcmp(header, "SQLite format 3", 16) == 0 && n >= PAGE_MIN && is_power ? n : 0;
+}
+
+bool page_has_trailers(const char *header)
+{
+	return page_size_of(header) && (unsigned char)header[HEADER_RESERVE] == PAGE_RESERVE;
+}
+
+bool page_is_hole(size_t page_size, uint32_t no)
+{
+	return no == LOCK_BYTE / page_size + 1;
+}
 
 void page_book_new(struct page_book *b)
 {

@@ -48,7 +48,13 @@ void page_book_of(struct page_book *b, slice trailer); /* one that is there, by 
 bool page_book_opens(struct page_book *b);
 void page_book_wipe(struct page_book *b);
 
-/* The last PAGE_RESERVE bytes. */
+/* From the first PAGE_HEADER bytes of page 1; 0: that is none. */
+size_t page_size_of(const char *header);
+bool page_has_trailers(const char *header);
+/* SQLite never writes the page at its lock byte. */
+bool page_is_hole(size_t page_size, uint32_t no);
+
+/* Of a trailer, the last PAGE_RESERVE bytes. */
 uint32_t page_key_no(slice trailer);
 bool page_is_of(const struct page_book *b, slice trailer);
 

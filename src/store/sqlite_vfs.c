@@ -15,8 +15,6 @@
 #include <pthread.h>
 #include <sodium.h>
 
-enum { HEADER_PAGE_SIZE = 16, HEADER_RESERVE = 20, PENDING_BYTE = 0x40000000 };
-
 static sqlite3_vfs *below;
 
 static struct vfs_file *file_of(sqlite3_file *f)
@@ -40,20 +38,6 @@ char *vfs_room(struct vfs_file *f, size_t page_size)
 
 /* ---- what a database is ---- */
 
-static size_t page_size_of(const char *header)
-{
-	const unsigned char *u = (const unsigned char *)header + HEADER_PAGE_SIZE;
-	size_t n = (size_t)u[0] << 8 | u[1];
-	n = n == 1 ? PAGE_MAX : n;
-	return n >= PAGE_MIN && !(n & (n - 1)) ? n : 0;
-}
-
-static bool has_trailers(const char *header)
-{
-	return memcmp(header, "SQLite format 3", 16) == 0 &&
-	       (unsigned char)header[HEADER_RESERVE] == PAGE_RESERVE && page_size_of(header);
-}
-
 int vfs_decide(struct vfs_file *db)
 {
 	char header[PAGE_HEADER], trailer[PAGE_RESERVE];
@@ -64,7 +48,7 @@ int vfs_decide(struct vfs_file *db)
 	if (r != SQLITE_OK || size == 0)
 		return r;
 	r = vfs_real_read(db, header, sizeof header, 0);
-	size_t n = r == SQLITE_OK && has_trailers(header) ? page_size_of(header) : 0;
+	size_t n = r == SQLITE_OK && page_has_trailers(header) ? page_size_of(header) : 0;
 	if (n)
 		r = vfs_real_read(db, trailer, sizeof trailer, (int64_t)n - PAGE_RESERVE);
 	if (r != SQLITE_OK && r != SQLITE_IOERR_SHORT_READ)
@@ -89,7 +73,7 @@ static int begin_database(struct vfs_file *db, const char *page, size_t n, int64
 		db->state = VFS_PLAIN;
 		return SQLITE_OK;
 	}
-	if (!db->sealed && !(first && has_trailers(page) && page_size_of(page) == n)) {
+	if (!db->sealed && !(first && page_has_trailers(page) && page_size_of(page) == n)) {
 		log_error(NULL, "store.page", F("database", db->name),
 			F("error", "a new database has no room for encryption"));
 		return SQLITE_IOERR_WRITE;
@@ -122,10 +106,9 @@ static int code_of(struct vfs_file *db, uint32_t no, enum page_result r)
 	}
 }
 
-/* The page at SQLite's lock byte is never written: a hole. */
 static bool is_hole(const struct vfs_file *db, uint32_t no, const char *page)
 {
-	return no == PENDING_BYTE / db->page_size + 1 &&
+	return page_is_hole(db->page_size, no) &&
 	       sodium_is_zero((const unsigned char *)page, db->page_size);
 }
 
@@ -193,7 +176,7 @@ static int db_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
 	if (db->state == VFS_PLAIN)
 		return vfs_real_write(db, p, (size_t)n, at);
 	if ((size_t)n != db->page_size || (size_t)at % db->page_size ||
-		(at == 0 && !has_trailers(p)))
+		(at == 0 && !page_has_trailers(p)))
 		return SQLITE_IOERR_WRITE;
 	char *sealed = vfs_room(db, db->page_size);
 	r = vfs_seal_page(db, (uint32_t)((size_t)at / db->page_size + 1), p, sealed);

@@ -2,6 +2,7 @@
  * The file system of SQLite's by which every database of ours is opened: a layer over the usual one. Inside of sqlite.c and sqlite_vfs*.c; sees sqlite3.h.
  */
 #pragma once
+#include "base/err.h"
 #include "store/sqlite_page.h"
 
 #include <sqlite3.h>
@@ -14,6 +15,10 @@ void sqlite_vfs_register(void); /* once a process does something; any thread */
 
 /* Is the file of a connection's own database still empty? */
 bool sqlite_vfs_empty(sqlite3 *db);
+
+/* sqlite.c: what went wrong with a connection last; -1. A copy of its database, encrypted as things stand now, synced; path must not be there. */
+int sqlite_error(sqlite3 *c, const char *name, struct err *e);
+int sqlite_copy(sqlite3 *c, const char *name, const char *path, struct err *e);
 
 /* ---- between sqlite_vfs.c, sqlite_vfs_log.c and sqlite_vfs_journal.c ---- */
 
