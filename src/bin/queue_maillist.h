@@ -5,7 +5,8 @@
  *	queue_maillist.c	one group; a post: judged, changed, on its way
  *	queue_maillist_out.c	to the members, in pieces, each in one transaction with how far it came
  *	queue_maillist_mail.c	commands, bounces, decisions by mail
- *	queue_maillist_run.c	what time brings: digests, moderators to be told, posts nobody decided about, probes
+ *	queue_maillist_run.c	what time brings: moderators to be told, posts nobody decided about, probes
+ *	queue_maillist_digest.c	digests
  */
 #pragma once
 #include "bin/maillist_act.h"
@@ -78,5 +79,7 @@ struct result maillist_later(const struct maillist_work *k, const struct err *e)
 void maillist_feed(struct queue *q, const struct queue_msg *m);
 struct result queue_maillist_out(struct maillist_work *k);
 struct result queue_maillist_mail(struct maillist_work *k);
+/* Those that are due. */
+int queue_maillist_digests(struct queue_maillists *l, struct arena *a, int64_t now, struct err *e);
 /* Is the author proven? Of a login's letter: may it send as he. -1: try later. */
 int maillist_is_proven(struct maillist_work *k, slice author, slice *ret_policy, struct err *e);

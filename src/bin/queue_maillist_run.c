@@ -9,16 +9,11 @@
 #include "run/metrics.h"
 #include "run/pool.h"
 #include "store/trace.h"
-#include <time.h>
-
-METRIC_COUNTER(issues, "posthouse_maillist_digests_total", "",
-	"Digests of mailing lists that were sent out.");
 
 enum {
 	UNTOLD_AT_ONCE = 100,
 	PROBES_AT_ONCE = 200,
 	SWEEP_EVERY_S = 3600,
-	DIGEST_ITEM_MAX = 8 << 20
 };
 
 /* ---- moderators, requests, posts nobody decided about ---- */
@@ -243,232 +238,48 @@ static int try_next(struct look *k, struct err *e)
 	return 1;
 }
 
-/* ---- digests ---- */
+/* ---- a look ---- */
 
-/* The last time of that hour, in the server's zone. */
-static int64_t last_slot(int64_t now, int64_t hour)
+static int send_digests(struct look *k, struct err *e)
 {
-	time_t t = (time_t)(now / SECOND);
-	struct tm tm;
-	localtime_r(&t, &tm);
-	tm.tm_hour = (int)hour;
-	tm.tm_min = tm.tm_sec = 0;
-	tm.tm_isdst = -1;
-	int64_t slot = (int64_t)mktime(&tm) * SECOND;
-	return slot > now ? slot - DAY : slot;
+	return queue_maillist_digests(k->l, k->a, k->now, e);
 }
 
-struct issue {
-	struct look *k;
-	struct maillist_digest_due due;
-	struct maillist list;
-	bool gone;
-	struct maillist_item *items;
-	size_t nitems, used;
-	struct queue_msg *m; /* of each */
-	struct maillist_digest_post *posts;
-	struct buf text;
-	struct queue_msg msg;
-	int status;
-	struct err e;
-	uint64_t bytes;
-};
-
-static int read_items(struct queue_maillists *m, void *arg, struct err *e)
+static int try_all(struct look *k, struct err *e)
 {
-	struct issue *x = arg;
-	x->gone = maillist_by_id(m->hands.directory, x->due.list_id, x->k->a, &x->list, e) < 0;
-	if (x->gone && e->kind != ERR_NOTFOUND)
-		return -1;
-	if (maillist_digest_items(
-		    m->queue_read, x->due.list_id, x->k->a, &x->items, &x->nitems, e) < 0)
-		return -1;
-	x->m = ARENA_ARRAY(x->k->a, struct queue_msg, x->nitems + 1);
-	for (size_t i = 0; i < x->nitems; i++)
-		if (queue_load(m->queue_read, x->items[i].id, x->k->a, &x->m[i], e) < 0 &&
-			e->kind != ERR_NOTFOUND)
-			return -1;
-	return 0;
+	int more = 1;
+	for (int i = 0; more == 1 && i < PROBES_AT_ONCE; i++)
+		more = try_next(k, e);
+	return more < 0 ? -1 : 0;
 }
 
-/* The posts as they were stored; up to what one letter may hold. */
-static int read_posts(struct issue *x, struct err *e)
+static int end_all_old(struct look *k, struct err *e)
 {
-	struct arena *a = x->k->a;
-	x->posts = ARENA_ARRAY(a, struct maillist_digest_post, x->nitems + 1);
-	size_t n = 0;
-	for (size_t i = 0; i < x->nitems && (!x->bytes || x->bytes < MAILLIST_DIGEST_MAX / 2);
-		i++) {
-		AUTO(buf) struct buf text = BUF(DIGEST_ITEM_MAX);
-		struct queue_msg m = x->m[i];
-		struct header_field f;
-		x->used = i + 1;
-		if (!m.id)
-			continue; /* somebody deleted it */
-		m.prefix = S("");
-		if (letter_read(x->k->l->q->blobs, &m, SIZE_MAX, true, &text, e) < 0)
-			return -1;
-		slice whole = arena_dup(a, buf_slice(&text));
-		x->bytes += whole.n;
-		x->posts[n++] = (struct maillist_digest_post){
-			.from = header_find(whole, S("From"), 0, &f) ? header_text(f.value, a)
-								     : S(""),
-			.subject = m.subject,
-			.message = whole,
-			.at = x->items[i].at};
-		x->msg.flags |= m.flags & (MSG_8BIT | MSG_BINARY | MSG_SMTPUTF8);
-	}
-	return (int)n;
-}
-
-static int end_trace(struct sql *db, void *arg, struct err *e)
-{
-	struct issue *x = arg;
-	for (size_t i = 0; i < x->used; i++) {
-		if (!x->m[i].id || !x->m[i].nrcpts)
-			continue;
-		struct trace_row row = trace_row_of(
-			&x->m[i], &x->m[i].rcpts[0], TRACE_DELIVERED, x->k->now, x->k->a);
-		if (trace_add_tx(db, &row, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int end_items(struct sql *db, void *arg, struct err *e)
-{
-	struct issue *x = arg;
-	const int32_t idx = 0;
-	if (x->msg.id && queue_add_tx(db, &x->msg, e) < 0)
-		return -1;
-	for (size_t i = 0; i < x->used; i++)
-		if (x->m[i].id && queue_end_tx(db, x->m[i].id, &idx, 1, e) < 0)
-			return -1;
-	return maillist_digest_sent_tx(db, x->due.list_id, x->items, x->used, x->k->now, e);
-}
-
-static int make_issue(struct issue *x, size_t n, struct err *e)
-{
-	struct queue *q = x->k->l->q;
-	char id[MSG_ID_TEXT];
-	struct queue_rcpt *r = ARENA_NEW(x->k->a, struct queue_rcpt);
-	x->msg.id = msg_id_new();
-	msg_id_print(x->msg.id, id);
-	x->text = BUF(MAILLIST_DIGEST_MAX);
-	if (maillist_digest_build(&x->list, (uint64_t)x->due.issue + 1, x->posts, n, slice_z(id),
-		    q->settings->config.hostname, x->k->now, &x->text, e) < 0)
-		return -1;
-	struct blob_writer *w = blob_begin(q->blobs);
-	if (blob_add(w, buf_slice(&x->text), e) < 0) {
-		blob_cancel(w);
-		return -1;
-	}
-	if (blob_finish(w, &x->msg.blob, &x->msg.size, e) < 0)
-		return -1;
-	AUTO(buf) struct buf prefix = BUF(MAILLISTS_PREFIX_MAX);
-	maillist_fields(&x->list, S(""), S(""), &prefix);
-	x->msg.prefix = arena_dup(x->k->a, buf_slice(&prefix));
-	x->msg.flags |= MSG_8BIT;
-	x->msg.arrived_at = x->k->now;
-	x->msg.expires_at = x->k->now + q->settings->config.queue->lifetime;
-	x->msg.priority = QUEUE_BULK;
-	x->msg.subject = S("digest");
-	*r = (struct queue_rcpt){.address = x->list.address,
-		.notify = NOTIFY_NEVER,
-		.dest = S(ROUTE_LIST_ISSUE),
-		.next_at = x->k->now};
-	x->msg.rcpts = r;
-	x->msg.nrcpts = 1;
-	return 0;
-}
-
-static int send_issue(struct issue *x, struct err *e)
-{
-	struct queue *q = x->k->l->q;
-	if (queue_maillists_call(x->k->l, read_items, x, e) < 0)
-		return -1;
-	int n = x->gone ? 0 : read_posts(x, e);
-	if (n < 0 || (n > 0 && make_issue(x, (size_t)n, e) < 0))
-		return -1;
-	if (x->gone || !n)
-		x->used = x->nitems;
-	int r = commit_run(q->trace_commit, end_trace, x, e);
-	if (r == 0)
-		r = x->msg.blob ? commit_run_blob(q->queue_commit, x->msg.blob, end_items, x, e)
-				: commit_run(q->queue_commit, end_items, x, e);
-	else if (x->msg.blob)
-		blob_settle(q->blobs, x->msg.blob);
-	if (r == 0 && x->msg.blob) {
-		metric_add(&issues, 1);
-		maillist_feed(q, &x->msg);
-	}
+	int r = queue_maillists_call(k->l, end_old, k, e);
+	if (r == 0 && k->expired)
+		queue_feed_sweep(k->l->q);
 	return r;
 }
 
-static int read_dues(struct queue_maillists *m, void *arg, struct err *e)
+static int tell_everyone(struct look *k, struct err *e)
 {
-	struct issue *x = arg;
-	struct maillist_digest_due *v;
-	size_t n;
-	struct maillist l;
-	if (maillist_digests(m->queue_read, x->k->a, &v, &n, e) < 0)
+	if (queue_maillists_keys(k->l, e) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		bool gone = maillist_by_id(m->hands.directory, v[i].list_id, x->k->a, &l, e) < 0;
-		if (gone && e->kind != ERR_NOTFOUND)
-			return -1;
-		int64_t slot = gone ? INT64_MAX : last_slot(x->k->now, l.c.digest_hour);
-		if (v[i].first_at < slot && v[i].sent_at < slot) {
-			x->due = v[i];
-			x->status = 1;
-			return 0;
-		}
-	}
-	return 0;
+	return queue_maillists_call(k->l, tell_all, k, e);
 }
 
-static int send_issues(struct look *k, struct err *e)
-{
-	for (int i = 0; i < MAILLIST_PAGE_MAX && !k->l->q->stopping; i++) {
-		struct issue *x = ARENA_NEW(k->a, struct issue);
-		x->k = k;
-		if (queue_maillists_call(k->l, read_dues, x, e) < 0)
-			return -1;
-		if (!x->status)
-			return 0;
-		int r = send_issue(x, e);
-		buf_done(&x->text);
-		if (r < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* ---- a look ---- */
-
+/* What fails in one part does not stop the others. */
 static void work(struct queue_maillists *l)
 {
+	static int (*const parts[])(struct look * k, struct err * e) = {
+		end_all_old, tell_everyone, tell_bounced, send_digests, try_all, sweep};
 	AUTO(arena) struct arena a = {0};
 	struct look k = {.l = l, .a = &a, .now = wall_now()};
-	struct err e;
-	int r = queue_maillists_call(l, end_old, &k, &e);
-	if (r == 0 && k.expired)
-		queue_feed_sweep(l->q);
-	if (r == 0)
-		r = queue_maillists_keys(l, &e);
-	if (r == 0)
-		r = queue_maillists_call(l, tell_all, &k, &e);
-	if (r == 0)
-		r = tell_bounced(&k, &e);
-	if (r == 0)
-		r = send_issues(&k, &e);
-	for (int i = 0, more = 1; r == 0 && more == 1 && i < PROBES_AT_ONCE; i++)
-		if ((more = try_next(&k, &e)) < 0)
-			r = -1;
-	if (r == 0)
-		r = sweep(&k, &e);
-	if (r < 0 && e.kind != ERR_CLOSED)
-		log_warn(NULL, "maillist.failed", F("error", &e));
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		struct err e;
+		if (parts[i](&k, &e) < 0 && e.kind != ERR_CLOSED)
+			log_warn(NULL, "maillist.failed", F("error", &e));
+	}
 }
 
 void queue_maillists_run(void *arg)

@@ -140,7 +140,9 @@ bool notice_write_maillist(
 
 struct maillist_digest_post {
 	slice from, subject;
-	slice message; /* whole, CRLF */
+	slice message; /* whole, CRLF; empty: it is not in it, as `apart` says */
+	bool apart; /* too large for a digest: it comes by itself; else it cannot be read any more */
+	uint64_t size;
 	int64_t at;
 };
 /* The message: contents as text, then multipart/digest. */

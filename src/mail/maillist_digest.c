@@ -18,16 +18,51 @@ static slice title(const struct maillist *l, uint64_t issue, struct arena *a)
 		       : arena_printf(a, "%.*s Digest, Issue %" PRIu64, SFMT(name), issue);
 }
 
+/* What stands behind a post that is not in the digest. */
+static void put_absent(bool zh, const struct maillist_digest_post *p, struct buf *out)
+{
+	if (p->apart)
+		buf_printf(out,
+			zh ? "      （%" PRIu64 " 字节，过大，单独发送）\r\n"
+			   : "      (%" PRIu64 " bytes: too large, it comes by itself)\r\n",
+			p->size);
+	else if (!p->message.n)
+		buf_printf(out, "%s\r\n",
+			zh ? "      （无法读取）" : "      (it cannot be read any more)");
+}
+
 static void put_contents(const struct maillist *l, slice name, const struct maillist_digest_post *v,
 	size_t n, struct buf *out)
 {
 	bool zh = l->c.language == MAILLIST_ZH;
 	buf_printf(
 		out, "%.*s\r\n\r\n%s\r\n\r\n", SFMT(name), zh ? "本期内容：" : "Today's topics:");
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		buf_printf(out, "%4zu. %.*s (%.*s)\r\n", i + 1, SFMT(utf8_first(v[i].subject, 200)),
 			SFMT(utf8_first(v[i].from, 200)));
+		put_absent(zh, &v[i], out);
+	}
 	buf_put(out, S("\r\n"));
+}
+
+/* The part with the posts, if any is in it. */
+static void put_posts(const struct maillist_digest_post *v, size_t n, slice id, struct buf *out)
+{
+	size_t put = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i].message.n)
+			continue;
+		if (!put++)
+			buf_printf(out,
+				"--=_d%.*s\r\nContent-Type: multipart/digest; "
+				"boundary=\"=_p%.*s\"\r\n\r\n",
+				SFMT(id), SFMT(id));
+		buf_printf(out, "--=_p%.*s\r\n\r\n", SFMT(id));
+		buf_put(out, v[i].message);
+		buf_put(out, S("\r\n"));
+	}
+	if (put)
+		buf_printf(out, "--=_p%.*s--\r\n\r\n", SFMT(id));
 }
 
 int maillist_digest_build(const struct maillist *l, uint64_t issue,
@@ -52,12 +87,8 @@ int maillist_digest_build(const struct maillist *l, uint64_t issue,
 		"charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
 		SFMT(l->address), SFMT(id), SFMT(id));
 	put_contents(l, name, v, n, out);
-	buf_printf(out, "--=_d%.*s\r\nContent-Type: multipart/digest; boundary=\"=_p%.*s\"\r\n\r\n",
-		SFMT(id), SFMT(id));
-	for (size_t i = 0; i < n; i++)
-		buf_printf(out, "--=_p%.*s\r\n\r\n", SFMT(id)), buf_put(out, v[i].message),
-			buf_put(out, S("\r\n"));
-	buf_printf(out, "--=_p%.*s--\r\n\r\n--=_d%.*s--\r\n", SFMT(id), SFMT(id));
+	put_posts(v, n, id, out);
+	buf_printf(out, "--=_d%.*s--\r\n", SFMT(id));
 	return buf_ok(out) ? 0
 			   : err_set(e, ERR_LIMIT, "the digest is larger than %d bytes",
 				     MAILLIST_DIGEST_MAX);
