@@ -94,6 +94,10 @@ bool box_rights_parse(slice s, unsigned *ret); /* also RFC 2086's c and d */
 /* Empty name: the server's own entries ("/private/..." of the account). "/private/" entries belong to the reader. */
 int box_metadata(struct box_user *u, slice name, struct arena *a, struct mailbox_metadata **ret, size_t *ret_n, struct err *e);
 int box_metadata_set(struct box_user *u, slice name, const struct mailbox_metadata *v, size_t n, struct err *e);
+/* Names of the entries of all folders of a mailbox and when they were written, whoever may read the folders: who asks shows those of folders
+ * that the person reads. For finding changes. */
+int box_metadata_marks(struct box_user *u, int64_t account_id, struct arena *a, struct mailbox_metadata_mark **ret, size_t *ret_n,
+	struct err *e);
 
 /* ---- a folder that is open ---- */
 

@@ -173,11 +173,7 @@ int box_grants(struct box_user *u, slice name, struct arena *a, struct mailbox_g
 
 /* ---- annotations ---- */
 
-enum {
-	ENTRY_MAX = 500,
-	PRIVATE_MAX =
-		20, /* entries of one reader in another's folder: the owner's room is not theirs */
-};
+enum { ENTRY_MAX = 500 };
 #define PRIVATE "/private/"
 #define SHARED "/shared/"
 
@@ -191,21 +187,18 @@ static bool entry_ok(slice s)
 	return slice_istarts(s, S(PRIVATE)) || slice_istarts(s, S(SHARED));
 }
 
-/* As it is stored: in lower case (RFC 5464 3.2), private ones by reader. */
-static slice stored_entry(const struct box_user *u, slice entry, struct arena *a)
+/* As it is stored (RFC 5464 3.2: names do not depend on case). */
+static slice lower(slice entry, struct arena *a)
 {
 	char *low = arena_strz(a, entry);
 	for (size_t i = 0; i < entry.n; i++)
 		low[i] = ascii_lower(low[i]);
-	if (slice_istarts(entry, S(SHARED)))
-		return slice_of(low, entry.n);
-	return arena_printf(a, "%lld%s", (long long)u->account, low);
+	return slice_of(low, entry.n);
 }
 
 struct annotating {
 	struct box_user *u;
 	struct box_look look;
-	bool server; /* not of a folder */
 	struct arena *a;
 	struct mailbox_metadata *v;
 	size_t n;
@@ -214,7 +207,7 @@ struct annotating {
 static int begin_annotating(struct box_user *u, slice name, enum box_op op, struct arena *a,
 	struct annotating *ret, struct err *e)
 {
-	*ret = (struct annotating){.u = u, .server = !name.n, .a = a};
+	*ret = (struct annotating){.u = u, .a = a};
 	if (name.n)
 		return box_look_up(u, name, op, a, &ret->look, e);
 	ret->look.where.account_id = u->account;
@@ -224,7 +217,8 @@ static int begin_annotating(struct box_user *u, slice name, enum box_op op, stru
 static int metadata_job(struct sql *db, void *arg, struct err *e)
 {
 	struct annotating *m = arg;
-	return mailbox_metadata(db, m->look.where.account_id, m->look.f.id, m->a, &m->v, &m->n, e);
+	return mailbox_metadata(
+		db, m->look.where.account_id, m->look.f.id, m->u->account, m->a, &m->v, &m->n, e);
 }
 
 int box_metadata(struct box_user *u, slice name, struct arena *a, struct mailbox_metadata **ret,
@@ -234,47 +228,40 @@ int box_metadata(struct box_user *u, slice name, struct arena *a, struct mailbox
 	if (begin_annotating(u, name, BOX_DO_META_READ, a, &m, e) < 0 ||
 		box_read_of(u->b, m.look.where.account_id, metadata_job, &m, e) < 0)
 		return -1;
-	slice mine = arena_printf(a, "%lld/", (long long)u->account);
-	size_t n = 0;
-	for (size_t i = 0; i < m.n; i++) {
-		struct mailbox_metadata v = m.v[i];
-		if (slice_starts(v.entry, mine))
-			v.entry = slice_skip(v.entry, mine.n - 1);
-		else if (!slice_starts(v.entry, S("/")))
-			continue; /* another reader's */
-		m.v[n++] = v;
-	}
 	*ret = m.v;
-	*ret_n = n;
+	*ret_n = m.n;
 	return 0;
 }
 
-static int check_private(struct sql *db, const struct annotating *m, struct err *e)
+struct marking {
+	int64_t account_id, reader;
+	struct arena *a;
+	struct mailbox_metadata_mark *v;
+	size_t n;
+};
+
+static int marks_job(struct sql *db, void *arg, struct err *e)
 {
-	AUTO(arena) struct arena a = {0};
-	struct mailbox_metadata *v;
-	slice mine = arena_printf(&a, "%lld/", (long long)m->u->account);
-	size_t n, kept = 0;
-	if (m->look.where.account_id == m->u->account)
-		return 0;
-	if (mailbox_metadata(db, m->look.where.account_id, m->look.f.id, &a, &v, &n, e) < 0)
+	struct marking *m = arg;
+	return mailbox_metadata_marks(db, m->account_id, m->reader, m->a, &m->v, &m->n, e);
+}
+
+int box_metadata_marks(struct box_user *u, int64_t account_id, struct arena *a,
+	struct mailbox_metadata_mark **ret, size_t *ret_n, struct err *e)
+{
+	struct marking m = {.account_id = account_id, .reader = u->account, .a = a};
+	if (box_read_of(u->b, account_id, marks_job, &m, e) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		kept += slice_starts(v[i].entry, mine);
-	return kept <= PRIVATE_MAX
-		       ? 0
-		       : err_set(e, ERR_LIMIT, "at most %d private annotations of another's folder",
-				 PRIVATE_MAX);
+	*ret = m.v;
+	*ret_n = m.n;
+	return 0;
 }
 
 static int annotate_tx(struct sql *db, void *arg, struct err *e)
 {
 	const struct annotating *m = arg;
-	for (size_t i = 0; i < m->n; i++)
-		if (mailbox_metadata_set_tx(db, m->look.where.account_id, m->look.f.id,
-			    m->v[i].entry, m->v[i].value, e) < 0)
-			return -1;
-	return check_private(db, m, e);
+	return mailbox_metadata_set_tx(
+		db, m->look.where.account_id, m->look.f.id, m->u->account, m->v, m->n, e);
 }
 
 int box_metadata_set(
@@ -296,6 +283,6 @@ int box_metadata_set(
 	m.v = ARENA_ARRAY(&a, struct mailbox_metadata, n + 1);
 	m.n = n;
 	for (size_t i = 0; i < n; i++)
-		m.v[i] = (struct mailbox_metadata){stored_entry(u, v[i].entry, &a), v[i].value};
+		m.v[i] = (struct mailbox_metadata){lower(v[i].entry, &a), v[i].value};
 	return box_change(u->b, m.look.where.account_id, annotate_tx, &m, e);
 }

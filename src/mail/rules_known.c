@@ -38,16 +38,13 @@ int rules_known_folders(struct sql *db, int64_t account_id, struct arena *a,
 	return 0;
 }
 
-/* As mail/box_acl.c keeps them: in lower case, private ones below the number of their reader. */
-static slice stored_entry(int64_t account_id, slice entry, struct arena *a)
+/* As mail/box_acl.c keeps them. */
+static slice in_lower_case(slice entry, struct arena *a)
 {
 	char *low = arena_strz(a, entry);
 	for (size_t i = 0; i < entry.n; i++)
 		low[i] = ascii_lower(low[i]);
-	slice s = slice_of(low, entry.n);
-	return slice_starts(s, S("/private/"))
-		       ? arena_printf(a, "%lld%.*s", (long long)account_id, SFMT(s))
-		       : s;
+	return slice_of(low, entry.n);
 }
 
 int rules_known_metadata(struct sql *db, int64_t account_id, slice folder, slice entry,
@@ -56,10 +53,10 @@ int rules_known_metadata(struct sql *db, int64_t account_id, slice folder, slice
 	struct mailbox_folder f = {0};
 	struct mailbox_metadata *v;
 	size_t n;
-	slice stored = stored_entry(account_id, entry, a);
+	slice stored = in_lower_case(entry, a);
 	if (folder.n && mailbox_folder_find(db, account_id, folder, a, &f, e) < 0)
 		return e->kind == ERR_NOTFOUND ? 0 : -1;
-	if (mailbox_metadata(db, account_id, f.id, a, &v, &n, e) < 0)
+	if (mailbox_metadata(db, account_id, f.id, account_id, a, &v, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		if (slice_eq(v[i].entry, stored)) {

@@ -49,7 +49,10 @@ enum {
 	MAILBOX_FOLDER_KEYWORDS_MAX = 1000, /* different ones in a folder */
 	MAILBOX_ACL_MAX = 500, /* entries of a folder */
 	MAILBOX_METADATA_MAX = 64 * 1024, /* bytes of a value */
-	MAILBOX_METADATA_ENTRIES_MAX = 200, /* of a folder */
+	MAILBOX_METADATA_ENTRIES_MAX = 200, /* of a folder: shared ones and those of one reader */
+	MAILBOX_METADATA_OTHERS_MAX = 20, /* of one reader who is not the owner */
+	MAILBOX_METADATA_ACCOUNT_MAX = 5000, /* of all folders of an account, whoever wrote them */
+	MAILBOX_METADATA_BYTES_MAX = 16 << 20, /* likewise: of their values */
 	MAILBOX_BATCH = 500, /* messages that one transaction changes */
 };
 
@@ -387,14 +390,23 @@ int mailbox_grants(struct sql *db, int64_t account_id, int64_t folder_id, struct
 int mailbox_grants_to(struct sql *db, const slice *who, size_t n, struct arena *a,
 	struct mailbox_grant **ret, size_t *ret_n, struct err *e);
 
-/* folder_id 0: of the account. Value p == NULL: removed. */
-int mailbox_metadata_set_tx(struct sql *db, int64_t account_id, int64_t folder_id, slice entry,
-	slice value, struct err *e);
 struct mailbox_metadata {
-	slice entry, value;
+	slice entry, value; /* "/shared/comment", "/private/comment"; value p == NULL: is removed, not there */
 };
-int mailbox_metadata(struct sql *db, int64_t account_id, int64_t folder_id, struct arena *a,
-	struct mailbox_metadata **ret, size_t *ret_n, struct err *e);
+/* folder_id 0: of the account. As `reader` sees it: private entries are everybody's own. All of them or none; ERR_LIMIT: more than
+ * MAILBOX_METADATA_... One modification sequence; the folder's stays what it was. */
+int mailbox_metadata_set_tx(struct sql *db, int64_t account_id, int64_t folder_id, int64_t reader,
+	const struct mailbox_metadata *v, size_t n, struct err *e);
+int mailbox_metadata(struct sql *db, int64_t account_id, int64_t folder_id, int64_t reader,
+	struct arena *a, struct mailbox_metadata **ret, size_t *ret_n, struct err *e);
+/* When entries were written, of all folders: by folder and entry. Values are not read. */
+struct mailbox_metadata_mark {
+	int64_t account_id, folder_id;
+	slice entry;
+	uint64_t modseq;
+};
+int mailbox_metadata_marks(struct sql *db, int64_t account_id, int64_t reader, struct arena *a,
+	struct mailbox_metadata_mark **ret, size_t *ret_n, struct err *e);
 
 /* ---- what rules remember of mail that came (mailbox_seen.c; RFC 7352) ---- */
 

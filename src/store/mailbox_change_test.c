@@ -618,12 +618,11 @@ TEST(mailbox_recent_goes_forward)
 	CHECK(f.recent_uid == 4 && f.uidnext == 4 && f.unseen == 3);
 }
 
-TEST(mailbox_grants_and_metadata)
+TEST(mailbox_grants_on_folders)
 {
 	AUTO(shard) struct shard s = make(1);
 	struct err e;
 	struct mailbox_grant *v;
-	struct mailbox_metadata *m;
 	size_t n;
 	OK(mailbox_grant_tx(s.db,
 		&(struct mailbox_grant){
@@ -643,14 +642,61 @@ TEST(mailbox_grants_and_metadata)
 	OK(mailbox_grant_tx(s.db, &(struct mailbox_grant){7, s.inbox, S("anyone"), 0}, &e));
 	OK(mailbox_grants_to(s.db, bob, 3, &s.a, &v, &n, &e));
 	CHECK_INT(n, 3);
-	OK(mailbox_metadata_set_tx(s.db, 7, s.inbox, S("/private/comment"), S("a"), &e));
-	OK(mailbox_metadata_set_tx(
-		s.db, 7, s.inbox, S("/private/comment"), slice_of("b\0c", 3), &e));
-	OK(mailbox_metadata_set_tx(s.db, 7, 0, S("/shared/admin"), S(""), &e));
-	OK(mailbox_metadata(s.db, 7, s.inbox, &s.a, &m, &n, &e));
+}
+
+static int annotate(
+	struct shard *s, int64_t folder, int64_t reader, slice entry, slice value, struct err *e)
+{
+	const struct mailbox_metadata v = {entry, value};
+	return mailbox_metadata_set_tx(s->db, 7, folder, reader, &v, 1, e);
+}
+
+TEST(mailbox_metadata_is_of_readers)
+{
+	AUTO(shard) struct shard s = make(1);
+	struct err e;
+	struct mailbox_metadata *m;
+	struct mailbox_metadata_mark *k;
+	size_t n;
+	OK(annotate(&s, s.inbox, 7, S("/private/comment"), S("a"), &e));
+	OK(annotate(&s, s.inbox, 7, S("/private/comment"), slice_of("b\0c", 3), &e));
+	OK(annotate(&s, s.inbox, 9, S("/private/comment"), S("other"), &e));
+	OK(annotate(&s, 0, 7, S("/shared/admin"), S(""), &e));
+	OK(mailbox_metadata(s.db, 7, s.inbox, 7, &s.a, &m, &n, &e));
 	CHECK_INT(n, 1);
+	CHECK_STR(m[0].entry, S("/private/comment"));
 	CHECK_STR(m[0].value, slice_of("b\0c", 3));
-	OK(mailbox_metadata_set_tx(s.db, 7, s.inbox, S("/private/comment"), (slice){0}, &e));
-	OK(mailbox_metadata(s.db, 7, s.inbox, &s.a, &m, &n, &e));
+	OK(mailbox_metadata(s.db, 7, s.inbox, 9, &s.a, &m, &n, &e));
+	CHECK(n == 1 && slice_eq(m[0].value, S("other")));
+	OK(mailbox_metadata_marks(s.db, 7, 9, &s.a, &k, &n, &e));
+	CHECK(n == 2 && k[0].modseq != k[1].modseq && k[0].modseq > 0);
+	OK(annotate(&s, s.inbox, 7, S("/private/comment"), (slice){0}, &e));
+	OK(mailbox_metadata(s.db, 7, s.inbox, 7, &s.a, &m, &n, &e));
 	CHECK_INT(n, 0);
+}
+
+/* What readers keep takes nothing from the owner's room, and all of it has an end. */
+TEST(mailbox_metadata_has_room_for_its_owner)
+{
+	AUTO(shard) struct shard s = make(1);
+	AUTO(arena) struct arena a = {0};
+	struct err e;
+	for (int64_t reader = 9; reader < 29; reader++)
+		for (int i = 0; i < MAILBOX_METADATA_OTHERS_MAX; i++)
+			OK(annotate(&s, s.inbox, reader, arena_printf(&a, "/private/%d", i), S("x"),
+				&e));
+	CHECK_INT(annotate(&s, s.inbox, 9, S("/private/one-more"), S("x"), &e), -1);
+	CHECK_INT(e.kind, ERR_LIMIT);
+	OK(annotate(&s, s.inbox, 9, S("/private/one-more"), (slice){0}, &e));
+	for (int i = 0; i < MAILBOX_METADATA_ENTRIES_MAX; i++)
+		OK(annotate(&s, s.inbox, 7, arena_printf(&a, "/private/%d", i), S("x"), &e));
+	CHECK_INT(annotate(&s, s.inbox, 7, S("/shared/one-more"), S("x"), &e), -1);
+	AUTO(free) char *large = mem_alloc(MAILBOX_METADATA_MAX);
+	memset(large, 'x', MAILBOX_METADATA_MAX);
+	int64_t folder = 1000;
+	while (annotate(&s, folder, 7, S("/shared/x"), slice_of(large, MAILBOX_METADATA_MAX), &e) ==
+		0)
+		folder++;
+	CHECK_INT(e.kind, ERR_LIMIT);
+	CHECK_INT(folder - 1000, MAILBOX_METADATA_BYTES_MAX / MAILBOX_METADATA_MAX - 1);
 }

@@ -199,6 +199,9 @@ const struct sql_migration mailbox_migrations[] = {
 	{5, "what rules remember", seen_up, "DROP TABLE seen;"},
 	{6, "legal holds", "ALTER TABLE mailbox ADD COLUMN held BIGINT NOT NULL DEFAULT 0;",
 		"ALTER TABLE mailbox DROP COLUMN held;"}, /* retention.h */
+	{7, "when metadata changed",
+		"ALTER TABLE metadata ADD COLUMN modseq BIGINT NOT NULL DEFAULT 0;",
+		"ALTER TABLE metadata DROP COLUMN modseq;"},
 };
 const size_t mailbox_migrations_n = sizeof mailbox_migrations / sizeof mailbox_migrations[0];
 

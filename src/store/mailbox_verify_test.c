@@ -62,7 +62,8 @@ static void fill(struct sql *db)
 	uidset_add(&uids, 6, 6);
 	OK(mailbox_expunge_tx(db, 7, 1, &uids, false, &alice, &gone, &modseq, &e));
 	OK(mailbox_grant_tx(db, &(struct mailbox_grant){7, work, S("anyone"), RIGHT_LOOKUP}, &e));
-	OK(mailbox_metadata_set_tx(db, 7, work, S("/shared/comment"), S("x"), &e));
+	const struct mailbox_metadata comment = {S("/shared/comment"), S("x")};
+	OK(mailbox_metadata_set_tx(db, 7, work, 7, &comment, 1, &e));
 	uidset_done(&uids);
 	uidset_done(&from);
 	uidset_done(&to);

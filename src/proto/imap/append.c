@@ -39,8 +39,8 @@ static int may_come(struct imap *s, struct append *a, uint64_t size, struct err 
 	struct box_usage u;
 	if (size + a->size > (uint64_t)boxes_max_message(s->service->boxes))
 		return fail(a, "TOOBIG", e, ERR_LIMIT, "The message is larger than may be stored");
-	if (!s->in.announced || size < ROOM_ASKED_FROM)
-		return 0;
+	if (!s->in.announced || size < ROOM_ASKED_FROM || a->replaced.count)
+		return 0; /* the one that leaves makes room (RFC 8508 3.4) */
 	if (box_usage(s->user, a->mailbox, &u, e))
 		return e->kind == ERR_DENIED ? 0 : -1; /* who may insert need not know the quota */
 	if ((u.quota && u.bytes + size > u.quota) ||
@@ -156,6 +156,15 @@ static void failed(struct imap *s, struct append *a, const struct err *e)
 		imap_fail(s, e);
 }
 
+/* As after UID EXPUNGE (RFC 8508 4.5, RFC 7162 3.2.9). */
+static void replaced(struct imap *s, slice code)
+{
+	imap_printf(s, "* OK [%s] The new message is stored\r\n", code.p);
+	imap_tell_news(s, true);
+	code = arena_printf(&s->mem, "HIGHESTMODSEQ %llu", (unsigned long long)s->view->modseq);
+	imap_ok(s, imap_has(s, IMAP_CONDSTORE | IMAP_QRESYNC) ? code.p : NULL, "Replaced");
+}
+
 static void commit(struct imap *s, struct append *a, bool replace)
 {
 	AUTO(uidset) struct uidset uids = {0};
@@ -165,11 +174,15 @@ static void commit(struct imap *s, struct append *a, bool replace)
 		failed(s, a, &e);
 		return;
 	}
+	if (s->view && slice_eq(a->mailbox, s->view->folder.name))
+		s->made = &uids;
 	slice set = imap_print_set(&s->mem, &uids);
 	slice code = arena_printf(&s->mem, "APPENDUID %u %.*s%c", validity, SFMT(set), 0);
 	if (replace)
-		imap_printf(s, "* OK [%s] The new message is stored\r\n", code.p);
-	imap_ok(s, replace ? NULL : code.p, replace ? "Replaced" : "Stored");
+		replaced(s, code);
+	else
+		imap_ok(s, code.p, "Stored");
+	s->made = NULL;
 }
 
 static void append(struct imap *s, struct append *a, bool replace)

@@ -45,15 +45,6 @@ static bool undo_percent(slice in, struct arena *a, slice *ret)
 	return true;
 }
 
-/* Without "imap://host": this server is meant, or else the path leads nowhere. */
-static slice path_of(slice url)
-{
-	if (!slice_istarts(url, S("imap://")))
-		return url;
-	url = slice_skip(url, 7);
-	return slice_skip(url, slice_index(url, '/'));
-}
-
 static bool value(slice part, slice key, slice *ret)
 {
 	if (!slice_istarts(part, key))
@@ -79,15 +70,21 @@ static bool attribute(slice part, struct url *u, struct arena *a)
 	return slice_u64(first, &u->from) && (!rest.p || slice_u64(rest, &u->count));
 }
 
+/* "imap://host/INBOX", "//host/INBOX": of whatever server, only relative URLs are for CATENATE (RFC 4469 3). */
+static bool is_absolute(slice name)
+{
+	return slice_starts(name, S("//")) || slice_find(name, S("://")) < name.n;
+}
+
 static bool parse(slice text, struct arena *a, struct url *ret)
 {
 	struct url u = {0};
-	slice path = path_of(text), part, v;
+	slice path = text, part, v;
 	size_t at = 0;
 	/* The mailbox ends where ";UID=" begins; its name may hold slashes. */
 	while (at < path.n && !slice_istarts(slice_skip(path, at), S(";UID=")))
 		at++;
-	if (at == path.n || text.n > URL_MAX)
+	if (at == path.n || text.n > URL_MAX || is_absolute(slice_first(path, at)))
 		return false;
 	slice name = slice_first(path, at), rest = slice_skip(path, at);
 	if (slice_ends(name, S("/")))

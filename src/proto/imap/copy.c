@@ -38,6 +38,8 @@ static void copy(struct imap *s, const struct uidset *uids, slice to, bool move)
 		return;
 	}
 	bool some = c.from.count < uids->count; /* others left meanwhile */
+	if (slice_eq(to, s->view->folder.name))
+		s->made = &c.to;
 	slice code = copyuid(s, &c);
 	if (!c.from.count)
 		imap_no(s, "EXPUNGEISSUED", "These messages are no longer there");
@@ -45,6 +47,7 @@ static void copy(struct imap *s, const struct uidset *uids, slice to, bool move)
 		moved(s, code);
 	else
 		imap_ok(s, code.p, some ? "Copied those that are still there" : "Copied");
+	s->made = NULL;
 	uidset_done(&c.from);
 	uidset_done(&c.to);
 }

@@ -121,6 +121,21 @@ static void put_row(
 	}
 }
 
+/* Bodies that cannot be given: what else was asked for is told nevertheless. */
+static void no_bodies(struct fetch *f, const struct err *e)
+{
+	if (e->kind == ERR_NOTFOUND) {
+		f->missing++;
+		return;
+	}
+	if (!f->denied && !f->failed)
+		f->why = *e;
+	if (e->kind == ERR_DENIED)
+		f->denied++;
+	else
+		f->failed++;
+}
+
 static void put_preview(
 	struct imap *s, struct fetch *f, const struct mailbox_message *m, const struct summary *sum)
 {
@@ -128,11 +143,14 @@ static void put_preview(
 	slice v = summary_text(sum, 0, SUMMARY_PREVIEW);
 	struct err e;
 	name(&f->line, S("PREVIEW "));
-	if (sum->flags & SUMMARY_NO_PREVIEW) {
-		if ((f->items & FETCH_PREVIEW_LAZY) || fetch_preview(s, m, &made, &e)) {
-			buf_put(&f->line, S("NIL"));
-			return;
-		}
+	if ((sum->flags & SUMMARY_NO_PREVIEW) && (f->items & FETCH_PREVIEW_LAZY)) {
+		buf_put(&f->line, S("NIL"));
+		return;
+	}
+	if (sum->flags &
+		SUMMARY_NO_PREVIEW) { /* NIL only to LAZY (RFC 8970 3.2): else the command fails */
+		if (fetch_preview(s, m, &made, &e))
+			no_bodies(f, &e);
 		v = buf_slice(&made);
 	}
 	fetch_string(&f->line, v.p ? v : S(""), s->in.utf8);
@@ -165,21 +183,6 @@ static bool wants_summary(const struct fetch *f)
 	return (f->items & FETCH_OF_SUMMARY) || f->nbodies;
 }
 
-/* Bodies that cannot be given: what else was asked for is told nevertheless. */
-static void no_bodies(struct fetch *f, const struct err *e)
-{
-	if (e->kind == ERR_NOTFOUND) {
-		f->missing++;
-		return;
-	}
-	if (!f->denied && !f->failed)
-		f->why = *e;
-	if (e->kind == ERR_DENIED)
-		f->denied++;
-	else
-		f->failed++;
-}
-
 static int open_summary(struct imap *s, struct fetch *f, const struct mailbox_message *m,
 	struct summary *ret, struct err *e)
 {
@@ -206,8 +209,13 @@ static void put_message(struct imap *s, struct fetch *f, const struct mailbox_me
 		no_bodies(f, &e);
 		return;
 	}
+	const unsigned news = FETCH_FLAGS | (imap_has(s, IMAP_CONDSTORE) ? FETCH_MODSEQ : 0);
 	if (uidset_has(&f->seen_now, m->uid))
-		items |= FETCH_FLAGS | (imap_has(s, IMAP_CONDSTORE) ? FETCH_MODSEQ : 0);
+		items |= news;
+	if (m->modseq > s->view->modseq && (items & news) == news) {
+		imap_tell_keywords(s, m);
+		imap_tell_not_again(s, m);
+	}
 	bool uidonly = imap_has(s, IMAP_UIDONLY);
 	buf_reset(&f->line);
 	buf_put(&f->line, S("* "));

@@ -51,6 +51,7 @@ struct fetch {
 	struct imap_partial {
 		bool from_end;
 		uint32_t first, last; /* 1 .. */
+		bool turned; /* was written 500:400 */
 	} range;
 	/* while it runs */
 	slice set;

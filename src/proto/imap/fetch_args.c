@@ -195,6 +195,7 @@ bool imap_partial_parse(struct imap_reader *r, struct imap_partial *ret)
 		return imap_wrong(r, "a range of positions is expected: 1:100 or -1:-100");
 	p.first = (uint32_t)(a < b ? a : b);
 	p.last = (uint32_t)(a < b ? b : a);
+	p.turned = a > b;
 	*ret = p;
 	return true;
 }

@@ -82,6 +82,7 @@ void imap_cmd_create(struct imap *s)
 		imap_fail(s, &e);
 		return;
 	}
+	imap_notify_mine(s, IMAP_MINE_NAME, name, S(""));
 	slice code = arena_printf(&s->mem, "MAILBOXID (%.*s)", SFMT(imap_mailbox_id(&s->mem, &f)));
 	imap_ok(s, code.p, "Created");
 }
@@ -95,21 +96,25 @@ static bool one_mailbox(struct imap *s, slice *ret)
 	return false;
 }
 
-static void conclude(struct imap *s, int result, const struct err *e, const char *done)
+static void conclude(struct imap *s, int result, const struct err *e, const char *done,
+	enum imap_notify_mine what, slice name)
 {
-	if (result < 0)
+	if (result < 0) {
 		imap_fail(s, e);
-	else
-		imap_ok(s, NULL, "%s", done);
+		return;
+	}
+	imap_notify_mine(s, what, name, S(""));
+	imap_ok(s, NULL, "%s", done);
 }
 
 void imap_cmd_delete(struct imap *s)
 {
 	struct err e;
 	slice name;
-	if (one_mailbox(s, &name))
-		conclude(s, box_folder_remove(s->user, without_last_separator(name), &e), &e,
-			"Deleted");
+	if (!one_mailbox(s, &name))
+		return;
+	name = without_last_separator(name);
+	conclude(s, box_folder_remove(s->user, name, &e), &e, "Deleted", IMAP_MINE_NAME, name);
 }
 
 void imap_cmd_rename(struct imap *s)
@@ -122,25 +127,29 @@ void imap_cmd_rename(struct imap *s)
 		imap_complain(s);
 		return;
 	}
-	int n = box_folder_rename(
-		s->user, without_last_separator(from), without_last_separator(to), &e);
-	conclude(s, n, &e, "Renamed");
+	to = without_last_separator(to);
+	int n = box_folder_rename(s->user, without_last_separator(from), to, &e);
+	conclude(s, n, &e, "Renamed", IMAP_MINE_NAME, to);
 }
 
 void imap_cmd_subscribe(struct imap *s)
 {
 	struct err e;
 	slice name;
-	if (one_mailbox(s, &name))
-		conclude(s, box_subscribe(s->user, without_last_separator(name), true, &e), &e,
-			"Subscribed");
+	if (!one_mailbox(s, &name))
+		return;
+	name = without_last_separator(name);
+	conclude(s, box_subscribe(s->user, name, true, &e), &e, "Subscribed",
+		IMAP_MINE_SUBSCRIPTION, name);
 }
 
 void imap_cmd_unsubscribe(struct imap *s)
 {
 	struct err e;
 	slice name;
-	if (one_mailbox(s, &name))
-		conclude(s, box_subscribe(s->user, without_last_separator(name), false, &e), &e,
-			"Unsubscribed");
+	if (!one_mailbox(s, &name))
+		return;
+	name = without_last_separator(name);
+	conclude(s, box_subscribe(s->user, name, false, &e), &e, "Unsubscribed",
+		IMAP_MINE_SUBSCRIPTION, name);
 }

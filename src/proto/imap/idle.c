@@ -45,6 +45,9 @@ static void tell(struct imap *s)
 		imap_notify_tell(s);
 	else
 		imap_tell_news(s, true);
+	s->told = NULL;
+	s->fresh = NULL;
+	arena_reset(&s->mem); /* of no command: IDLE has what it needs beside */
 }
 
 /* Waits once; true: something came or news woke it. *rested: it was long already. */

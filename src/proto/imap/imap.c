@@ -61,6 +61,8 @@ static void run_command(struct imap *s)
 	s->command = NULL;
 	s->answered = s->uid = false;
 	s->told = NULL;
+	s->fresh = NULL;
+	s->made = NULL;
 	s->in.wipe = !s->user;
 	s->in.utf8 = imap_has(s, IMAP_UTF8 | IMAP_REV2);
 	s->summary.commands++;
@@ -74,6 +76,8 @@ static void run_command(struct imap *s)
 	if (s->ops->state && s->command)
 		s->ops->state(s->arg, "", s->view ? s->view->folder.name : S(""));
 	s->command = NULL;
+	s->told = NULL;
+	s->fresh = NULL;
 	arena_reset(&s->mem);
 }
 

@@ -36,7 +36,8 @@ static void put_attributes(
 	imap_put(s, S(")"));
 }
 
-static void put_line(struct imap *s, const struct list_name *n, const struct imap_list_args *a)
+void imap_list_put(
+	struct imap *s, const struct list_name *n, const struct imap_list_args *a, slice old)
 {
 	imap_put(s, S("* LIST "));
 	put_attributes(s, n, a);
@@ -46,6 +47,11 @@ static void put_line(struct imap *s, const struct list_name *n, const struct ima
 		imap_put(s, S(" (\"CHILDINFO\" ("));
 		imap_putz(s,
 			a->select & LIST_SELECT_SUBSCRIBED ? "\"SUBSCRIBED\"" : "\"SPECIAL-USE\"");
+		imap_put(s, S("))"));
+	}
+	if (old.n) {
+		imap_put(s, S(" (\"OLDNAME\" ("));
+		imap_put_mailbox(s, old);
 		imap_put(s, S("))"));
 	}
 	imap_put(s, S("\r\n"));
@@ -93,7 +99,7 @@ static void list(struct imap *s, const struct imap_list_args *a)
 			co_yield();
 		if (!is_to_be_listed(&v[i], a) || !imap_list_match_any(a, v[i].name))
 			continue;
-		put_line(s, &v[i], a);
+		imap_list_put(s, &v[i], a, S(""));
 		put_more(s, &v[i], a);
 	}
 	imap_ok(s, NULL, "Listed");

@@ -62,3 +62,6 @@ int imap_list_names(
 /* Sets selected_below, hidden_below. */
 void imap_list_mark(struct list_name *v, size_t n, const struct imap_list_args *a);
 bool imap_list_meets(const struct list_name *n, unsigned select);
+/* A LIST line. `old`: what it was called before a RENAME (RFC 5465 5.4), or empty. */
+void imap_list_put(
+	struct imap *s, const struct list_name *n, const struct imap_list_args *a, slice old);

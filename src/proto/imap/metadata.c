@@ -66,13 +66,21 @@ static bool read_options(struct imap_reader *r, struct get *g)
 	return imap_char(r, ')') && imap_space(r);
 }
 
+/* And no list of entries: these begin with "/" or are strings. */
+static bool are_options(const struct imap_reader *r)
+{
+	return imap_peek(r) == '(' && r->end - r->p > 1 && !memchr("/\"{", r->p[1], 3);
+}
+
 static bool read_get(struct imap *s, struct get *g)
 {
 	struct imap_reader *r = &s->in;
 	*g = (struct get){.max_size = UINT64_MAX};
 	g->entries = ARENA_ARRAY(&s->mem, slice, LIST_ENTRIES_MAX);
+	/* Options stand before the mailbox in RFC 5464's grammar, behind it in its examples. */
 	if (!imap_space(r) || (imap_peek(r) == '(' && !read_options(r, g)) ||
 		!imap_mailbox(r, &g->name) || !imap_space(r) ||
+		(are_options(r) && !read_options(r, g)) ||
 		!imap_entries_read(s, g->entries, LIST_ENTRIES_MAX, &g->n) || !imap_end(r))
 		return false;
 	for (size_t i = 0; i < g->n; i++)
@@ -215,6 +223,8 @@ void imap_cmd_setmetadata(struct imap *s)
 		slice code = arena_printf(&s->mem, "METADATA MAXSIZE %d", MAILBOX_METADATA_MAX);
 		imap_no(s, code.p, "A value is too long");
 	} else if (box_metadata_set(s->user, name, v, n, &e) == 0) {
+		for (size_t i = 0; i < n; i++)
+			imap_notify_mine(s, IMAP_MINE_METADATA, name, v[i].entry);
 		imap_ok(s, NULL, "Entries are set");
 	} else if (e.kind == ERR_LIMIT) {
 		imap_no(s, "METADATA TOOMANY", "There are too many entries");

@@ -1,6 +1,6 @@
 /*
- * NOTIFY (RFC 5465 section 5, 6): the command. Message events of the selected folder and of others, names and subscriptions. Annotations and
- * metadata are not among the events: BADEVENT says which are (section 5: "does not support all the requested events").
+ * NOTIFY (RFC 5465 sections 3, 5, 6): the command. Messages have no annotations here, so AnnotationChange is refused as any event that
+ * is not known: BADEVENT says which are.
  */
 #include "proto/imap/notify.h"
 
@@ -15,9 +15,9 @@ static const struct {
 	{"FlagChange", NOTIFY_FLAG_CHANGE},
 	{"MailboxName", NOTIFY_MAILBOX_NAME},
 	{"SubscriptionChange", NOTIFY_SUBSCRIPTION_CHANGE},
+	{"MailboxMetadataChange", NOTIFY_MAILBOX_METADATA},
+	{"ServerMetadataChange", NOTIFY_SERVER_METADATA},
 };
-static const char *const events_unknown[] = {
-	"AnnotationChange", "MailboxMetadataChange", "ServerMetadataChange"};
 
 struct reading {
 	struct imap_notify *n;
@@ -31,6 +31,7 @@ void imap_notify_free(struct imap_notify *n)
 		return;
 	arena_done(&n->mem);
 	arena_done(&n->known_mem);
+	arena_done(&n->mine_mem);
 	free(n);
 }
 
@@ -72,12 +73,8 @@ static bool read_event(struct imap *s, struct reading *in, struct notify_group *
 			return true;
 		return imap_space(r) && read_items(r, &g->items);
 	}
-	for (size_t i = 0; i < sizeof events_unknown / sizeof *events_unknown; i++)
-		if (imap_is(word, events_unknown[i])) {
-			in->bad_event = true;
-			return true;
-		}
-	return imap_wrong(r, "that event is not known");
+	in->bad_event = true; /* NO, not BAD (RFC 5465 3.1) */
+	return true;
 }
 
 /* RFC 5465 5: the first two come together, the third only with them. */
@@ -88,7 +85,7 @@ static bool fit_together(const struct notify_group *g)
 	bool selected = g->filter == NOTIFY_SELECTED || g->filter == NOTIFY_SELECTED_DELAYED;
 	if (messages && (g->events & both) != both)
 		return false;
-	if (selected && (g->events & NOTIFY_NAMES))
+	if (selected && (g->events & ~(unsigned)NOTIFY_MESSAGES))
 		return false;
 	return selected || g->items.n == 0;
 }
@@ -172,8 +169,10 @@ static bool read_group(struct imap *s, struct reading *in)
 	if (!imap_char(r, '(') || !read_filter(s, in, g) || !imap_space(r) ||
 		!read_events(s, in, g) || !imap_char(r, ')'))
 		return false;
-	if (g->filter != NOTIFY_SELECTED && g->filter != NOTIFY_SELECTED_DELAYED)
+	if (g->filter != NOTIFY_SELECTED && g->filter != NOTIFY_SELECTED_DELAYED) {
+		n->events |= g->events;
 		return true;
+	}
 	if (n->selected)
 		return imap_wrong(r, "SELECTED stands there twice");
 	n->selected = g;
@@ -224,6 +223,13 @@ static void set(struct imap *s, struct reading *in)
 	}
 }
 
+static void set_none(struct imap *s)
+{
+	imap_notify_free(s->notify);
+	s->notify = NEW(struct imap_notify);
+	imap_watch(s, NULL, 0);
+}
+
 void imap_cmd_notify(struct imap *s)
 {
 	struct reading in = {.n = NEW(struct imap_notify)};
@@ -231,13 +237,12 @@ void imap_cmd_notify(struct imap *s)
 	if (!read_all(s, &in, &none)) {
 		imap_complain(s);
 	} else if (none) {
-		imap_notify_free(take(&s->notify));
-		imap_watch(s, NULL, 0);
+		set_none(s);
 		imap_ok(s, NULL, "You will not be told any more");
 	} else if (in.bad_event) {
 		imap_no(s,
 			"BADEVENT (MessageNew MessageExpunge FlagChange MailboxName "
-			"SubscriptionChange)",
+			"SubscriptionChange MailboxMetadataChange ServerMetadataChange)",
 			"Not all of these events can be watched");
 	} else {
 		set(s, &in);

@@ -7,6 +7,18 @@
 #include "base/mem.h"
 #include "run/log.h"
 
+bool imap_hears_messages(const struct imap *s)
+{
+	return !s->notify ||
+	       (s->notify->selected && (s->notify->selected->events & NOTIFY_MESSAGES));
+}
+
+bool imap_hears_flags(const struct imap *s)
+{
+	return !s->notify ||
+	       (s->notify->selected && (s->notify->selected->events & NOTIFY_FLAG_CHANGE));
+}
+
 /* ---- which folders */
 
 static bool is_named(const struct notify_group *g, slice name, bool below)
@@ -24,8 +36,7 @@ static bool is_named(const struct notify_group *g, slice name, bool below)
 static bool is_in(const struct notify_group *g, const struct box_folder *f)
 {
 	switch (g->filter) {
-	case NOTIFY_INBOXES: /* where mail is delivered to: for all of the mailbox a rule may (RFC 5465 6.3) */
-		return f->own && (slice_eq(f->name, S("INBOX")) || f->f.use == MAILBOX_USE_JUNK);
+	case NOTIFY_INBOXES: /* rules may deliver to every folder: as PERSONAL (RFC 5465 6.3) */
 	case NOTIFY_PERSONAL:
 		return f->own;
 	case NOTIFY_SUBSCRIBED:
@@ -39,13 +50,25 @@ static bool is_in(const struct notify_group *g, const struct box_folder *f)
 	}
 }
 
-const struct notify_group *imap_notify_group(
-	const struct imap_notify *n, const struct box_folder *f)
+unsigned imap_notify_events(const struct imap_notify *n, const struct box_folder *f)
+{
+	unsigned events = 0;
+	for (size_t i = 0; i < n->ngroups; i++) {
+		if (!is_in(&n->groups[i], f))
+			continue;
+		if (!n->groups[i].events)
+			break;
+		events |= n->groups[i].events;
+	}
+	return events;
+}
+
+static bool was_named(const struct imap_notify *n, const struct box_folder *f)
 {
 	for (size_t i = 0; i < n->ngroups; i++)
-		if (is_in(&n->groups[i], f))
-			return &n->groups[i];
-	return NULL;
+		if (n->groups[i].filter >= NOTIFY_SUBTREE && is_in(&n->groups[i], f))
+			return true;
+	return false;
 }
 
 static bool is_selected(const struct imap *s, const struct box_folder *f)
@@ -64,26 +87,36 @@ static int by_id(const void *pa, const void *pb)
 	return (a->id > b->id) - (a->id < b->id);
 }
 
-static const struct notify_folder *find(const struct imap_notify *n, const struct box_folder *f)
+const struct notify_folder *imap_notify_known(
+	const struct imap_notify *n, const struct box_folder *f)
 {
 	struct notify_folder key = {.account_id = f->account_id, .id = f->f.id};
 	return n->nknown ? bsearch(&key, n->known, n->nknown, sizeof key, by_id) : NULL;
 }
 
 /* Keeps how they are now, in place of how they were. */
-static int keep(struct imap_notify *n, const struct box_folder *v, size_t count, struct err *e)
+static int keep(const struct notify_look *l, struct err *e)
 {
+	struct imap_notify *n = l->n;
 	struct arena mem = {0};
 	size_t k = 0;
-	if (count > NOTIFY_FOLDERS_MAX)
+	if (l->count > NOTIFY_FOLDERS_MAX)
 		return err_set(e, ERR_LIMIT, "there are too many mailboxes");
-	struct notify_folder *known = ARENA_ARRAY(&mem, struct notify_folder, count + 1);
-	for (size_t i = 0; i < count; i++)
-		if (v[i].f.id)
-			known[k++] = (struct notify_folder){v[i].account_id, v[i].f.id,
-				arena_dup(&mem, v[i].name), v[i].f.modseq, v[i].f.messages,
-				v[i].f.uidnext, v[i].subscribed};
+	struct notify_folder *known = ARENA_ARRAY(&mem, struct notify_folder, l->count + 1);
+	for (size_t i = 0; i < l->count; i++) {
+		const struct box_folder *f = &l->v[i];
+		if (f->f.id)
+			known[k++] = (struct notify_folder){f->account_id, f->f.id,
+				arena_dup(&mem, f->name), f->f.modseq, f->f.messages, f->f.uidnext,
+				f->subscribed};
+	}
 	qsort(known, k, sizeof *known, by_id);
+	n->marks = ARENA_ARRAY(&mem, struct mailbox_metadata_mark, l->nmarks + 1);
+	for (size_t i = 0; i < l->nmarks; i++) {
+		n->marks[i] = l->marks[i];
+		n->marks[i].entry = arena_dup(&mem, l->marks[i].entry);
+	}
+	n->nmarks = l->nmarks;
 	arena_done(&n->known_mem);
 	n->known_mem = mem;
 	n->known = known;
@@ -94,7 +127,7 @@ static int keep(struct imap_notify *n, const struct box_folder *v, size_t count,
 /* Accounts with folders to be seen: all are watched, as new folders may become visible in each. */
 static void watch(struct imap *s, const struct imap_notify *n)
 {
-	int64_t *accounts = ARENA_ARRAY(&s->mem, int64_t, n->nknown + 1);
+	int64_t *accounts = ARENA_ARRAY(&s->mem, int64_t, n->nknown + 2);
 	size_t count = 0;
 	accounts[count++] = box_user_account(s->user);
 	for (size_t i = 0; i < n->nknown; i++)
@@ -104,151 +137,151 @@ static void watch(struct imap *s, const struct imap_notify *n)
 	imap_watch(s, accounts, count);
 }
 
+static size_t count_accounts(const struct imap_notify *n)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < n->nknown; i++)
+		count += i == 0 || n->known[i].account_id != n->known[i - 1].account_id;
+	return count;
+}
+
+/* ---- own changes */
+
+void imap_notify_mine(struct imap *s, enum imap_notify_mine what, slice folder, slice entry)
+{
+	struct imap_notify *n = s->notify;
+	if (!n || !n->events || n->nmine == NOTIFY_MINE_MAX)
+		return;
+	struct notify_mine *m = ARENA_NEW(&n->mine_mem, struct notify_mine);
+	*m = (struct notify_mine){
+		n->mine, what, arena_dup(&n->mine_mem, folder), arena_dup(&n->mine_mem, entry)};
+	n->mine = m;
+	n->nmine++;
+}
+
+bool imap_notify_is_mine(
+	const struct imap_notify *n, enum imap_notify_mine what, slice folder, slice entry)
+{
+	for (const struct notify_mine *m = n->mine; m; m = m->next)
+		if (m->what == what && slice_eq(m->folder, folder) && slice_eq(m->entry, entry))
+			return true;
+	return false;
+}
+
+static void forget_mine(struct imap_notify *n)
+{
+	arena_done(&n->mine_mem);
+	n->mine = NULL;
+	n->nmine = 0;
+}
+
 /* ---- telling */
 
-/* Who asked for changes of flags needs HIGHESTMODSEQ to see one (RFC 5465 4). */
-static unsigned status_items(const struct imap *s, const struct notify_group *g)
+/* Who asked for changes of flags needs HIGHESTMODSEQ to see one (RFC 5465 5.1). */
+static unsigned status_items(const struct imap *s, unsigned events)
 {
 	unsigned items = IMAP_STATUS_MESSAGES | IMAP_STATUS_UIDNEXT | IMAP_STATUS_UIDVALIDITY |
 			 IMAP_STATUS_UNSEEN;
-	bool modseq = imap_has(s, IMAP_CONDSTORE) || (g->events & NOTIFY_FLAG_CHANGE);
+	bool modseq = imap_has(s, IMAP_CONDSTORE) || (events & NOTIFY_FLAG_CHANGE);
 	return items | (modseq ? IMAP_STATUS_MODSEQ : 0);
 }
 
-static void put_list(struct imap *s, slice name, const char *attributes, slice old)
-{
-	imap_printf(s, "* LIST (%s) \"/\" ", attributes);
-	imap_put_mailbox(s, name);
-	if (old.n) {
-		imap_put(s, S(" (\"OLDNAME\" ("));
-		imap_put_mailbox(s, old);
-		imap_put(s, S("))"));
-	}
-	imap_put(s, S("\r\n"));
-}
-
-static void tell_names(struct imap *s, const struct notify_group *g, const struct box_folder *f,
+static void tell_messages(struct imap *s, const struct imap_notify *n, const struct box_folder *f,
 	const struct notify_folder *was)
 {
-	const char *subscribed = f->subscribed ? "\\Subscribed" : "";
-	if ((g->events & NOTIFY_MAILBOX_NAME) && !was)
-		put_list(s, f->name, subscribed, S(""));
-	else if ((g->events & NOTIFY_MAILBOX_NAME) && !slice_eq(was->name, f->name))
-		put_list(s, f->name, subscribed, was->name);
-	else if ((g->events & NOTIFY_SUBSCRIPTION_CHANGE) && was &&
-		 was->subscribed != f->subscribed)
-		put_list(s, f->name, subscribed, S(""));
-}
-
-static void tell_messages(struct imap *s, const struct notify_group *g, const struct box_folder *f,
-	const struct notify_folder *was)
-{
-	if (!(g->events & NOTIFY_MESSAGES) || !(f->rights & RIGHT_READ) || is_selected(s, f))
+	unsigned events = imap_notify_events(n, f);
+	if (!(events & NOTIFY_MESSAGES) || !(f->rights & RIGHT_READ) || is_selected(s, f))
 		return;
 	if (was && was->modseq == f->f.modseq)
 		return;
 	bool came_or_left = !was || was->uidnext != f->f.uidnext || was->messages != f->f.messages;
-	if (came_or_left || (g->events & NOTIFY_FLAG_CHANGE))
-		imap_put_status(s, f, status_items(s, g));
+	if (came_or_left || (events & NOTIFY_FLAG_CHANGE))
+		imap_put_status(s, f, status_items(s, events));
 }
 
-static int by_box_id(const void *pa, const void *pb)
+static int look(struct notify_look *l, struct err *e)
 {
-	const struct box_folder *const *a = pa, *const *b = pb;
-	if ((*a)->account_id != (*b)->account_id)
-		return (*a)->account_id < (*b)->account_id ? -1 : 1;
-	return ((*a)->f.id > (*b)->f.id) - ((*a)->f.id < (*b)->f.id);
-}
-
-/* Those that were there and are not, or cannot be seen any more. */
-static void tell_gone(
-	struct imap *s, const struct imap_notify *n, struct box_folder *v, size_t count)
-{
-	struct box_folder **sorted = ARENA_ARRAY(&s->mem, struct box_folder *, count + 1);
-	size_t k = 0;
-	for (size_t i = 0; i < count; i++)
-		sorted[i] = &v[i];
-	qsort(sorted, count, sizeof *sorted, by_box_id);
-	for (size_t i = 0; i < n->nknown; i++) {
-		const struct notify_folder *was = &n->known[i];
-		struct box_folder gone = {.name = was->name,
-			.account_id = was->account_id,
-			.f = {.id = was->id},
-			.own = was->account_id == box_user_account(s->user),
-			.subscribed = was->subscribed};
-		const struct box_folder *key = &gone;
-		while (k < count && by_box_id(&sorted[k], &key) < 0)
-			k++;
-		if (k < count && by_box_id(&sorted[k], &key) == 0)
-			continue;
-		const struct notify_group *g = imap_notify_group(n, &gone);
-		if (g && (g->events & NOTIFY_MAILBOX_NAME))
-			put_list(s, was->name, "\\NonExistent", S(""));
-	}
+	return box_folders(l->s->user, BOX_ALL, &l->s->mem, &l->v, &l->count, e) < 0 ||
+			       imap_notify_marks(l, e) < 0
+		       ? -1
+		       : 0;
 }
 
 static int tell_folders(struct imap *s, struct imap_notify *n, struct err *e)
 {
-	struct box_folder *v;
-	size_t count;
-	if (box_folders(s->user, BOX_ALL, &s->mem, &v, &count, e) < 0)
+	struct notify_look l = {.s = s, .n = n};
+	size_t accounts = count_accounts(n);
+	if (look(&l, e) < 0)
 		return -1;
-	tell_gone(s, n, v, count);
-	for (size_t i = 0; i < count && !s->lost; i++) {
-		const struct notify_group *g = v[i].f.id ? imap_notify_group(n, &v[i]) : NULL;
-		if (!g)
+	imap_notify_gone(&l);
+	for (size_t i = 0; i < l.count && !s->lost; i++) {
+		if (!l.v[i].f.id)
 			continue;
-		const struct notify_folder *was = find(n, &v[i]);
-		tell_names(s, g, &v[i], was);
-		tell_messages(s, g, &v[i], was);
+		const struct notify_folder *was = imap_notify_known(n, &l.v[i]);
+		imap_notify_name(&l, &l.v[i], was);
+		tell_messages(s, n, &l.v[i], was);
 	}
-	return keep(n, v, count, e);
+	imap_notify_metadata(&l);
+	forget_mine(n);
+	if (keep(&l, e) < 0)
+		return -1;
+	if (count_accounts(n) != accounts) /* somebody shares something, or does no longer */
+		watch(s, n);
+	return 0;
 }
 
 int imap_notify_begin(struct imap *s, struct imap_notify *n, bool status, struct err *e)
 {
-	struct box_folder *v;
-	size_t count;
-	if (box_folders(s->user, BOX_ALL, &s->mem, &v, &count, e) < 0 || keep(n, v, count, e) < 0)
+	struct notify_look l = {.s = s, .n = n};
+	if (look(&l, e) < 0 || keep(&l, e) < 0)
 		return -1;
-	for (size_t i = 0; status && i < count; i++) {
-		const struct notify_group *g = v[i].f.id ? imap_notify_group(n, &v[i]) : NULL;
-		if (g && (g->events & NOTIFY_MESSAGES) && (v[i].rights & RIGHT_READ) &&
-			!is_selected(s, &v[i]))
-			imap_put_status(s, &v[i], status_items(s, g));
+	for (size_t i = 0; i < l.count; i++) {
+		const struct box_folder *f = &l.v[i];
+		unsigned events = f->f.id ? imap_notify_events(n, f) : 0;
+		if (events && !(f->rights & RIGHT_READ) && was_named(n, f))
+			imap_notify_no_access(s, f);
+		else if (status && (events & NOTIFY_MESSAGES) && (f->rights & RIGHT_READ) &&
+			 !is_selected(s, f))
+			imap_put_status(s, f, status_items(s, events));
 	}
 	watch(s, n);
 	return 0;
 }
 
-/* The selected folder: new messages with what was asked for of them (5.2). */
-static void tell_selected(struct imap *s, const struct notify_group *g)
+void imap_notify_came(struct imap *s, const uint32_t *uids, size_t n)
 {
-	uint32_t last = uidset_last(&s->view->uids);
-	imap_tell_news(s, s->idling || g->filter == NOTIFY_SELECTED);
-	if (s->ending || !g->items.n || uidset_last(&s->view->uids) <= last)
-		return;
 	AUTO(uidset) struct uidset came = {0};
-	uidset_add(&came, last + 1, UINT32_MAX);
+	const struct notify_group *g = s->notify ? s->notify->selected : NULL;
+	if (!g || !g->items.n)
+		return;
+	for (size_t i = 0; i < n; i++)
+		uidset_add(&came, uids[i], uids[i]);
 	uidset_keep(&came, &s->view->uids);
-	imap_fetch_new(s, g->items, &came);
+	if (s->made)
+		uidset_drop(&came, s->made);
+	if (came.count)
+		imap_fetch_new(s, g->items, &came);
+}
+
+/* As NOTIFY NONE (RFC 5465 5.8). */
+static void overflow(struct imap *s)
+{
+	imap_put(s, S("* OK [NOTIFICATIONOVERFLOW] There are too many mailboxes\r\n"));
+	imap_notify_free(s->notify);
+	s->notify = NEW(struct imap_notify);
+	imap_watch(s, NULL, 0);
 }
 
 void imap_notify_tell(struct imap *s)
 {
 	struct imap_notify *n = s->notify;
 	struct err e;
-	if (s->view && n->selected && (n->selected->events & NOTIFY_MESSAGES))
-		tell_selected(s, n->selected);
-	else if (s->idling)
-		imap_tell_news(s, true);
-	if (s->ending || tell_folders(s, n, &e) == 0)
+	if (s->view && imap_hears_messages(s))
+		imap_tell_news(s, s->idling || n->selected->filter == NOTIFY_SELECTED);
+	if (s->ending || !n->events || tell_folders(s, n, &e) == 0)
 		return;
-	if (e.kind == ERR_LIMIT) {
-		imap_put(s, S("* OK [NOTIFICATIONOVERFLOW] There are too many mailboxes\r\n"));
-		imap_notify_free(take(&s->notify));
-		imap_watch(s, s->view ? &s->view->folder.account_id : NULL, s->idling && s->view);
-	} else {
+	if (e.kind == ERR_LIMIT)
+		overflow(s);
+	else
 		log_warn(NULL, "imap.notify", F("kind", err_kind_name(e.kind)), F("error", e.text));
-	}
 }

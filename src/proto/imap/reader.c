@@ -83,6 +83,13 @@ static bool skip_bytes(struct imap_reader *r, uint64_t n)
 	return true;
 }
 
+bool imap_wrong_number(struct imap_reader *r)
+{
+	if (!r->bad)
+		r->code = "UIDREQUIRED";
+	return imap_wrong(r, "message numbers are not used in this session");
+}
+
 /* The rest of a line; what it ends with is kept (TAIL_MAX bytes). */
 static bool skip_line(struct imap_reader *r, uint64_t *budget, char tail[TAIL_MAX], size_t *tail_n)
 {
@@ -229,7 +236,7 @@ static bool read_line(struct imap_reader *r)
 
 bool imap_begin(struct imap_reader *r)
 {
-	r->what = NULL;
+	r->what = r->code = NULL;
 	r->bad = r->too_big = r->lost = r->pending = r->announced = r->ended = false;
 	r->in_literal = false;
 	r->literal_at = 0;

@@ -26,6 +26,7 @@ struct imap_reader {
 	instant until; /* and never longer than this: nobody has logged in; 0: no such end */
 	uint64_t *bytes_in;
 	const char *what; /* "a mailbox name is expected": for BAD; NULL: nothing is wrong */
+	const char *code; /* response code with it, or NULL */
 	struct err why; /* when lost */
 	bool utf8; /* UTF8=ACCEPT or rev2 is enabled: names are not mUTF-7 */
 	bool wipe; /* what was read is wiped from the stream's buffer: before a login */
@@ -49,6 +50,7 @@ bool imap_skip_rest(struct imap_reader *r);
 /* Sets `what`, `bad`; returns false. The first complaint stays. */
 bool imap_wrong(struct imap_reader *r, const char *what);
 bool imap_wrong_size(struct imap_reader *r, const char *what); /* a limit: too_big, too */
+bool imap_wrong_number(struct imap_reader *r); /* UIDREQUIRED (RFC 9586) */
 /* The literal that begins here, for imap_string and its like (token.c). */
 bool imap_read_literal(struct imap_reader *r, slice *ret);
 

@@ -31,6 +31,8 @@ static void tell_news(struct imap *s)
 	const struct imap_command *c = s->command;
 	if (!s->view || !c || (c->flags & IMAP_QUIET))
 		return;
+	if (!(c->flags & IMAP_CHANGES) && !imap_hears_messages(s))
+		return;
 	imap_tell_news(s, s->uid || !(c->flags & IMAP_NO_EXPUNGE));
 }
 
@@ -129,6 +131,8 @@ void imap_complain(struct imap *s)
 	if (s->in.too_big) {
 		imap_no(s, s->in.pending ? "TOOBIG" : "LIMIT", "Too much: %s", what);
 		too_many(s);
+	} else if (s->in.code) {
+		imap_bad_code(s, s->in.code, "Syntax: %s", what);
 	} else {
 		imap_bad(s, "Syntax: %s", what);
 	}

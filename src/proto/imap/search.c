@@ -6,11 +6,27 @@
 #include "base/mem.h"
 #include <stdio.h>
 
+/* NO to a search that was to be saved leaves nothing saved; BAD leaves what was (RFC 5182 2.1). */
+static void forget_saved(struct imap *s, const struct search *q)
+{
+	if (q->returns & IMAP_RETURN_SAVE)
+		uidset_done(&s->saved);
+}
+
 bool search_charset_is_good(struct imap *s, const struct search *q)
 {
-	if (q->bad_charset)
-		imap_no(s, "BADCHARSET (US-ASCII UTF-8)", "This charset is not known here");
-	return !q->bad_charset;
+	if (!q->bad_charset)
+		return true;
+	forget_saved(s, q);
+	imap_no(s, "BADCHARSET (US-ASCII UTF-8)", "This charset is not known here");
+	return false;
+}
+
+void search_complain(struct imap *s, const struct search *q)
+{
+	if (s->in.too_big)
+		forget_saved(s, q);
+	imap_complain(s);
 }
 
 static bool progress(void *arg, uint64_t done, uint64_t total)
@@ -54,8 +70,7 @@ bool search_run(struct imap *s, struct search *q)
 	const struct box_search what = {
 		.what = q->what, .progress = progress, .arg = s, .scores = scores ? &s->mem : NULL};
 	if (box_search(s->view, &what, &q->found, &e)) {
-		if (q->returns & IMAP_RETURN_SAVE)
-			uidset_done(&s->saved);
+		forget_saved(s, q);
 		imap_fail(s, &e);
 		return false;
 	}
@@ -113,7 +128,8 @@ void search_put_set(struct imap *s, const struct uidset *uids)
 void search_put_range(struct imap *s, const struct imap_partial *p)
 {
 	const char *sign = p->from_end ? "-" : "";
-	imap_printf(s, "%s%u:%s%u", sign, p->first, sign, p->last);
+	uint32_t a = p->turned ? p->last : p->first, b = p->turned ? p->first : p->last;
+	imap_printf(s, "%s%u:%s%u", sign, a, sign, b);
 }
 
 void search_end(struct imap *s, const struct search *q)
@@ -275,7 +291,7 @@ void imap_cmd_search(struct imap *s)
 {
 	struct search q = {0};
 	if (!search_args(s, &q))
-		imap_complain(s);
+		search_complain(s, &q);
 	else if (search_charset_is_good(s, &q) && search_run(s, &q))
 		answer(s, &q);
 	search_done(&q);

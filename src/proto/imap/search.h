@@ -41,6 +41,8 @@ bool search_charset(struct imap *s, struct search *q);
 bool search_keys(struct imap *s, struct search *q);
 /* Runs it: q->found. False: the tagged answer was given. */
 bool search_run(struct imap *s, struct search *q);
+/* The reader's complaint (imap_complain). */
+void search_complain(struct imap *s, const struct search *q);
 /* False: BADCHARSET was said. */
 bool search_charset_is_good(struct imap *s, const struct search *q);
 /* "* ESEARCH (TAG "a") UID": without line end. */

@@ -80,7 +80,7 @@ static bool set_key(struct imap *s, struct box_criterion *c, bool numbers)
 		uidset_copy(&u, &s->saved);
 	} else if (numbers) {
 		if (imap_has(s, IMAP_UIDONLY))
-			return imap_wrong(&s->in, "message numbers are not used in this session");
+			return imap_wrong_number(&s->in);
 		imap_parse_set(text, (uint32_t)s->view->uids.count, &u);
 		positions_to_uids(s, &u);
 	} else {
@@ -188,10 +188,11 @@ static bool age_key(struct imap *s, bool older, struct box_criterion *c)
 		return false;
 	if (!seconds)
 		return imap_wrong(&s->in, "a number of seconds above 0 is expected");
-	int64_t then = wall_now() - (int64_t)seconds * SECOND;
+	/* To the second, as INTERNALDATE is told (RFC 5032 2). */
+	int64_t then = (wall_now() / SECOND - (int64_t)seconds) * SECOND;
 	c->kind = BOX_RECEIVED;
 	c->from = older ? INT64_MIN : then;
-	c->to = older ? then : INT64_MAX;
+	c->to = older ? then + SECOND - 1 : INT64_MAX;
 	return true;
 }
 

@@ -123,6 +123,8 @@ static bool read_params(struct imap *s, struct imap_qresync *q, bool *ret_condst
 			return imap_wrong(r, "QRESYNC was not enabled");
 		else if (!imap_qresync_read(r, q))
 			return false;
+		else if (q->match_numbers.p && imap_has(s, IMAP_UIDONLY))
+			return imap_wrong_number(r);
 	} while (imap_accept(r, ' '));
 	return imap_char(r, ')') && imap_end(r);
 }
@@ -160,7 +162,7 @@ static void open_folder(struct imap *s, bool read_only)
 	forget_old(s);
 	if (condstore)
 		s->enabled |= IMAP_CONDSTORE;
-	bool first_unseen = !imap_has(s, IMAP_REV2);
+	bool first_unseen = !imap_has(s, IMAP_REV2 | IMAP_UIDONLY); /* it is a number */
 	if (box_select(s->user, name, read_only, first_unseen, &s->mem, &more, &s->view, &e) < 0)
 		imap_fail(s, &e);
 	else

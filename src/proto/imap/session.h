@@ -30,6 +30,7 @@ enum imap_command_flag {
 	IMAP_ONLY_UID = 4, /* ... and only so */
 	IMAP_NUMBERS = 8, /* its plain form speaks of sequence numbers: bad under UIDONLY */
 	IMAP_QUIET = 16, /* nothing is told before its end: LOGOUT, STARTTLS, CLOSE ... */
+	IMAP_CHANGES = 32, /* its answer are news of the selected folder, whatever NOTIFY says */
 };
 
 struct imap;
@@ -70,7 +71,10 @@ struct imap {
 	struct uidset saved; /* SEARCHRES "$": UIDs */
 	struct imap_told *
 		told; /* in mem: what this command changed itself and need not be told again; NULL when it begins */
-	struct imap_notify *notify; /* notify.c; NULL: none */
+	struct imap_fresh *
+		fresh; /* likewise; what FETCH told of messages that others have changed meanwhile */
+	const struct uidset *made; /* messages that this command has put into the view, or NULL */
+	struct imap_notify *notify; /* notify.c; NULL: NOTIFY was not said yet */
 	struct box_watch *watch; /* idle.c: while somebody wants to hear of changes */
 	bool news; /* and there may be some */
 	struct session_summary summary;
@@ -127,6 +131,8 @@ static inline bool imap_has(const struct imap *s, unsigned enabled)
 void imap_tell_news(struct imap *s, bool expunges);
 /* store.c: these were changed to this modseq by the command itself, which has told so, or was asked not to tell (.SILENT). */
 void imap_tell_not(struct imap *s, const struct uidset *uids, uint64_t modseq);
+/* fetch.c: flags (and modseq) of this one are told as they are now. In the order of UIDs. */
+void imap_tell_not_again(struct imap *s, const struct mailbox_message *m);
 /* For tell.c: leave this one out. */
 bool imap_was_told(const struct imap *s, const struct mailbox_message *m);
 /* "* VANISHED (EARLIER) ..."; nothing when empty. */
@@ -225,6 +231,14 @@ void imap_cmd_idle(struct imap *s);
 void imap_cmd_notify(struct imap *s);
 void imap_notify_free(struct imap_notify *n); /* NULL is fine */
 void imap_notify_tell(struct imap *s); /* what was asked for and happened */
+/* Does the client want to hear of messages of the selected folder that come and leave, of their flags? */
+bool imap_hears_messages(const struct imap *s);
+bool imap_hears_flags(const struct imap *s);
+/* These came to the selected folder: what was asked for of new messages. */
+void imap_notify_came(struct imap *s, const uint32_t *uids, size_t n);
+/* This session did it itself and need not be told (RFC 5465 5). */
+enum imap_notify_mine { IMAP_MINE_NAME, IMAP_MINE_SUBSCRIPTION, IMAP_MINE_METADATA };
+void imap_notify_mine(struct imap *s, enum imap_notify_mine what, slice folder, slice entry);
 /* fetch.c, store.c, copy.c */
 void imap_cmd_fetch(struct imap *s);
 void imap_cmd_store(struct imap *s);

@@ -506,45 +506,6 @@ TEST(imap_metadata)
 	world_close(w);
 }
 
-TEST(imap_notify)
-{
-	struct world *w = imap_world();
-	CHECK_IMAP(w, LOGIN
-		"C: a CREATE Lists\n"
-		"W: a OK <any>\n"
-		"C: b NOTIFY SET (PERSONAL (MessageNew))\n"
-		"S: b BAD <any>\n"
-		"C: c NOTIFY SET (PERSONAL (MailboxMetadataChange))\n"
-		"S: c NO [BADEVENT (MessageNew <any>)] <any>\n"
-		"C: d SELECT INBOX\n"
-		"W: d OK <any>\n"
-		"C: e NOTIFY SET STATUS (SELECTED (MessageNew (FLAGS ENVELOPE) MessageExpunge "
-		"FlagChange)) (MAILBOXES Lists (MessageNew MessageExpunge)) (PERSONAL (MailboxName "
-		"SubscriptionChange))\n"
-		"S: * STATUS Lists (MESSAGES 0 UIDNEXT 1 UIDVALIDITY <any> UNSEEN 0)\n"
-		"S: e OK <any>\n"
-		"M: INBOX one\n"
-		"S: * 1 EXISTS\n"
-		"S: * 1 RECENT\n"
-		"S: * 1 FETCH (UID 1 FLAGS (\\Recent) ENVELOPE (<any>one<any>))\n"
-		"M: Lists two\n"
-		"S: * STATUS Lists (MESSAGES 1 UIDNEXT 2 UIDVALIDITY <any> UNSEEN 1)\n"
-		"C2: l LOGIN alice secret\n"
-		"W2: l OK <any>\n"
-		"C2: a CREATE New\n"
-		"W2: a OK <any>\n"
-		"S: * LIST (<any>) \"/\" New\n"
-		"C2: b RENAME New Newer\n"
-		"W2: b OK <any>\n"
-		"S: * LIST (<any>) \"/\" Newer (\"OLDNAME\" (New))\n"
-		"C2: c DELETE Newer\n"
-		"W2: c OK <any>\n"
-		"S: * LIST (\\NonExistent) \"/\" Newer\n"
-		"C: f NOTIFY NONE\n"
-		"S: f OK <any>\n");
-	world_close(w);
-}
-
 TEST(imap_limits)
 {
 	struct world *w = imap_world();

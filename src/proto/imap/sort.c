@@ -238,18 +238,26 @@ static void put_rows(struct imap *s, const struct sorting *t, size_t from, size_
 	imap_put(s, buf_slice(&out));
 }
 
-static void put_part(struct imap *s, const struct search *q, const struct sorting *t)
+/* Rows that PARTIAL means; false: none. */
+static bool part(
+	const struct search *q, const struct sorting *t, size_t *ret_from, size_t *ret_until)
 {
 	size_t first = q->partial.first, last = q->partial.last < t->n ? q->partial.last : t->n;
+	*ret_from = q->partial.from_end ? t->n - last : first - 1;
+	*ret_until = q->partial.from_end ? t->n - first + 1 : last;
+	return first <= last;
+}
+
+static void put_part(struct imap *s, const struct search *q, const struct sorting *t)
+{
+	size_t from, until;
 	imap_put(s, S(" PARTIAL ("));
 	search_put_range(s, &q->partial);
 	imap_put(s, S(" "));
-	if (first > last)
-		imap_put(s, S("NIL"));
-	else if (q->partial.from_end)
-		put_rows(s, t, t->n - last, t->n - first + 1, true);
+	if (part(q, t, &from, &until))
+		put_rows(s, t, from, until, true);
 	else
-		put_rows(s, t, first - 1, last, true);
+		imap_put(s, S("NIL"));
 	imap_put(s, S(")"));
 }
 
@@ -283,12 +291,35 @@ static void put_extended(struct imap *s, const struct search *q, const struct so
 	imap_put(s, S("\r\n"));
 }
 
-static void answer(struct imap *s, struct search *q, struct sorting *t)
+static void save_rows(struct imap *s, const struct sorting *t, size_t from, size_t until)
 {
-	if (q->returns & IMAP_RETURN_SAVE) {
+	for (size_t i = from; i < until && i < t->n; i++)
+		uidset_add(&s->saved, t->rows[i].uid, t->rows[i].uid);
+}
+
+/* What was told, as of SEARCH (RFC 5182 2.4, RFC 9394 3.2). */
+static void save(struct imap *s, const struct search *q, const struct sorting *t)
+{
+	const unsigned ends = IMAP_RETURN_MIN | IMAP_RETURN_MAX | IMAP_RETURN_PARTIAL;
+	size_t from, until;
+	uidset_done(&s->saved);
+	if (!(q->returns & ends) || (q->returns & (IMAP_RETURN_ALL | IMAP_RETURN_COUNT))) {
 		uidset_copy(&s->saved, &q->found.uids);
 		uidset_trim(&s->saved);
+		return;
 	}
+	if (q->returns & IMAP_RETURN_MIN)
+		save_rows(s, t, 0, 1);
+	if ((q->returns & IMAP_RETURN_MAX) && t->n)
+		save_rows(s, t, t->n - 1, t->n);
+	if ((q->returns & IMAP_RETURN_PARTIAL) && part(q, t, &from, &until))
+		save_rows(s, t, from, until);
+}
+
+static void answer(struct imap *s, struct search *q, struct sorting *t)
+{
+	if (q->returns & IMAP_RETURN_SAVE)
+		save(s, q, t);
 	if (!q->extended) {
 		imap_put(s, S("* SORT"));
 		put_rows(s, t, 0, t->n, false);
@@ -305,7 +336,7 @@ static void sort(struct imap *s, struct search *q, struct sorting *t)
 {
 	struct err e = {0};
 	if (!arguments(s, q, &t->order)) {
-		imap_complain(s);
+		search_complain(s, q);
 		return;
 	}
 	if (!search_charset_is_good(s, q) || !search_run(s, q))

@@ -7,10 +7,20 @@
 #include "proto/imap/session.h"
 #include <stdio.h>
 
+enum { FRESH_MAX = 4096 /* messages of a FETCH that are remembered; others may be told twice */ };
+
 struct imap_told {
 	struct imap_told *next;
 	uint64_t modseq;
 	struct uidset uids; /* ranges in s->mem */
+};
+/* Told by FETCH as they are now, which is newer than what the view knows. By UID. */
+struct imap_fresh {
+	size_t n, cap;
+	struct fresh {
+		uint32_t uid;
+		uint64_t modseq;
+	} * v;
 };
 
 void imap_tell_not(struct imap *s, const struct uidset *uids, uint64_t modseq)
@@ -27,12 +37,42 @@ void imap_tell_not(struct imap *s, const struct uidset *uids, uint64_t modseq)
 	s->told = t;
 }
 
+void imap_tell_not_again(struct imap *s, const struct mailbox_message *m)
+{
+	struct imap_fresh *f = s->fresh;
+	if (!f)
+		f = s->fresh = ARENA_NEW(&s->mem, struct imap_fresh);
+	if (f->n == FRESH_MAX || (f->n && f->v[f->n - 1].uid >= m->uid))
+		return;
+	if (f->n == f->cap) {
+		f->cap = f->cap ? 2 * f->cap : 8;
+		struct fresh *v = ARENA_ARRAY(&s->mem, struct fresh, f->cap);
+		if (f->n)
+			memcpy(v, f->v, f->n * sizeof *v);
+		f->v = v;
+	}
+	f->v[f->n++] = (struct fresh){m->uid, m->modseq};
+}
+
+static bool is_fresh(const struct imap_fresh *f, const struct mailbox_message *m)
+{
+	size_t lo = 0, hi = f->n;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (f->v[mid].uid < m->uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < f->n && f->v[lo].uid == m->uid && f->v[lo].modseq == m->modseq;
+}
+
 bool imap_was_told(const struct imap *s, const struct mailbox_message *m)
 {
 	for (const struct imap_told *t = s->told; t; t = t->next)
 		if (t->modseq == m->modseq && uidset_has(&t->uids, m->uid))
 			return true;
-	return false;
+	return s->fresh && is_fresh(s->fresh, m);
 }
 
 struct store {

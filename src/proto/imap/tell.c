@@ -135,9 +135,12 @@ static void tell(struct imap *s, struct box_news *n)
 		imap_tell_vanished(s, &n->gone, false);
 	else
 		tell_expunged(s, &n->gone, &n->before);
-	if (n->ncame)
+	if (n->ncame) {
 		imap_tell_exists(s);
-	tell_changed(s, n);
+		imap_notify_came(s, n->came, n->ncame);
+	}
+	if (imap_hears_flags(s) || (s->command && (s->command->flags & IMAP_CHANGES)))
+		tell_changed(s, n);
 }
 
 void imap_tell_news(struct imap *s, bool expunges)
