@@ -33,7 +33,7 @@ static void read_lists(slice bytes)
 	index_places_skip(&places, 10);
 	for (uint32_t at = 0, i = 0; places.n; i++)
 		at = index_place_next(&places, at, !i);
-	struct index_emails v = {bytes, 0, INT64_MAX};
+	struct index_emails v = {.rest = bytes, .limit = INT64_MAX};
 	struct index_email_row row;
 	while (index_emails_next(&v, &row))
 		must(row.length < 128);

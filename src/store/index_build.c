@@ -21,6 +21,10 @@ struct word {
 struct token_at {
 	uint32_t word, place;
 };
+struct email {
+	struct index_email_row row; /* first: index_by_likeness */
+	uint32_t from, to; /* its tokens */
+};
 struct index_build {
 	struct buf texts, folded, docs, places, list;
 	uint32_t *slots; /* number of a word + 1; a power of two of them */
@@ -29,7 +33,7 @@ struct index_build {
 	size_t nwords, words_cap;
 	struct token_at *tokens;
 	size_t ntokens, tokens_cap;
-	uint32_t *ends; /* of each email: tokens up to there */
+	struct email *emails;
 	size_t nemails, emails_cap, cut;
 	int64_t first_email, last_email;
 	uint64_t text_bytes;
@@ -58,7 +62,7 @@ void index_build_free(struct index_build *b)
 	free(b->slots);
 	free(b->words);
 	free(b->tokens);
-	free(b->ends);
+	free(b->emails);
 	free(b);
 }
 
@@ -151,14 +155,15 @@ bool index_build_add(struct index_build *b, const struct index_email *m)
 	if (b->nemails && (b->text_bytes >= INDEX_BATCH_BYTES || b->ntokens >= TOKENS_MAX))
 		return false;
 	size_t before = b->ntokens;
-	struct index_email_row row = {.id = m->email_id, .cut = !add_texts(b, m)};
+	struct index_email_row row = {
+		.id = m->email_id, .like = index_likeness(m), .cut = !add_texts(b, m)};
 	row.length = index_length_code(b->ntokens - before);
 	if (!b->nemails)
-		b->first_email = b->last_email = m->email_id;
-	index_emails_put(&b->docs, &b->last_email, &row);
+		b->first_email = m->email_id;
+	b->last_email = m->email_id;
 	b->cut += row.cut;
-	ROOM(b->ends, b->nemails, b->emails_cap);
-	b->ends[b->nemails++] = (uint32_t)b->ntokens;
+	ROOM(b->emails, b->nemails, b->emails_cap);
+	b->emails[b->nemails++] = (struct email){row, (uint32_t)before, (uint32_t)b->ntokens};
 	return true;
 }
 
@@ -210,12 +215,19 @@ static struct at *tokens_by_word(const struct index_build *b, uint32_t *starts)
 		starts[i] = sum;
 		sum += b->words[i].count;
 	}
-	for (size_t i = 0, doc = 0; i < b->ntokens; i++) {
-		while (i >= b->ends[doc])
-			doc++;
-		v[starts[b->tokens[i].word]++] = (struct at){(uint32_t)doc, b->tokens[i].place};
-	}
+	for (size_t k = 0; k < b->nemails; k++)
+		for (size_t i = b->emails[k].from; i < b->emails[k].to; i++)
+			v[starts[b->tokens[i].word]++] =
+				(struct at){(uint32_t)k, b->tokens[i].place};
 	return v;
+}
+
+static void emails_in_order(struct index_build *b)
+{
+	struct index_email_row last = {.id = b->first_email};
+	qsort(b->emails, b->nemails, sizeof *b->emails, index_by_likeness);
+	for (size_t k = 0; k < b->nemails; k++)
+		index_emails_put(&b->docs, &last, &b->emails[k].row);
 }
 
 static int write_word(struct index_build *b, struct index_writer *w, slice word, const struct at *v,
@@ -275,6 +287,7 @@ int index_build_write(struct index_build *b, struct sql *db, int64_t account_id,
 	int64_t id = index_next_segment(db, account_id, b->last_email, e);
 	if (id < 0)
 		return -1;
+	emails_in_order(b);
 	index_writer_init(&w, db, account_id, id, INDEX_PACK_FAST);
 	int failed = write_words(b, &w, e) || index_writer_end(&w, &inlined, e);
 	if (!failed)

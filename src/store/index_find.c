@@ -7,6 +7,9 @@
 
 #include <math.h>
 
+enum { ORDINAL_BITS = 24 };
+_Static_assert(INDEX_SEGMENT_EMAILS_MAX == 1 << ORDINAL_BITS, "ordinals have so many bits");
+
 struct sets {
 	uint64_t *sure, *maybe; /* sure is part of maybe */
 };
@@ -160,7 +163,7 @@ static int read_emails(struct asking *k, struct index_email_row **ret, struct er
 {
 	const struct index_segment *g = k->r.seg;
 	struct index_email_row *v = ARENA_ARRAY(&k->scratch, struct index_email_row, g->emails + 1);
-	struct index_emails in = {g->docs, g->first_email, g->last_email};
+	struct index_emails in = index_emails_of(g);
 	for (uint32_t i = 0; i < g->emails; i++) {
 		if (!index_emails_next(&in, &v[i]))
 			return index_damaged(e, "emails of a segment");
@@ -178,19 +181,39 @@ static bool enough(const struct asking *k)
 	return k->q->most && k->found->n >= k->q->most;
 }
 
+/* Those that may match and are asked for, by id. */
+static uint64_t *in_order(
+	struct asking *k, const uint64_t *maybe, const struct index_email_row *v, size_t *ret_n)
+{
+	uint64_t *order = ARENA_ARRAY(&k->scratch, uint64_t, k->r.seg->emails + 1);
+	size_t n = 0;
+	for (uint32_t i = 0; i < k->r.seg->emails; i++)
+		if (index_bit(maybe, i) && v[i].id >= k->q->from &&
+			(!k->q->to || v[i].id <= k->q->to))
+			order[n++] =
+				(uint64_t)(v[i].id - k->r.seg->first_email) << ORDINAL_BITS | i;
+	index_sort(order, n);
+	*ret_n = n;
+	return order;
+}
+
 static int ask_open(struct asking *k, struct node *tree, struct err *e)
 {
 	struct index_email_row *v = NULL;
 	struct sets s;
+	size_t n;
+	if ((uint64_t)(k->r.seg->last_email - k->r.seg->first_email) >> (64 - ORDINAL_BITS))
+		return index_damaged(e, "emails of a segment");
 	k->words = (k->r.seg->emails + 63) / 64;
 	k->cut = set_new(k);
 	memset(k->times, 0, sizeof k->times);
 	if (read_emails(k, &v, e) || eval(k, tree, &s, e))
 		return -1;
-	for (uint32_t i = k->r.seg->emails; i-- && !enough(k);)
-		if (index_bit(s.maybe, i) && v[i].id >= k->q->from &&
-			(!k->q->to || v[i].id <= k->q->to))
-			add_hit(k, &v[i], i, index_bit(s.sure, i));
+	const uint64_t *order = in_order(k, s.maybe, v, &n);
+	while (n-- && !enough(k)) {
+		uint32_t i = (uint32_t)order[n] & (INDEX_SEGMENT_EMAILS_MAX - 1);
+		add_hit(k, &v[i], i, index_bit(s.sure, i));
+	}
 	return 0;
 }
 

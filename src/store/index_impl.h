@@ -21,7 +21,7 @@ enum {
 	INDEX_INLINE_MAX = 128 << 10, /* bytes of a small segment, before compression */
 	INDEX_RAW_MAX = 256 << 10, /* bytes of any block */
 	INDEX_PACK_FAST = 3, /* levels of compression: of new emails */
-	INDEX_PACK_WELL = 9, /* of what is merged */
+	INDEX_PACK_WELL = 14, /* of what is merged */
 	INDEX_SEGMENT_EMAILS_MAX = 1 << 24,
 };
 enum index_stream { INDEX_WORD_STREAM, INDEX_DOC_STREAM, INDEX_PLACE_STREAM, INDEX_STREAMS };
@@ -206,21 +206,31 @@ int index_reader_match(struct index_reader *r, enum index_field f, slice piece,
 	enum index_match how, bool (*fn)(void *arg, const struct index_entry *e), void *arg,
 	struct err *e);
 
-/* Emails of a segment, from its row. */
+/* ---- index_emails.c: emails of a segment, from its row, and their order ---- */
+
 struct index_email_row {
 	int64_t id;
+	uint64_t like; /* index_likeness */
 	bool cut;
 	uint8_t length; /* code of index_length_code */
 };
 struct index_emails {
 	slice rest;
-	int64_t last, limit; /* the one before; the highest that may come */
+	struct index_email_row last;
+	int64_t first, limit; /* ids are within */
 };
-bool index_emails_next(
-	struct index_emails *v, struct index_email_row *ret); /* false: end, or bad (rest.n) */
-void index_emails_put(struct buf *out, int64_t *last, const struct index_email_row *m);
+struct index_emails index_emails_of(const struct index_segment *g);
+/* In the order of their ordinals. False: end, or bad (rest.n). */
+bool index_emails_next(struct index_emails *v, struct index_email_row *ret);
+/* *last begins with the lowest id of the segment. */
+void index_emails_put(
+	struct buf *out, struct index_email_row *last, const struct index_email_row *m);
 uint8_t index_length_code(uint64_t tokens);
 float index_length_of(uint8_t code);
+/* Emails whose keys are near are like each other; a segment has them by key, then id. */
+uint64_t index_likeness(const struct index_email *m);
+int index_by_likeness(const void *a, const void *b); /* of index_email_row */
+void index_sort(uint64_t *v, size_t n);
 
 /* ---- index_leaf.c: one text of a query in one segment ---- */
 

@@ -3,7 +3,7 @@
  * rows that nobody reads, with the last word that is done; when it is complete, one step makes it visible and the others dead, and
  * later steps remove their rows. A killed process goes on from the last step that was committed.
  */
-#include "store/index_impl.h"
+#include "store/index_merge.h"
 
 enum {
 	FAN = 8, /* segments of a level that become one of the next */
@@ -88,169 +88,6 @@ int index_mark_due(struct sql *db, int64_t account_id, struct err *e)
 	return choose(v, n, &first, &level) ? set_due(db, account_id, 1, e) : 0;
 }
 
-/* ---- a merge ---- */
-
-struct input {
-	struct index_segment seg;
-	struct index_reader r;
-	uint64_t *gone; /* or NULL: none is */
-	uint32_t *ordinals; /* in the new segment, when some are gone */
-	uint32_t base;
-	bool end;
-	struct index_entry x;
-};
-struct merge {
-	struct sql *db;
-	int64_t account_id, goal;
-	struct arena *a;
-	struct input *in; /* oldest first */
-	size_t n;
-	struct index_writer w;
-	unsigned char done[INDEX_WORD_MAX]; /* words up to this one are written */
-	size_t done_n;
-	struct buf docs, places, old_docs, old_places, inlined;
-	uint32_t emails; /* of the word at hand */
-	uint32_t last; /* ordinal, of the last email of the list */
-	struct index_entry alone;
-	uint64_t times;
-};
-
-static int next_word(struct input *in, struct err *e)
-{
-	int r = index_reader_next(&in->r, true, e);
-	in->end = !r;
-	if (r == 1 && !index_words_entry(&in->r.words, &in->x))
-		return index_damaged(e, "entries");
-	return r < 0 ? -1 : 0;
-}
-
-/* Behind the last word that is done. */
-static int open_input(struct merge *m, struct input *in, struct err *e)
-{
-	slice done = slice_of(m->done, m->done_n);
-	if (index_reader_open(&in->r, m->db, m->account_id, &in->seg, e) ||
-		index_reader_seek(&in->r, done, true, e) || next_word(in, e))
-		return -1;
-	while (!in->end && done.n && slice_cmp(index_word(&in->r.words), done) <= 0)
-		if (next_word(in, e))
-			return -1;
-	return 0;
-}
-
-static void put_email(struct merge *m, uint32_t ordinal, uint32_t times)
-{
-	index_put(&m->docs, (uint64_t)(ordinal - (uint32_t)(m->last + 1)) << 1 | (times == 1));
-	if (times > 1)
-		index_put(&m->docs, times - 2);
-	m->last = ordinal;
-	m->emails++;
-	m->times += times;
-}
-
-static void put_alone(struct merge *m, uint32_t ordinal, uint32_t place)
-{
-	put_email(m, ordinal, 1);
-	index_put(&m->places, place);
-	m->alone = (struct index_entry){
-		.emails = 1, .alone = true, .ordinal = ordinal, .place = place};
-}
-
-/* Emails are gone: each is looked at. */
-static int put_remaining(struct merge *m, struct input *in, struct err *e)
-{
-	struct index_docs d = index_docs_of(buf_slice(&m->old_docs), in->x.emails, in->seg.emails);
-	slice places = buf_slice(&m->old_places), before = places;
-	while (index_docs_next(&d)) {
-		before = places;
-		index_places_skip(&places, d.times);
-		if (!places.p)
-			break;
-		if (index_bit(in->gone, d.ordinal))
-			continue;
-		uint32_t ordinal = in->base + in->ordinals[d.ordinal];
-		if (d.times == 1) {
-			slice p = before;
-			put_alone(m, ordinal, (uint32_t)index_get(&p));
-			continue;
-		}
-		put_email(m, ordinal, d.times);
-		buf_put(&m->places, slice_of(before.p, (size_t)(places.p - before.p)));
-	}
-	return d.bad || !places.p ? index_damaged(e, "list") : 0;
-}
-
-/* All are still there: the list goes behind the one before as it is, but for its first number. */
-static int put_list(struct merge *m, struct input *in, struct err *e)
-{
-	slice docs = buf_slice(&m->old_docs);
-	struct index_docs d = index_docs_of(docs, in->x.emails, in->seg.emails);
-	uint64_t v = index_get(&docs);
-	if (!docs.p && in->x.emails > 1)
-		return index_damaged(e, "list");
-	uint32_t first = in->base + (uint32_t)(v >> 1);
-	index_put(&m->docs, (uint64_t)(first - (uint32_t)(m->last + 1)) << 1 | (v & 1));
-	buf_put(&m->docs, docs);
-	buf_put(&m->places, buf_slice(&m->old_places));
-	m->emails += in->x.emails;
-	m->times += 2; /* not alone */
-	while (index_docs_next(&d))
-		;
-	m->last = in->base + d.ordinal;
-	return d.bad || v >> 1 >= in->seg.emails ? index_damaged(e, "list") : 0;
-}
-
-static int put_input(struct merge *m, struct input *in, struct err *e)
-{
-	if (in->x.alone) {
-		if (in->x.ordinal >= in->seg.emails)
-			return index_damaged(e, "email of a word");
-		if (!in->gone)
-			put_alone(m, in->base + in->x.ordinal, in->x.place);
-		else if (!index_bit(in->gone, in->x.ordinal))
-			put_alone(m, in->base + in->ordinals[in->x.ordinal], in->x.place);
-		return 0;
-	}
-	buf_reset(&m->old_docs);
-	buf_reset(&m->old_places);
-	if (index_reader_bytes(
-		    &in->r, INDEX_DOC_STREAM, in->x.docs_at, in->x.docs_n, &m->old_docs, e) ||
-		index_reader_bytes(&in->r, INDEX_PLACE_STREAM, in->x.places_at, in->x.places_n,
-			&m->old_places, e))
-		return -1;
-	return in->gone ? put_remaining(m, in, e) : put_list(m, in, e);
-}
-
-/* The smallest word of all inputs: 1, 0 at the end, -1. */
-static int merge_word(struct merge *m, struct err *e)
-{
-	slice least = {0};
-	for (size_t i = 0; i < m->n; i++)
-		if (!m->in[i].end &&
-			(!least.p || slice_cmp(index_word(&m->in[i].r.words), least) < 0))
-			least = index_word(&m->in[i].r.words);
-	if (!least.p)
-		return 0;
-	memcpy(m->done, least.p, least.n);
-	m->done_n = least.n;
-	least.p = (char *)m->done;
-	buf_reset(&m->docs);
-	buf_reset(&m->places);
-	m->emails = 0;
-	m->times = 0;
-	m->last = UINT32_MAX;
-	for (size_t i = 0; i < m->n; i++) {
-		if (m->in[i].end || !slice_eq(index_word(&m->in[i].r.words), least))
-			continue;
-		if (put_input(m, &m->in[i], e) || next_word(&m->in[i], e))
-			return -1;
-	}
-	struct index_entry x = m->times == 1 ? m->alone : (struct index_entry){.emails = m->emails};
-	if (m->emails &&
-		index_writer_word(&m->w, least, &x, buf_slice(&m->docs), buf_slice(&m->places), e))
-		return -1;
-	return 1;
-}
-
 /* ---- steps ---- */
 
 struct progress { /* of the segment that is being made */
@@ -260,7 +97,7 @@ struct progress { /* of the segment that is being made */
 };
 
 /* 1, 0: none. */
-static int read_progress(struct merge *m, struct progress *ret, struct err *e)
+static int read_progress(struct index_merge *m, struct progress *ret, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(m->db,
 		"SELECT id, level, words, bytes, docs_at, places_at, done, gone FROM segment"
@@ -285,7 +122,7 @@ static int read_progress(struct merge *m, struct progress *ret, struct err *e)
 }
 
 /* What is gone of an input: a byte, and if it is 1 a bit for each of its emails. */
-static int take_gone(struct merge *m, struct input *in, slice *gone, struct err *e)
+static int take_gone(struct index_merge *m, struct index_input *in, slice *gone, struct err *e)
 {
 	size_t n = ((size_t)in->seg.emails + 63) / 64 * 8;
 	if (!gone->n || (*gone->p && gone->n < 1 + n))
@@ -297,47 +134,29 @@ static int take_gone(struct merge *m, struct input *in, slice *gone, struct err 
 	in->gone = arena_alloc(m->a, n + 8);
 	memcpy(in->gone, gone->p, n);
 	*gone = slice_skip(*gone, n);
-	in->ordinals = ARENA_ARRAY(m->a, uint32_t, in->seg.emails + 1);
-	for (uint32_t i = 0, k = 0; i < in->seg.emails; i++) {
-		in->ordinals[i] = k;
-		k += !index_bit(in->gone, i);
-	}
 	return 0;
 }
 
-static uint32_t remaining(const struct input *in)
-{
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < in->seg.emails; i++)
-		n += !in->gone || !index_bit(in->gone, i);
-	return n;
-}
-
 /* Inputs of the merge that is under way, oldest first. */
-static int open_inputs(struct merge *m, const struct progress *p, struct err *e)
+static int open_inputs(struct index_merge *m, const struct progress *p, struct err *e)
 {
 	struct index_segment *v;
 	size_t n;
 	slice gone = p->gone;
-	uint32_t base = 0;
 	if (index_segments_into(m->db, m->account_id, p->id, m->a, &v, &n, e))
 		return -1;
 	if (!n || p->done.n > INDEX_WORD_MAX)
 		return index_damaged(e, "a merge");
 	memcpy(m->done, p->done.p, p->done.n);
 	m->done_n = p->done.n;
-	m->in = ARENA_ARRAY(m->a, struct input, n);
+	m->in = ARENA_ARRAY(m->a, struct index_input, n);
 	for (size_t i = n; i--;) {
-		struct input *in = &m->in[m->n++];
+		struct index_input *in = &m->in[m->n++];
 		in->seg = v[i];
-		in->base = base;
-		if (take_gone(m, in, &gone, e) || open_input(m, in, e))
+		if (take_gone(m, in, &gone, e))
 			return -1;
-		base += remaining(in);
 	}
-	return base <= INDEX_SEGMENT_EMAILS_MAX
-		       ? 0
-		       : err_set(e, ERR_LIMIT, "too many emails in one segment");
+	return index_merge_emails(m, e) || index_merge_open(m, e) ? -1 : 0;
 }
 
 /* ---- the beginning ---- */
@@ -346,7 +165,7 @@ static int open_inputs(struct merge *m, const struct progress *p, struct err *e)
 static int ask_gone(const struct index_segment *g, uint64_t *bits,
 	bool (*gone)(void *arg, int64_t email_id), void *arg, struct err *e)
 {
-	struct index_emails in = {g->docs, g->first_email, g->last_email};
+	struct index_emails in = index_emails_of(g);
 	struct index_email_row row;
 	int some = 0;
 	for (uint32_t i = 0; i < g->emails && gone; i++) {
@@ -360,7 +179,7 @@ static int ask_gone(const struct index_segment *g, uint64_t *bits,
 	return some;
 }
 
-static int begin(struct merge *m, const struct index_segment *v, size_t n, unsigned level,
+static int begin(struct index_merge *m, const struct index_segment *v, size_t n, unsigned level,
 	bool (*gone)(void *arg, int64_t email_id), void *arg, struct err *e)
 {
 	AUTO(buf) struct buf all = BUF(n * (INDEX_SEGMENT_EMAILS_MAX / 8 + 16));
@@ -393,41 +212,23 @@ static int begin(struct merge *m, const struct index_segment *v, size_t n, unsig
 
 /* ---- the end ---- */
 
-/* The emails that remain, as the new segment's. */
-static int merge_emails(
-	struct merge *m, struct buf *docs, int64_t *ret_n, int64_t *ret_cut, struct err *e)
-{
-	int64_t last = m->in[0].seg.first_email;
-	for (size_t k = 0; k < m->n; k++) {
-		const struct input *in = &m->in[k];
-		struct index_emails from = {in->seg.docs, in->seg.first_email, in->seg.last_email};
-		struct index_email_row row;
-		for (uint32_t i = 0; i < in->seg.emails; i++) {
-			if (!index_emails_next(&from, &row) || row.id < last)
-				return index_damaged(e, "emails of a segment");
-			if (in->gone && index_bit(in->gone, i))
-				continue;
-			index_emails_put(docs, &last, &row);
-			*ret_cut += row.cut;
-			(*ret_n)++;
-		}
-	}
-	return 0;
-}
-
 /* Text of the inputs, less the share of what is gone. */
-static int64_t text_bytes(const struct merge *m)
+static int64_t text_bytes(const struct index_merge *m)
 {
 	double sum = 0;
-	for (size_t i = 0; i < m->n; i++)
-		if (m->in[i].seg.emails)
-			sum += (double)m->in[i].seg.text_bytes * remaining(&m->in[i]) /
-			       m->in[i].seg.emails;
+	for (size_t i = 0; i < m->n; i++) {
+		const struct index_input *in = &m->in[i];
+		uint32_t left = 0;
+		for (uint32_t k = 0; k < in->seg.emails; k++)
+			left += in->ordinals[k] != INDEX_GONE;
+		if (in->seg.emails)
+			sum += (double)in->seg.text_bytes * left / in->seg.emails;
+	}
 	return (int64_t)sum;
 }
 
 /* Small ones have no other rows; of the others those are removed in later steps. */
-static int end_inputs(struct merge *m, int64_t goal, struct err *e)
+static int end_inputs(struct index_merge *m, int64_t goal, struct err *e)
 {
 	if (sql_run(m->db, e,
 		    "DELETE FROM segment WHERE account_id = $1 AND goal = $2 AND LENGTH(inlined) > "
@@ -442,12 +243,15 @@ static int end_inputs(struct merge *m, int64_t goal, struct err *e)
 		       : 0;
 }
 
-static int finish(struct merge *m, const struct progress *p, struct err *e)
+static int finish(struct index_merge *m, const struct progress *p, struct err *e)
 {
 	AUTO(buf) struct buf docs = BUF((size_t)1 << 28);
-	int64_t n = 0, cut = 0, bytes;
-	if (merge_emails(m, &docs, &n, &cut, e))
-		return -1;
+	struct index_email_row last = {.id = m->in[0].seg.first_email};
+	int64_t n = (int64_t)m->nemails, cut = 0, bytes;
+	for (size_t i = 0; i < m->nemails; i++) {
+		index_emails_put(&docs, &last, &m->emails[i]);
+		cut += m->emails[i].cut;
+	}
 	if (index_writer_end(&m->w, &m->inlined, e))
 		return -1;
 	bytes = p->bytes + (int64_t)(m->w.bytes + docs.n);
@@ -465,7 +269,7 @@ static int finish(struct merge *m, const struct progress *p, struct err *e)
 	return end_inputs(m, p->id, e);
 }
 
-static int put_progress(struct merge *m, const struct progress *p, struct err *e)
+static int put_progress(struct index_merge *m, const struct progress *p, struct err *e)
 {
 	if (index_writer_flush(&m->w, e))
 		return -1;
@@ -480,7 +284,7 @@ static int put_progress(struct merge *m, const struct progress *p, struct err *e
 		       : 0;
 }
 
-static int step(struct merge *m, const struct progress *p, struct err *e)
+static int step(struct index_merge *m, const struct progress *p, struct err *e)
 {
 	int more = 1;
 	index_writer_init(&m->w, m->db, m->account_id, p->id, INDEX_PACK_WELL);
@@ -490,22 +294,10 @@ static int step(struct merge *m, const struct progress *p, struct err *e)
 	if (open_inputs(m, p, e))
 		return -1;
 	while (more == 1 && m->w.bytes < index_step_bytes)
-		more = merge_word(m, e);
+		more = index_merge_word(m, e);
 	if (more < 0)
 		return -1;
 	return more ? put_progress(m, p, e) : finish(m, p, e);
-}
-
-static void merge_done(struct merge *m)
-{
-	for (size_t i = 0; i < m->n; i++)
-		index_reader_close(&m->in[i].r);
-	index_writer_done(&m->w);
-	buf_done(&m->docs);
-	buf_done(&m->places);
-	buf_done(&m->old_docs);
-	buf_done(&m->old_places);
-	buf_done(&m->inlined);
 }
 
 /* ---- what is dead ---- */
@@ -536,7 +328,7 @@ static int remove_dead(struct sql *db, int64_t account_id, struct err *e)
 }
 
 static int merge(
-	struct merge *m, bool (*gone)(void *arg, int64_t email_id), void *arg, struct err *e)
+	struct index_merge *m, bool (*gone)(void *arg, int64_t email_id), void *arg, struct err *e)
 {
 	struct progress p;
 	struct index_segment *v;
@@ -569,14 +361,14 @@ int index_merge_tx(struct sql *db, int64_t account_id, bool (*gone)(void *arg, i
 	int r = remove_dead(db, account_id, e);
 	if (r)
 		return r;
-	struct merge *m = NEW(struct merge);
+	struct index_merge *m = NEW(struct index_merge);
 	m->db = db;
 	m->account_id = account_id;
 	m->a = &a;
 	m->docs.limit = m->places.limit = m->old_docs.limit = m->old_places.limit = (size_t)1 << 32;
 	m->inlined.limit = 2 * INDEX_INLINE_MAX;
 	r = merge(m, gone, arg, e);
-	merge_done(m);
+	index_merge_done(m);
 	free(m);
 	return r;
 }

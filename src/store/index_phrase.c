@@ -6,7 +6,6 @@
 #include "store/index_leaf.h"
 
 enum {
-	FEW = 2048, /* numbers that qsort puts in order sooner than counting */
 	COMMON = 8, /* words of a group that are asked first, ... */
 	COMMON_SHARE = 32, /* if they are in such a part of its emails */
 };
@@ -66,42 +65,6 @@ static void push(struct index_finding *f, uint32_t ordinal, uint32_t place)
 	f->next[f->nnext++] = (uint64_t)ordinal << 32 | place;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
-/* By counting, a byte at a time; bytes that are the same everywhere cost one look. */
-static void sort(uint64_t *v, size_t n)
-{
-	AUTO(free) uint64_t *other = n > FEW ? mem_alloc(n * sizeof *v) : NULL;
-	if (!other) {
-		if (n > 1)
-			qsort(v, n, sizeof *v, by_number);
-		return;
-	}
-	uint64_t *from = v, *to = other, all = 0;
-	for (size_t i = 0; i < n; i++)
-		all |= v[i] ^ v[0];
-	for (unsigned shift = 0; shift < 64; shift += 8) {
-		size_t count[257] = {0};
-		if (!(all >> shift & 0xff))
-			continue;
-		for (size_t i = 0; i < n; i++)
-			count[(from[i] >> shift & 0xff) + 1]++;
-		for (size_t i = 1; i < 257; i++)
-			count[i] += count[i - 1];
-		for (size_t i = 0; i < n; i++)
-			to[count[from[i] >> shift & 0xff]++] = from[i];
-		uint64_t *t = from;
-		from = to;
-		to = t;
-	}
-	if (from != v)
-		memcpy(v, from, n * sizeof *v);
-}
-
 /* What was pushed becomes at[]. */
 static void turn(struct index_finding *f)
 {
@@ -123,7 +86,7 @@ static int push_group(struct index_finding *f, const struct index_group *g,
 		if (each_place(f, &g->v[k], fn, e))
 			return -1;
 	if (g->n > 1)
-		sort(f->next, f->nnext);
+		index_sort(f->next, f->nnext);
 	turn(f);
 	return 0;
 }

@@ -34,7 +34,7 @@ static const char first_up[] =
 static const char first_down[] = "DROP TABLE block; DROP TABLE segment; DROP TABLE indexed;";
 
 const struct sql_migration index_migrations[] = {
-	{1, "full-text index in segments", first_up, first_down},
+	{2, "full-text index in segments", first_up, first_down},
 };
 const size_t index_migrations_n = sizeof index_migrations / sizeof *index_migrations;
 
