@@ -12,6 +12,9 @@ int policy_text_parse(
 /* What is meant: a file, the number of a version, or, empty, what is in force (NULL: nothing is). */
 int policy_document(struct cli_env *env, slice what, const struct policy_set **ret);
 
+/* policy_facts.belonging_of, asking the directory (struct sql *) as it is now. */
+slice policy_belonging(void *directory, slice address, struct arena *a);
+
 /* cli_policy_diff.c: a line each, with its sign, and three lines around changes. */
 void policy_diff(slice before, slice after, struct buf *out);
 

@@ -17,6 +17,7 @@ struct dry {
 	const struct policy_set *set;
 	struct policy_thresholds thresholds;
 	struct listing *l;
+	struct sql *directory; /* as it is now: who belonged to what then is not kept */
 	struct arena mem; /* of one letter */
 	uint64_t most, shown;
 	uint64_t letters, changed, unreadable, recipients;
@@ -82,6 +83,8 @@ static bool try_letter(void *arg, const struct policies_fact *kept)
 		d->unreadable++;
 		return true;
 	}
+	f.belonging_of = policy_belonging;
+	f.directory = d->directory;
 	while (policy_decided_next(&rest, &before)) {
 		f.direction = before.direction;
 		changed |= try_rcpt(d, kept, &f, &before);
@@ -141,7 +144,7 @@ static int try_all(struct cli_call *c, struct cli_env *env, struct dry *d, int64
 		T("RECIPIENT", "收件人"), T("BEFORE", "原处置"), T("AFTER", "新处置"),
 		T("POLICY", "策略")};
 	struct sql *db = cli_env_db(env, DB_TRACE, &e);
-	if (!db)
+	if (!db || !(d->directory = cli_env_db(env, DB_DIRECTORY, &e)))
 		return out_fail(&e);
 	d->l = &l;
 	listing_begin(&l, c->cli->json, "changed", heads, sizeof heads / sizeof *heads);

@@ -220,6 +220,8 @@ static void take_facts(struct trial *t)
 	f->probability_of = probability_of;
 	f->arg = &t->report;
 	take_files(t);
+	f->belonging_of = policy_belonging;
+	f->directory = t->env->db[DB_DIRECTORY];
 }
 
 static int examine(struct trial *t, struct buf *message)
@@ -254,6 +256,15 @@ static slice names_of(const struct policy_decision *d, struct arena *a)
 	return arena_dup(a, buf_slice(&b));
 }
 
+slice policy_belonging(void *directory, slice address, struct arena *a)
+{
+	slice words = S("");
+	struct err e;
+	if (directory && directory_find_belonging(directory, address, a, &words, &e) < 0)
+		out_fail(&e);
+	return words;
+}
+
 static void show_rcpt(struct trial *t, struct listing *l, slice rcpt)
 {
 	struct policy_decision d;
@@ -277,6 +288,8 @@ static void show_rcpt(struct trial *t, struct listing *l, slice rcpt)
 	json_text(&l->j, "policy", d.policy);
 	json_text(&l->j, "policies", names_of(&d, a));
 	json_text(&l->j, "reason", d.reason);
+	if (policy_asks_directory(t->set))
+		json_text(&l->j, "belongs", policy_belonging(t->facts.directory, rcpt, a));
 	json_close(&l->j, '}');
 }
 
@@ -303,6 +316,29 @@ static void show_signals(struct trial *t)
 	}
 }
 
+/* What the policies could ask about somebody. */
+static void show_person(struct trial *t, slice address)
+{
+	AUTO(arena) struct arena a = {0};
+	slice words = policy_belonging(t->facts.directory, address, &a), one;
+	if (!words.n)
+		return;
+	printf("%.*s:", SFMT(address));
+	while (slice_cut(&words, '\n', &one))
+		printf(" %.*s", SFMT(one));
+	putchar('\n');
+}
+
+static void show_people(struct trial *t)
+{
+	if (!policy_asks_directory(t->set))
+		return;
+	show_person(t, t->facts.login.n ? t->facts.login : t->facts.sender);
+	for (size_t i = 0; i < t->nrcpts; i++)
+		show_person(t, t->rcpts[i]);
+	putchar('\n');
+}
+
 static void show_letter(struct trial *t)
 {
 	t->facts.direction = direction(t, t->rcpts[0]);
@@ -319,8 +355,10 @@ static void show(struct trial *t)
 	const char *const heads[] = {T("RECIPIENT", "收件人"), T("DECISION", "处置"),
 		T("POLICIES", "策略"), T("REASON", "原因")};
 	bool json = t->c->cli->json;
-	if (!json)
+	if (!json) {
 		show_letter(t);
+		show_people(t);
+	}
 	listing_begin(&l, json, "recipients", heads, sizeof heads / sizeof *heads);
 	for (size_t i = 0; i < t->nrcpts; i++)
 		show_rcpt(t, &l, t->rcpts[i]);

@@ -39,6 +39,8 @@ enum { MEMORY_KEPT = 64 * 1024 };
 static void forget(struct edge_plan *p)
 {
 	policy_release(take(&p->set));
+	map_done(&p->belonging);
+	p->belonging = (struct map){0};
 	p->header = S("");
 	p->facts = (struct policy_facts){0};
 	p->groups = NULL;
@@ -325,6 +327,8 @@ int edge_policy_verdict(struct edge_session *s, struct smtpd_verdict *v, struct 
 	}
 	p->top = v->top->n;
 	edge_policy_gather(s, p, v);
+	if (edge_policy_ask_directory(s, p, v->msg, &no->err) < 0)
+		return -1;
 	return decide_all(s, p, v->msg, no) < 0 ? -1 : obey(s, p, v, no);
 }
 

@@ -57,6 +57,7 @@ struct edge_plan {
 		*groups; /* by the first of their recipients; empty: nothing was decided */
 	size_t n, room;
 	struct signals *signals; /* all of the message, maybe empty */
+	struct map belonging; /* address -> slice *: what the directory says, when policies ask */
 };
 
 /* The header comes: begins a plan, forgets the one before. */
@@ -72,6 +73,9 @@ void edge_policy_end(struct edge_session *s); /* of the session */
 bool edge_policy_refused_bad(const struct edge_session *s);
 
 /* ---- edge_policy_facts.c ---- */
+/* What its people belong to, before anything is decided: the decision waits for nothing. */
+int edge_policy_ask_directory(
+	struct edge_session *s, struct edge_plan *p, const struct queue_msg *m, struct err *e);
 void edge_policy_gather(struct edge_session *s, struct edge_plan *p, const struct smtpd_verdict *v);
 enum policy_direction edge_policy_direction(
 	const struct edge_session *s, const struct queue_msg *m, slice rcpt);

@@ -164,3 +164,40 @@ void edge_policy_gather(struct edge_session *s, struct edge_plan *p, const struc
 	if (x)
 		take_content(p, x);
 }
+
+/* ---- the directory ---- */
+
+static int ask(struct edge_session *s, struct edge_plan *p, slice address, struct err *e)
+{
+	slice *words = ARENA_NEW(&p->mem, slice);
+	if (!address.n || map_get(&p->belonging, address))
+		return 0;
+	if (directory_belonging(s->edge->directory, address, &p->mem, words, e) < 0)
+		return -1;
+	map_put(&p->belonging, address, words);
+	return 0;
+}
+
+static slice belonging_of(void *arg, slice address, struct arena *a)
+{
+	const struct edge_plan *p = arg;
+	const slice *words = map_get(&p->belonging, address);
+	(void)a;
+	return words ? *words : S("");
+}
+
+int edge_policy_ask_directory(
+	struct edge_session *s, struct edge_plan *p, const struct queue_msg *m, struct err *e)
+{
+	struct policy_facts *f = &p->facts;
+	if (!policy_asks_directory(p->set))
+		return 0;
+	f->belonging_of = belonging_of;
+	f->directory = p;
+	if (ask(s, p, f->sender, e) < 0 || ask(s, p, f->from, e) < 0 || ask(s, p, f->login, e) < 0)
+		return -1;
+	for (size_t i = 0; i < m->nrcpts; i++)
+		if (ask(s, p, m->rcpts[i].address, e) < 0)
+			return -1;
+	return 0;
+}

@@ -297,6 +297,16 @@ static void finish(struct making *m)
 		d->mark = true; /* what stands behind us files it by that */
 }
 
+static struct policy_address person(
+	struct policy_judging *j, const struct policy_facts *f, slice address)
+{
+	struct policy_address x = policy_address_of(address, j->scratch);
+	if (j->set->asks_directory && f->belonging_of && x.whole.n)
+		x.belongs = policy_lower(
+			f->belonging_of(f->directory, address, j->scratch), j->scratch);
+	return x;
+}
+
 static void judge(struct policy_judging *j, const struct policy_facts *f, slice rcpt)
 {
 	j->probability = f->probability;
@@ -305,12 +315,12 @@ static void judge(struct policy_judging *j, const struct policy_facts *f, slice 
 	j->class = policy_class_of(j);
 	if (!j->set)
 		return;
-	j->rcpt = policy_address_of(rcpt, j->scratch);
-	j->sender = policy_address_of(f->sender.p ? f->sender : S(""), j->scratch);
+	j->rcpt = person(j, f, rcpt);
+	j->sender = person(j, f, f->sender.p ? f->sender : S(""));
 	if (f->from.n)
-		j->from = policy_address_of(f->from, j->scratch);
+		j->from = person(j, f, f->from);
 	if (f->login.n)
-		j->login = policy_address_of(f->login, j->scratch);
+		j->login = person(j, f, f->login);
 }
 
 void policy_decide(const struct policy_set *s, const struct policy_thresholds *t,

@@ -113,6 +113,11 @@ struct conf_errors policy_warnings(const struct policy_set *s)
 	return s->warnings;
 }
 
+bool policy_asks_directory(const struct policy_set *s)
+{
+	return s && s->asks_directory;
+}
+
 size_t policy_count(const struct policy_set *s)
 {
 	return s->n;

@@ -15,6 +15,12 @@ struct place {
 	const char *key;
 };
 
+/* Of the document; one with '@' is a group of the directory. */
+static bool names_group(slice word)
+{
+	return slice_starts(word, group_prefix) && !policy_who_is_of_directory(word);
+}
+
 static bool find_group(const struct policy_set *s, slice name, unsigned *ret)
 {
 	for (size_t i = 0; i < s->ngroups; i++)
@@ -83,6 +89,7 @@ static void add_person(struct policy_reading *rd, const struct place *at, enum p
 {
 	if (too_many(rd, at))
 		return;
+	rd->set->asks_directory |= policy_who_is_of_directory(word);
 	switch (policy_who_add(w, kind, word, &rd->set->mem)) {
 	case POLICY_WHO_FINE:
 		break;
@@ -95,10 +102,12 @@ static void add_person(struct policy_reading *rd, const struct place *at, enum p
 		break;
 	case POLICY_WHO_BAD:
 		conf_review_mistake(rd->r, at->section, at->i, at->key,
-			"%s: '%.*s' is neither an address nor @domain, .domain, group:NAME or a "
-			"pattern with *",
-			"%s：“%.*s”既不是地址，也不是 @域、.域、group:名称 或带 * 的模式", at->key,
-			SFMT(word));
+			"%s: '%.*s' is neither an address nor @domain, .domain, group:NAME, "
+			"org:NAME, "
+			"department:PATH, class:NAME or a pattern with *",
+			"%s：“%.*s”既不是地址，也不是 "
+			"@域、.域、group:名称、org:名称、department:路径、class:名称 或带 * 的模式",
+			at->key, SFMT(word));
 	}
 }
 
@@ -125,7 +134,7 @@ void policy_read_people(struct policy_reading *rd, const char *key, const struct
 		bool not = slice_starts(word, S("!"));
 		word = slice_skip(word, not );
 		ret->positive |= !not ;
-		if (!slice_starts(word, group_prefix))
+		if (!names_group(word))
 			add_person(rd, &at, kind, word, who[not ]);
 		else if (group_of(rd, &at, word, &group))
 			visit(&in[not ], group);
@@ -150,7 +159,7 @@ static void read_members(struct policy_reading *rd, size_t i, const struct conf_
 			conf_review_mistake(rd->r, &policy_group_section, i, "members",
 				"members: '%.*s': nobody can be left out of a group",
 				"members：“%.*s”：组中不能写排除项", SFMT(word));
-		else if (!slice_starts(word, group_prefix))
+		else if (!names_group(word))
 			add_person(rd, &at, POLICY_WHO_ADDRESS, word, &g->who);
 		else if (!too_many(rd, &at) && group_of(rd, &at, word, &g->direct[g->ndirect]))
 			g->ndirect++;

@@ -8,8 +8,11 @@
 #define T struct policy_group_entry
 static const struct conf_key group_keys[] = {
 	CONF_KEY_LIST(T, members, "",
-		"Addresses, @domain, .domain (and all below it), group:NAME, patterns with *.",
-		"地址、@域、.域（包括所有子域）、group:组名、带 * 的模式。"),
+		"Addresses, @domain, .domain (and all below it), group:NAME, patterns with *; of "
+		"the directory "
+		"group:ADDRESS, department:PATH (with all below), org:NAME, class:NAME.",
+		"地址、@域、.域（包括所有子域）、group:组名、带 * 的模式；"
+		"通讯目录中的 group:组地址、department:路径（含下级）、org:组织、class:服务等级。"),
 	CONF_END};
 #undef T
 const struct conf_section policy_group_section = {.name = "group",

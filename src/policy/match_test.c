@@ -340,3 +340,77 @@ TEST(groups_may_hold_many_and_each_other)
 	CHECK_STR(decide_line(s, &usual, &l, S("u19-300@example.com")), S("deliver"));
 	letter_done(&l);
 }
+
+/* ---- what the directory says ---- */
+
+static slice belonging(void *arg, slice address, struct arena *a)
+{
+	unsigned *asked = arg;
+	(void)a;
+	++*asked;
+	if (slice_eq(address, S("ann@example.com")))
+		return S("org:Acme\nclass:vip\ngroup:all@example.com\ndepartment:Sales/East\n"
+			 "department:acme:Sales/East\ndepartment:Sales\ndepartment:acme:Sales\n");
+	return slice_eq(address, S("bob@example.com")) ? S("org:acme\nclass:standard\n") : S("");
+}
+
+TEST(conditions_on_the_directory)
+{
+	static const struct {
+		const char *condition;
+		bool ann, bob, stranger;
+	} cases[] = {
+		{"to = org:ACME", true, true, false}, {"to = class:VIP", true, false, false},
+		{"to = class:vi", false, false, false},
+		{"to = department:Sales", true, false, false},
+		{"to = department:sales/east", true, false, false},
+		{"to = department:Sales/West", false, false, false},
+		{"to = department:acme:Sales", true, false, false},
+		{"to = department:other:Sales", false, false, false},
+		{"to = group:all@example.com", true, false, false},
+		{"to = group:mixed", true, true, false}, {"to = !class:vip", false, true, true},
+		{"to = org:acme !department:Sales", false, true, false},
+		{"organisation = org:acme", true, true, false},
+		{"from = org:acme", false, false, false}, /* the sender is a stranger */
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct letter l;
+		unsigned asked = 0;
+		letter_init(&l);
+		l.f.belonging_of = belonging;
+		l.f.directory = &asked;
+		slice text = arena_printf(&l.a,
+			"[group \"mixed\"]\nmembers = class:vip bob@example.com\n"
+			"[policy \"p\"]\n%s\nsubject_tag = x\n",
+			cases[i].condition);
+		AUTO(policy_set) const struct policy_set *s = must_parse(text, &l.a);
+		struct policy_decision d;
+		CHECK(policy_asks_directory(s));
+		policy_decide(s, &usual, &l.f, S("ann@example.com"), &l.a, &d);
+		CHECK_INT(d.nwhy, cases[i].ann);
+		policy_decide(s, &usual, &l.f, S("bob@example.com"), &l.a, &d);
+		CHECK_INT(d.nwhy, cases[i].bob);
+		policy_decide(s, &usual, &l.f, S("eve@elsewhere.example"), &l.a, &d);
+		CHECK_INT(d.nwhy, cases[i].stranger);
+		CHECK(asked > 0);
+		letter_done(&l);
+	}
+}
+
+TEST(nobody_asks_the_directory_in_vain)
+{
+	struct letter l;
+	unsigned asked = 0;
+	letter_init(&l);
+	l.f.belonging_of = belonging;
+	l.f.directory = &asked;
+	AUTO(policy_set)
+	const struct policy_set *s =
+		must_parse(S("[policy \"p\"]\nto = @example.com\nsubject_tag = x\n"), &l.a);
+	struct policy_decision d;
+	policy_decide(s, &usual, &l.f, S("ann@example.com"), &l.a, &d);
+	CHECK_INT(d.nwhy, 1);
+	CHECK_INT(asked, 0);
+	CHECK(!policy_asks_directory(s) && !policy_asks_directory(NULL));
+	letter_done(&l);
+}

@@ -71,6 +71,10 @@ struct policy_facts {
 	 * estimated. */
 	double (*probability_of)(void *arg, double score);
 	void *arg;
+	/* What an address belongs to in the directory (directory_find_belonging); asked for when
+	 * policy_asks_directory() alone. NULL: nobody belongs to anything. Memory from *a or longer. */
+	slice (*belonging_of)(void *arg, slice address, struct arena *a);
+	void *directory;
 };
 enum {
 	POLICY_HEADER_KEPT = 8 << 10, /* bytes of the header that facts keep */
@@ -177,6 +181,8 @@ int policy_parse(slice text, slice name, enum conf_lang lang, struct arena *a,
 /* What is allowed and probably not meant; lives as long as the set. */
 struct conf_errors policy_warnings(const struct policy_set *s);
 size_t policy_count(const struct policy_set *s);
+/* Some condition speaks of organisations, classes, departments or groups of the directory. NULL is fine. */
+bool policy_asks_directory(const struct policy_set *s);
 /* Born with one user; the last release frees it. One thread at a time. NULL is fine. */
 const struct policy_set *policy_hold(const struct policy_set *s);
 void policy_release(const struct policy_set *s);

@@ -14,12 +14,14 @@ struct policy_who {
 	struct policy_slices exact; /* whole texts, sorted */
 	struct policy_slices domains; /* "example.com"; ".example.com": all below it; sorted */
 	struct policy_slices wild; /* with '*' */
+	struct policy_slices belongs; /* "class:vip", "group:all@example.com": what the directory says; sorted */
 	const struct policy_who **groups; /* with those in them: one step is enough */
 	size_t ngroups;
 	bool below; /* there are ".example.com" */
 };
 struct policy_address { /* lower case, the domain as A-labels */
 	slice whole, domain;
+	slice belongs; /* a word a line, lower case */
 };
 enum policy_who_kind { POLICY_WHO_ADDRESS, POLICY_WHO_DOMAIN, POLICY_WHO_LOGIN };
 enum policy_who_fault {
@@ -28,11 +30,14 @@ enum policy_who_fault {
 	POLICY_WHO_BAD, /* neither address nor domain */
 };
 struct policy_address policy_address_of(slice address, struct arena *a);
+/* "org:", "class:", "department:", "group:ADDRESS". */
+bool policy_who_is_of_directory(slice word);
 enum policy_who_fault policy_who_add(
 	struct policy_who *w, enum policy_who_kind kind, slice word, struct arena *a);
 void policy_who_ready(struct policy_who *w); /* after the last word */
 bool policy_who_has(const struct policy_who *w, const struct policy_address *x);
 void policy_slices_add(struct policy_slices *l, slice s, struct arena *a);
+slice policy_lower(slice s, struct arena *a); /* ASCII */
 int policy_slice_order(slice a, slice b); /* by length first: quicker than the alphabet */
 
 /* ---- conditions ---- */
@@ -114,6 +119,7 @@ struct policy_set {
 	size_t n;
 	struct policy_group *groups;
 	size_t ngroups;
+	bool asks_directory; /* there are words of what the directory says */
 	struct policy_signal *signals; /* all that conditions ask about */
 	size_t nsignals;
 	unsigned *by_name; /* those of kind NAME in the order of their names */

@@ -50,7 +50,7 @@ static bool has(const struct policy_slices *l, slice s)
 	return false;
 }
 
-static slice lower(slice s, struct arena *a)
+slice policy_lower(slice s, struct arena *a)
 {
 	size_t i = 0;
 	while (i < s.n && ascii_lower(s.p[i]) == s.p[i])
@@ -66,21 +66,22 @@ static slice lower(slice s, struct arena *a)
 static slice ascii_domain(slice domain, struct arena *a)
 {
 	slice ascii;
-	return domain_to_ascii(domain, a, &ascii) ? ascii : lower(domain, a);
+	return domain_to_ascii(domain, a, &ascii) ? ascii : policy_lower(domain, a);
 }
 
 struct policy_address policy_address_of(slice address, struct arena *a)
 {
 	slice local, domain;
 	if (!address_split(address, &local, &domain))
-		return (struct policy_address){.whole = lower(address, a)};
+		return (struct policy_address){.whole = policy_lower(address, a)};
 	slice ascii = ascii_domain(domain, a);
 	if (slice_eq(ascii, domain)) {
-		slice whole = lower(address, a);
-		return (struct policy_address){whole, slice_skip(whole, whole.n - ascii.n)};
+		slice whole = policy_lower(address, a);
+		return (struct policy_address){
+			.whole = whole, .domain = slice_skip(whole, whole.n - ascii.n)};
 	}
-	slice whole = arena_printf(a, "%.*s@%.*s", SFMT(lower(local, a)), SFMT(ascii));
-	return (struct policy_address){whole, ascii};
+	slice whole = arena_printf(a, "%.*s@%.*s", SFMT(policy_lower(local, a)), SFMT(ascii));
+	return (struct policy_address){.whole = whole, .domain = ascii};
 }
 
 /* ---- words ---- */
@@ -107,11 +108,27 @@ static enum policy_who_fault add_address(struct policy_who *w, slice word, struc
 	return POLICY_WHO_FINE;
 }
 
+/* A group with '@' is the directory's, one without is the document's. */
+bool policy_who_is_of_directory(slice word)
+{
+	static const slice kinds[] = {S_INIT("org:"), S_INIT("class:"), S_INIT("department:")};
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (slice_starts(word, kinds[i]))
+			return true;
+	return slice_starts(word, S("group:")) && slice_index(word, '@') < word.n;
+}
+
 enum policy_who_fault policy_who_add(
 	struct policy_who *w, enum policy_who_kind kind, slice word, struct arena *a)
 {
+	if (policy_who_is_of_directory(word)) {
+		if (slice_ends(word, S(":")))
+			return POLICY_WHO_BAD;
+		policy_slices_add(&w->belongs, policy_lower(word, a), a);
+		return POLICY_WHO_FINE;
+	}
 	if (slice_index(word, '*') < word.n) {
-		policy_slices_add(&w->wild, lower(word, a), a);
+		policy_slices_add(&w->wild, policy_lower(word, a), a);
 		return POLICY_WHO_FINE;
 	}
 	if (slice_starts(word, S("@")))
@@ -123,7 +140,7 @@ enum policy_who_fault policy_who_add(
 		return POLICY_WHO_FINE;
 	}
 	if (kind == POLICY_WHO_LOGIN) {
-		policy_slices_add(&w->exact, lower(word, a), a);
+		policy_slices_add(&w->exact, policy_lower(word, a), a);
 		return POLICY_WHO_FINE;
 	}
 	return add_address(w, word, a);
@@ -135,6 +152,8 @@ void policy_who_ready(struct policy_who *w)
 		qsort(w->exact.v, w->exact.n, sizeof(slice), by_order);
 	if (w->domains.n)
 		qsort(w->domains.v, w->domains.n, sizeof(slice), by_order);
+	if (w->belongs.n)
+		qsort(w->belongs.v, w->belongs.n, sizeof(slice), by_order);
 }
 
 /* ---- matching ---- */
@@ -151,9 +170,18 @@ static bool has_domain(const struct policy_who *w, slice domain)
 	return false;
 }
 
+static bool has_belonging(const struct policy_who *w, slice belongs)
+{
+	slice word;
+	while (w->belongs.n && slice_cut(&belongs, '\n', &word))
+		if (has(&w->belongs, word))
+			return true;
+	return false;
+}
+
 static bool has_itself(const struct policy_who *w, const struct policy_address *x)
 {
-	if (has(&w->exact, x->whole) || has_domain(w, x->domain))
+	if (has(&w->exact, x->whole) || has_domain(w, x->domain) || has_belonging(w, x->belongs))
 		return true;
 	for (size_t i = 0; i < w->wild.n; i++)
 		if (x->whole.n && wildcard_match(w->wild.v[i], x->whole))

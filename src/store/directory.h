@@ -250,6 +250,11 @@ struct memberships {
 };
 int directory_find_memberships(
 	struct sql *db, slice login, struct arena *a, struct memberships *ret, struct err *e);
+/* What an address belongs to, a word a line: "org:NAME", "class:NAME", "group:ADDRESS", "department:PATH" and
+ * "department:ORG:PATH", with departments above. Of an alias that leads to one account: that account's; of an address without
+ * account: its domain's organisation; of strangers: empty. */
+int directory_find_belonging(
+	struct sql *db, slice address, struct arena *a, slice *ret, struct err *e);
 /* IMAP rights (enum mailbox_right) of a level. */
 unsigned shared_level_rights(enum shared_level level);
 
@@ -258,6 +263,8 @@ int directory_get_facts(
 	struct directory *d, slice login, struct arena *a, struct login_facts *ret, struct err *e);
 int directory_memberships(
 	struct directory *d, slice login, struct arena *a, struct memberships *ret, struct err *e);
+int directory_belonging(
+	struct directory *d, slice address, struct arena *a, slice *ret, struct err *e);
 /* The version that this process last saw; never waits. While it is the same nothing has changed
  * that is older than a second. */
 uint64_t directory_seen(struct directory *d);

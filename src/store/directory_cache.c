@@ -55,6 +55,7 @@ struct answer {
 	struct login_facts *facts;
 	struct memberships *memberships;
 	struct delivery_wishes *wishes;
+	slice belonging;
 };
 
 /* ---- memory ---- */
@@ -111,6 +112,7 @@ static void keep(struct directory *d, slice key, const struct answer *answer)
 	copy->rcpt = copy_answer(&answer->rcpt, &d->young.mem);
 	copy->yes = answer->yes;
 	copy->known = answer->known;
+	copy->belonging = arena_dup(&d->young.mem, answer->belonging);
 	if (answer->known && answer->facts)
 		*(copy->facts = ARENA_NEW(&d->young.mem, struct login_facts)) =
 			copy_facts(answer->facts, &d->young.mem);
@@ -378,6 +380,24 @@ int directory_memberships(
 		return -1;
 	*ret = directory_copy_memberships(found.memberships, a);
 	ret->version = d->version;
+	return 0;
+}
+
+static int run_belonging(struct job *j)
+{
+	return known_or_not(j,
+		directory_find_belonging(j->d->db, j->login, j->a, &j->answer.belonging, &j->e));
+}
+
+int directory_belonging(
+	struct directory *d, slice address, struct arena *a, slice *ret, struct err *e)
+{
+	struct answer found;
+	if (about_login(d, address, 'b', run_belonging, a, &found, e) < 0) {
+		*ret = S("");
+		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	}
+	*ret = arena_dup(a, found.belonging);
 	return 0;
 }
 
