@@ -7,8 +7,8 @@
 
 #include "base/mem.h"
 #include "codec/csv.h"
+#include "mail/collections.h"
 #include "store/directory.h"
-#include "store/seal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,14 +80,28 @@ const struct cli_option cli_collect_add_options[] = {
 	{"user", "LOGIN", "whose account there", "对方帐号"},
 	SERVER_OPTIONS,
 	{"folder", "FOLDER", "where it goes (default: INBOX)", "放入的文件夹，默认收件箱"},
+	{"folders", "FOLDER...",
+		"by IMAP: collect these folders there, with all below, by their names; * is "
+		"anything "
+		"(default: INBOX)",
+		"IMAP：收取对方的这些文件夹（及其下级），按原名放置；* 为通配符；默认仅收件箱"},
+	{"exclude", "FOLDER...", "but not these", "其中不收取的文件夹"},
+	{"map", "OLD=NEW...", "another name here for a folder, with all below",
+		"文件夹在本系统改名（及其下级）：旧名=新名"},
+	{"since", "TIME", "only messages that came since then: a date, or 30d",
+		"只收取此时间之后的邮件：日期，或如 30d"},
+	{"from-contains", "TEXT", "only messages whose From: contains this",
+		"只收取发件人包含此文字的邮件"},
+	{"subject-contains", "TEXT", "only messages whose subject contains this",
+		"只收取主题包含此文字的邮件"},
 	{"every", "TIME", "how often (default: 15m)", "间隔时间，默认 15m"},
 	{"delete-after", "TIME",
 		"delete it there so long after; 0: at the next pass (default: it stays)",
 		"收取多久后从对方删除；0：下次收取时删除；默认不删除"},
 	{"unfiltered", NULL, "not through the filter", "不经过滤"},
 	{"as-person", NULL,
-		"as if its owner had set it up: private addresses only if [collect] allows them",
-		"视同邮箱主人自行添加：内网地址须经 [collect] 允许"},
+		"as its owner sets it up: needs the service \"collect\", no exceptions are made",
+		"视同邮箱主人自行添加：需要 collect 服务权限，不享有管理员的例外"},
 	{NULL, NULL, NULL, NULL},
 };
 
@@ -224,6 +238,11 @@ static const char *set_delete(struct collect_job *j, slice v)
 		       : T("no duration", "时长格式错误");
 }
 
+static const char *set_since(struct collect_job *j, slice v)
+{
+	return time_parse(v, wall_now(), &j->since) ? NULL : T("no time", "时间格式错误");
+}
+
 #define SETTER(name, field)                                                                        \
 	static const char *name(struct collect_job *j, slice v)                                    \
 	{                                                                                          \
@@ -234,6 +253,8 @@ SETTER(set_user, user)
 SETTER(set_as, as)
 SETTER(set_into, into)
 SETTER(set_batch, batch)
+SETTER(set_from_has, from_has)
+SETTER(set_subject_has, subject_has)
 SETTER(set_exclude, exclude)
 SETTER(set_map, map)
 SETTER(set_address, address)
@@ -263,6 +284,9 @@ static const struct field {
 	{"max-size", "最大", set_max, true, true},
 	{"batch", "批次", set_batch, true, true},
 	{"every", "间隔", set_every, false, true},
+	{"since", "起始", set_since, false, true},
+	{"from-contains", "发件人", set_from_has, false, true},
+	{"subject-contains", "主题", set_subject_has, false, true},
 	{"delete-after", "删除", set_delete, false, true},
 };
 enum { FIELDS = sizeof fields / sizeof *fields };
@@ -295,6 +319,9 @@ static int from_options(struct cli_collect *x, struct collect_job *j)
 	}
 	j->exclude = words_of(x, "exclude");
 	j->map = words_of(x, "map");
+	j->folders = words_of(x, "folders");
+	if (j->folders.n && j->protocol == COLLECT_POP3)
+		return out_usage("--folders: %s", T("POP3 has INBOX alone", "POP3 只有收件箱"));
 	j->options = (x->repeated || flag(c, "no-flags") ? 0 : COLLECT_FLAGS) |
 		     (flag(c, "delete-gone") ? COLLECT_DELETE_GONE : 0) |
 		     (flag(c, "verify") ? COLLECT_VERIFY : 0) |
@@ -360,26 +387,24 @@ static int ask_password(struct cli_collect *x, slice *ret, struct err *e)
 /* j->secret: the password as it is; sealed here. */
 static int add_tx(struct cli_collect *x, struct collect_job *j, int64_t *ret_id, struct err *e)
 {
-	AUTO(buf) struct buf sealed = BUF(COLLECT_SECRET_MAX + SEAL_OVERHEAD);
 	struct sql *dir = cli_env_db(&x->env, DB_DIRECTORY, e);
 	struct account account;
-	unsigned char key[SEAL_KEY];
-	if (!dir || directory_account(dir, j->address, &x->env.mem, &account, e) < 0)
+	slice password = j->secret;
+	if (!dir)
 		return -1;
-	if (j->secret.n == 0 || j->secret.n > COLLECT_SECRET_MAX)
-		return err_set(e, ERR_PROTO, "no password, or one that is too long");
+	if (flag(x->call, "as-person"))
+		return collections_add_tx(
+			x->db, dir, j->address, j, password, &x->env.mem, ret_id, e);
+	if (directory_account(dir, j->address, &x->env.mem, &account, e) < 0)
+		return -1;
 	j->account_id = account.id;
 	j->address = account.address;
 	if (!j->user.n)
 		j->user = j->address;
 	if (!j->port)
-		j->port = j->protocol == COLLECT_POP3  ? j->security == COLLECT_TLS ? 995 : 110
-			  : j->security == COLLECT_TLS ? 993
-						       : 143;
-	if (collect_key(x->db, key, e) < 0 ||
-		seal_close(key, collect_about(j, &x->env.mem), j->secret, &sealed, e) < 0)
+		j->port = collections_port(j);
+	if (collections_seal(x->db, j, password, &x->env.mem, e) < 0)
 		return -1;
-	j->secret = arena_dup(&x->env.mem, buf_slice(&sealed));
 	return collect_add_tx(x->db, j, ret_id, e);
 }
 

@@ -59,6 +59,11 @@ static void job_json(struct json *o, const struct collect_job *j, struct arena *
 	json_text(o, "state", slice_z(collect_state_name(j->state)));
 	json_text(o, "why", j->why);
 	json_text(o, "folder", j->box);
+	json_text(o, "made_by", j->made_by);
+	json_text(o, "folders", j->folders);
+	json_text(o, "from_contains", j->from_has);
+	json_text(o, "subject_contains", j->subject_has);
+	json_time(o, "since", j->since);
 	counts_json(o, &j->n);
 	json_int(o, "total_copied", (int64_t)j->total_copied);
 	json_int(o, "passes", (int64_t)j->passes);

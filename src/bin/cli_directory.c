@@ -157,8 +157,8 @@ int cli_services_option(struct cli_call *c, const char *name, unsigned *ret)
 	if (!cli_option(c, name) || services_parse(s, ret))
 		return CLI_OK;
 	return out_usage(
-		T("--%s: services are smtp, imap, pop3, web, dav, eas, sieve, all or none: %.*s",
-			"--%s：服务为 smtp、imap、pop3、web、dav、eas、sieve、all 或 none：%.*s"),
+		T("--%s: services are smtp, imap, pop3, web, dav, eas, sieve, collect, all or none: %.*s",
+			"--%s：服务为 smtp、imap、pop3、web、dav、eas、sieve、collect、all 或 none：%.*s"),
 		name, SFMT(s));
 }
 

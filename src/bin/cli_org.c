@@ -332,8 +332,8 @@ static int class_remove(struct cli_call *c)
 		{"sieve-size", "SIZE|none", "their size together (none: 1m)",                      \
 			"Sieve 脚本总大小（none：1m）"},                                           \
 	{                                                                                          \
-		"services", "LIST", "smtp, imap, pop3, web, dav, eas, sieve; all, none",           \
-			"smtp、imap、pop3、web、dav、eas、sieve；all、none"                \
+		"services", "LIST", "smtp, imap, pop3, web, dav, eas, sieve, collect; all, none",           \
+			"smtp、imap、pop3、web、dav、eas、sieve、collect；all、none"                \
 	}
 static const struct cli_option class_add_options[] = {CLASS_OPTIONS, {NULL, NULL, NULL, NULL}};
 static const struct cli_option class_set_options[] = {

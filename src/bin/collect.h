@@ -6,7 +6,7 @@
  *	collect.c	the role: whose turn it is, progress, orders, ends	collect_conf.c	section [collect]
  *	collect_run.c	one pass of one job: its server, its password, its options
  *	collect_imap.c	folders and messages by IMAP		collect_pop3.c	by POP3
- *	collect_filter.c	mail of a collection through the filter
+ *	collect_filter.c	mail of a collection through the filter		collect_want.c	which folders and messages are wanted
  */
 #pragma once
 #include "bin/role.h"
@@ -70,6 +70,9 @@ struct collect_run {
 	slice password;
 	struct collect_filter *filter; /* or NULL */
 	bool filtering; /* the message that comes in goes there */
+	slice to; /* the folder it goes to here */
+	struct collect_choice *choice; /* NULL: every message is wanted */
+	bool deciding, unwanted_now; /* the message that comes in */
 	bool full; /* no room: nothing more is fetched */
 	slice box; /* being read; for progress */
 	uint64_t boxes, boxes_done;
@@ -89,6 +92,20 @@ int collect_fingerprint(slice hex, unsigned char ret[32], struct err *e);
 
 /* Where a folder there goes here; false: it is left out. From *a. */
 bool collect_place(const struct collect_job *j, slice path, struct arena *a, slice *ret);
+
+/* collect_want.c: is this folder there one of those that are collected? */
+bool collect_folder_wanted(const struct collect_job *j, slice path);
+/* NULL: all messages are wanted. */
+struct collect_choice *collect_choice_new(const struct collect_job *j);
+void collect_choice_free(struct collect_choice *c); /* NULL is fine */
+/* A message begins: false: it is plain already that it is not wanted. */
+bool collect_choice_begin(struct collect_choice *c, const struct import_message *m);
+enum collect_chosen { COLLECT_UNDECIDED, COLLECT_WANTED, COLLECT_UNWANTED };
+/* More of it; decided at the latest by the end. */
+enum collect_chosen collect_choice_add(struct collect_choice *c, slice piece, bool last);
+/* What was read of it until it was decided, and what it began with. */
+slice collect_choice_read(const struct collect_choice *c);
+const struct import_message *collect_choice_of(const struct collect_choice *c);
 
 /* What the import (import.h) is told of a message, by way of the filter where the job wants it. 1: (the rest of) it is not wanted. */
 int collect_message_begin(struct collect_run *r, const struct import_message *m, struct err *e);

@@ -145,14 +145,15 @@ static int connect_filter(struct collect_filter *f, struct err *e)
 static slice recipient(struct collect_filter *f)
 {
 	const struct collect_job *j = &f->r->job;
+	slice to = f->r->to;
 	size_t at = slice_rindex(j->address, '@');
-	if (!j->into.n || slice_ieq(j->into, S("INBOX")))
+	if (!to.n || slice_ieq(to, S("INBOX")))
 		return j->address;
-	for (size_t i = 0; i < j->into.n; i++)
-		if ((unsigned char)j->into.p[i] <= ' ' || strchr("\"@<>()[]\\,;:", j->into.p[i]))
+	for (size_t i = 0; i < to.n; i++)
+		if ((unsigned char)to.p[i] <= ' ' || strchr("\"@<>()[]\\,;:", to.p[i]))
 			return j->address; /* no part of an address: it comes to INBOX */
-	return arena_printf(&f->mem, "%.*s+%.*s%.*s", SFMT(slice_first(j->address, at)),
-		SFMT(j->into), SFMT(slice_skip(j->address, at)));
+	return arena_printf(&f->mem, "%.*s+%.*s%.*s", SFMT(slice_first(j->address, at)), SFMT(to),
+		SFMT(slice_skip(j->address, at)));
 }
 
 static unsigned flags_of(slice text, slice rcpt)

@@ -40,7 +40,7 @@ struct imap_run {
 	const struct wanted *group;
 	size_t ngroup;
 	struct uidset taken; /* collection: those that may be deleted there */
-	int64_t old; /* received before this: deleted there; 0: never */
+	int64_t old; /* here since before this: deleted there; 0: never */
 };
 
 static slice key_of(uint32_t uid, char out[KEY])
@@ -75,8 +75,14 @@ static int on_message(void *arg, const struct imapc_message *x, struct err *e)
 	m->scanned++;
 	if (known != 1)
 		want(m, x);
-	if (known && m->old && x->received_at && x->received_at < m->old)
-		uidset_add(&m->taken, x->uid, x->uid);
+	if (known && m->old) {
+		/* So long here; what was not wanted has not come. */
+		int64_t since;
+		if (import_since(m->r->import, key, &since, e) < 0)
+			return -1;
+		if (since && since <= m->old)
+			uidset_add(&m->taken, x->uid, x->uid);
+	}
 	return known ? import_flags(m->r->import, key, x->flags, x->keywords, e) : 0;
 }
 
@@ -206,6 +212,7 @@ static int folder(struct imap_run *m, const struct imapc_folder *f, slice to, st
 		.subscribed = f->subscribed || !once};
 	struct import_box with_epoch = box;
 	m->r->box = f->path;
+	m->r->to = to;
 	if (imapc_select(m->s, f->name, m->old == 0, &b, e) < 0) {
 		if (!imapc_usable(m->s))
 			return -1;
@@ -253,13 +260,51 @@ static int folders(struct imap_run *m, struct err *e)
 	return 0;
 }
 
-/* A collection looks into INBOX alone, and puts what is there into one folder. */
+/* Where mail of a folder there goes: as it is mapped, else by the same name, below the job's folder. */
+static slice place(const struct imap_run *m, slice path)
+{
+	const struct collect_job *j = &m->r->job;
+	slice to;
+	bool inbox = slice_ieq(path, S("INBOX"));
+	if (!collect_place(j, path, &m->r->mem, &to))
+		return (slice){0};
+	if (!slice_eq(to, path))
+		return to;
+	if (inbox)
+		return j->into.n ? j->into : S("INBOX");
+	return j->into.n ? arena_printf(&m->r->mem, "%.*s/%.*s", SFMT(j->into), SFMT(path)) : path;
+}
+
+static int chosen(struct imap_run *m, struct err *e)
+{
+	const struct collect_job *j = &m->r->job;
+	struct imapc_folder *v;
+	size_t n, found = 0;
+	if (imapc_list(m->s, &m->r->mem, &v, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		m->r->boxes += v[i].selectable && collect_folder_wanted(j, v[i].path);
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i].selectable || is_view(&v[i]) || !collect_folder_wanted(j, v[i].path))
+			continue;
+		slice to = place(m, v[i].path);
+		if (to.p && folder(m, &v[i], to, e) < 0)
+			return -1;
+		m->r->boxes_done++;
+		found++;
+	}
+	return found ? 0 : err_set(e, ERR_TEMP, "none of the folders of this job is there");
+}
+
+/* A collection looks into the folders of the job; INBOX alone, if it says none, and puts what is there into one folder. */
 static int inbox(struct imap_run *m, struct err *e)
 {
 	const struct collect_job *j = &m->r->job;
 	const struct imapc_folder f = {.name = S("INBOX"), .path = S("INBOX"), .selectable = true};
 	if (j->delete_after >= 0)
 		m->old = wall_now() - j->delete_after;
+	if (j->folders.n)
+		return chosen(m, e);
 	m->r->boxes = 1;
 	if (folder(m, &f, j->into.n ? j->into : S("INBOX"), e) < 0)
 		return -1;

@@ -145,7 +145,7 @@ static bool too_large(const struct collect_run *r, uint64_t size)
 	return size > most || (r->options.max_message && size > r->options.max_message);
 }
 
-int collect_message_begin(struct collect_run *r, const struct import_message *m, struct err *e)
+static int begin_wanted(struct collect_run *r, const struct import_message *m, struct err *e)
 {
 	r->filtering = r->filter && !r->options.dry_run && !too_large(r, m->size);
 	if (r->filtering) {
@@ -158,15 +158,57 @@ int collect_message_begin(struct collect_run *r, const struct import_message *m,
 	return verdict(r, import_message_begin(r->import, &marked, e), e);
 }
 
-int collect_message_bytes(struct collect_run *r, slice piece, struct err *e)
+static int take_bytes(struct collect_run *r, slice piece, struct err *e)
 {
 	if (!r->filtering)
 		return verdict(r, import_message_bytes(r->import, piece, e), e);
 	return collect_filter_bytes(r->filter, piece);
 }
 
+/* What was read until it was decided goes its way; what is not wanted is noted, and never asked for again. */
+static int decided(struct collect_run *r, bool wanted, struct err *e)
+{
+	const struct import_message *m = collect_choice_of(r->choice);
+	r->deciding = false;
+	if (!wanted) {
+		r->unwanted_now = true;
+		return import_taken(r->import, m->key, m->size, false, e) < 0 ? -1 : 1;
+	}
+	int result = begin_wanted(r, m, e);
+	return result ? result : take_bytes(r, collect_choice_read(r->choice), e);
+}
+
+int collect_message_begin(struct collect_run *r, const struct import_message *m, struct err *e)
+{
+	r->deciding = r->unwanted_now = false;
+	if (!r->choice || r->options.dry_run)
+		return begin_wanted(r, m, e);
+	if (!collect_choice_begin(r->choice, m))
+		return 1;
+	r->deciding = true;
+	return 0;
+}
+
+int collect_message_bytes(struct collect_run *r, slice piece, struct err *e)
+{
+	if (r->unwanted_now)
+		return 1;
+	if (!r->deciding)
+		return take_bytes(r, piece, e);
+	enum collect_chosen is = collect_choice_add(r->choice, piece, false);
+	return is == COLLECT_UNDECIDED ? 0 : decided(r, is == COLLECT_WANTED, e);
+}
+
 int collect_message_end(struct collect_run *r, struct err *e)
 {
+	if (r->deciding) {
+		bool wanted = collect_choice_add(r->choice, S(""), true) == COLLECT_WANTED;
+		int result = decided(r, wanted, e);
+		if (result)
+			return result;
+	}
+	if (r->unwanted_now)
+		return 1;
 	if (!r->filtering)
 		return verdict(r, import_message_end(r->import, e), e);
 	r->filtering = false;
@@ -175,7 +217,7 @@ int collect_message_end(struct collect_run *r, struct err *e)
 
 void collect_message_drop(struct collect_run *r)
 {
-	r->filtering = false;
+	r->filtering = r->deciding = false;
 	import_message_drop(r->import);
 }
 
@@ -247,13 +289,22 @@ void collect_take_counts(struct collect_run *r)
 	r->job.box = r->box;
 }
 
+static int pass(struct collect_run *r, struct err *e)
+{
+	if (open_import(r, e) < 0 || collect_filter_open(r, &r->filter, e) < 0)
+		return -1;
+	r->choice = collect_choice_new(&r->job);
+	return r->job.protocol == COLLECT_POP3 ? collect_pop3(r, e) : collect_imap(r, e);
+}
+
 int collect_pass(struct collect_run *r, struct err *e)
 {
-	if (open_secret(r, e) < 0 || open_import(r, e) < 0 ||
-		collect_filter_open(r, &r->filter, e) < 0)
+	if (open_secret(r, e) < 0)
 		return -1;
-	int result = r->job.protocol == COLLECT_POP3 ? collect_pop3(r, e) : collect_imap(r, e);
+	r->to = r->job.into;
+	int result = pass(r, e);
 	OPENSSL_cleanse((char *)r->password.p, r->password.n);
+	collect_choice_free(take(&r->choice));
 	collect_filter_close(take(&r->filter));
 	return result;
 }

@@ -109,6 +109,9 @@ void import_box_unchanged(struct importing *i);
 /* Ends it after an error: what is under way is dropped, the box may be begun again. */
 void import_box_abandon(struct importing *i);
 
+/* When a message came, as its header says (usec); 0: it does not. */
+int64_t import_date(slice head);
+
 /* ---- the report ---- */
 
 struct import_report {

@@ -80,9 +80,6 @@ struct importing {
 /* import_path.c: a name that can be a folder's here; as it is where it can. From *a. */
 slice import_path(slice path, struct arena *a);
 
-/* import_date.c: when a message came, from its header (usec); 0: it does not say. */
-int64_t import_date(slice head);
-
 /* import_words.c: keywords that can be kept here, each once; *ret_lost: some cannot. */
 slice import_words(struct importing *i, slice words, struct arena *a, bool *ret_lost);
 uint64_t import_words_hash(slice words);

@@ -26,8 +26,16 @@ static const char first_up[] =
 	"CREATE INDEX job_due ON job (state, next_at);"
 	"CREATE INDEX job_account ON job (account_id);";
 
+static const char second_up[] = "ALTER TABLE job ADD COLUMN folders TEXT NOT NULL DEFAULT '';"
+				"ALTER TABLE job ADD COLUMN since BIGINT NOT NULL DEFAULT 0;"
+				"ALTER TABLE job ADD COLUMN from_has TEXT NOT NULL DEFAULT '';"
+				"ALTER TABLE job ADD COLUMN subject_has TEXT NOT NULL DEFAULT '';";
+
 const struct sql_migration collect_migrations[] = {
 	{1, "jobs", first_up, "DROP TABLE job; DROP TABLE collect_key;"},
+	{2, "which folders and messages", second_up,
+		"ALTER TABLE job DROP COLUMN subject_has; ALTER TABLE job DROP COLUMN from_has;"
+		"ALTER TABLE job DROP COLUMN since; ALTER TABLE job DROP COLUMN folders;"},
 };
 const size_t collect_migrations_n = sizeof collect_migrations / sizeof collect_migrations[0];
 
@@ -79,7 +87,8 @@ slice collect_about(const struct collect_job *j, struct arena *a)
 	"login, as_whom, secret, into_folder, exclude, map, options, rate, max_message, every, "   \
 	"delete_after, made_at, made_by, state, next_at, started_at, ended_at, good_at, "          \
 	"failures, passes, why, box, boxes, boxes_done, messages, bytes, copied, present, "        \
-	"flagged, gone, refused, mended, verified, missing, different, total_copied"
+	"flagged, gone, refused, mended, verified, missing, different, total_copied, "             \
+	"folders, since, from_has, subject_has"
 
 static void read_counts(struct sql_stmt *s, int from, struct collect_counts *n)
 {
@@ -124,7 +133,11 @@ static void read_job(struct sql_stmt *s, struct arena *a, struct collect_job *j)
 		.passes = (uint64_t)sql_int(s, 29),
 		.why = arena_dup(a, sql_text(s, 30)),
 		.box = arena_dup(a, sql_text(s, 31)),
-		.total_copied = (uint64_t)sql_int(s, 45)};
+		.total_copied = (uint64_t)sql_int(s, 45),
+		.folders = arena_dup(a, sql_text(s, 46)),
+		.since = sql_int(s, 47),
+		.from_has = arena_dup(a, sql_text(s, 48)),
+		.subject_has = arena_dup(a, sql_text(s, 49))};
 	read_counts(s, 32, &j->n);
 }
 
@@ -197,13 +210,14 @@ int collect_list(struct sql *db, const struct collect_query *q, struct arena *a,
 
 static int check(const struct collect_job *j, struct err *e)
 {
-	const slice names[] = {
-		j->address, j->batch, j->host, j->user, j->as, j->into, j->fingerprint};
+	const slice names[] = {j->address, j->batch, j->host, j->user, j->as, j->into,
+		j->fingerprint, j->from_has, j->subject_has};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (names[i].n > COLLECT_TEXT_MAX)
 			return err_set(e, ERR_PROTO, "a text of a job has at most %d bytes",
 				COLLECT_TEXT_MAX);
-	if (j->exclude.n > COLLECT_LIST_MAX || j->map.n > COLLECT_LIST_MAX)
+	if (j->exclude.n > COLLECT_LIST_MAX || j->map.n > COLLECT_LIST_MAX ||
+		j->folders.n > COLLECT_LIST_MAX)
 		return err_set(
 			e, ERR_PROTO, "a list of folders has at most %d bytes", COLLECT_LIST_MAX);
 	if (!j->host.n || !j->user.n || !j->port)
@@ -228,6 +242,18 @@ static int check_room(struct sql *db, const struct collect_job *j, struct err *e
 		return -1;
 	if (n >= COLLECT_JOBS_MAX)
 		return err_set(e, ERR_LIMIT, "at most %d jobs", COLLECT_JOBS_MAX);
+	if (j->every) {
+		s = sql_prepare(
+			db, "SELECT COUNT(*) FROM job WHERE account_id = $1 AND every > 0", e);
+		if (!s)
+			return -1;
+		sql_bind_int(s, 1, j->account_id);
+		if (one_number(s, &n, e) < 0)
+			return -1;
+		if (n >= COLLECT_OWN_MAX)
+			return err_set(e, ERR_LIMIT, "an account collects from %d others at most",
+				COLLECT_OWN_MAX);
+	}
 	s = sql_prepare(db,
 		"SELECT COUNT(*) FROM job WHERE account_id = $1 AND protocol = $2 AND host = $3"
 		" AND port = $4 AND login = $5 AND as_whom = $6 AND (every > 0) = ($7 > 0)",
@@ -261,16 +287,19 @@ int collect_add_tx(struct sql *db, const struct collect_job *j, int64_t *ret_id,
 		    " options, rate, max_message, every, delete_after, made_at, made_by, state,"
 		    " next_at, started_at, ended_at, good_at, failures, passes, why, box, boxes,"
 		    " boxes_done, messages, bytes, copied, present, flagged, gone, refused, mended,"
-		    " verified, missing, different, total_copied) VALUES ($1, $2, $3, $4, $5, $6,"
+		    " verified, missing, different, total_copied, folders, since, from_has,"
+		    " subject_has) VALUES ($1, $2, $3, $4, $5, $6,"
 		    " $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,"
-		    " 1, $21, 0, 0, 0, 0, 0, '', '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+		    " 1, $21, 0, 0, 0, 0, 0, '', '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"
+		    " $23, $24, $25, $26)",
 		    "ittitiitittbttt"
-		    "iiiiiit",
+		    "iiiiiittitt",
 		    j->account_id, text(j->address), text(j->batch), (int64_t)j->protocol, j->host,
 		    (int64_t)j->port, (int64_t)j->security, text(j->fingerprint), (int64_t)j->auth,
 		    j->user, text(j->as), text(j->secret), text(j->into), text(j->exclude),
 		    text(j->map), (int64_t)j->options, j->rate, (int64_t)j->max_message, j->every,
-		    j->delete_after, j->made_at, text(j->made_by)) < 0)
+		    j->delete_after, j->made_at, text(j->made_by), text(j->folders), j->since,
+		    text(j->from_has), text(j->subject_has)) < 0)
 		return -1;
 	struct sql_stmt *s = sql_prepare(db, "SELECT MAX(id) FROM job", e);
 	return s ? one_number(s, ret_id, e) : -1;

@@ -19,6 +19,7 @@ enum {
 	COLLECT_LIST_MAX = 16 * 1024, /* bytes of excludes, of a mapping */
 	COLLECT_SECRET_MAX = 16 * 1024, /* of a password or token */
 	COLLECT_WHY_MAX = 300,
+	COLLECT_OWN_MAX = 20, /* collections of one account */
 };
 
 enum collect_protocol { COLLECT_IMAP = 1, COLLECT_POP3 }; /* stored, as all below */
@@ -69,6 +70,10 @@ struct collect_job {
 	slice secret; /* sealed */
 	slice into; /* folder; empty: the same names (IMAP), INBOX (POP3) */
 	slice exclude, map; /* lines: patterns of folders there; "OLD=NEW" */
+	slice folders; /* collection by IMAP: lines, patterns of folders there; empty: INBOX alone */
+	/* Collection: which messages; the others stay there. */
+	int64_t since; /* that came since then (wall); 0: all */
+	slice from_has, subject_has; /* whose From:, whose Subject: contains this; empty: all */
 	unsigned options; /* enum collect_option */
 	int64_t rate; /* bytes a second; 0: none but [collect]'s */
 	uint64_t max_message; /* 0: what the mailbox takes */

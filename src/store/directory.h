@@ -64,7 +64,8 @@ enum service { /* bits, stored: by what people reach their mailbox */
 	SERVICE_DAV = 16,
 	SERVICE_EAS = 32,
 	SERVICE_SIEVE = 64,
-	SERVICE_ALL = 127,
+	SERVICE_COLLECT = 128, /* collect mail of accounts elsewhere (mail/collections.h): no login */
+	SERVICE_ALL = 255,
 };
 /* What a service class allows, or an account by its class and its own settings. 0: no limit. */
 struct limits {

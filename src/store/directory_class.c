@@ -18,6 +18,7 @@ static const struct {
 	{SERVICE_DAV, "dav"},
 	{SERVICE_EAS, "eas"},
 	{SERVICE_SIEVE, "sieve"},
+	{SERVICE_COLLECT, "collect"},
 };
 enum { SERVICES = sizeof services / sizeof services[0] };
 

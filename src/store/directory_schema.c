@@ -143,7 +143,8 @@ const struct sql_migration directory_migrations[] = {
 	{6, "forward", forward_schema_up, forward_schema_down},
 	{7, "external", /* external.h: what comes from a directory server */
 		"CREATE TABLE external ("
-		"kind BIGINT NOT NULL, ref_id BIGINT NOT NULL, ext_id TEXT NOT NULL, dn TEXT NOT NULL,"
+		"kind BIGINT NOT NULL, ref_id BIGINT NOT NULL, ext_id TEXT NOT NULL, dn TEXT NOT "
+		"NULL,"
 		"seen_at BIGINT NOT NULL, gone BIGINT NOT NULL,"
 		"PRIMARY KEY (kind, ref_id)) {{WITHOUT_ROWID}};",
 		"DROP TABLE external;"},
@@ -151,5 +152,10 @@ const struct sql_migration directory_migrations[] = {
 	{9, "maillist", maillist_directory_up, maillist_directory_down}, /* maillist.c */
 	{10, "retention", retention_schema_up, retention_schema_down},
 	{11, "renamed", rename_schema_up, rename_schema_down}, /* rename.h */
+	{12, "collections", /* who had all services has this one, too */
+		"UPDATE service_class SET services = 255 WHERE services = 127;",
+		"UPDATE service_class SET services = services & 127;"
+		"UPDATE account SET services_on = services_on & 127, services_off = services_off & "
+		"127;"},
 };
 const size_t directory_migrations_n = sizeof directory_migrations / sizeof directory_migrations[0];
