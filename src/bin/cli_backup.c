@@ -226,6 +226,8 @@ static const char *kind_text(enum backup_kind k)
 		return T("pack", "存储包");
 	case BACKUP_CONFIG:
 		return T("configuration", "配置");
+	case BACKUP_KEYS:
+		return T("data keys", "数据密钥");
 	default:
 		return T("file", "文件");
 	}

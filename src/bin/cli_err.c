@@ -12,6 +12,24 @@
 static const struct sentence {
 	const char *en, *zh;
 } sentences[] = {
+	/* Encryption of the store. */
+	{"the store is not encrypted", "存储未加密"},
+	{"the store is encrypted already", "存储已经加密"},
+	{"the server is running: stop it first", "服务器正在运行：请先停止"},
+	{"encrypted: the key is missing ([encryption] key_file is not set)",
+		"存储已加密，缺少密钥（未设置 [encryption] key_file）"},
+	{"encrypted: the key is missing: *", "存储已加密，缺少密钥：*"},
+	{"encrypted: the key is not this store's", "存储已加密，但密钥不属于此存储"},
+	{"no name for the key file ([encryption] key_file)", "没有指定密钥文件（[encryption] key_file）"},
+	{"*: group or others may read the key (chmod 400)", "*：同组或其他用户可读取密钥（请执行 chmod 400）"},
+	{"*: a key in the directory that it locks protects nothing", "*：密钥不能放在它所保护的目录里"},
+	{"*: not a key (64 hexadecimal digits)", "*：不是密钥（应为 64 位十六进制数）"},
+	{"*: the key is not a file", "*：密钥不是普通文件"},
+	{"pack * is encrypted: the key is missing (data key *)", "存储包 * 已加密，缺少密钥（数据密钥 *）"},
+	{"packs are being collected or backed up: try again later", "正在回收或备份存储包：请稍后再试"},
+	{"not everything of the store can be read: no key is dropped", "存储中有无法读取的内容：不删除任何密钥"},
+	{"the backup is of an encrypted store: [encryption] key_file must say where its key is, or is made",
+		"备份来自加密的存储：[encryption] key_file 须指明密钥的位置（没有则会生成）"},
 	/* The directory; in tables with the line first. */
 	{"line *: *", "第 * 行：*"},
 	{"the table has * mistakes: nothing was changed", "表格有 * 处错误，未作任何更改"},

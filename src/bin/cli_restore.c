@@ -2,11 +2,29 @@
 #include "bin/cli_backup.h"
 
 #include "base/mem.h"
+#include "bin/cli_encryption.h"
 #include "bin/cli_verbs.h"
+#include "store/crypt_admin.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
+
+/* The store that comes back is opened by the key in [encryption] key_file, which is made when it is not there. */
+static int keep_keys(void *arg, slice dir, struct err *e)
+{
+	struct cli_backup *b = arg;
+	slice path = cli_key_file(&b->env);
+	cli_env_as_caller(&b->env);
+	bool made = cli_key_make(&b->env, path, e) == 0, unused;
+	int r = made || e->kind == ERR_EXISTS ? crypt_settle(dir, path, &unused, e) : -1;
+	cli_env_as_server(&b->env);
+	if (r == 0 && made) {
+		printf(T("A new key is in %.*s.\n", "已在 %.*s 生成新的密钥。\n"), SFMT(path));
+		cli_key_advice(path);
+	}
+	return r;
+}
 
 static int restore(
 	struct cli_backup *b, struct cli_call *c, slice data, slice config_to, struct err *e)
@@ -17,7 +35,8 @@ static int restore(
 		backup_content_open(b->repo, g.name, &content, e) < 0)
 		return -1;
 	const struct backup_restore x = {
-		.data = data, .config_to = config_to, .go_on = cli_backup_progress, .arg = b};
+		.data = data, .config_to = config_to, .go_on = cli_backup_progress,
+		.keep_keys = cli_key_file(&b->env).n ? keep_keys : NULL, .arg = b};
 	int r = backup_restore_all(b->repo, content, &x, e);
 	cli_backup_progress_end(b);
 	if (r == 0) {

@@ -5,7 +5,7 @@
 extern const struct cli_verb import_verbs[], export_verbs[];
 extern const struct cli_verb migrate_verbs[], collect_verbs[];
 
-extern const struct cli_verb backup_verbs[], restore_verbs[], maillist_verbs[];
+extern const struct cli_verb encryption_verbs[], backup_verbs[], restore_verbs[], maillist_verbs[];
 extern const struct cli_verb init_verbs[], check_config_verbs[], version_verbs[], config_verbs[],
 	domain_verbs[], dkim_verbs[], org_verbs[], department_verbs[], class_verbs[],
 	group_verbs[], shared_verbs[], account_verbs[], alias_verbs[], route_verbs[], queue_verbs[],

@@ -107,6 +107,8 @@ const struct command commands[] = {
 	{"retention", NULL, "how long mail stays in folders", "邮件保留期限", retention_verbs, NULL, NULL},
 	{"hold", NULL, "accounts that must lose no mail: legal hold", "法律保留：不得丢失邮件的帐号", hold_verbs,
 		NULL, NULL},
+	{"encryption", NULL, "encryption of the store on the disk: keys, status, convert",
+		"磁盘上存储的加密：密钥、状态、转换", encryption_verbs, NULL, NULL},
 	{"backup", NULL, "backups: make, list, verify, keys", "备份：执行、列出、检查、密钥",
 		backup_verbs, NULL, NULL},
 	{"restore", NULL, "bring back everything, an account, a folder, a message",

@@ -160,7 +160,13 @@ int backup_repo_open(struct backup_target *t, const struct backup_secret *s,
 	struct backup_repo **ret, struct err *e);
 void backup_repo_close(struct backup_repo *r);
 
-enum backup_kind { BACKUP_DATABASE = 1, BACKUP_PACK, BACKUP_PLAIN, BACKUP_CONFIG };
+enum backup_kind {
+	BACKUP_DATABASE = 1,
+	BACKUP_PACK,
+	BACKUP_PLAIN,
+	BACKUP_CONFIG,
+	BACKUP_KEYS, /* of an encrypted store: never a file on a disk (backup_crypt.c) */
+};
 struct backup_file {
 	slice path; /* below DATA; of BACKUP_CONFIG: "config/..." */
 	enum backup_kind kind;
@@ -223,6 +229,9 @@ struct backup_restore {
 	void (*own)(
 		void *arg, const char *path); /* may be NULL: for each file and directory made */
 	bool (*go_on)(void *arg, uint64_t done, uint64_t all); /* may be NULL */
+	/* The backup is of an encrypted store, whose keys are in this process's ring now: makes DIR/crypt of them (crypt_settle). NULL: such a
+	 * backup is refused. */
+	int (*keep_keys)(void *arg, slice dir, struct err *e);
 	void *arg;
 };
 int backup_restore_all(struct backup_repo *r, const struct backup_content *c,

@@ -5,7 +5,7 @@
  * packs that have changed, by the shared lock that keeps gc away (pack_hold.h); gc itself pauses meanwhile, no longer. A row of a database
  * refers to bytes that were in a pack before it was committed: so every message of the databases is in the packs that are read afterwards.
  *
- * Left out: what can be made or fetched again (full-text indexes, kv, mirror), schema snapshots, logs and locks of databases, DATA/backup.
+ * Left out: what can be made or fetched again (full-text indexes, kv, mirror), schema snapshots, logs and locks of databases, DATA/backup, DATA/crypt.
  */
 #include "base/mem.h"
 #include "store/backup_write.h"
@@ -66,7 +66,7 @@ static bool is_left_out(slice path)
 {
 	static const slice names[] = {S_INIT("kv"), S_INIT("mirror"), S_INIT("snapshot"),
 		S_INIT("backup"), S_INIT("blob"), S_INIT("auth/snapshot"), S_INIT("keys/snapshot"),
-		S_INIT("learn/snapshot"), S_INIT(BACKUP_RESTORING)};
+		S_INIT("learn/snapshot"), S_INIT("crypt"), S_INIT(BACKUP_RESTORING)};
 	static const slice ends[] = {S_INIT("-wal"), S_INIT("-shm"), S_INIT("-journal"),
 		S_INIT(".lock"), S_INIT(".new"), S_INIT(".part"), S_INIT(".tmp")};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -448,5 +448,5 @@ int backup_plan_write(struct backup_plan *p, struct err *e)
 	for (size_t i = 0; i < p->w->run->nextra; i++)
 		if (write_extra(p, &p->w->run->extra[i], e) < 0)
 			return -1;
-	return 0;
+	return backup_keys_write(p->w, e);
 }

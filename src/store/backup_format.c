@@ -183,7 +183,7 @@ static bool parse_file(struct cur *c, struct backup_file *f)
 	f->chunk = cur_u32(c);
 	f->lists = cur_str(c);
 	return cur_ok(c) && path_ok(f->path) && f->kind >= BACKUP_DATABASE &&
-	       f->kind <= BACKUP_CONFIG && lists_ok(f);
+	       f->kind <= BACKUP_KEYS && lists_ok(f);
 }
 
 static bool parse_lists(struct cur *c, struct backup_content *ret)

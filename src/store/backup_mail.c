@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "store/backup_read.h"
 #include "store/blob.h"
+#include "store/crypt.h"
 #include "store/directory.h"
 #include "store/mailbox.h"
 #include "store/pack_in.h"
@@ -80,7 +81,7 @@ int backup_mail_open(struct backup_repo *r, const struct backup_content *c, slic
 	struct backup_mail *m = NEW(struct backup_mail);
 	*m = (struct backup_mail){.r = r, .c = c, .dir = -1, .work = mem_dup(work.p, work.n)};
 	nftw(m->work, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	if (begin(m, e) < 0) {
+	if (backup_keys_read(r, c, crypt_add, e) < 0 || begin(m, e) < 0) {
 		backup_mail_close(m);
 		return -1;
 	}

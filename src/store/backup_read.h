@@ -51,4 +51,7 @@ int backup_chunk(
 /* The i-th part of a file. */
 int backup_file_ref(struct backup_repo *r, const struct backup_file *f, uint64_t i,
 	struct backup_ref *ret, struct err *e);
+/* The data keys of an encrypted store, for crypt_adopt or crypt_add. 1; 0: it was plain; -1. */
+int backup_keys_read(struct backup_repo *r, const struct backup_content *c,
+	int (*use)(slice ring, struct err *e), struct err *e);
 void backup_id_text(const unsigned char id[BACKUP_ID], char ret[2 * BACKUP_ID + 1]);

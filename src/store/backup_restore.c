@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "run/file.h"
 #include "store/backup_read.h"
+#include "store/crypt.h"
+#include "store/sql_crypt.h"
 #include "store/mailbox.h"
 
 #include <dirent.h>
@@ -174,7 +176,7 @@ static int restore_files(
 {
 	for (size_t i = 0; i < c->nfiles; i++) {
 		const struct backup_file *f = &c->files[i];
-		if (f->kind != BACKUP_CONFIG && make_file(s, f, base, f->path, e) < 0)
+		if (f->kind != BACKUP_CONFIG && f->kind != BACKUP_KEYS && make_file(s, f, base, f->path, e) < 0)
 			return -1;
 		/* "config/x" becomes CONFIG_TO/x */
 		if (f->kind == BACKUP_CONFIG && s->x->config_to.n &&
@@ -182,6 +184,38 @@ static int restore_files(
 			return -1;
 	}
 	return 0;
+}
+
+/* ---- an encrypted store ---- */
+
+/* Before anything is written. 1: the keys are in the ring. */
+static int take_keys(struct restoring *s, const struct backup_content *c, struct err *e)
+{
+	int r = s->x->data.n ? backup_keys_read(s->r, c, crypt_adopt, e) : 0;
+	if (r == 1 && !s->x->keep_keys)
+		return err_set(e, ERR_PERM,
+			"the backup is of an encrypted store: [encryption] key_file must say where its key is, or is made");
+	return r;
+}
+
+/* Databases came as plain pages. */
+static int encrypt_again(struct restoring *s, const struct backup_content *c, slice base, struct err *e)
+{
+	for (size_t i = 0; i < c->nfiles; i++) {
+		AUTO(arena) struct arena a = {0};
+		slice path = c->files[i].path;
+		size_t at = slice_rindex(path, '/');
+		bool done;
+		if (c->files[i].kind != BACKUP_DATABASE || at < 2 || at == path.n)
+			continue;
+		/* "auth/db/login.sqlite": BASE/auth, "login" */
+		slice dir = arena_printf(&a, "%.*s/%.*s", SFMT(base), SFMT(slice_first(path, at - 2)));
+		slice name = slice_skip(path, at + 1);
+		name = slice_first(name, name.n > 7 ? name.n - 7 : 0);
+		if (sql_recrypt(dir, arena_strz(&a, name), &done, e) < 0)
+			return err_wrap(e, "%.*s", SFMT(path));
+	}
+	return s->x->keep_keys(s->x->arg, base, e);
 }
 
 int backup_restore_all(struct backup_repo *r, const struct backup_content *c,
@@ -193,10 +227,15 @@ int backup_restore_all(struct backup_repo *r, const struct backup_content *c,
 	int result = 0;
 	if (x->config_to.n && mkdir(arena_strz(&s.a, x->config_to), 0700) < 0 && errno != EEXIST)
 		result = err_sys(e, errno, "%.*s", SFMT(x->config_to));
+	int keys = result == 0 ? take_keys(&s, c, e) : 0;
+	if (keys < 0)
+		result = -1;
 	if (result == 0 && x->data.n)
 		result = begin(&s, &base, e);
 	if (result == 0 && x->data.n)
 		result = restore_files(&s, c, base, e);
+	if (result == 0 && keys == 1)
+		result = encrypt_again(&s, c, base, e);
 	for (size_t i = 0; result == 0 && !x->data.n && i < c->nfiles; i++)
 		if (c->files[i].kind == BACKUP_CONFIG)
 			result = make_file(

@@ -74,5 +74,7 @@ int backup_file_same(struct backup_writer *w, struct backup_file *f, slice face,
 struct backup_plan;
 /* Looks where everything is, holds what must not change or go: databases as of now, packs that are to be read. */
 int backup_plan_make(struct backup_writer *w, struct backup_plan **ret, struct err *e);
+/* The keys of an encrypted store; nothing of a plain one. */
+int backup_keys_write(struct backup_writer *w, struct err *e);
 int backup_plan_write(struct backup_plan *p, struct err *e);
 void backup_plan_done(struct backup_plan *p); /* NULL is fine */
