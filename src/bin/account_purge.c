@@ -90,11 +90,28 @@ static int remove_from_queue(struct sql *db, int64_t account_id, struct err *e)
 	return 0;
 }
 
-/* What mail said stands in the index, too. One that is damaged is made anew without it. */
+static bool is_damaged(slice data, const char *name)
+{
+	AUTO(arena) struct arena a = {0};
+	struct sql *db;
+	struct err e;
+	slice report;
+	if (sql_open_read(data, name, &db, &e) < 0)
+		return true;
+	int r = sql_check(db, &a, &report, &e);
+	sql_close(db);
+	return r != 0;
+}
+
+/* What mail said stands in the index, too. One that is damaged keeps no account from going: the indexer begins anew with it, and
+ * takes in what is there then. */
 static int remove_index(slice data, int64_t account_id, struct err *e)
 {
-	const char *name = index_db_name(mailbox_shard(account_id));
-	return remove_in(data, name, index_remove_tx, account_id, e);
+	int shard = mailbox_shard(account_id);
+	const char *name = index_db_name(shard);
+	if (remove_in(data, name, index_remove_tx, account_id, e) == 0)
+		return 0;
+	return is_damaged(data, name) ? index_tell_damaged(data, shard, e) : -1;
 }
 
 /* What others granted this login; also "-login", which takes away. */

@@ -10,17 +10,16 @@
 #include "codec/tokens.h"
 #include "run/log.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the connection ---- */
 
-static const char *path_of(struct boxes *b, int shard, const char *end, struct arena *a)
+static const char *path_of(struct boxes *b, int shard, struct arena *a)
 {
 	return arena_strz(
-		a, arena_printf(a, "%.*s/db/%s%s", SFMT(b->data), index_db_name(shard), end));
+		a, arena_printf(a, "%.*s/db/%s.sqlite", SFMT(b->data), index_db_name(shard)));
 }
 
 /* A file that was replaced: what is open is left alone, since closing it might take away the log of the new one. */
@@ -29,7 +28,7 @@ static bool is_there(struct boxes *b, int shard)
 	AUTO(arena) struct arena a = {0};
 	struct box_readers *r = &b->db[BOX_INDEX + shard];
 	struct stat st;
-	if (stat(path_of(b, shard, ".sqlite", &a), &st) < 0)
+	if (stat(path_of(b, shard, &a), &st) < 0)
 		return false;
 	if (r->file != st.st_ino) {
 		r->nopen -= r->nidle;
@@ -41,10 +40,9 @@ static bool is_there(struct boxes *b, int shard)
 
 static void tell_damaged(struct boxes *b, int shard, const struct err *e)
 {
-	AUTO(arena) struct arena a = {0};
+	struct err no_mark;
 	log_warn(NULL, "search.index_failed", F("db", index_db_name(shard)), F("error", e));
-	AUTO(fd)
-	int fd = open(path_of(b, shard, ".damaged", &a), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	index_tell_damaged(b->data, shard, &no_mark);
 }
 
 /* ---- asking ---- */
@@ -119,7 +117,15 @@ struct spotting {
 	size_t n;
 };
 
-/* Many small questions take the locks once. */
+static int by_place(const void *a, const void *b)
+{
+	const struct mailbox_spot *x = a, *y = b;
+	if (x->folder_id != y->folder_id)
+		return x->folder_id < y->folder_id ? -1 : 1;
+	return x->uid < y->uid ? -1 : x->uid > y->uid;
+}
+
+/* Many small questions take the locks once. In the pool, where the order takes nobody's time. */
 static int spots_job(struct sql *db, void *arg, struct err *e)
 {
 	struct spotting *s = arg;
@@ -127,15 +133,9 @@ static int spots_job(struct sql *db, void *arg, struct err *e)
 		return -1;
 	int r = mailbox_spots(db, &s->q, s->a, &s->v, &s->n, e);
 	sql_read_end(db);
+	if (r == 0 && s->n)
+		qsort(s->v, s->n, sizeof *s->v, by_place);
 	return r;
-}
-
-static int by_place(const void *a, const void *b)
-{
-	const struct mailbox_spot *x = a, *y = b;
-	if (x->folder_id != y->folder_id)
-		return x->folder_id < y->folder_id ? -1 : 1;
-	return x->uid < y->uid ? -1 : x->uid > y->uid;
 }
 
 static int spot(struct box_view *v, const struct box_unit *u, bool all, bool rows, struct arena *a,
@@ -155,8 +155,6 @@ static int spot(struct box_view *v, const struct box_unit *u, bool all, bool row
 	s.q.ids = ids;
 	if (box_read_of(v->user->b, account, spots_job, &s, e) < 0)
 		return -1;
-	if (s.n)
-		qsort(s.v, s.n, sizeof *s.v, by_place);
 	*ret = s.v;
 	*ret_n = s.n;
 	return 0;

@@ -12,6 +12,7 @@
 #include "mail/box_index.h"
 
 enum { PROGRESS_EVERY = 10 }; /* seconds */
+#define TURN (MSEC) /* then other sessions of this process come first */
 enum level { ROWS, SUMMARIES, BYTES };
 
 struct searching {
@@ -29,7 +30,7 @@ struct searching {
 	bool of_rows; /* some criterion is */
 	bool of_whole_rows; /* likewise: of keywords or threads */
 	struct buf text, folded; /* scratch */
-	instant tell_at;
+	instant tell_at, turn; /* turn: since when nobody else had one */
 	uint64_t done, total;
 	/* of the message being asked about */
 	enum level level;
@@ -321,6 +322,14 @@ static int progress(struct searching *s, struct err *e)
 	return err_set(e, ERR_CLOSED, "the search was given up");
 }
 
+static void give_way(struct searching *s)
+{
+	if (instant_now() - s->turn < TURN)
+		return;
+	co_yield();
+	s->turn = instant_now();
+}
+
 static void add_found(struct searching *s, const struct mailbox_message *m)
 {
 	uidset_add(&s->found->uids, m->uid, m->uid);
@@ -366,6 +375,7 @@ static int walk(struct searching *s, enum level level, const struct uidset *in, 
 		if (box_rows(s->v, &q, &a, &v, &n, e))
 			return -1;
 		for (size_t i = 0; i < n; i++) {
+			give_way(s);
 			s->m = &v[i];
 			s->level = level;
 			if (message(s, open, e))
@@ -536,6 +546,7 @@ static int take_candidates(struct searching *s, struct uidset *in, struct arena 
 			.size = v[i].size,
 			.received_at = v[i].received_at,
 			.saved_at = v[i].saved_at};
+		give_way(s);
 		if (!uidset_has(in, m.uid))
 			continue;
 		s->m = &m;
@@ -606,6 +617,7 @@ int box_search(struct box_view *v, const struct box_search *q, struct box_found 
 	struct searching s = {
 		.v = v, .s = q, .found = ret, .text = BUF(1 << 20), .folded = BUF(4 << 20)};
 	s.tell_at = instant_in(PROGRESS_EVERY * SECOND);
+	s.turn = instant_now();
 	uidset_copy(&in, &v->uids);
 	int r = plan(&s, &in, &a, e) ? -1 : run(&s, &in, &a, e);
 	if (r == 0 && q->scores)

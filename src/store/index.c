@@ -4,6 +4,8 @@
  */
 #include "store/index_impl.h"
 
+#include <fcntl.h>
+
 enum { REMOVE_ROWS = 500 /* of blocks, in one step */ };
 
 int index_known(struct sql *db, int64_t account_id, int64_t *ret_email_id, struct err *e)
@@ -60,6 +62,15 @@ int index_add_tx(
 			 index_mark_due(db, account_id, e);
 	index_build_free(b);
 	return failed ? -1 : 0;
+}
+
+int index_tell_damaged(slice data, int shard, struct err *e)
+{
+	AUTO(arena) struct arena a = {0};
+	const char *path = arena_strz(
+		&a, arena_printf(&a, "%.*s/db/%s.damaged", SFMT(data), index_db_name(shard)));
+	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	return fd < 0 ? err_set(e, ERR_TEMP, "%s: %m", path) : 0;
 }
 
 int index_due(struct sql *db, int64_t after, int64_t *ret_account_id, struct err *e)

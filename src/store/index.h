@@ -74,6 +74,9 @@ struct index_size {
 };
 int index_size(struct sql *db, int64_t account_id, struct index_size *ret, struct err *e);
 
+/* A file of an index is damaged: the process that fills it begins anew with it when it sees this mark (DATA/db/index-NN.damaged). */
+int index_tell_damaged(slice data, int shard, struct err *e);
+
 /* ---- asking: many processes ---- */
 
 enum index_how {

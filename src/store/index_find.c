@@ -256,12 +256,24 @@ static void score(struct asking *k)
 
 /* ---- all ---- */
 
+/* Of an index that another version of the program has made nothing is known; the indexer begins anew with it. */
+static int is_ours(struct sql *db, bool *ret, struct err *e)
+{
+	int version;
+	if (sql_version(db, &version, e))
+		return -1;
+	*ret = version == index_migrations[index_migrations_n - 1].version;
+	return 0;
+}
+
 static int ask(struct asking *k, struct err *e)
 {
 	struct node *tree;
 	struct index_segment *v;
 	size_t n;
-	if (index_known(k->db, k->q->account_id, &k->found->known, e) ||
+	bool ours;
+	if (is_ours(k->db, &ours, e) ||
+		(ours && index_known(k->db, k->q->account_id, &k->found->known, e)) ||
 		make_node(k, k->q->what, 0, true, &tree, e))
 		return -1;
 	if (!k->found->known)
