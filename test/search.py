@@ -4,7 +4,7 @@ asked, the answer is that of a server without an index, also while the index is 
 
     test/search.py [WORD ...]     the cases whose names contain one of the words
 """
-import email.message, email.policy, glob, imaplib, io, json, os, random, re, signal, smtplib, sqlite3, ssl, subprocess, sys, time, zipfile
+import contextlib, email.message, email.policy, glob, imaplib, io, json, os, random, re, signal, smtplib, sqlite3, ssl, subprocess, sys, time, zipfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import Instance, PASSWORD, PROGRAM, wait_until
 from tally import case, run_cases
@@ -393,8 +393,8 @@ def killed_damaged_lost():
         account = next(a['id'] for a in p.json('account', 'list')['accounts'] if a['address'] == ANN)
         path = f'{p.dir}/data/db/index-{account % 4:02}.sqlite'
         p.stop()
-        # Garbage in the middle of the file; then no file at all.
-        for how in ('garbage', 'gone', 'no database'):
+        # Garbage in the middle of the file; then no file at all; then what another version of the program left.
+        for how in ('garbage', 'gone', 'no database', 'older version', 'newer version'):
             if how == 'garbage':
                 subprocess.run(['sqlite3', path, 'PRAGMA wal_checkpoint(TRUNCATE)'], check=False, capture_output=True)
                 with open(path, 'r+b') as f:
@@ -403,8 +403,12 @@ def killed_damaged_lost():
             elif how == 'gone':
                 for f in glob.glob(path + '*'):
                     os.unlink(f)
-            else:
+            elif how == 'no database':
                 open(path, 'wb').write(os.urandom(8192))
+            else:
+                with contextlib.closing(sqlite3.connect(path)) as db:
+                    db.execute('UPDATE schema_version SET version = version + ?', (-1 if how == 'older version' else 1,))
+                    db.commit()
             p.start()
             m = p.program()
             expect([len(ask(m, b'BODY', w)) for w in words[::7]] == [1] * len(words[::7]), how)
@@ -421,6 +425,15 @@ def killed_damaged_lost():
         expect(p.status()['emails'] == len(words), p.status())
         m.logout()
         expect(subprocess.run([PROGRAM, '--config', p.conf, 'store', 'verify'], capture_output=True, env=p.environment).returncode == 0, 'verify')
+        # An account goes whatever has become of its index, which is made anew without it.
+        p.stop()
+        with open(path, 'r+b') as f:
+            f.seek(100)
+            f.write(os.urandom(os.path.getsize(path) - 100))
+        gone = subprocess.run([PROGRAM, '--config', p.conf, 'account', 'remove', ANN, '--with-mail', '--yes'], capture_output=True, text=True, env=p.environment)
+        expect(gone.returncode == 0, gone.stderr)
+        p.start()
+        wait_until('the damaged index has gone', 20, lambda: not os.path.exists(path.replace('.sqlite', '.damaged')) and p.status()['emails'] == 0)
 
 
 if __name__ == '__main__':

@@ -28,8 +28,9 @@ static const char *const pieces[] = {"the", "report", "Report", "reporting", "a"
 	"annual", "example", "com", "org", "2024", "20", "4", "10", "1", "x", "xx", "xxx", "café",
 	"CAFE", "naïve", "Straße", "strasse", "Привет", "мир", "ёлка", "елка", "Ελλάδα", "全", "文",
 	"检", "索", "檢", "中", "国", "國", "公司", "的", "我的", "ひらがな", "カタカナ", "ｶﾞ",
-	"か\xe3\x82\x99", "한국", "어", "서울", "ภาษาไทย", "ไทย", "กิน", "न", "मस्ते", "a\xcc\x81",
-	"\xcc\x81", "😀", "\xff", "ß", "é"};
+	"か\xe3\x82\x99", "한국", "어", "서울", "한국", "全角", "Ａｂｃ１２", "ﾊﾝｶｸ", "ハンカク",
+	"東京", "东京", "e\xcc\x81\xcc\xa7", "👩\xe2\x80\x8d👩", "🇨🇳", "ภาษาไทย", "ไทย", "กิน", "न",
+	"मस्ते", "a\xcc\x81", "\xcc\x81", "😀", "\xff", "ß", "é"};
 static const char *const signs[] = {" ", " ", " ", " ", "  ", ", ", ". ", ".", "@", "-", "--",
 	"=====", ":", "://", "/", "<", ">", "\"", "'", "’", "\r\n", "\t", "，", "。", "", "", "",
 	"", "(", ")", "!", "\x01"};
@@ -484,6 +485,25 @@ TEST(index_of_an_account_is_removed_and_made_again)
 		;
 	CHECK(index_due(db, 0, &due, &e) == 0 && due == 0);
 	CHECK(compare_many(db, &c, 20, 50) > 10);
+}
+
+/* Made by another version of the program: as if there was none, until the indexer begins anew. */
+TEST(index_of_another_version_knows_nothing)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	AUTO(sql) struct sql *db = open_index(&d);
+	AUTO(arena) struct arena a = {0};
+	struct err e;
+	add_known(db);
+	CHECK(ask(db, "quick", 1 << INDEX_BODY, INDEX_WORDS, &a).known == 6);
+	for (int64_t by = -1; by < 2; by += 2) {
+		static const char move[] = "UPDATE schema_version SET version = version + $1";
+		CHECK(sql_run(db, &e, move, "i", by) == 1);
+		struct index_found f = ask(db, "quick", 1 << INDEX_BODY, INDEX_WORDS, &a);
+		CHECK(f.known == 0 && f.n == 0);
+		CHECK(sql_run(db, &e, move, "i", -by) == 1);
+	}
+	CHECK(ask(db, "quick", 1 << INDEX_BODY, INDEX_WORDS, &a).n == 4);
 }
 
 /* ---- damage ---- */
