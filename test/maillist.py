@@ -289,6 +289,10 @@ def five_thousand_once_while_killed():
                 for pid in [pid for pid, role in c.p.processes().items() if role == 'queue']:
                     os.kill(pid, signal.SIGKILL)
                     kills += 1
+        c.submit('ann', 'bob@home.test', 'to one')
+        asked = time.time()
+        c.wait_subject('bob', 'to one', seconds=20)  # other mail does not wait behind it
+        print(f'  other mail meanwhile: {time.time() - asked:.1f} s', flush=True)
         wait_until('all are queued', 90, lambda: count() >= n and not c.rows("SELECT 1 FROM rcpt WHERE dest LIKE 'list%'"), 0.1)
         print(f'  {n} members queued in {time.time() - started:.1f} s, {kills} kills', flush=True)
         assert kills >= 2
@@ -410,8 +414,79 @@ def archive_departments_and_digest():
         c.p.cli('maillist', 'remove', 'dev@home.test')
 
 
+def large_posts_come_beside_the_digest():
+    with Case(users=('ann', 'eve', 'boss')) as c:
+        c.add('dev', 'posting=open', 'max_size=50m', members=['boss@home.test'])
+        c.p.cli('maillist', 'member', 'dev@home.test', 'boss@home.test', '--digest')
+        c.p.start()
+        c.submit('ann', 'dev@home.test', '很大的附件', text='大' * 20 + ('x' * 900 + '\r\n') * 10000)
+        c.submit('ann', 'dev@home.test', 'a small one', text='body of the small one')
+        c.quiet(60)
+        assert c.rows('SELECT COUNT(*) FROM maillist_item')[0][0] == 2
+        c.p.cli('maillist', 'digest', 'dev@home.test')
+        m = c.wait_subject('boss', 'Digest, Issue 1')
+        text, posts = m.iter_parts()
+        assert '很大的附件' in text.get_content() and 'comes by itself' in text.get_content(), text.get_content()
+        assert subjects(part.get_content() for part in posts.iter_parts()) == ['a small one']
+        large = c.wait_subject('boss', '很大的附件')
+        assert len(large.get_content()) > 9_000_000 and large['list-id'], 'whole'
+        c.quiet()
+        assert c.p.queued() == 0
+
+
+def change(c, query, db):
+    with sqlite3.connect(f'{c.p.dir}/data/db/{db}.sqlite', timeout=20) as d:
+        d.execute(query)
+
+
+def what_time_brings():
+    """Days pass: a member whose mail came back is tried again and gets mail again; one who does not answer is removed; posts nobody decides about end."""
+    day = 86400 * 1000000
+    with Case() as c:
+        c.add('dev', 'posting=open', 'bounce_score=1', 'personal=always', members=['cat@far.test', 'dan@far.test', 'bob@home.test'])
+        c.add('mod', 'posting=moderated', 'hold_days=1', members=['bob@home.test'])
+        c.p.start()
+        c.submit('ann', 'mod@home.test', 'nobody decides')
+        c.submit('ann', 'dev@home.test', 'one')
+        c.sink.wait(2)
+        report = ('From: MAILER-DAEMON@far.test\r\nSubject: failed\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; '
+                  'report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nno\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n'
+                  'Reporting-MTA: dns; far.test\r\n\r\nFinal-Recipient: rfc822; %s\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n')
+
+        def bounce(n, who):
+            sender = [s for s, r, d in list(c.sink.got)[n:] if r == [who]][-1]
+            c.outside('x@far.test', sender, '', envelope='', raw=report % who)
+
+        def pass_days(n):
+            change(c, f'UPDATE maillist_member SET disabled_at = MAX(disabled_at - {n * day}, 0), probed_at = MAX(probed_at - {n * day}, 0), bounced_at ='
+                   f' MAX(bounced_at - {n * day}, 0) WHERE state != 1', 'lists')
+            c.p.cli('maillist', 'digest', 'dev@home.test')  # it looks
+        for who in ('cat@far.test', 'dan@far.test'):
+            bounce(0, who)
+            wait_until(f'{who} gets no more', 20, lambda: c.member('dev', who)['state'] == 'bounced')
+        pass_days(8)
+        c.sink.wait(4)
+        probes = {r[0]: email.message_from_bytes(d, policy=email.policy.default) for s, r, d in c.sink.got[2:]}
+        assert set(probes) == {'cat@far.test', 'dan@far.test'}, probes
+        bounce(2, 'dan@far.test')  # the probe of one comes back, that of the other does not
+        c.quiet()
+        pass_days(8)
+        wait_until('cat gets mail again', 30, lambda: c.member('dev', 'cat@far.test')['state'] == 'active')
+        assert c.member('dev', 'dan@far.test')['state'] == 'bounced'
+        # One waits for a moderator until its days are over: discarded, and nobody is told.
+        wait_until('it waits', 20, lambda: len(c.pending('mod')) == 1)
+        change(c, f'UPDATE maillist_held SET until = until - {2 * day}', 'queue')
+        c.p.cli('maillist', 'digest', 'dev@home.test')
+        wait_until('it ended', 30, lambda: not c.pending('mod'))
+        c.quiet()
+        assert 'nobody decides' not in subjects(c.mail('bob'))
+        row, = [r for r in c.p.json('trace', '--to', 'mod@home.test')['rows'] if r['subject'] == 'nobody decides']
+        assert row['status'] != 'queued', row
+
+
 CASES = [five_thousand_once_while_killed, bounce_storm, moderators_decide_and_forged_ones_do_not, members_post_and_strangers_wait, loop_bait,
-         one_click_and_bounces, from_is_rewritten_where_dmarc_would_break, joining_and_leaving, archive_departments_and_digest]
+         one_click_and_bounces, from_is_rewritten_where_dmarc_would_break, joining_and_leaving, archive_departments_and_digest,
+         large_posts_come_beside_the_digest, what_time_brings]
 
 
 def run(case):

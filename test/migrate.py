@@ -358,6 +358,32 @@ def accounts_elsewhere_are_collected():
 
 
 @case
+def chosen_folders_and_messages_are_collected():
+    address = 'pick@one.test'
+    p.setup_command(f'account add {address}')
+    m = Mail(ports[0], 'jj')
+    for folder, sender, subject, days in (('INBOX', 'shop@far.test', 'Order 1', 1), ('INBOX', 'shop@far.test', 'Order of long ago', 400), ('INBOX', 'spam@far.test', 'Order?', 1),
+                                          ('Work', 'Shop@Far.test', 'your ORDER', 2), ('Work/Deep', 'shop@far.test', 'order deep', 2), ('Private', 'shop@far.test', 'order private', 1)):
+        if folder != 'INBOX':
+            m.m.create(folder)
+        m.m.append(folder, None, imaplib.Time2Internaldate(time.time() - days * 86400), f'From: {sender}\r\nSubject: {subject}\r\n\r\nx\r\n'.encode())
+    m.close()
+    job = add_collection(address, '--from', f'127.0.0.1:{ports[0]}', '--security', 'none', '--user', 'jj', '--folders', 'INBOX', 'Work', '--map', 'Work/Deep=Tief', '--since', '30d',
+                         '--from-contains', 'SHOP@', '--subject-contains', 'order', '--unfiltered', '--delete-after', '0', '--every', '1h')
+    wait_pass(job, 0)
+    expect('in their folders', [[s for s, _ in subjects(address, f)] for f in ('INBOX', 'Work', 'Tief', 'Private')],
+           [['Order 1'], ['your ORDER'], ['order deep'], []])
+    p.cli('collect', 'now', str(job))
+    expect('nothing twice', wait_pass(job, 1)['copied'], 0)
+    expect('only what was collected is deleted there', left('jj'), 2)
+    expect('why', 'may not collect' in p.cli('collect', 'add', address, '--from', 'mail.far.test', '--user', 'x', '--as-person', '--password-file', '-', stdin='x\n', check=False), False)
+    p.cli('account', 'set', address, '--deny', 'collect')
+    expect('why', 'may not collect' in p.cli('collect', 'add', address, '--from', 'mail2.far.test', '--user', 'x', '--as-person', '--password-file', '-', stdin='x\n', check=False), True)
+    expect('why', 'administrators' in p.cli('collect', 'add', 'who@one.test', '--from', 'mail2.far.test', '--user', 'x', '--as-person', '--unfiltered', '--password-file', '-',
+                                            stdin='x\n', check=False), True)
+
+
+@case
 def servers_inside_and_wrong_passwords():
     address = 'who@one.test'
     p.setup_command(f'account add {address}')

@@ -190,7 +190,8 @@ static void compose(const struct answers *w, struct buf *out)
 		       "\n[smtp \"submission\"]\nkind = submission\nlisten = *:587\n"
 		       "\n[smtp \"submissions\"]\nkind = submissions\nlisten = *:465\n"));
 	if (!w->gateway)
-		buf_put(out, S("\n[imap \"imap\"]\nlisten = *:143\n"
+		buf_put(out, S("\n[smtp \"lmtp\"]\nkind = lmtp\nlisten = 127.0.0.1:24\n"
+			       "\n[imap \"imap\"]\nlisten = *:143\n"
 			       "\n[imap \"imaps\"]\nlisten = *:993\ntls = implicit\n"
 			       "\n[pop3 \"pop3\"]\nlisten = *:110\n"
 			       "\n[pop3 \"pop3s\"]\nlisten = *:995\ntls = implicit\n"

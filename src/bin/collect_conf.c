@@ -27,12 +27,12 @@ static const struct conf_key collect_keys[] = {
 		"代收连续失败多久后通知邮箱主人；0：从不。"),
 	CONF_KEY_STRING(T, filter, "",
 		"Where collected mail is handed in by LMTP, so that it is filtered as any other: "
-		"\"HOST:PORT\" or \"unix:/PATH\". Empty: at the first listener of kind lmtp; when "
-		"there "
-		"is none, and with \"none\", it goes straight into the folder, marked $Unfiltered.",
+		"\"ADDRESS:PORT\". Empty: at the first listener of kind lmtp; when there is none, "
+		"nothing is collected. \"none\": it goes straight into the folder, marked "
+		"$Unfiltered.",
 		"代收的邮件在何处以 LMTP "
-		"提交，以便像其他邮件一样过滤：“主机:端口”或“unix:/路径”。空："
-		"第一个 kind 为 lmtp 的监听；没有这种监听或设为“none”时直接放入文件夹，并带 "
+		"提交，以便像其他邮件一样过滤：“地址:端口”。空："
+		"第一个 kind 为 lmtp 的监听；没有这种监听时不收取。“none”：直接放入文件夹，并带 "
 		"$Unfiltered 标记。"),
 	CONF_END};
 #undef T

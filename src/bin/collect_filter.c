@@ -3,8 +3,8 @@
  * for the address of whose it is, with the folder behind a "+"; so it is looked at, decided about and delivered as any other. When it has been taken
  * (250), that is noted, in a transaction of its own: a process that is killed just between the two takes that one message again.
  *
- * Where: [collect] filter, else the first listener of kind lmtp. Without one, and for jobs that want it so, mail goes straight into the folder and is
- * marked by the keyword "$Unfiltered".
+ * Where: [collect] filter, else the first listener of kind lmtp. Without one nothing is collected: what should be filtered is never let past. With
+ * `filter = none`, and for jobs that administrators want so, mail goes straight into the folder and is marked by the keyword "$Unfiltered".
  */
 #include "bin/collect.h"
 
@@ -66,7 +66,10 @@ int collect_filter_open(struct collect_run *r, struct collect_filter **ret, stru
 	if (conf->filter.n && net_parse(conf->filter, LMTP_PORT, &at, e) < 0)
 		return err_wrap(e, "[collect] filter");
 	if (!conf->filter.n && !find_listener(r->c->config, &at))
-		return 0;
+		return err_set(e, ERR_TEMP,
+			"collected mail cannot be filtered: no listener is of kind lmtp ([smtp "
+			"\"lmtp\"] "
+			"kind = lmtp, listen = 127.0.0.1:24; or [collect] filter)");
 	struct collect_filter *f = NEW(struct collect_filter);
 	f->r = r;
 	f->at = at;

@@ -27,7 +27,8 @@
 #define DEFAULT_LISTENERS                                                                          \
 	"\n[smtp \"mx\"]\nkind = mx\nlisten = *:25\n"                                              \
 	"[smtp \"submission\"]\nkind = submission\nlisten = *:587\n"                               \
-	"[smtp \"submissions\"]\nkind = submissions\nlisten = *:465\n"
+	"[smtp \"submissions\"]\nkind = submissions\nlisten = *:465\n"                             \
+	"[smtp \"lmtp\"]\nkind = lmtp\nlisten = 127.0.0.1:24\n"
 
 enum { CONFIG_TEXT_MAX = 1 << 20 };
 

@@ -28,7 +28,7 @@ static void refused(const char *text, const char *why)
 TEST(config_empty_is_complete)
 {
 	AUTO(config) struct config c = parsed("");
-	CHECK_INT(c.nlisteners, 3);
+	CHECK_INT(c.nlisteners, 4);
 	CHECK_STR(c.listeners[0].name, S("mx"));
 	CHECK_INT(net_port(&c.listeners[0].conf->listen.v[0]), 25);
 	CHECK_STR(c.listeners[1].name, S("submission"));
@@ -98,6 +98,6 @@ TEST(config_defaults_parse)
 		CHECK(buf_ok(&text) && text.n > 10000);
 		buf_byte(&text, 0);
 		AUTO(config) struct config c = parsed(text.p);
-		CHECK_INT(c.nlisteners, 3);
+		CHECK_INT(c.nlisteners, 4);
 	}
 }

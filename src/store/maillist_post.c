@@ -33,6 +33,8 @@ const char maillist_queue_up[] =
 	"msg)) {{WITHOUT_ROWID}};"
 	"CREATE TABLE maillist_issue (list_id {{KEY}}, number BIGINT NOT NULL, sent_at BIGINT NOT "
 	"NULL);";
+/* Going back loses no post: what waits for a moderator or a digest is a held recipient of the queue, and stays one (`posthouse queue
+ * list`); but nobody knows any more how far a post was sent out that is under way, or what was posted already. */
 const char maillist_queue_down[] =
 	"DROP TABLE maillist_issue; DROP TABLE maillist_item; DROP TABLE maillist_told; DROP TABLE "
 	"maillist_held;"
