@@ -42,10 +42,14 @@ enum role_path {
 	MAY_READ_BLOBS = 262144,
 	MAY_SESSIONS = 524288, /* write RUN/sessions */
 	MAY_COLLECT = 2097152, /* read DATA/collect */
+	MAY_NOTHING = 4194304, /* not even write its counters: it has what it was given */
 	MAY_BACKUP = 1048576, /* read all of DATA, write what readers of databases write, DATA/backup; write the target */
 };
 
 enum { TICKET_SECRET = 32 };
+
+/* Takes foreign containers apart for `posthouse import` (cli_import_child.h): a fork of that command, no process of the server's. */
+static const struct role reader_role = {.name = "reader"};
 
 static const struct role_limits {
 	const struct role *role;
@@ -73,6 +77,7 @@ static const struct role_limits {
 	{&indexer_role, MAY_READ_BLOBS | MAY_DB, SANDBOX_NO_DUMP | SANDBOX_MAY_MEMORY_FILE, 3,
 		1 << 10},
 	{&texts_role, 0, SANDBOX_NO_DUMP | SANDBOX_LEAVE_FILES, 1, 1 << 8},
+	{&reader_role, MAY_NOTHING, SANDBOX_NO_DUMP | SANDBOX_LEAVE_FILES, 1, 1 << 6},
 	{&learn_role, MAY_LEARN | MAY_KV, SANDBOX_MAY_MEMORY_FILE, 3, 1 << 10},
 	{&engine_role, 0, SANDBOX_MAY_CONNECT | SANDBOX_MAY_MEMORY_FILE, 3, 1 << 13},
 	{&features_role, MAY_FEATURES | MAY_DB | MAY_KV | MAY_RESOLVE | MAY_VERIFY,
@@ -147,6 +152,8 @@ static void add_paths(
 	struct sandbox *s, const struct role_limits *l, const struct config *c, struct arena *a)
 {
 	slice data = c->server->data;
+	if (l->paths & MAY_NOTHING)
+		return;
 	add_path(s, arena_printf(a, "%.*s/metrics", SFMT(c->server->run)), true);
 	add_path(s, S("/dev/urandom"), false);
 	if (l->paths & MAY_DATA)
@@ -204,6 +211,26 @@ static void add_paths(
 	}
 }
 
+/* Address space that is mapped already: a fork has what its parent had. */
+static uint64_t mapped(void)
+{
+	unsigned long long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (f && fscanf(f, "%llu", &pages) != 1)
+		pages = 0;
+	if (f)
+		fclose(f);
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Of those whose input decides how much they take. */
+static uint64_t memory_of(const struct role_limits *l, const struct config *c)
+{
+	if (l->role == &reader_role)
+		return (uint64_t)c->scan->memory + mapped();
+	return l->role == &scan_role || l->role == &texts_role ? (uint64_t)c->scan->memory : 0;
+}
+
 static int enter(const struct role_limits *l, const struct config *c, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
@@ -212,10 +239,7 @@ static int enter(const struct role_limits *l, const struct config *c, struct err
 		.may = l->may,
 		.user = c->server->user,
 		.open_files = l->files,
-		/* Those whose input decides how much they take. */
-		.memory = l->role == &scan_role || l->role == &texts_role
-				  ? (uint64_t)c->scan->memory
-				  : 0,
+		.memory = memory_of(l, c),
 	};
 	if (crypt_held())
 		s.may |= SANDBOX_NO_DUMP;
@@ -339,7 +363,7 @@ int role_main(int argc, char **argv)
 	snprintf(name, sizeof name, "%s-%u", env.start.role, env.start.instance);
 	log_init(name, 2, (enum log_level)env.config.log->level);
 	const struct role_limits *l = find(env.start.role);
-	if (!l) {
+	if (!l || !l->role->open) {
 		log_error(NULL, "role.unknown");
 		return 1;
 	}

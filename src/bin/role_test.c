@@ -89,7 +89,7 @@ TEST(role_reaches_what_it_needs_and_no_more)
 		int reach; /* secret 1, directory 2, packs 4, certificate's key 8, signing keys 16,
 			      what was learned 32 */
 	} all[] = {{"edge", 2 | 4}, {"queue", 2 | 4}, {"auth", 1 | 2}, {"keeper", 2 | 4},
-		{"keys", 16}, {"learn", 32}, {"prepare", 1 | 2 | 4 | 8 | 16 | 32},
+		{"keys", 16}, {"learn", 32}, {"reader", 0}, {"prepare", 1 | 2 | 4 | 8 | 16 | 32},
 		{"backup", 1 | 2 | 4 | 8 | 16 | 32}}; /* it reads everything */
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
 		test_skip("no landlock here");

@@ -264,6 +264,8 @@ static enum import_format sniff(slice start)
 {
 	if (mbox_looks_so(start))
 		return IMPORT_MBOX;
+	if (slice_starts(start, S("!BDN")))
+		return IMPORT_PST;
 	return looks_like_letter(start) ? IMPORT_EML : IMPORT_ARCHIVE;
 }
 
@@ -302,10 +304,6 @@ static int one(
 		return err_sys(e, errno, "%s", path);
 	if (n == 0)
 		return err_set(e, ERR_PROTO, "the file is empty");
-	if (slice_starts(slice_of(start, (size_t)n), S("!BDN")))
-		return err_set(e, ERR_PROTO,
-			"a PST file: make letters of it with readpst -e, and import their "
-			"directory");
 	if (format == IMPORT_AUTO)
 		format = sniff(slice_of(start, (size_t)n));
 	switch (format) {
@@ -318,6 +316,8 @@ static int one(
 		return one_letter(f, path, &in, e);
 	case IMPORT_MAILDIR:
 		return err_set(e, ERR_PROTO, "a Maildir is a directory");
+	case IMPORT_PST:
+		return import_pst(f, fd, e);
 	default:
 		return import_archive(f, fd, e);
 	}

@@ -2,6 +2,7 @@
 #pragma once
 #include "base/map.h"
 #include "mail/import_file.h"
+#include "mail/import_unpack.h"
 
 /* ---- import_place.c ---- */
 
@@ -66,6 +67,8 @@ struct import_files {
 	struct map words; /* directory -> struct file_words */
 	struct map subscribed; /* path -> anything */
 	bool told_folders, told_subscriptions;
+	struct import_report before; /* of the folder */
+	uint64_t left, bad, partial; /* in it: no mail; cannot be read; came without some of its parts */
 	struct buf raw; /* a letter */
 	char *room; /* for reading */
 };
@@ -82,6 +85,8 @@ struct item {
 /* ---- import_take.c ---- */
 int import_enter(struct import_files *f, slice box, slice path, struct err *e);
 int import_leave(struct import_files *f, struct err *e);
+/* Tells what came of a folder that was never entered: no mail in it. */
+void import_tell_left(struct import_files *f, slice box, uint64_t left);
 int import_take(
 	struct import_files *f, const struct item *m, slice head, slice rest, struct err *e);
 /* 1: it is here, and nothing has to be read; 0: read it and take it; -1 */
@@ -99,6 +104,22 @@ int import_notes(
 /* Folders that are told of are made, also empty ones. */
 int import_told_folders(struct import_files *f, struct err *e);
 
-/* ---- import_zip.c, import_file.c ---- */
+/* ---- import_reader.c: what the confined process says ---- */
+struct import_reader {
+	struct import_files *f;
+	struct import_unpack u; /* socket: -1 when it has ended */
+	struct buf in;
+	size_t used; /* of in: the frame that was given last */
+	uint64_t said, most; /* bytes of letters */
+};
+enum { IMPORT_SILENCE = 120 }; /* seconds: one that says nothing for so long is killed */
+int import_reader_open(struct import_reader *r, struct import_files *f, enum import_container kind, int fd, struct err *e);
+/* The next frame, valid until the next call. ERR_PROTO: it died, hangs, or says what it may not. */
+int import_reader_next(struct import_reader *r, enum wire_frame *ret, struct cur *ret_payload, struct err *e);
+int import_reader_answer(struct import_reader *r, enum wire_answer a, struct err *e);
+void import_reader_close(struct import_reader *r);
+
+/* ---- import_zip.c, import_pst.c, import_file.c ---- */
 int import_archive(struct import_files *f, int fd, struct err *e);
+int import_pst(struct import_files *f, int fd, struct err *e);
 int import_tree(struct import_files *f, int dir, struct err *e);

@@ -13,12 +13,36 @@
 
 /* ---- folders ---- */
 
+void import_tell_left(struct import_files *f, slice box, uint64_t left)
+{
+	const struct import_folder_seen x = {.box = box, .found = left, .left = left};
+	if (f->how->folder)
+		f->how->folder(f->how->arg, &x);
+}
+
+static void tell_folder(struct import_files *f)
+{
+	struct import_report now;
+	import_report(f->i, &now);
+	const struct import_folder_seen x = {.box = f->box,
+		.imported = now.copied - f->before.copied,
+		.present = now.present - f->before.present,
+		.failed = now.refused - f->before.refused - f->partial,
+		.left = f->left,
+		.found = now.messages - f->before.messages + f->left + f->bad};
+	if (f->how->folder)
+		f->how->folder(f->how->arg, &x);
+}
+
 int import_leave(struct import_files *f, struct err *e)
 {
 	if (!f->in_box)
 		return 0;
 	f->in_box = false;
-	return import_box_end(f->i, false, 0, e);
+	if (import_box_end(f->i, false, 0, e) < 0)
+		return -1;
+	tell_folder(f);
+	return 0;
 }
 
 /* The source's INBOX goes to `into` itself. */
@@ -52,6 +76,8 @@ int import_enter(struct import_files *f, slice box, slice path, struct err *e)
 		       : f->told_subscriptions
 			       ? map_get(&f->subscribed, path) || slice_ieq(path, S("INBOX"))
 			       : true;
+	import_report(f->i, &f->before);
+	f->left = f->bad = f->partial = 0;
 	if (import_box_begin(f->i, &b, &known, e) < 0)
 		return -1;
 	if (!map_put(&f->boxes, box, f))
@@ -122,6 +148,7 @@ static void tell(struct import_files *f, uint64_t bytes)
 
 int import_take_refused(struct import_files *f, slice key, const char *why, struct err *e)
 {
+	f->bad++;
 	return import_message_refused(f->i, slice_first(key, IMPORT_KEY_MAX), slice_z(why), e);
 }
 
