@@ -13,7 +13,7 @@
 
 #include <sodium.h>
 
-enum { NONCE = 24, TAG = 16, AT_ID = 4, AT_NONCE = 20, AT_TAG = 44, AT_END = 60 };
+enum { NONCE = 24, TAG = 16, AT_ID = 4, AT_NONCE = 20, AT_TAG = 44, AT_CHECK = 60, CHECK = 4 };
 enum { HEADER_PAGE_SIZE = 16, HEADER_RESERVE = 20, LOCK_BYTE = 0x40000000 };
 _Static_assert(NONCE == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES &&
 		       TAG == crypto_aead_xchacha20poly1305_ietf_ABYTES &&
@@ -73,23 +73,33 @@ bool page_is_of(const struct page_book *b, slice trailer)
 }
 
 /* NULL: it is not here. */
-static const unsigned char *key_of(struct page_book *b, uint32_t no)
+static const struct page_key *key_of(struct page_book *b, uint32_t no)
 {
+	unsigned char check[CRYPT_KEY];
+	slice id = slice_of(b->id, PAGE_ID);
 	struct err e;
 	for (unsigned i = 0; i < PAGE_KEYS; i++)
 		if (b->key[i].no == no)
-			return b->key[i].key;
-	unsigned at = b->next++ % PAGE_KEYS;
-	b->key[at].no = 0;
-	if (crypt_derive(no, "page", slice_of(b->id, PAGE_ID), b->key[at].key, &e) < 0)
+			return &b->key[i];
+	struct page_key *k = &b->key[b->next++ % PAGE_KEYS];
+	k->no = 0;
+	if (crypt_derive(no, "page", id, k->key, &e) < 0 ||
+		crypt_derive(no, "page check", id, check, &e) < 0)
 		return NULL;
-	b->key[at].no = no;
-	return b->key[at].key;
+	memcpy(k->check, check, CHECK);
+	k->no = no;
+	return k;
 }
 
-bool page_book_opens(struct page_book *b)
+static bool is_sealed_by(const struct page_key *k, const char *trailer)
 {
-	return b->key_no && key_of(b, b->key_no);
+	return memcmp(trailer + AT_CHECK, k->check, CHECK) == 0;
+}
+
+bool page_book_opens(struct page_book *b, slice trailer)
+{
+	const struct page_key *k = b->key_no ? key_of(b, b->key_no) : NULL;
+	return k && is_sealed_by(k, trailer.p);
 }
 
 /* What is bound to a page without being hidden: its number, and what is plain of it. */
@@ -108,13 +118,13 @@ static bool all_zero(const char *p, size_t n)
 	return sodium_is_zero((const unsigned char *)p, n);
 }
 
-static void put_trailer(const struct page_book *b, uint32_t key_no, char *trailer)
+static void put_trailer(const struct page_book *b, const struct page_key *k, char *trailer)
 {
 	struct buf out = {.p = trailer, .cap = PAGE_RESERVE, .limit = PAGE_RESERVE};
-	buf_u32(&out, key_no);
+	buf_u32(&out, k->no);
 	buf_put(&out, slice_of(b->id, PAGE_ID));
 	rand_bytes(trailer + AT_NONCE, NONCE);
-	memset(trailer + AT_END, 0, PAGE_RESERVE - AT_END);
+	memcpy(trailer + AT_CHECK, k->check, CHECK);
 }
 
 enum page_result page_seal(struct page_book *b, uint32_t no, const void *page, size_t n, void *out)
@@ -124,17 +134,17 @@ enum page_result page_seal(struct page_book *b, uint32_t no, const void *page, s
 	unsigned char about[4 + PAGE_HEADER];
 	size_t plain = no == 1 ? PAGE_HEADER : 0;
 	uint32_t key_no = crypt_now() ? crypt_now() : b->key_no;
-	const unsigned char *key;
+	const struct page_key *k;
 	if (n < PAGE_MIN || !no || !all_zero(from + n - PAGE_RESERVE, PAGE_RESERVE))
 		return PAGE_STRANGE;
-	if (!key_no || !(key = key_of(b, key_no)))
+	if (!key_no || !(k = key_of(b, key_no)))
 		return PAGE_NO_KEY;
 	memcpy(to, from, plain);
-	put_trailer(b, key_no, trailer);
+	put_trailer(b, k, trailer);
 	int r = crypto_aead_xchacha20poly1305_ietf_encrypt_detached((unsigned char *)to + plain,
 		(unsigned char *)trailer + AT_TAG, NULL, (const unsigned char *)from + plain,
 		n - PAGE_RESERVE - plain, about, bound(no, from, about), NULL,
-		(const unsigned char *)trailer + AT_NONCE, key);
+		(const unsigned char *)trailer + AT_NONCE, k->key);
 	must(r == 0);
 	return PAGE_OK;
 }
@@ -147,16 +157,16 @@ enum page_result page_open(struct page_book *b, uint32_t no, void *page, size_t 
 	if (n < PAGE_MIN || !no)
 		return PAGE_STRANGE;
 	uint32_t key_no = page_key_no(slice_of(trailer, PAGE_RESERVE));
-	if (!key_no || !page_is_of(b, slice_of(trailer, PAGE_RESERVE)) ||
-		!all_zero(trailer + AT_END, PAGE_RESERVE - AT_END))
+	if (!key_no || !page_is_of(b, slice_of(trailer, PAGE_RESERVE)))
 		return PAGE_STRANGE;
-	const unsigned char *key = key_of(b, key_no);
-	if (!key)
+	const struct page_key *k = key_of(b, key_no);
+	if (!k)
 		return PAGE_NO_KEY;
-	if (crypto_aead_xchacha20poly1305_ietf_decrypt_detached((unsigned char *)p + plain, NULL,
-		    (const unsigned char *)p + plain, n - PAGE_RESERVE - plain,
-		    (const unsigned char *)trailer + AT_TAG, about, bound(no, p, about),
-		    (const unsigned char *)trailer + AT_NONCE, key) != 0)
+	if (!is_sealed_by(k, trailer) ||
+		crypto_aead_xchacha20poly1305_ietf_decrypt_detached((unsigned char *)p + plain,
+			NULL, (const unsigned char *)p + plain, n - PAGE_RESERVE - plain,
+			(const unsigned char *)trailer + AT_TAG, about, bound(no, p, about),
+			(const unsigned char *)trailer + AT_NONCE, k->key) != 0)
 		return PAGE_STRANGE;
 	memset(trailer, 0, PAGE_RESERVE);
 	return PAGE_OK;

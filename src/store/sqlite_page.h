@@ -6,7 +6,7 @@
  *	16 the database's own random number, the same in all its pages
  *	24 nonce, random each time a page is written
  *	16 tag
- *	4  zero
+ *	4  of the key, to tell it from another one of the same number
  *
  * XChaCha20-Poly1305, key derived from data key and database number; the page's number is authenticated, so a page opens at its own place alone. Of page 1 the
  * first 100 bytes stay plain, since SQLite reads them before it knows how long pages are; they are authenticated.
@@ -36,16 +36,16 @@ struct page_book {
 	unsigned char id[PAGE_ID];
 	uint32_t key_no; /* of page 1: writes when there is no newest one (crypt_now() is 0) */
 	unsigned next; /* the kept key that is replaced next */
-	struct {
+	struct page_key {
 		uint32_t no; /* 0: none */
-		unsigned char key[CRYPT_KEY];
+		unsigned char key[CRYPT_KEY], check[4];
 	} key[PAGE_KEYS];
 };
 
 void page_book_new(struct page_book *b); /* a database that is made now */
 void page_book_of(struct page_book *b, slice trailer); /* one that is there, by its page 1 */
-/* Is what its page 1 names here? */
-bool page_book_opens(struct page_book *b);
+/* Is the key here that its page 1 names? */
+bool page_book_opens(struct page_book *b, slice trailer);
 void page_book_wipe(struct page_book *b);
 
 /* From the first PAGE_HEADER bytes of page 1; 0: that is none. */

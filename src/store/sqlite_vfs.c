@@ -48,6 +48,8 @@ int vfs_decide(struct vfs_file *db)
 	if (r != SQLITE_OK || size == 0)
 		return r;
 	r = vfs_real_read(db, header, sizeof header, 0);
+	if (r == SQLITE_OK && !header[0])
+		return r; /* made longer before its first page is written */
 	size_t n = r == SQLITE_OK && page_has_trailers(header) ? page_size_of(header) : 0;
 	if (n)
 		r = vfs_real_read(db, trailer, sizeof trailer, (int64_t)n - PAGE_RESERVE);
@@ -58,7 +60,7 @@ int vfs_decide(struct vfs_file *db)
 		return SQLITE_OK;
 	}
 	page_book_of(&db->book, slice_of(trailer, sizeof trailer));
-	if (!page_book_opens(&db->book))
+	if (!page_book_opens(&db->book, slice_of(trailer, sizeof trailer)))
 		return SQLITE_IOERR_AUTH;
 	db->page_size = n;
 	db->state = VFS_ENCRYPTED;
@@ -258,6 +260,13 @@ static int db_unlock(sqlite3_file *file, int level)
 	return r;
 }
 
+/* To make room beforehand SQLite's unix layer maps the file. */
+static int db_control(sqlite3_file *file, int op, void *arg)
+{
+	bool mapped = op == SQLITE_FCNTL_SIZE_HINT && file_of(file)->state != VFS_PLAIN;
+	return mapped ? SQLITE_OK : vfs_control(file, op, arg);
+}
+
 static int db_reserved(sqlite3_file *file, int *ret)
 {
 	sqlite3_file *real = vfs_real(file_of(file));
@@ -318,7 +327,7 @@ static const sqlite3_io_methods db_methods = {
 	.xLock = db_lock,
 	.xUnlock = db_unlock,
 	.xCheckReservedLock = db_reserved,
-	.xFileControl = vfs_control,
+	.xFileControl = db_control,
 	.xSectorSize = vfs_sector,
 	.xDeviceCharacteristics = vfs_traits,
 	.xShmMap = db_shm_map,
