@@ -12,6 +12,7 @@
 #include "bin/role.h"
 #include "mail/box.h"
 #include "mail/import.h"
+#include "mail/remote.h"
 #include "run/co.h"
 #include "run/dns.h"
 #include "run/tls.h"
@@ -85,10 +86,10 @@ int collect_db(struct collector *c, commit_fn fn, void *arg, struct err *e);
 /* collect_run.c: a whole pass. */
 int collect_pass(struct collect_run *r, struct err *e);
 void collect_take_counts(struct collect_run *r); /* of the import so far, into run->job.n */
-/* An address of the job's server that may be connected to. ERR_DENIED: none that may. */
-int collect_addresses(struct collect_run *r, struct net_addr **ret, size_t *ret_n, struct err *e);
-/* Bits that both clients know. ERR_PROTO: no fingerprint. */
-int collect_fingerprint(slice hex, unsigned char ret[32], struct err *e);
+/* Connects to an address of the job's server that may be connected to (ERR_DENIED: there is none) and has open() log in. */
+int collect_log_in(struct collect_run *r,
+	int (*open)(void *arg, struct io *io, const struct remote *to, struct err *e), void *arg,
+	struct err *e);
 
 /* Where a folder there goes here; false: it is left out. From *a. */
 bool collect_place(const struct collect_job *j, slice path, struct arena *a, slice *ret);

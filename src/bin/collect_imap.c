@@ -314,45 +314,17 @@ static int inbox(struct imap_run *m, struct err *e)
 
 /* ---- the server ---- */
 
-static int settings(struct collect_run *r, struct imapc_config *ret, struct err *e)
+static int open_it(void *arg, struct io *io, const struct remote *to, struct err *e)
 {
-	static const enum imapc_tls tls[] = {[COLLECT_TLS] = IMAPC_TLS_IMPLICIT,
-		[COLLECT_STARTTLS] = IMAPC_TLS_START,
-		[COLLECT_PLAIN] = IMAPC_TLS_NEVER};
-	const struct collect_job *j = &r->job;
-	*ret = (struct imapc_config){.host = j->host,
-		.port = j->port,
-		.tls = tls[j->security],
-		.trust = j->options & COLLECT_TRUST_ANY ? IMAPC_TRUST_ANY : IMAPC_TRUST_HOST,
-		.ctx = r->c->tls,
-		.user = j->user,
-		.as = j->as,
-		.password = {r->password},
-		.mech = (enum imapc_mech)j->auth,
-		.deadline = j->every ? instant_in(r->c->conf->pass_time) : 0};
-	if (!j->fingerprint.n)
-		return 0;
-	ret->trust = IMAPC_TRUST_FINGERPRINT;
-	return collect_fingerprint(j->fingerprint, ret->fingerprint, e);
+	return imapc_open(io, to, &((struct imap_run *)arg)->s, e);
 }
 
 int collect_imap(struct collect_run *r, struct err *e)
 {
 	struct imap_run m = {.r = r};
-	struct imapc_config c;
-	struct net_addr *v;
-	size_t n;
-	if (settings(r, &c, e) < 0 || collect_addresses(r, &v, &n, e) < 0)
+	if (collect_log_in(r, open_it, &m, e) < 0)
 		return -1;
-	int result = -1;
-	for (size_t i = 0; result < 0 && i < n; i++) {
-		result = imapc_connect(&v[i], &c, &m.s, e);
-		if (result < 0 && e->kind == ERR_DENIED)
-			break; /* another address would say the same */
-	}
-	if (result < 0)
-		return -1;
-	result = r->job.every ? inbox(&m, e) : folders(&m, e);
+	int result = r->job.every ? inbox(&m, e) : folders(&m, e);
 	if (result == 0)
 		imapc_logout(m.s);
 	else

@@ -131,43 +131,15 @@ static int look_at_all(struct pop3_run *m, struct err *e)
 
 /* ---- the server ---- */
 
-static int settings(struct collect_run *r, struct pop3c_config *ret, struct err *e)
+static int open_it(void *arg, struct io *io, const struct remote *to, struct err *e)
 {
-	static const enum pop3c_tls tls[] = {[COLLECT_TLS] = POP3C_TLS_IMPLICIT,
-		[COLLECT_STARTTLS] = POP3C_TLS_START,
-		[COLLECT_PLAIN] = POP3C_TLS_NEVER};
-	const struct collect_job *j = &r->job;
-	*ret = (struct pop3c_config){.host = j->host,
-		.port = j->port,
-		.tls = tls[j->security],
-		.trust = j->options & COLLECT_TRUST_ANY ? POP3C_TRUST_ANY : POP3C_TRUST_HOST,
-		.ctx = r->c->tls,
-		.user = j->user,
-		.as = j->as,
-		.password = {r->password},
-		.mech = (enum pop3c_mech)j->auth,
-		.deadline = j->every ? instant_in(r->c->conf->pass_time) : 0};
-	if (!j->fingerprint.n)
-		return 0;
-	ret->trust = POP3C_TRUST_FINGERPRINT;
-	return collect_fingerprint(j->fingerprint, ret->fingerprint, e);
+	return pop3c_open(io, to, &((struct pop3_run *)arg)->s, e);
 }
 
 int collect_pop3(struct collect_run *r, struct err *e)
 {
 	struct pop3_run m = {.r = r};
-	struct pop3c_config c;
-	struct net_addr *v;
-	size_t n;
-	int result = -1;
-	if (settings(r, &c, e) < 0 || collect_addresses(r, &v, &n, e) < 0)
-		return -1;
-	for (size_t i = 0; result < 0 && i < n; i++) {
-		result = pop3c_connect(&v[i], &c, &m.s, e);
-		if (result < 0 && e->kind == ERR_DENIED)
-			break;
-	}
-	if (result < 0)
+	if (collect_log_in(r, open_it, &m, e) < 0)
 		return -1;
 	if (look_at_all(&m, e) == 0)
 		return pop3c_quit(m.s, e);

@@ -55,9 +55,9 @@ static int look_up(struct collect_run *r, struct net_addr **ret, size_t *ret_n, 
 	return 0;
 }
 
-int collect_addresses(struct collect_run *r, struct net_addr **ret, size_t *ret_n, struct err *e)
+static int addresses(struct collect_run *r, struct net_addr **ret, size_t *ret_n, struct err *e)
 {
-	struct net_addr *v;
+	struct net_addr *v = NULL;
 	size_t n, kept = 0;
 	if (look_up(r, &v, &n, e) < 0)
 		return -1;
@@ -74,7 +74,7 @@ int collect_addresses(struct collect_run *r, struct net_addr **ret, size_t *ret_
 	return 0;
 }
 
-int collect_fingerprint(slice hex, unsigned char ret[32], struct err *e)
+static int read_fingerprint(slice hex, unsigned char ret[32], struct err *e)
 {
 	unsigned n = 0;
 	for (size_t i = 0; i < hex.n && n < 64; i++) {
@@ -89,6 +89,49 @@ int collect_fingerprint(slice hex, unsigned char ret[32], struct err *e)
 	}
 	return n == 64 ? 0
 		       : err_set(e, ERR_PROTO, "a fingerprint is 64 hexadecimal digits (SHA-256)");
+}
+
+static int settings(struct collect_run *r, struct remote *ret, struct err *e)
+{
+	static const enum remote_tls tls[] = {[COLLECT_TLS] = REMOTE_TLS_IMPLICIT,
+		[COLLECT_STARTTLS] = REMOTE_TLS_START,
+		[COLLECT_PLAIN] = REMOTE_TLS_NEVER};
+	const struct collect_job *j = &r->job;
+	*ret = (struct remote){.host = j->host,
+		.port = j->port,
+		.tls = tls[j->security],
+		.trust = j->options & COLLECT_TRUST_ANY ? REMOTE_TRUST_ANY : REMOTE_TRUST_HOST,
+		.ctx = r->c->tls,
+		.user = j->user,
+		.as = j->as,
+		.password = {r->password},
+		.mech = (enum remote_mech)j->auth,
+		.deadline = j->every ? instant_in(r->c->conf->pass_time) : 0};
+	if (!j->fingerprint.n)
+		return 0;
+	ret->trust = REMOTE_TRUST_FINGERPRINT;
+	return read_fingerprint(j->fingerprint, ret->fingerprint, e);
+}
+
+int collect_log_in(struct collect_run *r,
+	int (*open)(void *arg, struct io *io, const struct remote *to, struct err *e), void *arg,
+	struct err *e)
+{
+	struct remote to;
+	struct net_addr *v = NULL;
+	struct io *io;
+	size_t n = 0;
+	if (settings(r, &to, e) < 0 || addresses(r, &v, &n, e) < 0)
+		return -1;
+	int result = -1;
+	for (size_t i = 0; result < 0 && i < n; i++) {
+		result = remote_connect(&v[i], &to, &io, e);
+		if (result == 0)
+			result = open(arg, io, &to, e);
+		if (result < 0 && e->kind == ERR_DENIED)
+			break; /* another address would say the same */
+	}
+	return result;
 }
 
 /* ---- what goes where ---- */

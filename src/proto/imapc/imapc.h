@@ -2,7 +2,7 @@
  * imapc: one client connection by IMAP (RFC 3501, 9051), for moving mail in: logging in, folders, what is in one, bytes. Works on any
  * `struct io`, so a whole session runs from memory. Runs in the calling coroutine.
  *
- *	imapc_connect() or imapc_open();  imapc_list();  imapc_select(); imapc_scan(); imapc_fetch(); ...  imapc_logout();
+ *	imapc_open();  imapc_list();  imapc_select(); imapc_scan(); imapc_fetch(); ...  imapc_logout();
  *
  * What servers send is taken as hostile: every word, line, list and time has a limit. What they do differently from the RFCs is taken as
  * it is meant where that is plain (sizes that are wrong, dates that are missing, capabilities that are not told).
@@ -14,10 +14,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/uidset.h"
+#include "mail/remote.h"
 #include "run/io.h"
-#include "run/log.h"
-#include "run/net.h"
-#include "run/tls.h"
 
 enum {
 	IMAPC_WORD_MAX = 64 * 1024, /* bytes of an atom, a quoted string, a literal that is no message */
@@ -27,44 +25,11 @@ enum {
 	IMAPC_RESPONSES_MAX = 10000000, /* to one command */
 	IMAPC_FLAGS_MAX = 200, /* of a message; the rest is left out */
 	IMAPC_FETCH_MAX = 100, /* messages of one command */
-	IMAPC_FINGERPRINT = 32, /* SHA-256 of a certificate */
-};
-
-enum imapc_tls { IMAPC_TLS_IMPLICIT, IMAPC_TLS_START, IMAPC_TLS_NEVER };
-enum imapc_trust {
-	IMAPC_TRUST_HOST, /* the chain and the name verify */
-	IMAPC_TRUST_FINGERPRINT, /* this certificate */
-	IMAPC_TRUST_ANY, /* the administrator said so */
-};
-enum imapc_mech {
-	IMAPC_AUTH_AUTO, /* PLAIN, else LOGIN */
-	IMAPC_AUTH_PLAIN,
-	IMAPC_AUTH_LOGIN,
-	IMAPC_AUTH_XOAUTH2, /* the password is an access token */
-	IMAPC_AUTH_OAUTHBEARER,
-};
-
-/* Copied, but ctx, which outlives the session. */
-struct imapc_config {
-	slice host; /* SNI, verification */
-	uint16_t port;
-	enum imapc_tls tls;
-	enum imapc_trust trust;
-	unsigned char fingerprint[IMAPC_FINGERPRINT];
-	struct tls_ctx *ctx;
-	slice user;
-	slice as; /* whose mail, when an administrator logs in (SASL's authorization identity); else empty */
-	struct secret password;
-	enum imapc_mech mech;
-	int64_t idle_time; /* usec without a byte; 0: 2m */
-	int64_t command_time; /* usec for an answer that is no message; 0: 10m */
-	instant deadline; /* nothing waits beyond it; 0: none */
 };
 
 struct imapc;
 /* Greeting, TLS, login. Takes io over, also on failure. */
-int imapc_open(struct io *io, const struct imapc_config *c, struct imapc **ret, struct err *e);
-int imapc_connect(const struct net_addr *to, const struct imapc_config *c, struct imapc **ret, struct err *e);
+int imapc_open(struct io *io, const struct remote *to, struct imapc **ret, struct err *e);
 bool imapc_usable(const struct imapc *s);
 void imapc_logout(struct imapc *s); /* politely; frees; NULL is fine */
 void imapc_close(struct imapc *s); /* without a word; frees; NULL is fine */

@@ -78,11 +78,11 @@ struct input {
 static void session(void *arg)
 {
 	struct input *in = arg;
-	const struct imapc_config cfg = {.tls = IMAPC_TLS_NEVER,
+	const struct remote cfg = {.tls = REMOTE_TLS_NEVER,
 		.user = S("ann"),
 		.as = in->choice & 1 ? S("bob") : S(""),
 		.password = {S("secret")},
-		.mech = (enum imapc_mech)(in->choice / 2 % 5)};
+		.mech = (enum remote_mech)(in->choice / 2 % 5)};
 	struct imapc *s;
 	struct err e;
 	if (imapc_open(io_mem(in->said, NULL), &cfg, &s, &e) < 0)

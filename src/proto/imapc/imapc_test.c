@@ -9,7 +9,7 @@
 struct talk {
 	const char *server; /* all that it says, in order */
 	void (*fn)(struct imapc *s, struct talk *t);
-	struct imapc_config cfg;
+	struct remote cfg;
 	struct buf out;
 	struct err e;
 	int result;
@@ -20,7 +20,7 @@ static void talk_run(void *arg)
 {
 	struct talk *t = arg;
 	struct imapc *s = NULL;
-	t->cfg.tls = IMAPC_TLS_NEVER;
+	t->cfg.tls = REMOTE_TLS_NEVER;
 	if (!t->cfg.user.n)
 		t->cfg.user = S("ann");
 	t->cfg.password.value = S("se\"cret");
@@ -85,8 +85,8 @@ TEST(imapc_wants_tls)
 	loop_init();
 	struct imapc *s;
 	struct err e;
-	const struct imapc_config c = {
-		.tls = IMAPC_TLS_START, .user = S("ann"), .password = {S("x")}};
+	const struct remote c = {
+		.tls = REMOTE_TLS_START, .user = S("ann"), .password = {S("x")}};
 	CHECK_INT(imapc_open(io_mem(S(HELLO), &t.out), &c, &s, &e), -1);
 	CHECK_INT(e.kind, ERR_DENIED);
 	CHECK_INT(t.out.n, 0); /* not a word about the password */

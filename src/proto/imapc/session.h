@@ -35,7 +35,7 @@ enum { IMAPC_NAMESPACES_MAX = 20 };
 
 struct imapc {
 	struct io *io;
-	struct imapc_config cfg;
+	struct remote cfg;
 	struct arena mem;
 	struct buf word; /* the last one */
 	unsigned caps; /* enum imapc_cap */

@@ -2,10 +2,8 @@
  * The beginning of a POP3 session (pop3c.h): greeting, capabilities (RFC 2449), STLS (RFC 2595), SASL (RFC 5034) or USER and PASS. What was told before TLS
  * is forgotten. Called by pop3c_open.
  */
-#include "base/b64.h"
 #include "base/mem.h"
 #include "proto/pop3c/session.h"
-#include "run/dns.h"
 
 static void capability(struct pop3c *s, slice text)
 {
@@ -39,16 +37,7 @@ static int capabilities(struct pop3c *s, struct err *e)
 
 static int handshake(struct pop3c *s, struct err *e)
 {
-	static const enum tls_verify how[] = {TLS_VERIFY_HOST, TLS_VERIFY_DANE, TLS_OPPORTUNISTIC};
-	const struct dns_tlsa this = {
-		.usage = 3, .matching = 1, .data = slice_of(s->cfg.fingerprint, POP3C_FINGERPRINT)};
-	const struct tls_want want = {
-		.host = s->cfg.host, .verify = how[s->cfg.trust], .tlsa = &this, .ntlsa = 1};
-	enum tls_failure why;
-	if (!s->cfg.ctx)
-		return err_set(e, ERR_PERM, "TLS is not configured here");
-	io_set_deadline(s->io, instant_in(s->cfg.idle_time));
-	if (tls_connect_as(s->io, s->cfg.ctx, &want, &why, e) == 0)
+	if (remote_handshake(s->io, &s->cfg, e) == 0)
 		return 0;
 	s->dead = true;
 	return -1;
@@ -74,11 +63,11 @@ static int denied(struct pop3c *s, struct err *e)
 	return -1;
 }
 
-static int sasl(struct pop3c *s, const char *mech, slice response, struct err *e)
+static int sasl(struct pop3c *s, enum remote_mech how, struct err *e)
 {
-	AUTO(buf) struct buf text = BUF(64 * 1024);
+	AUTO(buf) struct buf text = BUF(2 * REMOTE_SASL_MAX);
 	slice said;
-	b64_encode(&text, response);
+	const char *mech = remote_sasl(&s->cfg, how, &text);
 	int r = pop3c_ask(s, &said, e, "AUTH %s", mech);
 	if (r == 1)
 		r = pop3c_ask(s, &said, e, "%.*s", (int)text.n, text.p);
@@ -87,30 +76,6 @@ static int sasl(struct pop3c *s, const char *mech, slice response, struct err *e
 	if (r > 0)
 		return pop3c_broken(s, e, "challenges without end");
 	return r < 0 ? denied(s, e) : 0;
-}
-
-static int plain(struct pop3c *s, struct err *e)
-{
-	AUTO(buf) struct buf b = BUF(48 * 1024);
-	buf_put(&b, s->cfg.as);
-	buf_byte(&b, 0);
-	buf_put(&b, s->cfg.user);
-	buf_byte(&b, 0);
-	buf_put(&b, s->cfg.password.value);
-	return sasl(s, "PLAIN", buf_slice(&b), e);
-}
-
-static int token(struct pop3c *s, bool bearer, struct err *e)
-{
-	AUTO(buf) struct buf b = BUF(48 * 1024);
-	slice user = s->cfg.as.n ? s->cfg.as : s->cfg.user;
-	if (bearer)
-		buf_printf(&b, "n,a=%.*s,\1host=%.*s\1port=%u\1auth=Bearer %.*s\1\1", SFMT(user),
-			SFMT(s->cfg.host), s->cfg.port, SFMT(s->cfg.password.value));
-	else
-		buf_printf(&b, "user=%.*s\1auth=Bearer %.*s\1\1", SFMT(user),
-			SFMT(s->cfg.password.value));
-	return sasl(s, bearer ? "OAUTHBEARER" : "XOAUTH2", buf_slice(&b), e);
 }
 
 /* What cannot stand in a line. */
@@ -138,47 +103,33 @@ static int user_pass(struct pop3c *s, struct err *e)
 
 static int login(struct pop3c *s, struct err *e)
 {
+	enum remote_mech mech = s->cfg.mech;
 	*e = (struct err){0};
-	switch (s->cfg.mech) {
-	case POP3C_AUTH_PLAIN:
-		return plain(s, e);
-	case POP3C_AUTH_USER:
-		return user_pass(s, e);
-	case POP3C_AUTH_XOAUTH2:
-		return token(s, false, e);
-	case POP3C_AUTH_OAUTHBEARER:
-		return token(s, true, e);
-	default:
-		return s->plain ? plain(s, e) : user_pass(s, e);
-	}
+	if (mech == REMOTE_AUTH_AUTO)
+		mech = s->plain ? REMOTE_AUTH_PLAIN : REMOTE_AUTH_LOGIN;
+	return mech == REMOTE_AUTH_LOGIN ? user_pass(s, e) : sasl(s, mech, e);
 }
 
 static int introduce(struct pop3c *s, struct err *e)
 {
 	slice text;
-	if (s->cfg.tls == POP3C_TLS_IMPLICIT && handshake(s, e) < 0)
+	if (s->cfg.tls == REMOTE_TLS_IMPLICIT && handshake(s, e) < 0)
 		return -1;
 	int r = pop3c_answer(s, &text, e);
 	if (r)
 		return r < 0 ? -1 : pop3c_broken(s, e, "no greeting");
 	if (capabilities(s, e) < 0)
 		return -1;
-	if (s->cfg.tls == POP3C_TLS_START && starttls(s, e) < 0)
+	if (s->cfg.tls == REMOTE_TLS_START && starttls(s, e) < 0)
 		return -1;
 	return login(s, e);
 }
 
-int pop3c_open(struct io *io, const struct pop3c_config *c, struct pop3c **ret, struct err *e)
+int pop3c_open(struct io *io, const struct remote *to, struct pop3c **ret, struct err *e)
 {
 	struct pop3c *s = NEW(struct pop3c);
 	s->io = io;
-	s->cfg = *c;
-	s->cfg.host = arena_dup(&s->mem, c->host);
-	s->cfg.user = arena_dup(&s->mem, c->user);
-	s->cfg.as = arena_dup(&s->mem, c->as);
-	s->cfg.password.value = arena_dup(&s->mem, c->password.value);
-	if (s->cfg.idle_time <= 0)
-		s->cfg.idle_time = 2 * MINUTE;
+	s->cfg = remote_keep(to, &s->mem);
 	if (introduce(s, e) < 0) {
 		pop3c_close(s);
 		return -1;

@@ -5,8 +5,6 @@
 #include "base/mem.h"
 #include "proto/pop3c/session.h"
 
-enum { CONNECT_TIME_S = 30 };
-
 /* ---- lines ---- */
 
 static int lost(struct pop3c *s)
@@ -301,16 +299,6 @@ int pop3c_delete(struct pop3c *s, uint32_t n, struct err *e)
 }
 
 /* ---- beginning and end ---- */
-
-int pop3c_connect(
-	const struct net_addr *to, const struct pop3c_config *c, struct pop3c **ret, struct err *e)
-{
-	struct io *io;
-	instant until = instant_in(CONNECT_TIME_S * SECOND);
-	if (c->deadline && c->deadline < until)
-		until = c->deadline;
-	return net_connect(to, NULL, until, &io, e) < 0 ? -1 : pop3c_open(io, c, ret, e);
-}
 
 bool pop3c_usable(const struct pop3c *s)
 {

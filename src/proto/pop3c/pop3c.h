@@ -10,40 +10,18 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
+#include "mail/remote.h"
 #include "run/io.h"
-#include "run/log.h"
-#include "run/net.h"
-#include "run/tls.h"
 
 enum {
 	POP3C_LINE_MAX = 4096, /* of an answer, of a line of a list */
 	POP3C_MESSAGES_MAX = 1000000,
 	POP3C_NAME_MAX = 200, /* bytes of a UIDL; RFC 1939 says 70 */
-	POP3C_FINGERPRINT = 32,
-};
-
-enum pop3c_tls { POP3C_TLS_IMPLICIT, POP3C_TLS_START, POP3C_TLS_NEVER };
-enum pop3c_trust { POP3C_TRUST_HOST, POP3C_TRUST_FINGERPRINT, POP3C_TRUST_ANY };
-enum pop3c_mech { POP3C_AUTH_AUTO /* SASL PLAIN, else USER and PASS */, POP3C_AUTH_PLAIN, POP3C_AUTH_USER, POP3C_AUTH_XOAUTH2, POP3C_AUTH_OAUTHBEARER };
-
-struct pop3c_config { /* copied, but ctx */
-	slice host;
-	uint16_t port;
-	enum pop3c_tls tls;
-	enum pop3c_trust trust;
-	unsigned char fingerprint[POP3C_FINGERPRINT];
-	struct tls_ctx *ctx;
-	slice user, as;
-	struct secret password;
-	enum pop3c_mech mech;
-	int64_t idle_time; /* usec without a byte; 0: 2m */
-	instant deadline; /* nothing waits beyond it; 0: none */
 };
 
 struct pop3c;
 /* Greeting, TLS, login. Takes io over, also on failure. */
-int pop3c_open(struct io *io, const struct pop3c_config *c, struct pop3c **ret, struct err *e);
-int pop3c_connect(const struct net_addr *to, const struct pop3c_config *c, struct pop3c **ret, struct err *e);
+int pop3c_open(struct io *io, const struct remote *to, struct pop3c **ret, struct err *e);
 bool pop3c_usable(const struct pop3c *s);
 /* QUIT: what was marked is deleted there; 0: the server said so. Frees. */
 int pop3c_quit(struct pop3c *s, struct err *e);

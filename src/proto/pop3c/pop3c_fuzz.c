@@ -25,10 +25,10 @@ static void session(void *arg)
 {
 	struct input *in = arg;
 	AUTO(arena) struct arena a = {0};
-	const struct pop3c_config cfg = {.tls = POP3C_TLS_NEVER,
+	const struct remote cfg = {.tls = REMOTE_TLS_NEVER,
 		.user = S("ann"),
 		.password = {S("secret")},
-		.mech = (enum pop3c_mech)(in->choice % 5)};
+		.mech = (enum remote_mech)(in->choice % 5)};
 	struct pop3c *s;
 	struct pop3c_message *v;
 	struct err e;

@@ -7,7 +7,7 @@
 
 struct talk {
 	const char *server;
-	struct pop3c_config cfg;
+	struct remote cfg;
 	bool fetch;
 	struct buf out, seen;
 	struct err e;
@@ -28,7 +28,7 @@ static void talk_run(void *arg)
 	struct pop3c *s;
 	struct pop3c_message *v = NULL;
 	size_t n = 0;
-	t->cfg.tls = POP3C_TLS_NEVER;
+	t->cfg.tls = REMOTE_TLS_NEVER;
 	t->cfg.user = S("ann");
 	t->cfg.password.value = S("secret");
 	t->result = pop3c_open(io_mem(slice_z(t->server), &t->out), &t->cfg, &s, &t->e);

@@ -4,7 +4,7 @@
 
 struct pop3c {
 	struct io *io;
-	struct pop3c_config cfg;
+	struct remote cfg;
 	struct arena mem;
 	bool dead;
 	bool stls, plain, xoauth2, oauthbearer; /* offered */
