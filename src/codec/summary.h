@@ -36,6 +36,7 @@ enum summary_flag {
 	SUMMARY_ENCRYPTED = 16, /* multipart/encrypted or S/MIME enveloped */
 	SUMMARY_SIGNED = 32,
 	SUMMARY_NO_PREVIEW = 64, /* made where texts are not converted: the preview is not known */
+	SUMMARY_LINES = 128, /* has line ends that are no CRLF, or none at its end: line_octets */
 };
 
 enum summary_text { /* raw field values, unfolded, as RFC 9051 7.5.2 ENVELOPE wants them (encoded words kept); without
@@ -89,6 +90,7 @@ struct summary { /* a record being read; all borrowed from it */
 	slice record;
 	unsigned flags; /* enum summary_flag */
 	uint64_t size; /* of the message it was made from */
+	uint64_t line_octets; /* more of them when it is sent in lines that all end in CRLF (POP3) */
 	int64_t sent_at; /* seconds since 1970 of Date:, or INT64_MIN */
 	size_t nparts, nenvelopes;
 	uint64_t header_n; /* of the message */

@@ -276,6 +276,26 @@ static void put_parts(struct summary_writer *w, slice message, size_t nparts, si
 	}
 }
 
+/* What is missing to CRLF at the end of every line. */
+static uint64_t line_octets(slice stored)
+{
+	uint64_t n = stored.n && stored.p[stored.n - 1] != '\n' ? 2 : 0;
+	for (size_t at = 0; at < stored.n; at++) {
+		at += slice_index(slice_skip(stored, at), '\n');
+		n += at < stored.n && (!at || stored.p[at - 1] != '\r');
+	}
+	return n;
+}
+
+static void put_line_octets(struct summary_writer *w, slice message)
+{
+	uint64_t n = line_octets(slice_skip(message, w->lead));
+	if (!n)
+		return;
+	w->flags |= SUMMARY_LINES;
+	summary_put_number(w, n);
+}
+
 static bool try_build(struct summary_writer *w, slice message)
 {
 	struct fields f;
@@ -289,6 +309,7 @@ static bool try_build(struct summary_writer *w, slice message)
 	put_parts(w, message, nparts, nenv);
 	set_u32(&w->b, 7, w->b.n);
 	put_references(w, &f);
+	put_line_octets(w, message);
 	if (w->b.full)
 		return false;
 	w->b.p[1] = (char)(w->flags >> 8);

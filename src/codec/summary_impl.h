@@ -2,7 +2,8 @@
  * The record that a summary is (summary.h): inside codec/summary*.c only.
  *
  *	u8 version, u16 flags, u16 parts, u16 envelopes, u32 where references begin, u64 size, i64 sent_at;
- *	where each envelope begins, where each part begins (u32); then these, one behind the other; references.
+ *	where each envelope begins, where each part begins (u32); then these, one behind the other; references; with
+ *	SUMMARY_LINES a number, line_octets.
  *
  * A number is LEB128. A text is a number: 0 none, (n + 1) << 1 when n bytes follow, (n + 1) << 1 | 1 when they stand
  * earlier in the record: then how many bytes before this text follows. Names and domains of a letter come again and

@@ -184,6 +184,8 @@ static bool check(struct summary *s)
 	}
 	c.bad |= references_at(s) != (size_t)(c.p - c.base);
 	take_list(&c, 1);
+	if (s->flags & SUMMARY_LINES)
+		s->line_octets = take_number(&c);
 	return !c.bad && c.p == c.end;
 }
 

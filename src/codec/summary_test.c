@@ -484,3 +484,33 @@ TEST(damaged_records_are_none)
 	CHECK(!summary_open(r, &s));
 	made_done(&m);
 }
+
+/* What a message has more when all its lines end in CRLF: of what is stored, without what stands before it. */
+TEST(line_ends_that_are_missing_are_counted)
+{
+	static const struct {
+		slice message;
+		size_t lead;
+		uint64_t octets;
+	} v[] = {
+		{S_INIT("A: b\r\n\r\nc\r\n"), 0, 0},
+		{S_INIT("A: b\r\n\r\nc"), 0, 2},
+		{S_INIT("A: b\n\nc\n"), 0, 3},
+		{S_INIT("A: b\r\n\r\n\n\r\r\nd\r"), 0, 3},
+		{S_INIT("X: y\n\nA: b\r\n\r\nc\r\n"), 6, 0},
+		{S_INIT("X: y\r\n\nc"), 6, 3},
+		{S_INIT(""), 0, 0},
+	};
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		AUTO(arena) struct arena a = {0};
+		AUTO(buf) struct buf out = BUF(SUMMARY_MAX);
+		struct summary s;
+		struct mime m;
+		mime_parse(v[i].message, &mime_limits_default, &a, &m);
+		summary_build(v[i].message, v[i].lead, &m, false, &out);
+		CHECK(summary_open(buf_slice(&out), &s));
+		CHECK_INT(s.line_octets, v[i].octets);
+		CHECK(!(s.flags & SUMMARY_LINES) == !v[i].octets);
+		CHECK(!summary_open(slice_first(buf_slice(&out), out.n - 1), &s));
+	}
+}

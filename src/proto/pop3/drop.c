@@ -55,6 +55,43 @@ int pop3_drop_open(struct pop3 *s, slice login, struct err *e)
 	return 0;
 }
 
+/* Sizes as RETR sends them: summaries know what mail with other line ends than CRLF has more. Read when a size is asked for first, as
+ * programs that only look for new ids never do. */
+static int measure(struct pop3 *s, struct err *e)
+{
+	struct box_query q = {.want = MAILBOX_WANT_SUMMARY};
+	size_t at = 0, n;
+	while (!s->sized) {
+		AUTO(arena) struct arena a = {0};
+		struct mailbox_message *rows;
+		if (box_rows(s->view, &q, &a, &rows, &n, e) < 0)
+			return -1;
+		for (size_t i = 0; i < n; i++) {
+			struct summary sum;
+			while (at < s->n && s->v[at].uid < rows[i].uid)
+				at++;
+			if (at < s->n && s->v[at].uid == rows[i].uid && !s->v[at].retrieved &&
+				summary_open(rows[i].summary, &sum))
+				s->v[at].octets = rows[i].size + sum.line_octets;
+		}
+		if (n == 0)
+			s->sized = true;
+		else
+			q.after = rows[n - 1].uid;
+	}
+	return 0;
+}
+
+/* False: "-ERR" was said. */
+static bool is_measured(struct pop3 *s)
+{
+	struct err e;
+	if (measure(s, &e) == 0)
+		return true;
+	pop3_fail(s, &e);
+	return false;
+}
+
 /* Not worth an error when it fails. */
 static void mark_seen(struct pop3 *s)
 {
@@ -116,6 +153,8 @@ void pop3_stat(struct pop3 *s, slice arg)
 	uint64_t octets;
 	size_t n;
 	(void)arg;
+	if (!is_measured(s))
+		return;
 	count(s, &n, &octets);
 	pop3_ok(s, "%zu %llu", n, (unsigned long long)octets);
 }
@@ -135,14 +174,19 @@ static void list(struct pop3 *s, slice arg, bool unique)
 {
 	if (arg.n) {
 		const struct pop3_message *m = pop3_message(s, arg);
-		if (m)
+		if (m && (unique || is_measured(s)))
 			describe(s, m, unique, "+OK ");
 		return;
 	}
 	uint64_t octets;
 	size_t n;
+	if (!unique && !is_measured(s))
+		return;
 	count(s, &n, &octets);
-	pop3_ok(s, "%zu messages (%llu octets)", n, (unsigned long long)octets);
+	if (unique)
+		pop3_ok(s, "%zu messages", n);
+	else
+		pop3_ok(s, "%zu messages (%llu octets)", n, (unsigned long long)octets);
 	for (size_t i = 0; i < s->n && !s->base.over; i++)
 		if (!s->v[i].deleted)
 			describe(s, &s->v[i], unique, "");

@@ -154,7 +154,7 @@ static void send_message(struct pop3 *s, struct pop3_message *m, struct sink *k)
 	end_lines(k);
 	if (k->cut || s->base.over)
 		return;
-	m->octets = k->octets; /* a message with bare LF is longer than it is stored */
+	m->octets = k->octets;
 	m->retrieved = true;
 	s->base.sum.messages++;
 }

@@ -119,8 +119,8 @@ static const struct transcript in_drop[] = {
 	T("overview",
 		LOGIN "STAT\r\nLIST\r\nLIST 2\r\nLIST 4\r\nLIST 0\r\nLIST x\r\nNOOP\r\nUSER "
 		      "x\r\nQUIT\r\n",
-		IN("3") "+OK 3 119\r\n+OK 3 messages (119 octets)\r\n1 46\r\n2 40\r\n3 "
-			"33\r\n.\r\n+OK 2 40\r\n"
+		IN("3") "+OK 3 125\r\n+OK 3 messages (125 octets)\r\n1 46\r\n2 46\r\n3 "
+			"33\r\n.\r\n+OK 2 46\r\n"
 			"-ERR No such message\r\n-ERR No such message\r\n-ERR No such message\r\n"
 			"+OK Nothing done\r\n-ERR You are logged in already\r\n" BYE,
 		"quit"),
@@ -148,14 +148,14 @@ static const struct transcript in_drop[] = {
 			"deleted\r\n"
 			"-ERR This message is marked as deleted\r\n+OK 2 79\r\n"
 			"+OK 2 messages (79 octets)\r\n1 46\r\n3 33\r\n.\r\n+OK 3 messages\r\n+OK "
-			"3 119\r\n" BYE,
+			"3 125\r\n" BYE,
 		"quit"),
 	T("hanging up deletes nothing", LOGIN "DELE 1\r\n",
 		IN("3") "+OK Message 1 will be deleted\r\n", "closed"),
 	T("deleting", LOGIN "DELE 1\r\nDELE 3\r\nQUIT\r\n",
 		IN("3") "+OK Message 1 will be deleted\r\n+OK Message 3 will be deleted\r\n" BYE,
 		"quit"),
-	T("deleted", LOGIN "STAT\r\nQUIT\r\n", IN("1") "+OK 1 40\r\n" BYE, "quit"),
+	T("deleted", LOGIN "STAT\r\nQUIT\r\n", IN("1") "+OK 1 46\r\n" BYE, "quit"),
 };
 
 static void uidl(struct world *w, struct buf *out)

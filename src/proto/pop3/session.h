@@ -32,6 +32,7 @@ struct pop3 {
 	struct box_view *view;
 	struct pop3_message *v; /* message 1 is v[0] */
 	size_t n;
+	bool sized; /* octets are as RETR sends them; else as they are stored */
 };
 
 typedef void (*pop3_fn)(struct pop3 *s, slice arg);
