@@ -377,9 +377,10 @@ def chosen_folders_and_messages_are_collected():
     expect('nothing twice', wait_pass(job, 1)['copied'], 0)
     expect('only what was collected is deleted there', left('jj'), 2)
     expect('why', 'may not collect' in p.cli('collect', 'add', address, '--from', 'mail.far.test', '--user', 'x', '--as-person', '--password-file', '-', stdin='x\n', check=False), False)
+    p.setup_command('account add may@one.test')
     p.cli('account', 'set', address, '--deny', 'collect')
     expect('why', 'may not collect' in p.cli('collect', 'add', address, '--from', 'mail2.far.test', '--user', 'x', '--as-person', '--password-file', '-', stdin='x\n', check=False), True)
-    expect('why', 'administrators' in p.cli('collect', 'add', 'who@one.test', '--from', 'mail2.far.test', '--user', 'x', '--as-person', '--unfiltered', '--password-file', '-',
+    expect('why', 'administrators' in p.cli('collect', 'add', 'may@one.test', '--from', 'mail2.far.test', '--user', 'x', '--as-person', '--unfiltered', '--password-file', '-',
                                             stdin='x\n', check=False), True)
 
 
