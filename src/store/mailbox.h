@@ -51,7 +51,7 @@ enum {
 	MAILBOX_METADATA_MAX = 64 * 1024, /* bytes of a value */
 	MAILBOX_METADATA_ENTRIES_MAX = 200, /* of a folder: shared ones and those of one reader */
 	MAILBOX_METADATA_OTHERS_MAX = 20, /* of one reader who is not the owner */
-	MAILBOX_METADATA_ACCOUNT_MAX = 5000, /* of all folders of an account, whoever wrote them */
+	MAILBOX_METADATA_ACCOUNT_MAX = 5000, /* of all folders of an account; as many again of other readers */
 	MAILBOX_METADATA_BYTES_MAX = 16 << 20, /* likewise: of their values */
 	MAILBOX_BATCH = 500, /* messages that one transaction changes */
 };

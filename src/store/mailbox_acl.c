@@ -202,22 +202,30 @@ static int check_folder(
 	return 0;
 }
 
-static int check_account(struct sql *db, int64_t account_id, struct err *e)
+/* What others keep in the folders of an account is counted apart from what is its own. */
+static int check_account(struct sql *db, int64_t account_id, int64_t reader, struct err *e)
 {
-	struct sql_stmt *s = sql_prepare(db,
-		"SELECT COUNT(*), COALESCE(SUM(LENGTH(value)), 0) FROM metadata"
-		" WHERE account_id = $1",
-		e);
+	AUTO(arena) struct arena a = {0};
+	slice owners = arena_printf(&a, "%lld/", (long long)account_id);
+	int64_t n[2] = {0}, bytes[2] = {0};
+	struct sql_stmt *s = sql_prepare(
+		db, "SELECT entry, LENGTH(value) FROM metadata WHERE account_id = $1", e);
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, account_id);
-	int r = sql_step(s, e);
+	int r;
+	while ((r = sql_step(s, e)) == 1) {
+		bool own = seen_entry(sql_text(s, 0), owners).p != NULL;
+		n[own]++;
+		bytes[own] += sql_int(s, 1);
+	}
 	if (r < 0)
 		return -1;
-	int64_t n = sql_int(s, 0), bytes = sql_int(s, 1);
-	sql_reset(s);
-	if (n > MAILBOX_METADATA_ACCOUNT_MAX || bytes > MAILBOX_METADATA_BYTES_MAX)
-		return err_set(e, ERR_LIMIT, "the mailbox has no room for more metadata");
+	bool own = reader == account_id;
+	for (int i = own; i < 2;
+		i++) /* who is not the owner can fill both: "/shared/" is the owner's */
+		if (n[i] > MAILBOX_METADATA_ACCOUNT_MAX || bytes[i] > MAILBOX_METADATA_BYTES_MAX)
+			return err_set(e, ERR_LIMIT, "the mailbox has no room for more metadata");
 	return 0;
 }
 
@@ -241,7 +249,7 @@ int mailbox_metadata_set_tx(struct sql *db, int64_t account_id, int64_t folder_i
 		return 0;
 	return check_folder(db, account_id, folder_id, reader, e) < 0
 		       ? -1
-		       : check_account(db, account_id, e);
+		       : check_account(db, account_id, reader, e);
 }
 
 int mailbox_metadata(struct sql *db, int64_t account_id, int64_t folder_id, int64_t reader,
