@@ -315,5 +315,102 @@ def organisations_have_limits():
         expect('enabled', (p.rcpt('x@acme.test')[0], refused_login(p, 'x@acme.test')), (250, False))
 
 
+@case
+def an_address_changes_and_everything_follows():
+    with Site() as p:
+        p.cli('account', 'own', ANN, 'a.miller@two.test')
+        p.cli('forward', 'set', BOB, ANN)
+        p.cli('digest', 'set', ANN, '--every', '1d')
+        p.start()
+        expect('mail', p.send(BOB, BOB, [ANN]), '')
+        p.wait_mail(ANN, 1)
+        out = p.cli('account', 'rename', ANN, 'Ann.Smith@two.test')
+        new = 'ann.smith@two.test'
+        expect('said', new in out and 'still arrives' in out, True)
+        time.sleep(NOTICED)
+        expect('the former login', refused_login(p, ANN), True)
+        expect('logins and senders, old and new', [p.send(new, who, [CAT]) for who in (new, ANN, 'a.miller@two.test')], ['', '', ''])
+        expect('her mail came with her', len(p.mail(new)) >= 1, True)
+        before = len(p.mail(new))
+        for to in (ANN, 'ann+x@one.test', new, 'a.miller@two.test'):
+            expect(to, p.send(CAT, CAT, [to]), '')
+        p.wait_mail(new, before + 4)
+        shown = p.json('account', 'show', new)
+        expect('addresses', sorted(shown['own_addresses']), ['a.miller@two.test', ANN])
+        expect('forwarding leads to her', new in p.cli('forward', 'list'), True)
+        expect('digest', new in p.cli('digest', 'list') and ANN not in p.cli('digest', 'list'), True)
+        expect('another\'s address', 'exists already' in p.failing('account', 'rename', BOB, CAT), True)
+        out = p.cli('account', 'rename', BOB, 'robert@one.test', '--no-alias')
+        time.sleep(NOTICED)
+        expect('without alias', (p.rcpt(BOB)[0], p.rcpt('robert@one.test')[0]), (550, 250))
+        p.cli('domain', 'rename', 'one.test', 'fresh.test')
+        time.sleep(NOTICED)
+        expect('the domain', (p.rcpt('robert@fresh.test')[0], p.rcpt('robert@one.test')[0], p.rcpt('nobody@one.test')[0]), (250, 250, 550))
+        expect('a login of it', (refused_login(p, 'robert@fresh.test'), refused_login(p, 'robert@one.test')), (False, True))
+        expect('the store is well', p.json('store', 'verify').get('problems') in ([], 0), True)
+
+
+POLICIES = '''[policy "vip"]
+to = class:vip
+direction = in
+subject_tag = "[vip]"
+[policy "sales"]
+from = department:Sales
+direction = out internal
+subject_tag = "[sales]"
+[policy "group"]
+to = group:staff@one.test !class:vip
+direction = in
+subject = *blocked*
+do = reject
+code = 554
+text = "Not for staff"
+'''
+
+
+@case
+def policies_know_the_directory():
+    with Site() as p:
+        p.cli('class', 'add', 'vip')
+        p.cli('department', 'add', 'Sales/East')
+        p.cli('group', 'add', 'staff@one.test')
+        p.cli('group', 'join', 'staff@one.test', ANN, BOB)
+        p.cli('account', 'set', ANN, '--department', 'Sales/East')
+        p.cli('policy', 'set', p.write('policies.conf', POLICIES))
+        p.start()
+
+        def lmtp(subject, *rcpts):
+            """The answer for each recipient."""
+            with smtplib.LMTP('127.0.0.1', p.ports['lmtp'], timeout=60) as s:
+                s.ehlo('gate.test')
+                s.mail('x@stranger.test')
+                for r in rcpts:
+                    expect(r, s.rcpt(r)[0], 250)
+                s.putcmd('data')
+                expect('data', s.getreply()[0], 354)
+                s.send(f'From: x@stranger.test\r\nTo: {rcpts[0]}\r\nSubject: {subject}\r\n\r\ntext\r\n.\r\n'.encode())
+                return [s.getreply()[0] for _ in rcpts]
+
+        expect('each recipient has an answer of its own', lmtp('one', ANN, BOB, CAT), [250, 250, 250])
+        for who in (ANN, BOB, CAT):
+            p.wait_mail(who, 1)
+        expect('no tag yet', ['[vip]' in p.wait_mail(who, 1) for who in (ANN, BOB)], [False, False])
+        expect('a member of the group alone is refused', lmtp('blocked', BOB), [554])
+        expect('and nobody refuses for others', lmtp('blocked', CAT, BOB), [250, 250])
+        p.wait_mail(CAT, 2)
+        expect('it bounced', len(p.mail(BOB)), 1)
+        p.cli('account', 'set', BOB, '--class', 'vip')  # counts at once, without a reload
+        time.sleep(NOTICED)
+        answers = lmtp('blocked', CAT, BOB)
+        expect('vip is not', answers, [250, 250])
+        expect('but marked', '[vip]' in p.wait_mail(BOB, 2), True)
+        p.wait_mail(CAT, 3)
+        expect('sent by sales', p.send(ANN, ANN, [CAT]), '')
+        expect('marked', '[sales]' in p.wait_mail(CAT, 4), True)
+        letter = p.write('letter', 'From: x@stranger.test\r\nTo: b\r\nSubject: blocked\r\n\r\ntext\r\n')
+        shown = p.cli('policy', 'test', letter, '--from', 'x@stranger.test', '--to', BOB)
+        expect('explained', 'class:vip' in shown and 'group:staff@one.test' in shown, True)
+
+
 if __name__ == '__main__':
     sys.exit(run_cases(sys.argv[1:]))
