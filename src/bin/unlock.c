@@ -26,10 +26,10 @@ int unlock_store(const struct config *c, struct err *e)
 	return 1;
 }
 
-/* The pages stay in memory as long as the master lives, and nobody can change them. */
+/* The pages stay in memory as long as the master lives, and nobody can change them. (Shared mappings and this seal exclude each other.) */
 static int seal(int fd, size_t n)
 {
-	void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
+	void *p = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return -1;
 	madvise(p, n, MADV_DONTDUMP);
@@ -66,7 +66,7 @@ int unlock_from_master(struct role_env *env, struct err *e)
 	if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > CRYPT_RING_MAX)
 		return err_set(e, ERR_BUG, "no ring of data keys from the master");
 	size_t n = (size_t)st.st_size;
-	void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
+	void *p = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return err_sys(e, errno, "keys");
 	int r = crypt_adopt(slice_of(p, n), e);
