@@ -3,9 +3,10 @@
 
     test/formats.py [WORD ...]     the cases whose names contain one of the words
 """
-import glob, hashlib, imaplib, json, os, random, ssl, subprocess, sys, tarfile, zipfile
+import email, email.policy, glob, hashlib, imaplib, json, os, random, shutil, ssl, struct, subprocess, sys, tarfile, zipfile, zlib
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
-from posthouse import PASSWORD, PROGRAM, Instance
+import pst
+from posthouse import PASSWORD, PROGRAM, ROOT, Instance
 from tally import case, expect, run_cases
 
 ODD = ['Work', 'Work/2026', '工作/项目 "甲"', 'a.b/c.d', "it's & that", '100%/~x', 'back\\slash', 'Entwürfe']
@@ -289,6 +290,165 @@ def parts_and_domains():
     expect('as a zip each', all(os.path.exists(f'{out}/{g["account"]}.zip') for g in got), True)
     r = exported('mbox@one.test', f'{p.dir}/one', '--format', 'eml', '--folder', 'Old Mail', '--since', '2026-11-22T20:17:30')
     expect('a folder, since then', (r['folders'], r['written']), (1, 3))
+
+
+# ---- PST files, archives of others ----
+
+CHINESE = [pst.Folder('收件箱', [
+    pst.Message('项目进度', '正文：今天天气不错。\n', '<p>正文<img src="cid:tu@one"></p>'.encode('gbk'), ('张三', 'zhang@far.test', 'SMTP'),
+                [(1, '李四', 'li@one.test', 'SMTP'), (2, 'Bob', '/O=FAR/OU=A/CN=BOB', 'EX'), (3, '王五', 'wang@far.test', 'SMTP')],
+                attachments=[('图.png', b'\x89PNG' * 5000, 'tu@one'), ('季度报告.txt', '附件'.encode('gbk') * 20000, None)],
+                more={0x3fde: (pst.T32, 936), 0x1081: (pst.T32, 102), 0x1090: (pst.T32, 2), 0x1035: (pst.TEXT, '<1@far.test>'), 0x0017: (pst.T32, 2)}),
+    pst.Message('外层', '有附件', attachments=[('内部.eml', pst.Message('内层', '里面的正文', sender=('赵六', 'zhao@far.test', 'SMTP')), None)], flags=0)],
+    [pst.Folder('项目', [pst.Message('子文件夹', 'x')])]),
+    pst.Folder('已发送邮件', [pst.Message('发出', 'sent', to=[(1, 'Joe', 'joe@far.test', 'SMTP')])]),
+    pst.Folder('已删除邮件', [pst.Message('删除', 'deleted')]),
+    pst.Folder('联系人', [pst.Message(f'c{i}', kind='IPM.Contact') for i in range(3)] + [pst.Message('a', kind='IPM.Appointment')])]
+
+
+def parsed(who, folder):
+    return [(email.message_from_bytes(raw, policy=email.policy.default), sorted(flags.split())) for raw, flags, _ in texts(who, folder)]
+
+
+@case
+def pst_of_every_kind():
+    for ansi, codepage, crypt in ((False, None, 0), (False, None, 2), (True, 936, 1), (True, 936, 2)):
+        path, who = f'{p.dir}/all-{ansi}-{crypt}.pst', person(f'pst{ansi}{crypt}'.lower())
+        pst.Pst(path, ansi, codepage, crypt).write(CHINESE)
+        r = imported(who, path)
+        expect('counts', (r['messages'], r['copied'], r['refused'], r['left_out']['contacts'], r['left_out']['appointments']), (5, 5, 0, 3, 1))
+        expect('by folder', [(f['folder'], f['found'], f['imported'], f['present'], f['left_out'], f['failed']) for f in r['by_folder']],
+               [('收件箱', 2, 2, 0, 0, 0), ('收件箱/项目', 1, 1, 0, 0, 0), ('已发送邮件', 1, 1, 0, 0, 0), ('已删除邮件', 1, 1, 0, 0, 0), ('联系人', 4, 0, 0, 4, 0)])
+        (m, flags), (outer, unread) = parsed(who, 'INBOX')
+        expect('header', [str(m[h]) for h in ('subject', 'from', 'to', 'cc', 'bcc', 'date', 'message-id', 'importance')],
+               ['项目进度', '张三 <zhang@far.test>', '李四 <li@one.test>', 'Bob <IMCEAEX-_O=FAR_OU=A_CN=BOB@exchange.invalid>', '王五 <wang@far.test>',
+                'Tue, 14 Nov 2023 22:13:20 +0000', '<1@far.test>', 'high'])
+        expect('flags', (flags, unread), (['\\Answered', '\\Flagged', '\\Seen'], []))
+        expect('text', m.get_body(('plain',)).get_content().splitlines(), ['正文：今天天气不错。'])
+        expect('html', m.get_body(('html',)).get_content().strip(), '<p>正文<img src="cid:tu@one"></p>')
+        files = {x.get_filename(): (x.get_content(), x.get_content_disposition()) for x in m.walk() if x.get_filename()}
+        expect('files', files['图.png'], (b'\x89PNG' * 5000, 'inline'))
+        expect('more files', files['季度报告.txt'], ('附件'.encode('gbk') * 20000, 'attachment'))
+        inner = next(x for x in outer.walk() if x.get_content_type() == 'message/rfc822').get_content()
+        expect('a message inside', (inner['subject'], inner['from'], inner.get_content().strip()), ('内层', '赵六 <zhao@far.test>', '里面的正文'))
+        uses = {f.get('use'): f['name'] for f in p.json('mailbox', 'folders', who)['folders'] if f.get('use')}
+        where = {name: [str(x['subject']) for x, _ in parsed(who, name)] for name in folders(who)}
+        expect('sent and deleted', ([n for n, v in where.items() if v == ['发出']], [n for n, v in where.items() if v == ['删除']]),
+               ([uses.get('sent', '已发送邮件')], [uses.get('trash', '已删除邮件')]))
+        expect('below the inbox', where['INBOX/项目'], ['子文件夹'])
+        r = imported(who, path, '--verify')
+        expect('again', (r['copied'], r['present'], r['verified'], r['different']), (0, 5, 5, 0))
+
+
+@case
+def pst_as_others_read_it():
+    """readpst reads what this suite writes; what others wrote is read as their own readers read it."""
+    if not shutil.which('readpst'):
+        print('skipped: readpst is not here')
+        return
+    for ansi, codepage, crypt in ((False, None, 2), (True, 936, 1)):
+        path, out = f'{p.dir}/judge-{ansi}.pst', f'{p.dir}/judge-{ansi}'
+        pst.Pst(path, ansi, codepage, crypt).write(CHINESE)
+        os.makedirs(out)
+        subprocess.run(['readpst', '-e', '-C', 'GBK', '-o', out, path], check=True, capture_output=True)
+        got = [email.message_from_bytes(open(f, 'rb').read(), policy=email.policy.default) for f in glob.glob(f'{out}/**/*.eml', recursive=True)]
+        expect('attachments', hashlib.sha256('附件'.encode('gbk') * 20000).hexdigest() in
+               {hashlib.sha256(x.get_payload(decode=True) or b'').hexdigest() for m in got for x in m.walk()}, True)
+    samples = glob.glob(os.path.join(ROOT, 'build/npm/node_modules/pst-extractor/example/testdata/*.?st'))
+    for n, path in enumerate(samples):
+        who, out = person(f'sample{n}'), f'{p.dir}/sample{n}'
+        os.makedirs(out)
+        r = imported(who, path)
+        expect('nothing is refused', (r['refused'], r['copied'] > 0), (0, True))
+        subprocess.run(['readpst', '-e', '-t', 'e', '-o', out, path], check=True, capture_output=True)
+        theirs = [email.message_from_bytes(open(f, 'rb').read()) for f in glob.glob(f'{out}/**/*.eml', recursive=True)]
+        ours = [email.message_from_bytes(t[0]) for name in folders(who) for t in texts(who, name)]
+        expect('attachments', files_of(theirs) - files_of(ours), set())
+        expect('message ids', {m['message-id'] for m in theirs if m['message-id']} - {m['message-id'] for m in ours}, set())
+
+
+def files_of(messages):
+    return {hashlib.sha256(x.get_payload(decode=True) or b'').hexdigest() for m in messages for x in m.walk()
+            if x.get_content_disposition() == 'attachment' and not x.is_multipart() and x.get_content_type() not in ('text/rtf', 'application/rtf', 'message/rfc822')}
+
+
+@case
+def damaged_pst_files():
+    rng, who, path = random.Random(7), person('damaged'), f'{p.dir}/damaged.pst'
+    def flip(data):
+        data = bytearray(data)
+        for _ in range(rng.choice((0, 0, 0, 1, 4))):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        return bytes(data)
+    ends = set()
+    for n in range(25):
+        pst.Pst(path, ansi=n % 2, codepage=936 if n % 2 else None, damage=flip).write(CHINESE)
+        if n % 5 == 4:
+            os.truncate(path, rng.randrange(os.path.getsize(path)))
+        r = subprocess.run([PROGRAM, '--config', p.conf, 'import', who, path, '--json'], capture_output=True, text=True, timeout=60)
+        expect('no crash', (0 <= r.returncode < 100, [x for x in (r.stdout + r.stderr).splitlines() if 'signal' in x]), (True, []))
+        ends.add(r.returncode)
+    expect('some are damaged', ends != {0}, True)
+    pst.Pst(path).write([pst.Folder('A', [pst.Message(f's{i}', 't' * 3000) for i in range(40)])])
+    data = bytearray(open(path, 'rb').read())
+    at = data.find(b's\x001\x007\x00')  # a byte of one letter: its checksum says so, the others come
+    data[at] ^= 1
+    open(path, 'wb').write(data)
+    other = person('onebad')
+    r = imported(other, path, code=1)
+    expect('39 of 40', (r['copied'], r['refused'], r['by_folder'][0]['found'], r['by_folder'][0]['failed']), (39, 1, 40, 1))
+    data[at] ^= 1
+    open(path, 'wb').write(data)
+    expect('the last one', imported(other, path)['copied'], 1)
+
+
+@case
+def a_killed_pst_import_is_repeated():
+    who, path = person('killedpst'), f'{p.dir}/killed.pst'
+    pst.Pst(path).write([pst.Folder(f'F{k}', [pst.Message(f's{k}.{i}', 't' * 500) for i in range(300)]) for k in range(4)])
+    for delay in (0.1, 0.2, 0.3):
+        c = subprocess.Popen([PROGRAM, '--config', p.conf, 'import', who, path], stdout=subprocess.DEVNULL)
+        try:
+            c.wait(delay)
+        except subprocess.TimeoutExpired:
+            c.kill()
+            c.wait()
+    imported(who, path)
+    got = [r['subject'] for k in range(4) for r in p.json('mailbox', 'list', who, '--folder', f'F{k}')['messages']]
+    expect('all, once', (len(got), len(set(got))), (1200, 1200))
+
+
+@case
+def hostile_archives():
+    who, z = person('hostile'), f'{p.dir}/gbk.zip'
+    write_gbk_zip(z, [(n.encode('gbk'), letter(i)) for i, n in enumerate(('收件箱/项目一.eml', '归档/二.eml', '../../etc/三.eml', '/abs/四.eml'))])
+    expect('names in GBK', imported(who, z)['copied'], 4)
+    expect('folders', {'收件箱', '归档', 'etc', 'abs'} <= set(folders(who)), True)
+    with zipfile.ZipFile(z, 'w', zipfile.ZIP_DEFLATED) as f:
+        with f.open('bomb.mbox', 'w', force_zip64=True) as b:
+            b.write(b'From a@b.test Sun Nov 22 20:17:01 2026\n\n')
+            for _ in range(1500):
+                b.write(bytes(1 << 20))
+    r = subprocess.run([PROGRAM, '--config', p.conf, 'import', who, z], capture_output=True, text=True, timeout=120)
+    expect('a bomb', (r.returncode, 'far more than it is' in r.stderr + r.stdout or r.stderr + r.stdout), (1, True))
+    write_gbk_zip(z, ((b'd%d/n%d.txt' % (i % 100, i), b'') for i in range(100000)))
+    r = imported(who, z)
+    expect('many files', (r['other_files'], r['copied']), (100000, 0))
+
+
+def write_gbk_zip(path, entries):
+    """Names as they are, without the flag that says UTF-8."""
+    out, central, n = bytearray(), bytearray(), 0
+    for name, data in entries:
+        head = struct.pack('<HHHHHIIIHH', 20, 0, 0, 0, 0x5b76, zlib.crc32(data), len(data), len(data), len(name), 0)
+        central += b'PK\1\2' + struct.pack('<H', 20) + head + struct.pack('<HHHII', 0, 0, 0, 0, len(out)) + name
+        out += b'PK\3\4' + head + name + data
+        n += 1
+    zip64 = b''
+    if n > 0xffff:
+        zip64 = b'PK\6\6' + struct.pack('<QHHIIQQQQ', 44, 45, 45, 0, 0, n, n, len(central), len(out)) + b'PK\6\7' + struct.pack('<IQI', 0, len(out) + len(central), 1)
+    with open(path, 'wb') as f:
+        f.write(out + central + zip64 + b'PK\5\6' + struct.pack('<HHHHIIH', 0, 0, min(n, 0xffff), min(n, 0xffff), len(central), len(out), 0))
 
 
 if __name__ == '__main__':

@@ -58,3 +58,5 @@ void charset_read(
 
 /* "utf-8", "gb18030" ... of bytes without a label; never empty. */
 slice charset_guess(slice in);
+/* The same of names, one a line: short, and rather Chinese. */
+slice charset_guess_names(slice in);

@@ -139,8 +139,26 @@ static size_t first_of(const struct pst *p, uint32_t parent)
 	return low;
 }
 
-/* 8-bit names of folders say nothing of their charset: it is guessed from all of them. */
-static void guess_charset(struct pst *p)
+/* What the first messages that tell it are in. */
+static slice told_charset(struct pst *p)
+{
+	enum { LOOKED_AT = 200 };
+	slice name = S("");
+	for (size_t i = 0, n = 0; i < p->n && n < LOOKED_AT && !name.n; i++) {
+		AUTO(pst_props) struct pst_props o = {0};
+		p->steps = 0;
+		if (!is_kind(&p->v[i], KIND_MESSAGE) || !pst_props_open(p, &p->v[i].node, &o))
+			continue;
+		n++;
+		name = pst_charset(pst_number(&o, 0x3ffd, 0));
+		if (slice_eq(name, S("us-ascii")))
+			name = S("");
+	}
+	return name;
+}
+
+/* 8-bit names of folders say nothing of their charset: it is that of the messages, or guessed from all of them. */
+static void find_charset(struct pst *p)
 {
 	AUTO(buf) struct buf all = BUF(CHARSET_LOOK_MAX);
 	for (size_t i = 0; i < p->n && buf_ok(&all); i++) {
@@ -154,8 +172,12 @@ static void guess_charset(struct pst *p)
 			buf_byte(&all, '\n');
 		}
 	}
-	if (all.n)
-		snprintf(p->charset, sizeof p->charset, "%.*s", SFMT(charset_guess(buf_slice(&all))));
+	if (!all.n)
+		return;
+	slice name = told_charset(p);
+	if (!name.n || !charset_fits(name, buf_slice(&all)))
+		name = charset_guess_names(buf_slice(&all));
+	snprintf(p->charset, sizeof p->charset, "%.*s", SFMT(name));
 }
 
 /* ---- walking ---- */
@@ -314,7 +336,7 @@ bool pst_walk(struct pst *p, const struct pst_visitor *v, struct pst_report *ret
 	if (!pst_index(p))
 		return false;
 	ret->damaged_pages = p->damaged_pages;
-	guess_charset(p);
+	find_charset(p);
 	p->keywords_tag = pst_find_keywords(p);
 	find_uses(&w);
 	items_on_top(&w);

@@ -32,6 +32,7 @@ struct pst_source {
 	bool (*read)(void *arg, uint64_t at, void *room, size_t n);
 	void *arg;
 	uint64_t size;
+	bool unchecked; /* checksums are not looked at: for fuzzers */
 };
 
 /* NULL, with why: none, or not one that can be read. */

@@ -29,8 +29,10 @@ static bool heap_open(struct pst *p, const struct pst_node *n, struct pst_heap *
 
 static slice heap_block(const struct pst_heap *h, size_t i)
 {
+	if (i >= h->ends.n)
+		return S("");
 	size_t from = i ? h->ends.v[i - 1] : 0;
-	return i < h->ends.n ? slice_of(h->data.p + from, h->ends.v[i] - from) : S("");
+	return slice_of(h->data.p + from, h->ends.v[i] - from);
 }
 
 /* An allocation (2.3.1.5); empty: it is not there. */

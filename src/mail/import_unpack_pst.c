@@ -121,7 +121,7 @@ void import_unpack_pst(struct import_unpack *u)
 	char why[PST_WHY_MAX];
 	struct pst_report report;
 	struct pst_reading r = {.u = u, .letter = BUF((size_t)u->max_message)};
-	const struct pst_source s = {read_file, &r, u->size};
+	const struct pst_source s = {.read = read_file, .arg = &r, .size = u->size};
 	const struct pst_visitor v = {say_folder, take_item, &r};
 	AUTO(pst) struct pst *p = pst_open(&s, why);
 	r.p = p;

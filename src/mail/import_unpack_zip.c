@@ -105,7 +105,7 @@ static void guess_names(struct opened *o)
 	}
 	o->entries = 0;
 	if (all.n)
-		snprintf(o->charset, sizeof o->charset, "%.*s", SFMT(charset_guess(buf_slice(&all))));
+		snprintf(o->charset, sizeof o->charset, "%.*s", SFMT(charset_guess_names(buf_slice(&all))));
 }
 
 static slice name_of(const struct opened *o, struct arena *a)
@@ -114,7 +114,7 @@ static slice name_of(const struct opened *o, struct arena *a)
 	slice s = slice_first(raw_name(o), IMPORT_NAME_MAX);
 	if (utf8_valid(s))
 		return s;
-	if (!charset_to_utf8(o->charset[0] ? slice_z(o->charset) : charset_guess(s), s, &out))
+	if (!charset_to_utf8(o->charset[0] ? slice_z(o->charset) : charset_guess_names(s), s, &out))
 		return s;
 	return arena_dup(a, slice_first(buf_slice(&out), IMPORT_NAME_MAX));
 }
