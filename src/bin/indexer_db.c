@@ -35,7 +35,7 @@ static int open_one(struct indexer *x, int shard, struct err *e)
 	if (r == 0)
 		r = sql_version(db, &version, e);
 	if (r == 0 && version && version != newest)
-		r = err_set(e, ERR_PERM, "made by another version");
+		r = err_set(e, ERR_TEMP, "made by another version");
 	if (r == 0)
 		r = sql_migrate(db, index_migrations, index_migrations_n, e);
 	if (r < 0)
@@ -49,6 +49,8 @@ static int open_or_begin(struct indexer *x, int shard, struct err *e)
 {
 	if (open_one(x, shard, e) == 0)
 		return 0;
+	if (e->kind == ERR_PERM) /* encrypted, and its key is missing */
+		return -1;
 	log_warn(NULL, "indexer.begins_anew", F("db", index_db_name(shard)), F("error", e));
 	erase(x, shard);
 	return open_one(x, shard, e);

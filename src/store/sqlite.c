@@ -502,6 +502,8 @@ static int sqlite_check(struct sql *db, struct arena *a, slice *report, struct e
 	if (r != SQLITE_DONE)
 		n = fail(db, e);
 	sqlite3_finalize(s);
+	if (n > 0 && sqlite_vfs_lacks_key(conn_of(db)->db))
+		n = err_set(e, ERR_PERM, "%s database: encrypted: the key is missing", db->name);
 	*report = arena_dup(a, buf_slice(&lines));
 	return n;
 }

@@ -101,6 +101,7 @@ static int code_of(struct vfs_file *db, uint32_t no, enum page_result r)
 		return SQLITE_OK;
 	case PAGE_NO_KEY:
 		tell(db, no, "encrypted: the key is missing");
+		db->no_key = true;
 		return SQLITE_IOERR_AUTH;
 	default:
 		tell(db, no, "an encrypted page does not open: it is damaged, or of another place");
@@ -454,4 +455,10 @@ bool sqlite_vfs_empty(sqlite3 *db)
 	struct vfs_file *f = main_file(db);
 	sqlite3_int64 size = 1;
 	return f && vfs_size(&f->base, &size) == SQLITE_OK && size == 0;
+}
+
+bool sqlite_vfs_lacks_key(sqlite3 *db)
+{
+	struct vfs_file *f = main_file(db);
+	return f && f->no_key;
 }

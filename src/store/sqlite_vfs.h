@@ -15,6 +15,8 @@ void sqlite_vfs_register(void); /* once a process does something; any thread */
 
 /* Is the file of a connection's own database still empty? */
 bool sqlite_vfs_empty(sqlite3 *db);
+/* Was a page asked for whose key is not here? SQLite's own check takes it for damage. */
+bool sqlite_vfs_lacks_key(sqlite3 *db);
 
 /* sqlite.c: what went wrong with a connection last; -1. A copy of its database, encrypted as things stand now, synced; path must not be there. */
 int sqlite_error(sqlite3 *c, const char *name, struct err *e);
@@ -49,6 +51,7 @@ struct vfs_file {
 	/* Of a database. */
 	enum vfs_state state;
 	bool sealed; /* is made by the URI above */
+	bool no_key; /* a page was asked for whose key is not here */
 	bool told; /* that something of it does not open */
 	int locked;
 	size_t page_size; /* of an encrypted one; of a log and a journal: of what is in `room` */

@@ -82,8 +82,7 @@ int store_verify(slice dir, bool repair, void (*problem)(void *arg, const struct
 	void *arg, struct err *e)
 {
 	struct verify v = {.dir = dir, .repair = repair, .problem = problem, .arg = arg};
-	verify_databases(&v);
-	if (store_gc_open(dir, &v.g, e) < 0)
+	if (verify_databases(&v, e) < 0 || store_gc_open(dir, &v.g, e) < 0)
 		return -1;
 	AUTO(fd) int lock = -1;
 	int r = keep_gc_away(&v, &lock, e);

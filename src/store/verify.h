@@ -35,8 +35,8 @@ void verify_ids_add(struct verify_ids *s, blob_id id);
 void verify_ids_sort(struct verify_ids *s);
 bool verify_ids_has(const struct verify_ids *s, blob_id id);
 
-void verify_databases(struct verify *v); /* the engine's structures */
 /* Each: 0, or -1 when it could not look. */
+int verify_databases(struct verify *v, struct err *e); /* the engine's structures */
 int verify_messages(struct verify *v, struct err *e); /* every reference, and what it leads to */
 int verify_packs(struct verify *v, struct err *e); /* every record of every pack */
 int verify_again(struct verify *v, struct err *e); /* messages hit by damaged segments */

@@ -34,7 +34,8 @@ static bool repair_database(struct verify *v, slice dir, const char *name)
 	return mended;
 }
 
-static void check_database(struct verify *v, slice dir, const char *name)
+/* -1: it is encrypted and its key is missing, which is no damage. */
+static int check_database(struct verify *v, slice dir, const char *name, struct err *ret_e)
 {
 	struct sql *db;
 	struct err e;
@@ -42,39 +43,49 @@ static void check_database(struct verify *v, slice dir, const char *name)
 	slice report = {0}, line;
 	if (sql_open_read(dir, name, &db, &e) < 0) {
 		if (e.kind == ERR_NOTFOUND && slice_eq(slice_z(name), S("segment")))
-			return; /* made when the first segment is shared */
+			return 0; /* made when the first segment is shared */
+		if (e.kind == ERR_PERM)
+			goto no_key;
 		verify_report(v, "sqlite", v->repair && repair_database(v, dir, name), "%s: %s",
 			name, e.text);
-		return;
+		return 0;
 	}
 	int n = sql_check(db, &a, &report, &e);
 	sql_close(db);
 	if (n == 0)
-		return;
+		return 0;
+	if (n < 0 && e.kind == ERR_PERM)
+		goto no_key;
 	bool mended = v->repair && repair_database(v, dir, name);
 	if (n < 0)
 		verify_report(v, "sqlite", mended, "%s: %s", name, e.text);
 	while (n > 0 && slice_cut(&report, '\n', &line))
 		if (line.n)
 			verify_report(v, "sqlite", mended, "%s: %.*s", name, SFMT(line));
+	return 0;
+no_key:
+	*ret_e = e;
+	return -1;
 }
 
 /* A database in a directory of its own. */
-static void check_below(struct verify *v, slice sub, const char *name)
+static int check_below(struct verify *v, slice sub, const char *name, struct err *e)
 {
 	AUTO(buf) struct buf dir = BUF(4000);
 	buf_put(&dir, v->dir);
 	buf_put(&dir, sub);
-	check_database(v, buf_slice(&dir), name);
+	return check_database(v, buf_slice(&dir), name, e);
 }
 
-void verify_databases(struct verify *v)
+int verify_databases(struct verify *v, struct err *e)
 {
 	for (size_t i = 0; i < sizeof databases / sizeof *databases; i++)
-		check_database(v, v->dir, databases[i]);
-	check_below(v, S("/auth"), CREDENTIAL_DB);
-	check_below(v, S("/auth"), LOGIN_DB);
-	check_below(v, S("/keys"), KEYRING_DB);
+		if (check_database(v, v->dir, databases[i], e) < 0)
+			return -1;
+	return check_below(v, S("/auth"), CREDENTIAL_DB, e) < 0 ||
+			       check_below(v, S("/auth"), LOGIN_DB, e) < 0
+		       ? -1
+		       : check_below(v, S("/keys"), KEYRING_DB, e);
 }
 
 static int count(struct sql *db, const char *sql, int64_t *ret, struct err *e)
