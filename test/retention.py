@@ -121,6 +121,37 @@ def a_hold_keeps_everything():
     expect('it stays in the list', bool(p.json('hold', 'list')['holds'][0]['released_at']), True)
 
 
+def database(name):
+    return sqlite3.connect(os.path.join(p.data, 'db', name + '.sqlite'), timeout=20)
+
+
+def read(name, query):
+    with database(name) as db:
+        return db.execute(query).fetchone()[0]
+
+
+@case
+def what_killed_commands_left_is_completed():
+    """`hold release` before the shards knew, `account rename` before the other databases followed: the keeper ends both."""
+    fill(ANN, 'Kept', 1)
+    said('hold', 'set', 'case-2', '--account', ANN)
+    number = read('directory', f"SELECT id FROM account WHERE address = '{ANN}'")
+    shard = f'mail-{number % 4:02d}'
+    expect('marked', read(shard, 'SELECT SUM(held) FROM mailbox'), 1)
+    p.stop()
+    with database('directory') as db:
+        db.execute("UPDATE hold SET released_at = 1, released_by = 'x' WHERE name = 'case-2'")
+        db.execute("INSERT INTO renamed (former, address, at, by_whom, waits) VALUES ('former@one.test', 'bob@one.test', 0, 'x', 1)")
+    with database(shard) as db:
+        db.execute("INSERT INTO acl (account_id, folder_id, who, rights) VALUES (999, 1, 'former@one.test', 1)")
+    p.start()
+    wait_until('nobody is on hold', 20, lambda: read(shard, 'SELECT SUM(held) FROM mailbox') == 0)
+    wait_until('nothing waits', 20, lambda: read('directory', 'SELECT SUM(waits) FROM renamed') == 0)
+    expect('followed', read(shard, 'SELECT who FROM acl WHERE account_id = 999'), BOB)
+    with database(shard) as db:
+        db.execute('DELETE FROM acl WHERE account_id = 999')
+
+
 @case
 def a_removed_account_leaves_nothing():
     carl = 'carl@one.test'
