@@ -206,9 +206,11 @@ static int identity_open(struct role_env *env, struct err *e)
 		return -1;
 	if (oidc_wanted(conf_get(env->config.conf, &oidc_section)))
 		d->oidc = oidc_new(&env->config, d->dns);
-	if (d->oidc)
-		co_go("identity.keys", warm_up, d);
 	co_go("identity.sync", syncer, d);
+	if (d->oidc) {
+		co_go("identity.keys", warm_up, d);
+		oidc_wait_warm(d->oidc);
+	}
 	return 0;
 }
 

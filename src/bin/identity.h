@@ -24,6 +24,7 @@ struct oidc;
 struct oidc *oidc_new(const struct config *c, struct dns *dns);
 /* Fetches the keys, so that the first login does not wait for them. In a coroutine. */
 void oidc_warm_up(struct oidc *o);
+void oidc_wait_warm(struct oidc *o); /* until that has ended, or for a short time */
 void oidc_free(struct oidc *o); /* NULL is fine */
 /* In a coroutine. 0 and the address that the token says, from *a. -1: ERR_DENIED, or it cannot be told now. */
 int oidc_token(struct oidc *o, slice token, struct arena *a, slice *ret_address, struct err *e);

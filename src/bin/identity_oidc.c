@@ -15,6 +15,7 @@
 enum { DOCUMENT_MAX = 256 * 1024, FETCH_TIME_S = 10 };
 #define KEYS_FRESH HOUR /* then they are fetched again beside their use */
 #define KEYS_DEAD DAY /* then they count no more */
+#define KEYS_FIRST_WAIT (2 * SECOND) /* before we are ready */
 #define KEYS_FIRST SECOND /* while there are none at all */
 #define KEYS_AGAIN (10 * SECOND) /* not more often, whatever tokens say */
 
@@ -144,6 +145,16 @@ void oidc_warm_up(struct oidc *o)
 {
 	struct err e;
 	need_keys(o, &e);
+}
+
+/* A login by token in the first moment would be told to come again; an issuer that is silent holds nobody up for longer. */
+void oidc_wait_warm(struct oidc *o)
+{
+	instant deadline = instant_in(KEYS_FIRST_WAIT);
+	struct err e;
+	while (!o->keys && (o->fetching || !o->tried))
+		if (cond_wait(&o->done, deadline, &e) < 0)
+			return;
 }
 
 /* ---- whose it is ---- */

@@ -13,25 +13,31 @@ static void check_cert(const void *value, slice instance, struct conf_check *c)
 	const struct tls_cert_conf *v = value;
 	(void)instance;
 	if (!v->certificate.n || !v->key.n)
-		conf_complain(c, v->key.n ? "certificate" : v->certificate.n ? "key" : NULL,
-			"certificate and key must both be given", "必须同时给出 certificate 和 key");
+		conf_complain(c,
+			v->key.n           ? "certificate"
+			: v->certificate.n ? "key"
+					   : NULL,
+			"certificate and key must both be given",
+			"必须同时给出 certificate 和 key");
 }
 
 #define T struct tls_cert_conf
 static const struct conf_key keys[] = {
 	CONF_KEY_PATH(T, certificate, "",
-		"PEM file of a further certificate, its chain behind it. Clients that ask for a host name that it "
+		"PEM file of a further certificate, its chain behind it. Clients that ask for a "
+		"host name that it "
 		"has, or covers by a wildcard, get it on every listener (SNI).",
-		"另一张证书的 PEM 文件，证书链跟在后面。客户端请求的主机名在此证书中（或由其通配符覆盖）时，"
+		"另一张证书的 PEM "
+		"文件，证书链跟在后面。客户端请求的主机名在此证书中（或由其通配符覆盖）时，"
 		"各监听端口均使用此证书（SNI）。"),
-	CONF_KEY_PATH(T, key, "", "PEM file of its private key.", "其私钥的 PEM 文件。"),
-	CONF_END};
+	CONF_KEY_PATH(T, key, "", "PEM file of its private key.", "其私钥的 PEM 文件。"), CONF_END};
 #undef T
 const struct conf_section tls_cert_section = {.name = "tls",
 	.keys = keys,
 	.size = sizeof(struct tls_cert_conf),
 	.named = true,
-	.doc_en = "Further certificates, for other host names of this server. The name of the section is "
+	.doc_en = "Further certificates, for other host names of this server. The name of the "
+		  "section is "
 		  "free; the host names are those in the certificate.",
 	.doc_zh = "本服务器其他主机名的证书。节名可自定；主机名取自证书。",
 	.check = check_cert};

@@ -9,5 +9,4 @@ struct tls_cert_conf {
 extern const struct conf_section tls_cert_section;
 
 /* Before the sandbox: the files may be for root alone. *mem keeps what the context is made from. */
-int server_tls_open(
-	struct role_env *env, struct arena *mem, struct tls_ctx **ret, struct err *e);
+int server_tls_open(struct role_env *env, struct arena *mem, struct tls_ctx **ret, struct err *e);
