@@ -6,10 +6,12 @@
 #include "bin/cli_advice.h"
 #include "bin/cli_anchor.h"
 #include "bin/cli_dkim.h"
+#include "bin/cli_encryption.h"
 #include "bin/cli_tty.h"
 #include "bin/cli_verbs.h"
 #include "bin/prepare.h"
 #include "bin/shipped.h"
+#include "bin/unlock.h"
 
 #include "base/base32.h"
 #include "base/mem.h"
@@ -17,6 +19,7 @@
 #include "base/time.h"
 #include "codec/address.h"
 #include "run/sandbox.h"
+#include "store/crypt_admin.h"
 #include "store/directory.h"
 #include "store/password_rule.h"
 #include "store/policies.h"
@@ -30,6 +33,7 @@ struct answers {
 	slice hostname, domain, admin; /* the first two as lower-case A-labels */
 	slice data, run, user; /* empty: the defaults */
 	slice resolver; /* empty: the system's */
+	slice key_file; /* empty: the store is not encrypted */
 	bool gateway; /* nobody reads mail here */
 	slice anchor; /* what [dns] trust_anchor shall be */
 	slice password;
@@ -127,6 +131,10 @@ static int ask_all(struct cli_call *c, struct arena *a, struct answers *w, struc
 	w->user = cli_option_text(c, "user");
 	w->resolver = cli_option_text(c, "resolver");
 	w->gateway = cli_flag(c, "gateway");
+	w->key_file = cli_option_text(c, "encryption");
+	if (w->key_file.n && w->key_file.p[0] != '/')
+		return err_set(e, ERR_PROTO, "%s",
+			T("--encryption is an absolute path", "--encryption 应为绝对路径"));
 	if ((w->data.n && w->data.p[0] != '/') || (w->run.n && w->run.p[0] != '/'))
 		return err_set(e, ERR_PROTO, "%s",
 			T("--data and --run are absolute paths", "--data 和 --run 应为绝对路径"));
@@ -186,6 +194,8 @@ static void compose(const struct answers *w, struct buf *out)
 		buf_printf(out, "run = \"%.*s\"\n", SFMT(w->run));
 	if (w->user.n)
 		buf_printf(out, "user = %.*s\n", SFMT(w->user));
+	if (w->key_file.n)
+		buf_printf(out, "\n[encryption]\nkey_file = \"%.*s\"\n", SFMT(w->key_file));
 	buf_put(out, S("\n[smtp \"mx\"]\nkind = mx\nlisten = *:25\n"
 		       "\n[smtp \"submission\"]\nkind = submission\nlisten = *:587\n"
 		       "\n[smtp \"submissions\"]\nkind = submissions\nlisten = *:465\n"));
@@ -309,6 +319,27 @@ static int add_policies(struct cli_env *env, struct err *e)
 	return 0;
 }
 
+/* Before the first database is made. As the caller: the key file lies where he may write. */
+static int encrypt(struct cli_env *env, const struct answers *w, struct err *e)
+{
+	int r = 0;
+	cli_env_as_caller(env);
+	if (w->key_file.n) {
+		bool made = cli_key_make(env, w->key_file, e) == 0;
+		if (!made && e->kind != ERR_EXISTS)
+			r = -1;
+		if (r == 0 && (r = crypt_on(env->config.server->data, w->key_file, e)) < 0 &&
+			e->kind == ERR_EXISTS)
+			r = 0;
+		if (r == 0)
+			cli_key_advice(w->key_file);
+	}
+	if (r == 0)
+		r = unlock_store(&env->config, e);
+	cli_env_as_server(env);
+	return r < 0 ? -1 : 0;
+}
+
 static int install(struct cli_call *c, struct answers *w)
 {
 	AUTO(cli_env) struct cli_env env = {0};
@@ -316,7 +347,7 @@ static int install(struct cli_call *c, struct answers *w)
 	int code;
 	if (cli_env_config(c->cli, &env, &code) < 0)
 		return code;
-	if (cli_env_take_user(&env, &e) < 0 || prepare_store(&env.config, &e) < 0)
+	if (cli_env_take_user(&env, &e) < 0 || encrypt(&env, w, &e) < 0 || prepare_store(&env.config, &e) < 0)
 		return out_fail(&e);
 	printf(T("Store in %.*s, certificate in %.*s.\n", "数据在 %.*s，证书在 %.*s。\n"),
 		SFMT(env.config.server->data), SFMT(env.config.certificate));
@@ -340,7 +371,7 @@ static int init(struct cli_call *c)
 	int r = there ? 1 : write_config(path, &w, &e);
 	if (r < 0)
 		return out_fail(&e);
-	if (r > 0 && (w.data.n || w.run.n || w.user.n || w.resolver.n || cli_option(c, "hostname")))
+	if (r > 0 && (w.data.n || w.run.n || w.user.n || w.resolver.n || w.key_file.n || cli_option(c, "hostname")))
 		return out_usage(T("%s is there already: change it there, or give another --config",
 					 "%s 已存在：请直接修改它，或另外指定 --config"),
 			path);
@@ -367,6 +398,8 @@ static const struct cli_option options[] = {
 		"服务器的系统用户（默认 posthouse）"},
 	{"resolver", "ADDRESS[@PORT]", "the DNS server to ask (default: those of the system)",
 		"要查询的 DNS 服务器（默认使用系统的）"},
+	{"encryption", "FILE", "encrypt the store with the key in this file, which is made when there is none",
+		"用此文件中的密钥加密存储；没有则生成"},
 	{"gateway", NULL,
 		"only a gateway before other mail systems: no IMAP and POP3 for mail programs",
 		"仅作为其他邮件系统之前的网关：不为邮件客户端提供 IMAP 和 POP3"},

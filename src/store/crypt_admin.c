@@ -142,8 +142,11 @@ static int drop(
 	struct crypt_file *f = c->f;
 	size_t n = 0;
 	unsigned gone = 0;
+	struct crypt_key *newest = &f->keys[f->n - 1];
+	/* The newest stays as long as any does: numbers go on behind it. */
 	for (size_t i = 0; i < f->n; i++)
-		if (f->keys[i].no == f->now || used(arg, f->keys[i].no))
+		if (f->keys[i].no == f->now || used(arg, f->keys[i].no) ||
+			(&f->keys[i] == newest && n > 0))
 			f->keys[n++] = f->keys[i];
 		else
 			gone++;
