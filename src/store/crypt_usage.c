@@ -143,8 +143,8 @@ static int count_pages(
 static int see_database(struct usage *x, int dir, const char *sub, const char *file, struct err *e)
 {
 	struct crypt_usage *u = x->u;
-	char name[CRYPT_NAME_MAX];
-	struct stat st;
+	char name[CRYPT_NAME_MAX], log[CRYPT_NAME_MAX + 16];
+	struct stat st, of_log;
 	if (!name_of(file, name) || fstatat(dir, file, &st, 0) < 0)
 		return 0;
 	if (u->ndatabases == CRYPT_DATABASES_MAX)
@@ -157,6 +157,8 @@ static int see_database(struct usage *x, int dir, const char *sub, const char *f
 	if (sql_crypt_state(arena_printf(&a, "%.*s%s", SFMT(x->data), db->dir), name, s, e) < 0)
 		return e->kind == ERR_NOTFOUND ? 0 : -1;
 	u->ndatabases++;
+	snprintf(log, sizeof log, "%s.sqlite-wal", name);
+	u->logs += fstatat(dir, log, &of_log, 0) == 0 && of_log.st_size > 0;
 	return count_pages(u, s, (uint64_t)st.st_size, e);
 }
 

@@ -19,6 +19,7 @@ struct crypt_database {
 struct crypt_usage {
 	struct crypt_use use[CRYPT_KEYS_MAX + 2]; /* the first is what is plain; then by number */
 	size_t n;
+	uint64_t logs; /* databases with a log: what is in it was not looked at */
 	uint64_t strange; /* packs and pages of which nobody can say */
 	struct crypt_database databases[CRYPT_DATABASES_MAX];
 	size_t ndatabases;
