@@ -4,7 +4,6 @@
 #include "bin/cli_import_child.h"
 
 #include "base/mem.h"
-#include "store/crypt.h"
 #include "bin/role.h"
 #include "run/pool.h"
 #include "store/crypt.h"
@@ -57,10 +56,8 @@ static void fork_job(void *arg)
 {
 	struct starting *x = arg;
 	x->pid = fork();
-	if (x->pid == 0) {
-		crypt_forget(); /* it reads what strangers wrote */
+	if (x->pid == 0)
 		child(x);
-	}
 	if (x->pid < 0)
 		x->pid = -errno;
 }
