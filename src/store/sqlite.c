@@ -499,8 +499,11 @@ static int sqlite_check(struct sql *db, struct arena *a, slice *report, struct e
 		buf_byte(&lines, '\n');
 		n++;
 	}
-	if (r != SQLITE_DONE)
-		n = fail(db, e);
+	if (r != SQLITE_DONE && fail(db, e) < 0) {
+		bool damage = sqlite3_extended_errcode(conn_of(db)->db) == SQLITE_IOERR_DATA;
+		n = damage ? n + 1 : -1;
+		buf_printf(&lines, "%s\n", e->text);
+	}
 	sqlite3_finalize(s);
 	if (n > 0 && sqlite_vfs_lacks_key(conn_of(db)->db))
 		n = err_set(e, ERR_PERM, "%s database: encrypted: the key is missing", db->name);
