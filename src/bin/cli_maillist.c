@@ -20,6 +20,8 @@ struct lists {
 	struct maillist_hands h;
 	struct maillist l;
 	int code;
+	uint64_t room; /* members that it may have besides, once counted */
+	bool counted;
 };
 
 static void lists_done(struct lists *x)
@@ -294,7 +296,11 @@ static int put_member(struct lists *x, slice address, bool *ret_new, struct err 
 	slice key;
 	if (!directory_canonical(address, &x->env.mem, &key))
 		return err_set(e, ERR_PROTO, "not an address: %.*s", SFMT(address));
-	return maillist_join_tx(x->h.lists, x->l.id, key, S(""), wall_now(), ret_new, e);
+	if (!x->counted && maillist_room(x->h.lists, x->l.id, &x->room, e) < 0)
+		return -1;
+	x->counted = true;
+	return maillist_join_within_tx(
+		x->h.lists, x->l.id, key, S(""), wall_now(), &x->room, ret_new, e);
 }
 
 static int join_all(struct cli_call *c, struct lists *x, struct err *e)

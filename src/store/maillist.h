@@ -223,6 +223,10 @@ int maillist_has_digests(
 /* Joins, or (when there already) is active again: *ret_new. ERR_LIMIT: too many. */
 int maillist_join_tx(struct sql *lists, int64_t list_id, slice address, slice name, int64_t now,
 	bool *ret_new, struct err *e);
+/* The same for many: *room is how many more the list may have (maillist_room), and counts down. */
+int maillist_room(struct sql *lists, int64_t list_id, uint64_t *ret, struct err *e);
+int maillist_join_within_tx(struct sql *lists, int64_t list_id, slice address, slice name,
+	int64_t now, uint64_t *room, bool *ret_new, struct err *e);
 /* An own member's row goes; where a source knows him (keep) it stays as MAILLIST_LEFT. ERR_NOTFOUND. */
 int maillist_leave_tx(
 	struct sql *lists, int64_t list_id, slice address, bool keep, int64_t now, struct err *e);

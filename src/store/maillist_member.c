@@ -138,16 +138,34 @@ static int is_member(struct sql *db, int64_t list_id, slice address, struct err 
 	return e->kind == ERR_NOTFOUND ? 0 : -1;
 }
 
+int maillist_room(struct sql *db, int64_t list_id, uint64_t *ret, struct err *e)
+{
+	uint64_t active, all;
+	if (maillist_count(db, list_id, &active, &all, e) < 0)
+		return -1;
+	*ret = all < MAILLIST_MEMBERS_MAX ? MAILLIST_MEMBERS_MAX - all : 0;
+	return 0;
+}
+
 int maillist_join_tx(struct sql *db, int64_t list_id, slice address, slice name, int64_t now,
 	bool *ret_new, struct err *e)
 {
-	uint64_t active, all;
-	int was = is_member(db, list_id, address, e);
-	if (was < 0 || maillist_count(db, list_id, &active, &all, e) < 0)
+	uint64_t room;
+	if (maillist_room(db, list_id, &room, e) < 0)
 		return -1;
-	if (!was && all >= MAILLIST_MEMBERS_MAX)
+	return maillist_join_within_tx(db, list_id, address, name, now, &room, ret_new, e);
+}
+
+int maillist_join_within_tx(struct sql *db, int64_t list_id, slice address, slice name, int64_t now,
+	uint64_t *room, bool *ret_new, struct err *e)
+{
+	int was = is_member(db, list_id, address, e);
+	if (was < 0)
+		return -1;
+	if (!was && *room == 0)
 		return err_set(e, ERR_LIMIT, "a list has at most %d members", MAILLIST_MEMBERS_MAX);
 	*ret_new = !was;
+	*room -= !was;
 	return sql_run(db, e,
 		       "INSERT INTO maillist_member (list_id, address, name, state, digest, own, "
 		       "joined_at)"
