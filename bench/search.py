@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Full-text search in one mailbox beside Dovecot with its index from Debian (fts-xapian) and notmuch: the same messages, the same questions.
 
-    ./dev bench search [-n 100000] [--peers dovecot,notmuch] [--dovecot 3000] [--reps 15] [--keep] [--corpora ../shared/corpora]
+    ./dev bench search [-n 100000] [--peers dovecot,notmuch] [--dovecot 3000] [--minutes 60] [--reps 15] [--keep] [--corpora ../shared/corpora]
 
 Messages are those of the corpora, then new ones put together of them: the sender of one, the subject of another, sentences of several of the
 same language. They stay in build/bench/search (and so do filled mailboxes, with --keep): a run that broke off goes on where it was.
 
-words     warm answers, median over reps, of what people look for; client and server, over IMAP (notmuch: its program)
+words     warm answers of what people look for, median over reps in which each program is asked in turn; client and server, over IMAP (notmuch:
+          its program, which begins anew each time)
 complete  what is found, compared with the same server reading every message ([search] enabled = no)
 size      of the index against the folded text; CPU of indexing: messages a CPU second, all processes that take part
 
-Dovecot's index takes long to make (it keeps all pieces of words): it gets the first messages only, and is judged by these.
+Dovecot's index takes long to make (it keeps all pieces of words): it gets the first messages only, as many as are asked for or as it
+takes in within the minutes (with --keep the next run goes on from there), and is judged by these.
 
 Needs root (Dovecot and notmuch run in an overlay).
 """
@@ -202,16 +204,19 @@ def has_files(path, place):
     return any(p.get_content_maintype() not in ('text', 'multipart', 'message') for p in m.walk())
 
 
-def measure(asking, qs, reps):
-    out = {}
+def measure(programs, qs, reps):
+    """By program and question: median in milliseconds, what is found. Each is asked in turn, so that all have the same noise."""
+    out = {name: {} for name in programs}
     for q in qs:
-        found = asking.ask(q)
-        times = []
+        found = {name: p.ask(q) for name, p in programs.items()}
+        times = {name: [] for name in programs}
         for _ in range(reps):
-            started = time.perf_counter()
-            asking.ask(q)
-            times.append(1e3 * (time.perf_counter() - started))
-        out[q[0]] = (statistics.median(times), found)
+            for name, p in programs.items():
+                started = time.perf_counter()
+                p.ask(q)
+                times[name].append(1e3 * (time.perf_counter() - started))
+        for name in programs:
+            out[name][q[0]] = (statistics.median(times[name]), found[name])
     return out
 
 
@@ -277,6 +282,8 @@ class Posthouse:
         self.port = self.p.ports['imap']
 
     def stop(self):
+        if hasattr(self, 'asking'):
+            self.asking.close()
         self.p.stop()
 
     def messages(self):
@@ -299,7 +306,7 @@ def imap_count(port, user):
     return n
 
 
-def run_posthouse(path, places, qs, reps):
+def start_posthouse(path, places):
     s = Posthouse(len(places))
     s.start(False)
     have = s.messages()
@@ -328,21 +335,30 @@ def run_posthouse(path, places, qs, reps):
     st = s.p.json('search', 'status')
     print(f"posthouse: index {st['bytes'] / 1e6:.1f} MB in {st['segments']} segments for {st['text_bytes'] / 1e6:.1f} MB of text: "
           f"{100 * st['bytes'] / st['text_bytes']:.1f} %; {st['cut']} messages not wholly", flush=True)
-    asking = Asking(s.port, USER)
-    out = measure(asking, qs, reps)
-    asking.close()
-    s.stop()
-    return out, st
+    files = sum(size_of(f'{s.dir}/data/db/index-{k:02}.sqlite') for k in range(4)) if os.path.isdir(f'{s.dir}/data/db') else 0
+    if files:
+        print(f"posthouse: its files are {files / 1e6:.1f} MB", flush=True)
+    s.asking = Asking(s.port, USER)
+    s.ask = s.asking.ask
+    return s
 
 
-def judge(places, qs):
-    """The same server, reading every message."""
+def judge(path, places, qs):
+    """The same server, reading every message; once for the same messages and questions."""
+    kept = f'{WORK}/truth-{len(places)}'
+    if os.path.exists(kept):
+        with open(kept, 'rb') as f:
+            asked, out = pickle.load(f)
+        if asked == qs:
+            return out
     s = Posthouse(len(places))
     s.start(False)
     asking = Asking(s.port, USER)
     out = {q[0]: asking.ask(q) for q in qs}
     asking.close()
     s.stop()
+    with open(kept, 'wb') as f:
+        pickle.dump((qs, out), f)
     return out
 
 
@@ -361,63 +377,83 @@ service indexer-worker {
 '''
 
 
-def run_dovecot(path, places, qs, reps, cert, key):
-    ports = [free_port() for _ in range(3)]
-    server = peers.dovecot(cert, key, ports, PASSWORD, extra=DOVECOT_FTS, name='dovecot-fts', more=('dovecot-fts-xapian',))
-    try:
-        fill(ports[0], 'user0@local.test', path, places)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        started = time.monotonic()
-        server.root.run('doveadm', '-c', '/etc/dovecot/bench.conf', 'index', '-u', 'user0@local.test', 'INBOX')
+class Dovecot:
+    PORTION = 2500
+    USER = 'user0@local.test'
+
+    def __init__(self, path, places, minutes, cert, key):
+        self.have_path = f'{WORK}/dovecot-have'
+        self.have = int(open(self.have_path).read()) if os.path.exists(self.have_path) else 0
+        ports = [free_port() for _ in range(3)]
+        self.server = peers.dovecot(cert, key, ports, PASSWORD, extra=DOVECOT_FTS, name='dovecot-fts', more=('dovecot-fts-xapian',), fresh=not self.have)
+        try:
+            self.fill(path, places, minutes, ports[0])
+            self.asking = Asking(ports[0], self.USER)
+            self.ask = self.asking.ask
+        except BaseException:
+            self.server.stop()
+            raise
+
+    def fill(self, path, places, minutes, port):
+        before, started, had = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic(), self.have
+        while self.have < len(places) and time.monotonic() - started < 60 * minutes:
+            upto = min(self.have + self.PORTION, len(places))
+            fill(port, self.USER, path, places[:upto], imap_count(port, self.USER))
+            self.server.root.run('doveadm', '-c', '/etc/dovecot/bench.conf', 'index', '-u', self.USER, 'INBOX')
+            self.have = upto
+            with open(self.have_path, 'w') as f:
+                f.write(str(upto))
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        print(f'dovecot: indexed in {time.monotonic() - started:.0f} s, {cpu:.1f} s CPU: {len(places) / max(cpu, .01):.0f} messages a CPU second', flush=True)
-        index = subprocess.run(f'find {server.root.path}/var/mail/bench -path "*xapian*" -type f -printf "%s\\n"', shell=True, capture_output=True, text=True)
-        print(f'dovecot: index {sum(map(int, index.stdout.split())) / 1e6:.1f} MB', flush=True)
-        asking = Asking(ports[0], 'user0@local.test')
-        out = measure(asking, qs, reps)
-        asking.close()
-        return out
-    finally:
-        server.stop()
+        if self.have > had:
+            print(f'dovecot: {self.have - had} messages indexed in {time.monotonic() - started:.0f} s, {cpu:.1f} s CPU: '
+                  f'{(self.have - had) / max(cpu, .01):.0f} messages a CPU second', flush=True)
+        found = subprocess.run(f'find {self.server.root.path}/var/mail/bench -path "*xapian*" -type f -printf "%s\\n"', shell=True, capture_output=True, text=True)
+        print(f'dovecot: index {sum(map(int, found.stdout.split())) / 1e6:.1f} MB for {self.have} messages', flush=True)
+
+    def stop(self):
+        self.asking.close()
+        self.server.stop()
 
 
-def run_notmuch(path, places, qs, reps):
-    root = peers.Root('notmuch', 'notmuch')
-    mail = f'{root.path}/var/mail/notmuch'
-    shutil.rmtree(mail, ignore_errors=True)
-    for sub in ('cur', 'new', 'tmp'):
-        os.makedirs(f'{mail}/box/{sub}')
-    with open(path, 'rb') as f:
-        for i, place in enumerate(places):
-            with open(f'{mail}/box/cur/{i + 1}:2,', 'wb') as out:
-                raw = message(f, place).replace(b'\r\n', b'\n')
-                # Its messages are those with a Message-ID of their own.
-                out.write(f'Message-ID: <uid{i + 1}@bench.test>\n'.encode() + re.sub(rb'(?im)^message-id:.*\n([ \t].*\n)*', b'', raw, count=1))
-    root.write('/etc/notmuch-bench', '[database]\npath=/var/mail/notmuch\n[new]\ntags=\n[maildir]\nsynchronize_flags=false\n')
-    call = ['chroot', root.path, 'env', 'NOTMUCH_CONFIG=/etc/notmuch-bench', 'LC_ALL=C.UTF-8', 'notmuch']
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run([*call, 'new', '--quiet'], check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f'notmuch: indexed in {time.monotonic() - started:.0f} s, {cpu:.1f} s CPU: {len(places) / cpu:.0f} messages a CPU second; '
-          f'index {size_of(mail + "/.notmuch") / 1e6:.1f} MB', flush=True)
-    out = {}
-    for q in qs:
-        label, key, text = q
+class Notmuch:
+    def __init__(self, path, places):
+        self.root = peers.Root('notmuch', 'notmuch')
+        self.mail = f'{self.root.path}/var/mail/notmuch'
+        self.call = ['chroot', self.root.path, 'env', 'NOTMUCH_CONFIG=/etc/notmuch-bench', 'LC_ALL=C.UTF-8', 'notmuch']
+        if not os.path.exists(f'{WORK}/notmuch-{len(places)}'):
+            self.fill(path, places)
+        print(f"notmuch: index {size_of(self.mail + '/.notmuch') / 1e6:.1f} MB", flush=True)
+
+    def fill(self, path, places):
+        shutil.rmtree(self.mail, ignore_errors=True)
+        for sub in ('cur', 'new', 'tmp'):
+            os.makedirs(f'{self.mail}/box/{sub}')
+        with open(path, 'rb') as f:
+            for i, place in enumerate(places):
+                with open(f'{self.mail}/box/cur/{i + 1}:2,', 'wb') as out:
+                    raw = message(f, place).replace(b'\r\n', b'\n')
+                    # Its messages are those with a Message-ID of their own.
+                    out.write(f'Message-ID: <uid{i + 1}@bench.test>\n'.encode() + re.sub(rb'(?im)^message-id:.*\n([ \t].*\n)*', b'', raw, count=1))
+        self.root.write('/etc/notmuch-bench', '[database]\npath=/var/mail/notmuch\n[new]\ntags=\n[maildir]\nsynchronize_flags=false\n')
+        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        subprocess.run([*self.call, 'new', '--quiet'], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        print(f'notmuch: indexed in {time.monotonic() - started:.0f} s, {cpu:.1f} s CPU: {len(places) / cpu:.0f} messages a CPU second', flush=True)
+        open(f'{WORK}/notmuch-{len(places)}', 'w').close()
+
+    def ask(self, q):
+        _, key, text = q
         if not key:
             words = [f'date:@{START + 2000 * STEP}..@{START + (2000 + 30 * 144) * STEP}'] + ([text] if text else [])
         else:
             words = [{'FROM': 'from:', 'SUBJECT': 'subject:'}.get(key, '') + f'"{text}"']
-        times = []
-        for _ in range(reps + 1):
-            started = time.perf_counter()
-            got = subprocess.run([*call, 'search', '--output=messages', '--exclude=false', '--', *words], capture_output=True, text=True)
-            times.append(1e3 * (time.perf_counter() - started))
-        found = [int(m) for m in re.findall(r'id:uid(\d+)@', got.stdout)]
-        out[label] = (statistics.median(times[1:]), sorted(found))
-    root.close()
-    return out
+        got = subprocess.run([*self.call, 'search', '--output=messages', '--exclude=false', '--', *words], capture_output=True, text=True)
+        return sorted(int(m) for m in re.findall(r'id:uid(\d+)@', got.stdout))
+
+    def stop(self):
+        self.root.close()
 
 
 def main():
@@ -425,6 +461,7 @@ def main():
     a.add_argument('-n', type=int, default=100_000)
     a.add_argument('--peers', default='dovecot,notmuch')
     a.add_argument('--dovecot', type=int, default=3000)
+    a.add_argument('--minutes', type=float, default=60)
     a.add_argument('--reps', type=int, default=15)
     a.add_argument('--keep', action='store_true')
     a.add_argument('--corpora', default=os.path.join(ROOT, '../shared/corpora'))
@@ -436,30 +473,39 @@ def main():
     path, places = make_messages(args.corpora, args.n)
     qs = questions(path, places)
     print(f'{len(places)} messages, {os.path.getsize(path) / 1e6:.0f} MB', flush=True)
-    results = {}
-    results['posthouse'], _ = run_posthouse(path, places, qs, args.reps)
-    truth = judge(places, qs)
-    s = Posthouse(len(places))
-    for name, run in (('dovecot', lambda: run_dovecot(path, places[:args.dovecot], qs, args.reps, s.dir + '/cert.pem', s.dir + '/key.pem')),
-                      ('notmuch', lambda: run_notmuch(path, places, qs, args.reps))):
+    programs = {'posthouse': start_posthouse(path, places)}
+    s = programs['posthouse']
+    for name, start in (('dovecot', lambda: Dovecot(path, places[:args.dovecot], args.minutes, s.dir + '/cert.pem', s.dir + '/key.pem')),
+                        ('notmuch', lambda: Notmuch(path, places))):
         if name in args.peers.split(','):
             try:
-                results[name] = run()
+                programs[name] = start()
             except peers.Unavailable as e:
                 print(f'without {name}:', e)
+    load = os.getloadavg()[0]
+    results = measure(programs, qs, args.reps)
+    print(f'warm answers; load of the machine {load:.1f} before, {os.getloadavg()[0]:.1f} after', flush=True)
+    for q in qs:
+        print(f'{q[0]:24}' + ''.join(f'{n:>14} {r[q[0]][0]:9.2f} ms {len(r[q[0]][1]):7} found' for n, r in results.items()), flush=True)
+    for p in programs.values():
+        p.stop()
+    truth = judge(path, places, qs)
     print(f"{'':24}{'there':>8}" + ''.join(f'{n:>14} ms {"missing":>8}{"extra":>7}' for n in results))
     for q in qs:
         want = set(truth[q[0]])
         line = f'{q[0]:24}{len(want):8}'
         for name, r in results.items():
             took, found = r[q[0]]
-            there = {u for u in want if u <= args.dovecot} if name == 'dovecot' else want
+            there = {u for u in want if u <= programs['dovecot'].have} if name == 'dovecot' else want
             extra = set(found) - there
             star = '*' if extra and all(has_files(path, places[u - 1]) for u in extra) else ' '
             line += f'{took:14.2f}    {len(there - set(found)):8}{len(extra):6}{star}'
         print(line + f"   {q[2] or ''}", flush=True)
     print('* all of them have files attached: the server that reads does not look into them')
     if not args.keep:
+        for state in ('dovecot-have', f'notmuch-{args.n}', f'truth-{args.n}'):
+            if os.path.exists(f'{WORK}/{state}'):
+                os.unlink(f'{WORK}/{state}')
         shutil.rmtree(f'{WORK}/posthouse-{args.n}', ignore_errors=True)
 
 

@@ -326,13 +326,16 @@ service lmtp {{
 DOVECOT_UID = 5000
 
 
-def dovecot(cert, key, ports, password, mail_format='sdbox', extra='', name='dovecot', more=()):
-    """Dovecot with empty mailboxes for any user; ports: imap, imaps, lmtp. Login processes serve many connections, the
+def dovecot(cert, key, ports, password, mail_format='sdbox', extra='', name='dovecot', more=(), fresh=True):
+    """Dovecot with empty mailboxes (or, not fresh, those of the last time) for any user; ports: imap, imaps, lmtp. Login processes serve many connections, the
     faster of its two ways."""
     root = Root(name, 'dovecot-imapd', 'dovecot-lmtpd', 'dovecot-pop3d', *more)
     prepare(root, cert, key)
     for sub in ('bench', 'home'):
-        shutil.rmtree(f'{root.path}/var/mail/{sub}', ignore_errors=True)
+        if fresh:
+            shutil.rmtree(f'{root.path}/var/mail/{sub}', ignore_errors=True)
+        elif os.path.isdir(f'{root.path}/var/mail/{sub}'):
+            continue
         os.makedirs(f'{root.path}/var/mail/{sub}')
         os.chown(f'{root.path}/var/mail/{sub}', DOVECOT_UID, DOVECOT_UID)
     root.write('/etc/dovecot/bench.conf', DOVECOT.format(format=mail_format, password=password, port=ports[0], tls_port=ports[1], lmtp_port=ports[2],
