@@ -9,7 +9,8 @@
  *	index.c		accounts, adding, sizes		index_schema.c	tables
  *	index_build.c	emails into a segment		index_format.c	blocks, numbers, words
  *	index_write.c	rows of a segment		index_read.c	and back
- *	index_merge.c	merges				index_find.c	queries, index_leaf.c one text of them
+ *	index_merge.c	merges, of lists: index_merge_lists.c	index_find.c	queries, index_leaf.c one text of them
+ *	index_emails.c	emails of a segment, their order
  */
 #pragma once
 #include "base/uidset.h"
@@ -58,7 +59,7 @@ int index_add_tx(
 	struct sql *db, int64_t account_id, const struct index_email *v, size_t n, struct err *e);
 /* The highest email that is in; 0: none. All below it are in, or were gone when they should have been added. */
 int index_known(struct sql *db, int64_t account_id, int64_t *ret_email_id, struct err *e);
-/* One step of the merges that are due: about 8 MB, less than a second. gone(email_id): left for good, drop it (asked when
+/* One step of the merges that are due: 4 MB, about a second. gone(email_id): left for good, drop it (asked when
  * a merge begins). 1: there is more to do, 0: nothing now, -1. */
 int index_merge_tx(struct sql *db, int64_t account_id, bool (*gone)(void *arg, int64_t email_id),
 	void *arg, struct err *e);

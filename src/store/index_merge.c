@@ -14,7 +14,7 @@ enum {
 	INPUTS_MAX = 4 * FAN,
 };
 
-uint64_t index_step_bytes = 6 << 20;
+uint64_t index_step_bytes = 4 << 20;
 
 unsigned index_level(uint64_t bytes)
 {
