@@ -6,7 +6,8 @@
 
 rate     a session with login, select and fetches; APPEND; flags; SEARCH TEXT; with and without TLS: operations a second, CPU of
          all server processes an operation, p50 and p99
-big      a mailbox of many messages: open, list flags, list envelopes (twice), search, sort, thread, flags of all; CPU of the whole
+big      a mailbox of many messages: open, list flags, list envelopes (twice), search, sort, thread, flags of all; CPU of the whole.
+         Filled by APPEND; Cyrus' by files and its own `reconstruct`, as it needs an hour for 100,000 APPENDs
 idle     so many sessions in IDLE over TLS: private memory of all server processes and slab of the kernel (both ends), a session
 deliver  SMTP to mailbox, 4 KiB, many connections: Posthouse beside Postfix handing over to Dovecot by LMTP; no filter on either
 whole    Posthouse alone: so many accounts, a letter in each, so many of them logged in, in IDLE over TLS: memory of all its processes
@@ -95,6 +96,19 @@ class Dovecot:
 class Cyrus:
     name, user = 'cyrus', 'user%ld'
 
+    def fill_big(self, user, n):
+        fill(self, ['-c', '1', '-B', str(user), '-s', '2048', '-n', '1', '-d', '60'])
+        root, name = self.server.root, f'user/user{user}'
+        tool = lambda program: root.run('su', '-s', '/bin/sh', 'cyrus', '-c', f'{program} {name}')
+        place = root.path + tool('/usr/lib/cyrus/bin/mbpath').split()[-1]
+        owner = os.stat(place)
+        for i in range(2, n + 1):
+            path = f'{place}/{i}.'
+            with open(path, 'wb') as f:
+                f.write(letter(i, 2048))
+            os.chown(path, owner.st_uid, owner.st_gid)
+        tool('/usr/sbin/cyrus reconstruct')
+
     def __init__(self, cert, key):
         ports = [free_port() for _ in range(2)]
         self.server = peers.cyrus(cert, key, ports, PASSWORD, [f'user{i}' for i in range(USERS)])
@@ -103,6 +117,15 @@ class Cyrus:
 
     def stop(self):
         self.server.stop()
+
+
+def letter(i, size):
+    """Like imapload's."""
+    head = (f'From: {("Ann", "Bob", "Chen", "Dana", "Emil", "Fatima")[i % 6]} Sender <person{i % 977}@client.test>\r\nTo: Reader <reader@local.test>\r\n'
+            f'Subject: Report number {i} of project {i % 53}\r\nDate: Mon, {i % 28 + 1:02d} Nov 2026 {i // 60 % 24:02d}:{i % 60:02d}:00 +0800\r\n'
+            f'Message-ID: <{i}.1@client.test>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n').encode()
+    line = f'What customer{i % 100} writes about the project of today, and what comes of it'.encode()
+    return head + (line[:76].ljust(76, b'.') + b'\r\n') * ((size - len(head)) // 78)
 
 
 def arguments(server, tls, *more):
@@ -159,7 +182,10 @@ def rate(servers, args):
 def big(servers, args):
     for s in servers:
         cpu, started = smtp.cpu_seconds(s.pid), time.monotonic()
-        fill(s, ['-c', '4', '-B', str(BIG_USER), '-s', '2048', '-n', str(args.big), '-d', '1200'])
+        if hasattr(s, 'fill_big'):
+            s.fill_big(BIG_USER, args.big)
+        else:
+            fill(s, ['-c', '4', '-B', str(BIG_USER), '-s', '2048', '-n', str(args.big), '-d', '1200'])
         print(f'{s.name}: {args.big} messages in {time.monotonic() - started:.0f} s, {smtp.cpu_seconds(s.pid) - cpu:.1f} s CPU', flush=True)
     for rep in range(args.reps):
         for s in servers[::1 if rep % 2 == 0 else -1]:
