@@ -42,6 +42,16 @@ def state(who):
     return out
 
 
+def raw_letters(who):
+    with imaplib.IMAP4('127.0.0.1', p.ports['imap']) as m:
+        m.starttls(ssl._create_unverified_context())
+        m.login(who, PASSWORD)
+        m.enable('UTF8=ACCEPT')
+        for name in folders(who):
+            m.select('"' + name.replace('"', '\\"') + '"', readonly=True)
+            yield from (g[1] for g in m.fetch('1:*', '(BODY.PEEK[])')[1] if isinstance(g, tuple))
+
+
 def letter(i, body='hello\n'):
     return (f'From: joe@far.test\nTo: ann@one.test\nSubject: =?utf-8?q?letter_{i}?=\nMessage-ID: <{i}@far.test>\n'
             f'Date: Sun, 22 Nov 2026 0{i % 10}:11:10 +0800\n\n{body}').encode()
@@ -372,8 +382,10 @@ def pst_as_others_read_it():
         expect('nothing is refused', (r['refused'], r['copied'] > 0), (0, True))
         subprocess.run(['readpst', '-e', '-t', 'e', '-o', out, path], check=True, capture_output=True)
         theirs = [email.message_from_bytes(open(f, 'rb').read()) for f in glob.glob(f'{out}/**/*.eml', recursive=True)]
-        ours = [email.message_from_bytes(t[0]) for name in folders(who) for t in texts(who, name)]
-        files = {hash_of(x) for x in parts_of(theirs) if x.get_filename() and x.get_filename() != 'rtf-body.rtf'}
+        ours = [email.message_from_bytes(raw) for raw in raw_letters(who)]
+        # Calendars are made by readpst itself; of one workbook it gives other bytes behind 4096 than the blocks (with their checksums) and pst-extractor do.
+        files = {hash_of(x) for x in parts_of(theirs) if x.get_filename() not in (None, 'rtf-body.rtf', 'sharris1001wk4.xls') and x.get_content_type() != 'text/calendar'}
+        expect('the judge sees some', len(files) > 1, True)
         expect('attachments', files - {hash_of(x) for x in parts_of(ours)}, set())
         expect('message ids', {m['message-id'] for m in theirs if m['message-id']} - {m['message-id'] for m in ours}, set())
 

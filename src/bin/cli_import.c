@@ -236,8 +236,8 @@ static void text_left(const struct import_files_seen *s)
 {
 	for (int i = 0; i < PST_KINDS; i++)
 		if (left_names[i].en && s->left[i])
-			printf(T("  left out: %" PRIu64 " %s\n", "  未导入：%" PRIu64 " 个%s\n"), s->left[i],
-				T(left_names[i].en, left_names[i].zh));
+			printf(T("  left out: %" PRIu64 " %s\n", "  未导入：%" PRIu64 " 个%s\n"),
+				s->left[i], T(left_names[i].en, left_names[i].zh));
 }
 
 static void text_counts(const struct cli_import *m, const struct import_report *r,
@@ -506,7 +506,8 @@ static int import(struct cli_call *c)
 }
 
 static const struct cli_option import_options[] = {
-	{"format", "FORMAT", "what PATH is (auto): eml, mbox, mboxo, mboxcl2, maildir, zip, tar, pst",
+	{"format", "FORMAT",
+		"what PATH is (auto): eml, mbox, mboxo, mboxcl2, maildir, zip, tar, pst",
 		"PATH 的格式（auto）：eml、mbox、mboxo、mboxcl2、maildir、zip、tar、pst"},
 	{"into", "FOLDER", "folder for its INBOX; others go below it",
 		"收件箱导入到此文件夹，其他文件夹置于其下"},
@@ -545,7 +546,8 @@ const struct cli_verb import_verbs[] = {
 			   "文件、Maildir、含有它们的目录或压缩包，或 Outlook 的 PST、OST 文件。\n"
 			   "文件夹、标记、关键字和日期按格式所载保留。\n曾从 PATH "
 			   "导入的邮件不会重复导入：中断后重新执行即可。\n"
-			   "压缩包和 PST 文件由一个受限进程拆解。PST 中的联系人、日程、任务和便笺只计数，不导入。\n"
+			   "压缩包和 PST 文件由一个受限进程拆解。PST "
+			   "中的联系人、日程、任务和便笺只计数，不导入。\n"
 			   "退出码 1 表示有邮件未能导入，报告中会说明。\n\n示例：posthouse import "
 			   "ann@example.com /srv/old/ann\n"},
 	CLI_VERBS_END};

@@ -104,16 +104,16 @@ static enum pst_use use_of(const struct walk *w, uint32_t nid, slice name, unsig
 		enum pst_use use;
 	} names[] = {{S_INIT("Inbox"), PST_INBOX}, {S_INIT("收件箱"), PST_INBOX},
 		{S_INIT("收件匣"), PST_INBOX}, {S_INIT("Posteingang"), PST_INBOX},
-		{S_INIT("Boîte de réception"), PST_INBOX}, {S_INIT("Bandeja de entrada"), PST_INBOX},
-		{S_INIT("受信トレイ"), PST_INBOX}, {S_INIT("받은 편지함"), PST_INBOX},
-		{S_INIT("Входящие"), PST_INBOX}, {S_INIT("Posta in arrivo"), PST_INBOX},
-		{S_INIT("Postvak IN"), PST_INBOX}, {S_INIT("Caixa de entrada"), PST_INBOX},
-		{S_INIT("Sent Items"), PST_SENT}, {S_INIT("已发送邮件"), PST_SENT},
-		{S_INIT("Deleted Items"), PST_TRASH}, {S_INIT("已删除邮件"), PST_TRASH},
-		{S_INIT("Drafts"), PST_DRAFTS}, {S_INIT("草稿"), PST_DRAFTS},
-		{S_INIT("Junk E-mail"), PST_JUNK}, {S_INIT("Junk Email"), PST_JUNK},
-		{S_INIT("垃圾邮件"), PST_JUNK}, {S_INIT("Outbox"), PST_OUTBOX},
-		{S_INIT("发件箱"), PST_OUTBOX}};
+		{S_INIT("Boîte de réception"), PST_INBOX},
+		{S_INIT("Bandeja de entrada"), PST_INBOX}, {S_INIT("受信トレイ"), PST_INBOX},
+		{S_INIT("받은 편지함"), PST_INBOX}, {S_INIT("Входящие"), PST_INBOX},
+		{S_INIT("Posta in arrivo"), PST_INBOX}, {S_INIT("Postvak IN"), PST_INBOX},
+		{S_INIT("Caixa de entrada"), PST_INBOX}, {S_INIT("Sent Items"), PST_SENT},
+		{S_INIT("已发送邮件"), PST_SENT}, {S_INIT("Deleted Items"), PST_TRASH},
+		{S_INIT("已删除邮件"), PST_TRASH}, {S_INIT("Drafts"), PST_DRAFTS},
+		{S_INIT("草稿"), PST_DRAFTS}, {S_INIT("Junk E-mail"), PST_JUNK},
+		{S_INIT("Junk Email"), PST_JUNK}, {S_INIT("垃圾邮件"), PST_JUNK},
+		{S_INIT("Outbox"), PST_OUTBOX}, {S_INIT("发件箱"), PST_OUTBOX}};
 	for (int use = PST_INBOX; use <= PST_OUTBOX; use++)
 		if (w->used[use] == nid)
 			return (enum pst_use)use;
@@ -196,7 +196,8 @@ static void one_item(struct walk *w, const struct pst_node *n)
 static void items_of(struct walk *w, uint32_t parent)
 {
 	struct pst *p = w->p;
-	for (size_t i = first_of(p, parent); i < p->n && p->v[i].node.parent == parent && !w->stopped; i++) {
+	for (size_t i = first_of(p, parent);
+		i < p->n && p->v[i].node.parent == parent && !w->stopped; i++) {
 		if (!is_kind(&p->v[i], KIND_MESSAGE))
 			continue;
 		p->v[i].seen = true;
@@ -222,7 +223,8 @@ static slice level_name(slice name, uint32_t nid, struct arena *a)
 }
 
 /* Tells of a folder; *ret: its path, which lives as long as *a. */
-static void tell_folder(struct walk *w, const struct pst_node *n, slice above, unsigned depth, struct arena *a, slice *ret)
+static void tell_folder(struct walk *w, const struct pst_node *n, slice above, unsigned depth,
+	struct arena *a, slice *ret)
 {
 	AUTO(pst_props) struct pst_props o = {0};
 	slice name = S(""), class = S("");
@@ -263,7 +265,8 @@ static void one_folder(struct walk *w, const struct pst_node *n, slice above, un
 static void folders_of(struct walk *w, uint32_t parent, slice above, unsigned depth)
 {
 	struct pst *p = w->p;
-	for (size_t i = first_of(p, parent); i < p->n && p->v[i].node.parent == parent && !w->stopped; i++) {
+	for (size_t i = first_of(p, parent);
+		i < p->n && p->v[i].node.parent == parent && !w->stopped; i++) {
 		if (!is_kind(&p->v[i], KIND_FOLDER) || p->v[i].seen || p->v[i].node.nid == parent)
 			continue;
 		p->v[i].seen = true;

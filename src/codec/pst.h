@@ -69,7 +69,8 @@ enum pst_flag { PST_READ = 1, PST_REPLIED = 2, PST_FLAGGED = 4, PST_DRAFT = 8, P
 
 struct pst_item {
 	enum pst_kind kind;
-	char key[PST_KEY_MAX + 1]; /* the same for the same message however often the file is read, and
+	char key[PST_KEY_MAX +
+		 1]; /* the same for the same message however often the file is read, and
 				      whatever else changed in it; made of what it is, not where */
 	unsigned flags; /* enum pst_flag */
 	int64_t received_at; /* usec since 1970; 0: not told */

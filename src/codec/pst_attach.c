@@ -6,9 +6,28 @@
 
 #include "base/utf8.h"
 
-enum { TABLE = 0x671, METHOD = 0x3705, DATA = 0x3701, LONG_NAME = 0x3707, NAME = 0x3704, SHOWN = 0x3001,
-	TYPE = 0x370e, ID = 0x3712, FLAGS = 0x3714, LONG_PATH = 0x370d, PATH = 0x3708 };
-enum { BY_VALUE = 1, BY_REFERENCE = 2, BY_RESOLVE = 3, BY_REFERENCE_ONLY = 4, MESSAGE = 5, OLE = 6, BY_WEB = 7 };
+enum {
+	TABLE = 0x671,
+	METHOD = 0x3705,
+	DATA = 0x3701,
+	LONG_NAME = 0x3707,
+	NAME = 0x3704,
+	SHOWN = 0x3001,
+	TYPE = 0x370e,
+	ID = 0x3712,
+	FLAGS = 0x3714,
+	LONG_PATH = 0x370d,
+	PATH = 0x3708
+};
+enum {
+	BY_VALUE = 1,
+	BY_REFERENCE = 2,
+	BY_RESOLVE = 3,
+	BY_REFERENCE_ONLY = 4,
+	MESSAGE = 5,
+	OLE = 6,
+	BY_WEB = 7
+};
 
 static bool open_one(struct pst_making *m, struct pst_props *o, uint32_t nid, struct pst_props *ret)
 {
@@ -69,7 +88,8 @@ static bool is_inside(struct pst_props *o, slice id, slice html, struct arena *a
 	       slice_find(html, arena_printf(a, "cid:%.*s", SFMT(id))) < html.n;
 }
 
-size_t pst_attachments(struct pst_making *m, struct pst_props *o, slice html, struct pst_attachment **ret)
+size_t pst_attachments(
+	struct pst_making *m, struct pst_props *o, slice html, struct pst_attachment **ret)
 {
 	static const unsigned names[] = {LONG_NAME, NAME, SHOWN};
 	AUTO(pst_table) struct pst_table t = {0};
@@ -101,7 +121,8 @@ size_t pst_attachments(struct pst_making *m, struct pst_props *o, slice html, st
 	return k;
 }
 
-bool pst_attachment_bytes(struct pst_making *m, struct pst_props *o, const struct pst_attachment *x, struct buf *out)
+bool pst_attachment_bytes(
+	struct pst_making *m, struct pst_props *o, const struct pst_attachment *x, struct buf *out)
 {
 	AUTO(pst_props) struct pst_props at = {0};
 	AUTO(pst_raw) struct pst_raw r = {0};
@@ -137,7 +158,8 @@ static void put_lost(struct pst_making *m, const struct pst_attachment *x)
 	slice name = x->name.n ? x->name : S("?");
 	m->lost++;
 	pst_put_text(m->out, "text/plain", S("utf-8"),
-		arena_printf(&a, "[%.*s: this attachment could not be read from the PST file: %s]\r\n",
+		arena_printf(&a,
+			"[%.*s: this attachment could not be read from the PST file: %s]\r\n",
 			SFMT(name), pst_why(m->p)));
 }
 

@@ -7,8 +7,14 @@
 #include "base/utf8.h"
 #include "codec/rtfcp.h"
 
-enum { BODY = 0x1000, REPORT_TEXT = 0x1001, RTF = 0x1009, HTML = 0x1013, PAGE_INTERNET = 0x3fde,
-	RTF_MAX = 64 << 20 };
+enum {
+	BODY = 0x1000,
+	REPORT_TEXT = 0x1001,
+	RTF = 0x1009,
+	HTML = 0x1013,
+	PAGE_INTERNET = 0x3fde,
+	RTF_MAX = 64 << 20
+};
 
 static void lose(struct pst_making *m, const struct pst_props *o, unsigned id)
 {
@@ -45,7 +51,8 @@ static void take_html(struct pst_making *m, struct pst_props *o, struct pst_body
 		b->charset = pst_charset(pst_number(o, PAGE_INTERNET, 0));
 		if (!b->charset.n || !charset_fits(b->charset, b->html))
 			b->charset = charset_guess(b->html);
-		if (slice_istarts(b->charset, S("utf-16")) || slice_istarts(b->charset, S("utf-32"))) {
+		if (slice_istarts(b->charset, S("utf-16")) ||
+			slice_istarts(b->charset, S("utf-32"))) {
 			AUTO(buf) struct buf utf8 = BUF(2 * (size_t)PST_TEXT_MAX);
 			charset_to_utf8(b->charset, b->html, &utf8);
 			b->html = arena_dup(m->a, buf_slice(&utf8));

@@ -57,7 +57,8 @@ static bool is_address(slice s)
 {
 	size_t at = slice_rindex(s, '@');
 	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 127 || strchr("<>(),;:\"[]\\", s.p[i]))
+		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 127 ||
+			strchr("<>(),;:\"[]\\", s.p[i]))
 			return false;
 	return at > 0 && at + 1 < s.n && s.n <= 320;
 }
@@ -71,8 +72,9 @@ static slice wrapped(slice dn, struct arena *a)
 		unsigned char c = (unsigned char)dn.p[i];
 		if (c == '/')
 			buf_byte(&b, '_');
-		else if (c < 128 && (strchr("=-.", c) || (c >= '0' && c <= '9') ||
-					    (ascii_lower((char)c) >= 'a' && ascii_lower((char)c) <= 'z')))
+		else if (c < 128 &&
+			 (strchr("=-.", c) || (c >= '0' && c <= '9') ||
+				 (ascii_lower((char)c) >= 'a' && ascii_lower((char)c) <= 'z')))
 			buf_byte(&b, (char)c);
 		else
 			buf_printf(&b, "+%02X", c);
@@ -100,7 +102,8 @@ static void put_person(struct buf *out, const struct person *x, size_t column, s
 {
 	slice address = address_of(x, a), name = slice_trim(x->name);
 	if (name.n >= 2 && name.p[0] == '\'' && name.p[name.n - 1] == '\'')
-		name = slice_of(name.p + 1, name.n - 2); /* Outlook's way to say that it is an address */
+		name = slice_of(
+			name.p + 1, name.n - 2); /* Outlook's way to say that it is an address */
 	if (address.n && (!name.n || slice_ieq(name, address))) {
 		buf_put(out, address);
 		return;
@@ -115,10 +118,11 @@ static void put_person(struct buf *out, const struct person *x, size_t column, s
 
 /* ---- who sent it ---- */
 
-static bool person_of(struct pst_props *o, unsigned name, unsigned address, unsigned smtp, struct arena *a, struct person *ret)
+static bool person_of(struct pst_props *o, unsigned name, unsigned address, unsigned smtp,
+	struct arena *a, struct person *ret)
 {
-	*ret = (struct person){slice_trim(pst_text(o, name, a)), slice_trim(pst_text(o, address, a)),
-		slice_trim(pst_text(o, smtp, a))};
+	*ret = (struct person){slice_trim(pst_text(o, name, a)),
+		slice_trim(pst_text(o, address, a)), slice_trim(pst_text(o, smtp, a))};
 	return ret->name.n || ret->address.n || ret->smtp.n;
 }
 
@@ -142,7 +146,8 @@ static void put_from(struct pst_making *m, struct pst_props *o)
 
 /* ---- who got it ---- */
 
-static slice cell_text(struct pst_table *t, size_t row, unsigned id, struct pst_props *o, struct arena *a)
+static slice cell_text(
+	struct pst_table *t, size_t row, unsigned id, struct pst_props *o, struct arena *a)
 {
 	AUTO(pst_raw) struct pst_raw r;
 	return pst_cell(t, row, id, PST_NAME_MAX, &r) ? slice_trim(pst_text_of(o, &r, a)) : S("");
@@ -154,14 +159,15 @@ static uint32_t cell_number(struct pst_table *t, size_t row, unsigned id)
 	return pst_cell(t, row, id, 8, &r) && r.s.n == 4 ? pst_32(r.s.p) : 0;
 }
 
-static void put_recipients(struct pst_making *m, struct pst_props *o, struct pst_table *t, uint32_t type, const char *name)
+static void put_recipients(struct pst_making *m, struct pst_props *o, struct pst_table *t,
+	uint32_t type, const char *name)
 {
 	size_t n = 0, most = t->n < PST_RECIPIENTS_MAX ? t->n : PST_RECIPIENTS_MAX;
 	for (size_t i = 0; i < most; i++) {
 		if ((cell_number(t, i, 0x0c15) & 15) != type)
 			continue;
-		struct person x = {cell_text(t, i, 0x3001, o, m->a), cell_text(t, i, 0x3003, o, m->a),
-			cell_text(t, i, 0x39fe, o, m->a)};
+		struct person x = {cell_text(t, i, 0x3001, o, m->a),
+			cell_text(t, i, 0x3003, o, m->a), cell_text(t, i, 0x39fe, o, m->a)};
 		if (!x.name.n && !x.address.n && !x.smtp.n)
 			continue;
 		if (n++)

@@ -38,7 +38,8 @@ struct pst {
 	struct pst_place *v; /* nodes, by parent */
 	size_t n, cap;
 	unsigned damaged_pages;
-	char charset[CHARSET_NAME_MAX + 1]; /* of 8-bit names, which do not say; empty: each is guessed */
+	char charset[CHARSET_NAME_MAX +
+		     1]; /* of 8-bit names, which do not say; empty: each is guessed */
 	unsigned keywords_tag; /* the property that has categories; 0: none */
 };
 
@@ -115,9 +116,18 @@ struct pst_table {
 	uint32_t *index; /* of the rows: their places */
 	size_t n, cap;
 };
-enum { PST_T_16 = 2, PST_T_32 = 3, PST_T_BOOL = 11, PST_T_OBJECT = 13, PST_T_TIME = 0x40,
-	PST_T_STRING8 = 0x1e, PST_T_UNICODE = 0x1f, PST_T_BINARY = 0x102, PST_T_STRINGS8 = 0x101e,
-	PST_T_UNICODES = 0x101f };
+enum {
+	PST_T_16 = 2,
+	PST_T_32 = 3,
+	PST_T_BOOL = 11,
+	PST_T_OBJECT = 13,
+	PST_T_TIME = 0x40,
+	PST_T_STRING8 = 0x1e,
+	PST_T_UNICODE = 0x1f,
+	PST_T_BINARY = 0x102,
+	PST_T_STRINGS8 = 0x101e,
+	PST_T_UNICODES = 0x101f
+};
 
 struct pst_raw { /* a value's bytes */
 	uint16_t type;
@@ -212,8 +222,10 @@ struct pst_attachment {
 	bool inside; /* shown in the HTML */
 };
 /* Of a message; from *a. */
-size_t pst_attachments(struct pst_making *m, struct pst_props *o, slice html, struct pst_attachment **ret);
+size_t pst_attachments(
+	struct pst_making *m, struct pst_props *o, slice html, struct pst_attachment **ret);
 /* Its Content-* and content. */
 void pst_put_attachment(struct pst_making *m, struct pst_props *o, const struct pst_attachment *x);
 /* Its bytes. */
-bool pst_attachment_bytes(struct pst_making *m, struct pst_props *o, const struct pst_attachment *x, struct buf *out);
+bool pst_attachment_bytes(
+	struct pst_making *m, struct pst_props *o, const struct pst_attachment *x, struct buf *out);

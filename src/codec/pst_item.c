@@ -30,7 +30,8 @@ static enum pst_kind kind_of(slice class)
 		return PST_MAIL;
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
 		slice name = classes[i].name;
-		bool whole = class.n == name.n || class.p[name.n] == '.' || name.p[name.n - 1] == '.';
+		bool whole =
+			class.n == name.n || class.p[name.n] == '.' || name.p[name.n - 1] == '.';
 		if (slice_istarts(class, name) && whole)
 			return classes[i].kind;
 	}
@@ -39,8 +40,15 @@ static enum pst_kind kind_of(slice class)
 
 /* ---- its flags ---- */
 
-enum { FLAGS = 0x0e07, READ = 1, UNSENT = 8, FLAG_STATUS = 0x1090, FLAG_ON = 2, LAST_VERB = 0x1081,
-	ICON = 0x1080 };
+enum {
+	FLAGS = 0x0e07,
+	READ = 1,
+	UNSENT = 8,
+	FLAG_STATUS = 0x1090,
+	FLAG_ON = 2,
+	LAST_VERB = 0x1081,
+	ICON = 0x1080
+};
 
 static unsigned flags_of(struct pst_props *o)
 {
@@ -69,15 +77,16 @@ static void add(EVP_MD_CTX *md, struct pst_props *o, unsigned id)
 	pst_get(o, id, LOOK, &r);
 	unsigned char head[] = {(unsigned char)id, (unsigned char)(id >> 8), (unsigned char)r.s.n,
 		(unsigned char)(r.s.n >> 8), (unsigned char)(r.s.n >> 16)};
-	must(EVP_DigestUpdate(md, head, sizeof head) == 1 && EVP_DigestUpdate(md, r.s.p, r.s.n) == 1);
+	must(EVP_DigestUpdate(md, head, sizeof head) == 1 &&
+		EVP_DigestUpdate(md, r.s.p, r.s.n) == 1);
 }
 
 /* What stays while a letter lies there. A draft that was changed is another letter. */
 static void key_of(struct pst_props *o, unsigned flags, char out[PST_KEY_MAX + 1])
 {
-	static const unsigned ids[] = {0x300b /* search key */, 0x3007 /* made */, 0x0039 /* sent */,
-		0x0e06 /* came */, 0x1035 /* Message-ID */, 0x0037 /* subject */, 0x001a /* class */,
-		0x0c1a /* sender */};
+	static const unsigned ids[] = {0x300b /* search key */, 0x3007 /* made */,
+		0x0039 /* sent */, 0x0e06 /* came */, 0x1035 /* Message-ID */, 0x0037 /* subject */,
+		0x001a /* class */, 0x0c1a /* sender */};
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	AUTO(buf) struct buf hex = BUF(PST_KEY_MAX);
 	EVP_MD_CTX *md = EVP_MD_CTX_new();

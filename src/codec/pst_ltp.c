@@ -4,7 +4,13 @@
  */
 #include "codec/pst_impl.h"
 
-enum { TREE_LEVELS = 8, BLOCK_SIGNATURE = 0xec, KIND_PROPS = 0xbc, KIND_TABLE = 0x7c, KIND_TREE = 0xb5 };
+enum {
+	TREE_LEVELS = 8,
+	BLOCK_SIGNATURE = 0xec,
+	KIND_PROPS = 0xbc,
+	KIND_TABLE = 0x7c,
+	KIND_TREE = 0xb5
+};
 
 /* ---- heaps (2.3.1) ---- */
 
@@ -97,13 +103,15 @@ static bool tree_level(struct tree *t, uint32_t hid, unsigned level)
 	return true;
 }
 
-static bool each_record(struct pst_heap *h, uint32_t root, size_t key, size_t data, size_t most, record_fn *fn, void *arg)
+static bool each_record(struct pst_heap *h, uint32_t root, size_t key, size_t data, size_t most,
+	record_fn *fn, void *arg)
 {
 	slice s = heap_get(h, root);
 	if (s.n < 8 || (unsigned char)s.p[0] != KIND_TREE || (size_t)s.p[1] != key ||
 		(data && (size_t)s.p[2] != data) || s.p[3] < 0 || s.p[3] > TREE_LEVELS)
 		return pst_fail(h->p, "its properties are damaged");
-	struct tree t = {.h = h, .key = key, .data = (size_t)s.p[2], .fn = fn, .arg = arg, .left = most};
+	struct tree t = {
+		.h = h, .key = key, .data = (size_t)s.p[2], .fn = fn, .arg = arg, .left = most};
 	uint32_t top = pst_32(s.p + 4);
 	if (!t.data || t.data > 64)
 		return pst_fail(h->p, "its properties are damaged");
@@ -201,7 +209,8 @@ static void add_row(void *arg, const char *r)
 {
 	struct pst_table *t = arg;
 	if (t->n == t->cap)
-		t->index = mem_grow(t->index, (t->cap = t->cap ? 2 * t->cap : 64) * sizeof *t->index);
+		t->index =
+			mem_grow(t->index, (t->cap = t->cap ? 2 * t->cap : 64) * sizeof *t->index);
 	t->index[t->n++] = t->heap.p->format == PST_ANSI ? pst_16(r + 4) : pst_32(r + 4);
 }
 
@@ -287,7 +296,8 @@ uint32_t pst_row_id(const struct pst_table *t, size_t row)
 
 static bool in_row(unsigned type)
 {
-	return size_inside(type) || type == PST_T_TIME || type == 5 || type == 6 || type == 7 || type == 20;
+	return size_inside(type) || type == PST_T_TIME || type == 5 || type == 6 || type == 7 ||
+	       type == 20;
 }
 
 bool pst_cell(struct pst_table *t, size_t row, unsigned id, size_t most, struct pst_raw *ret)

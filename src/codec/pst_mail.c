@@ -82,7 +82,8 @@ static void put_mixed(struct pst_making *m, const struct made *x)
 static bool has_content_type(slice s)
 {
 	struct header_field f;
-	return header_find(slice_first(s, 64 * 1024), S("Content-Type"), 0, &f) && header_length(s) < s.n;
+	return header_find(slice_first(s, 64 * 1024), S("Content-Type"), 0, &f) &&
+	       header_length(s) < s.n;
 }
 
 static void put_lines(struct buf *out, slice s)

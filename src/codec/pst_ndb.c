@@ -44,7 +44,8 @@ enum { HEADER_SIZE = 564, VERSION_ANSI = 15, VERSION_UNICODE = 23, VERSION_4K = 
 static bool read_version(struct pst *p, const unsigned char *h)
 {
 	unsigned version = pst_16(h + 10);
-	if (memcmp(h, "!BDN", 4) != 0 || (memcmp(h + 8, "SM", 2) != 0 && memcmp(h + 8, "SO", 2) != 0))
+	if (memcmp(h, "!BDN", 4) != 0 ||
+		(memcmp(h + 8, "SM", 2) != 0 && memcmp(h + 8, "SO", 2) != 0))
 		return pst_fail(p, "it is no PST file");
 	if (version < VERSION_ANSI)
 		p->format = PST_ANSI;
@@ -54,7 +55,9 @@ static bool read_version(struct pst *p, const unsigned char *h)
 		p->format = PST_UNICODE_4K;
 	else
 		p->format = PST_UNICODE;
-	return version >= 10 && version <= 64 ? true : pst_fail(p, "a PST file of an unknown version: %u", version);
+	return version >= 10 && version <= 64
+		       ? true
+		       : pst_fail(p, "a PST file of an unknown version: %u", version);
 }
 
 static bool read_header(struct pst *p)
@@ -125,7 +128,8 @@ static bool page_is_whole(struct pst *p, const unsigned char *v, unsigned kind)
 	uint32_t sum = pst_32(p->format == PST_ANSI ? t + 8 : t + 4);
 	if (t[0] != kind || t[1] != kind)
 		return pst_fail(p, "a page of the index is not where it should be");
-	return p->s.unchecked || sum == checksum(v, trailer) || pst_fail(p, "a page of the index is damaged");
+	return p->s.unchecked || sum == checksum(v, trailer) ||
+	       pst_fail(p, "a page of the index is damaged");
 }
 
 static const unsigned char *load_page(struct pst *p, uint64_t at, unsigned kind)
@@ -368,12 +372,14 @@ static bool add_block(struct pst *p, slice s, struct buf *out, struct pst_ends *
 	if (ends->n == PST_HEAP_BLOCKS)
 		return pst_fail(p, "it is made of too many pieces");
 	if (ends->n == ends->cap)
-		ends->v = mem_grow(ends->v, (ends->cap = ends->cap ? 2 * ends->cap : 8) * sizeof *ends->v);
+		ends->v = mem_grow(
+			ends->v, (ends->cap = ends->cap ? 2 * ends->cap : 8) * sizeof *ends->v);
 	ends->v[ends->n++] = (uint32_t)out->n;
 	return true;
 }
 
-static bool data_below(struct pst *p, uint64_t data, unsigned below, struct buf *out, struct pst_ends *ends)
+static bool data_below(
+	struct pst *p, uint64_t data, unsigned below, struct buf *out, struct pst_ends *ends)
 {
 	slice s;
 	if (!load_block(p, data, &s))

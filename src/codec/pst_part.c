@@ -63,7 +63,8 @@ static bool is_plain(slice v)
 
 static bool is_attribute(unsigned char c)
 {
-	return (c >= '0' && c <= '9') || (ascii_lower((char)c) >= 'a' && ascii_lower((char)c) <= 'z') ||
+	return (c >= '0' && c <= '9') ||
+	       (ascii_lower((char)c) >= 'a' && ascii_lower((char)c) <= 'z') ||
 	       (c && strchr("-._~!#$&+^`{}|", c));
 }
 
@@ -100,7 +101,8 @@ void pst_put_param(struct buf *out, const char *name, slice value)
 slice pst_multipart(struct pst_making *m, const char *type)
 {
 	slice b = arena_printf(m->a, "=_%.24s.%u.%u", m->key.p, m->depth, m->parts++);
-	buf_printf(m->out, "Content-Type: multipart/%s;\r\n boundary=\"%.*s\"\r\n\r\n", type, SFMT(b));
+	buf_printf(
+		m->out, "Content-Type: multipart/%s;\r\n boundary=\"%.*s\"\r\n\r\n", type, SFMT(b));
 	return b;
 }
 

@@ -110,8 +110,9 @@ static uint16_t page_of_charset(int v)
 	static const struct {
 		int charset;
 		uint16_t page;
-	} t[] = {{128, 932}, {129, 949}, {134, 936}, {136, 950}, {161, 1253}, {162, 1254}, {163, 1258},
-		{177, 1255}, {178, 1256}, {186, 1257}, {204, 1251}, {222, 874}, {238, 1250}, {0, 1252}};
+	} t[] = {{128, 932}, {129, 949}, {134, 936}, {136, 950}, {161, 1253}, {162, 1254},
+		{163, 1258}, {177, 1255}, {178, 1256}, {186, 1257}, {204, 1251}, {222, 874},
+		{238, 1250}, {0, 1252}};
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
 		if (t[i].charset == v)
 			return t[i].page;
@@ -124,9 +125,9 @@ static bool put_symbol(struct rtf_in *r, slice w)
 		slice word;
 		uint32_t cp;
 	} t[] = {{S_INIT("tab"), '\t'}, {S_INIT("lquote"), 0x2018}, {S_INIT("rquote"), 0x2019},
-		{S_INIT("ldblquote"), 0x201c}, {S_INIT("rdblquote"), 0x201d}, {S_INIT("bullet"), 0x2022},
-		{S_INIT("endash"), 0x2013}, {S_INIT("emdash"), 0x2014}, {S_INIT("emspace"), 0x2003},
-		{S_INIT("enspace"), 0x2002}};
+		{S_INIT("ldblquote"), 0x201c}, {S_INIT("rdblquote"), 0x201d},
+		{S_INIT("bullet"), 0x2022}, {S_INIT("endash"), 0x2013}, {S_INIT("emdash"), 0x2014},
+		{S_INIT("emspace"), 0x2003}, {S_INIT("enspace"), 0x2002}};
 	bool line = slice_eq(w, S("par")) || slice_eq(w, S("line")) || slice_eq(w, S("row")) ||
 		    slice_eq(w, S("sect")) || slice_eq(w, S("page"));
 	if (line && shown(r)) {
@@ -141,9 +142,10 @@ static bool put_symbol(struct rtf_in *r, slice w)
 
 static bool is_table(slice w)
 {
-	static const slice v[] = {S_INIT("colortbl"), S_INIT("stylesheet"), S_INIT("info"), S_INIT("pict"),
-		S_INIT("object"), S_INIT("header"), S_INIT("footer"), S_INIT("pntext"), S_INIT("fldinst"),
-		S_INIT("footnote"), S_INIT("xe"), S_INIT("listtable")};
+	static const slice v[] = {S_INIT("colortbl"), S_INIT("stylesheet"), S_INIT("info"),
+		S_INIT("pict"), S_INIT("object"), S_INIT("header"), S_INIT("footer"),
+		S_INIT("pntext"), S_INIT("fldinst"), S_INIT("footnote"), S_INIT("xe"),
+		S_INIT("listtable")};
 	for (size_t i = 0; i < sizeof v / sizeof *v; i++)
 		if (slice_eq(w, v[i]))
 			return true;

@@ -9,23 +9,29 @@ static void check_html(slice rtf, slice want)
 	CHECK_STR(buf_slice(&out), want);
 }
 
-#define HTML_RTF "{\\rtf1\\ansi\\ansicpg936\\fromhtml1 \\deff0{\\fonttbl{\\f0 Arial;}{\\f1\\fcharset204 T;}}"
+#define HTML_RTF                                                                                   \
+	"{\\rtf1\\ansi\\ansicpg936\\fromhtml1 \\deff0{\\fonttbl{\\f0 Arial;}{\\f1\\fcharset204 "   \
+	"T;}}"
 
 TEST(pst_html_comes_out_of_rtf)
 {
-	check_html(S(HTML_RTF "{\\*\\htmltag64 <p>}a\\htmlrtf\\par\\htmlrtf0 {\\*\\htmltag72 </p>}}"),
+	check_html(
+		S(HTML_RTF "{\\*\\htmltag64 <p>}a\\htmlrtf\\par\\htmlrtf0 {\\*\\htmltag72 </p>}}"),
 		S("<p>a</p>"));
-	check_html(S(HTML_RTF "\\'c4\\'e3\\'ba\\'c3{\\*\\htmltag <br>}\\u20320?!}"), S("你好<br>你!"));
+	check_html(
+		S(HTML_RTF "\\'c4\\'e3\\'ba\\'c3{\\*\\htmltag <br>}\\u20320?!}"), S("你好<br>你!"));
 	check_html(S(HTML_RTF "{\\f1\\'cf\\'f0}{\\*\\mhtmltag <x>}{\\*\\htmltag &#8211;\\'7d\\{}}"),
 		S("Пр&#8211;}{"));
-	check_html(S(HTML_RTF "{\\*\\htmltag <a\\par>}\\uc2\\u-10179 ??\\u-8704 ??."), S("<a\r\n>😀."));
+	check_html(
+		S(HTML_RTF "{\\*\\htmltag <a\\par>}\\uc2\\u-10179 ??\\u-8704 ??."), S("<a\r\n>😀."));
 }
 
 TEST(pst_rtf_without_html_is_text)
 {
 	AUTO(buf) struct buf out = BUF(10000);
-	slice rtf = S("{\\rtf1\\ansi\\ansicpg1252{\\fonttbl{\\f0\\fcharset134 S;}}{\\info{\\author x}}"
-		      "caf\\'e9\\par\\f0 \\'c4\\'e3{\\*\\unknown no}}");
+	slice rtf =
+		S("{\\rtf1\\ansi\\ansicpg1252{\\fonttbl{\\f0\\fcharset134 S;}}{\\info{\\author x}}"
+		  "caf\\'e9\\par\\f0 \\'c4\\'e3{\\*\\unknown no}}");
 	CHECK(!pst_rtf_html(rtf, &out));
 	pst_rtf_text(rtf, &out);
 	CHECK_STR(buf_slice(&out), S("café\r\n你"));
@@ -71,7 +77,9 @@ TEST(pst_charsets_have_names)
 TEST(pst_short_names_are_rather_chinese)
 {
 	CHECK_STR(charset_guess_names(S("\xca\xd5\xbc\xfe\xcf\xe4\n2024\n")), S("gb18030"));
-	CHECK(!slice_eq(charset_guess_names(S("\xcf\xe0\xef\xea\xe0\n\xc2\xf5\xee\xe4\xff\xf9\xe8\xe5\n")), S("gb18030")));
+	CHECK(!slice_eq(
+		charset_guess_names(S("\xcf\xe0\xef\xea\xe0\n\xc2\xf5\xee\xe4\xff\xf9\xe8\xe5\n")),
+		S("gb18030")));
 	CHECK_STR(charset_guess_names(S("plain")), charset_guess(S("plain")));
 }
 

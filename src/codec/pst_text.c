@@ -20,17 +20,19 @@ slice pst_charset(uint32_t page)
 		{51932, S_INIT("euc-jp")}, {51949, S_INIT("euc-kr")}, {51936, S_INIT("gb18030")},
 		{50220, S_INIT("iso-2022-jp")}, {50221, S_INIT("iso-2022-jp")},
 		{50222, S_INIT("iso-2022-jp")}, {50225, S_INIT("iso-2022-kr")},
-		{52936, S_INIT("hz-gb-2312")}, {65001, S_INIT("utf-8")}, {20127, S_INIT("us-ascii")},
-		{20866, S_INIT("koi8-r")}, {21866, S_INIT("koi8-u")}, {874, S_INIT("windows-874")},
-		{38598, S_INIT("iso-8859-8")}};
+		{52936, S_INIT("hz-gb-2312")}, {65001, S_INIT("utf-8")},
+		{20127, S_INIT("us-ascii")}, {20866, S_INIT("koi8-r")}, {21866, S_INIT("koi8-u")},
+		{874, S_INIT("windows-874")}, {38598, S_INIT("iso-8859-8")}};
 	static const slice windows[] = {S_INIT("windows-1250"), S_INIT("windows-1251"),
 		S_INIT("windows-1252"), S_INIT("windows-1253"), S_INIT("windows-1254"),
 		S_INIT("windows-1255"), S_INIT("windows-1256"), S_INIT("windows-1257"),
 		S_INIT("windows-1258")};
-	static const slice latin[] = {S_INIT("iso-8859-1"), S_INIT("iso-8859-2"), S_INIT("iso-8859-3"),
-		S_INIT("iso-8859-4"), S_INIT("iso-8859-5"), S_INIT("iso-8859-6"), S_INIT("iso-8859-7"),
-		S_INIT("iso-8859-8"), S_INIT("iso-8859-9"), S_INIT("iso-8859-10"), S_INIT("iso-8859-11"),
-		S_INIT("iso-8859-13"), S_INIT("iso-8859-13"), S_INIT("iso-8859-14"), S_INIT("iso-8859-15")};
+	static const slice latin[] = {S_INIT("iso-8859-1"), S_INIT("iso-8859-2"),
+		S_INIT("iso-8859-3"), S_INIT("iso-8859-4"), S_INIT("iso-8859-5"),
+		S_INIT("iso-8859-6"), S_INIT("iso-8859-7"), S_INIT("iso-8859-8"),
+		S_INIT("iso-8859-9"), S_INIT("iso-8859-10"), S_INIT("iso-8859-11"),
+		S_INIT("iso-8859-13"), S_INIT("iso-8859-13"), S_INIT("iso-8859-14"),
+		S_INIT("iso-8859-15")};
 	for (size_t i = 0; i < sizeof v / sizeof *v; i++)
 		if (v[i].page == page)
 			return v[i].name;
@@ -136,7 +138,8 @@ slice pst_lines(struct pst_props *o, unsigned id, struct arena *a)
 		uint32_t to = i + 1 < n ? pst_32(r.s.p + 8 + 4 * i) : (uint32_t)r.s.n;
 		if (from > to || to > r.s.n)
 			break;
-		struct pst_raw one = {.type = r.type == PST_T_UNICODES ? PST_T_UNICODE : PST_T_STRING8,
+		struct pst_raw one = {
+			.type = r.type == PST_T_UNICODES ? PST_T_UNICODE : PST_T_STRING8,
 			.s = slice_of(r.s.p + from, to - from)};
 		buf_printf(&out, "%s%.*s", out.n ? "\n" : "", SFMT(pst_text_of(o, &one, a)));
 	}

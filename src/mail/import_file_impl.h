@@ -68,7 +68,8 @@ struct import_files {
 	struct map subscribed; /* path -> anything */
 	bool told_folders, told_subscriptions;
 	struct import_report before; /* of the folder */
-	uint64_t left, bad, partial; /* in it: no mail; cannot be read; came without some of its parts */
+	uint64_t left, bad,
+		partial; /* in it: no mail; cannot be read; came without some of its parts */
 	struct buf raw; /* a letter */
 	char *room; /* for reading */
 };
@@ -113,9 +114,11 @@ struct import_reader {
 	uint64_t said, most; /* bytes of letters */
 };
 enum { IMPORT_SILENCE = 120 }; /* seconds: one that says nothing for so long is killed */
-int import_reader_open(struct import_reader *r, struct import_files *f, enum import_container kind, int fd, struct err *e);
+int import_reader_open(struct import_reader *r, struct import_files *f, enum import_container kind,
+	int fd, struct err *e);
 /* The next frame, valid until the next call. ERR_PROTO: it died, hangs, or says what it may not. */
-int import_reader_next(struct import_reader *r, enum wire_frame *ret, struct cur *ret_payload, struct err *e);
+int import_reader_next(
+	struct import_reader *r, enum wire_frame *ret, struct cur *ret_payload, struct err *e);
 int import_reader_answer(struct import_reader *r, enum wire_answer a, struct err *e);
 void import_reader_close(struct import_reader *r);
 

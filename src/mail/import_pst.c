@@ -53,7 +53,8 @@ static void tell_place(struct pst_in *p, slice box)
 	struct file_folder *x = ARENA_NEW(&p->f->mem, struct file_folder);
 	if (p->use == PST_INBOX && !p->inbox_path.n)
 		buf_put(&p->inbox_path, box);
-	*x = (struct file_folder){.path = path_of(p, box), .use = use_of(p->use), .subscribed = true};
+	*x = (struct file_folder){
+		.path = path_of(p, box), .use = use_of(p->use), .subscribed = true};
 	map_put(&p->f->folders, box, x);
 }
 
@@ -156,7 +157,8 @@ static int take_bytes(struct pst_in *p, struct err *e)
 		}
 		slice what = cur_str(&c), why = cur_str(&c);
 		if (type != WIRE_BAD || !cur_ok(&c))
-			return err_set(e, ERR_PROTO, "the PST file's reader says what makes no sense");
+			return err_set(
+				e, ERR_PROTO, "the PST file's reader says what makes no sense");
 		return import_take_refused(p->f, what, arena_strz(&p->mem, why), e) < 0 ? -1 : 1;
 	}
 }
@@ -245,7 +247,8 @@ static int take_frame(struct pst_in *p, struct err *e)
 	case WIRE_DONE:
 		return take_end(p, &c, e);
 	case WIRE_FAILED:
-		return err_set(e, ERR_PROTO, "the PST file cannot be read: %.*s", SFMT(cur_str(&c)));
+		return err_set(
+			e, ERR_PROTO, "the PST file cannot be read: %.*s", SFMT(cur_str(&c)));
 	default:
 		return err_set(e, ERR_PROTO, "the PST file's reader says what makes no sense");
 	}

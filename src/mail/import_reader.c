@@ -17,7 +17,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-int import_reader_open(struct import_reader *r, struct import_files *f, enum import_container kind, int fd, struct err *e)
+int import_reader_open(struct import_reader *r, struct import_files *f, enum import_container kind,
+	int fd, struct err *e)
 {
 	struct stat st;
 	*r = (struct import_reader){.f = f, .in = BUF(2 * (WIRE_HEAD + WIRE_FRAME_MAX))};
@@ -61,8 +62,8 @@ static int died(struct import_reader *r, struct err *e)
 {
 	int status = end(r, false);
 	if (WIFSIGNALED(status))
-		return err_set(e, ERR_PROTO, "its reader was ended by signal %d (%s)", WTERMSIG(status),
-			strsignal(WTERMSIG(status)));
+		return err_set(e, ERR_PROTO, "its reader was ended by signal %d (%s)",
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return err_set(e, ERR_PROTO, "its reader ended too early (%d)", WEXITSTATUS(status));
 }
 
@@ -83,7 +84,8 @@ static int fill(struct import_reader *r, struct err *e)
 		if (e->kind != ERR_TIMEOUT)
 			return -1;
 		end(r, true);
-		return err_set(e, ERR_PROTO, "its reader said nothing for %d seconds", IMPORT_SILENCE);
+		return err_set(
+			e, ERR_PROTO, "its reader said nothing for %d seconds", IMPORT_SILENCE);
 	}
 }
 
@@ -99,7 +101,8 @@ static int nonsense(struct import_reader *r, struct err *e)
 	return err_set(e, ERR_PROTO, "its reader says what makes no sense");
 }
 
-int import_reader_next(struct import_reader *r, enum wire_frame *ret, struct cur *ret_payload, struct err *e)
+int import_reader_next(
+	struct import_reader *r, enum wire_frame *ret, struct cur *ret_payload, struct err *e)
 {
 	buf_drop_front(&r->in, r->used);
 	r->used = 0;

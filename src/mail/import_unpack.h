@@ -33,7 +33,8 @@ struct import_unpack {
 
 static inline uint64_t import_unpack_most(uint64_t size)
 {
-	return (size < UINT64_MAX / 1024 ? size * IMPORT_UNPACK_RATIO : UINT64_MAX / 2) + IMPORT_UNPACK_LEAST;
+	return (size < UINT64_MAX / 1024 ? size * IMPORT_UNPACK_RATIO : UINT64_MAX / 2) +
+	       IMPORT_UNPACK_LEAST;
 }
 
 /* Reads all of it and says what it is. */

@@ -47,8 +47,8 @@ static void say_bad(struct pst_reading *r, const struct pst_item *i, const char 
 	char what[64];
 	snprintf(what, sizeof what, "item %x%s", i->nid, i->subject.n ? " " : "");
 	AUTO(arena) struct arena a = {0};
-	import_say_text(r->u, WIRE_BAD, arena_printf(&a, "%s%.*s", what, SFMT(slice_first(i->subject, 300))),
-		slice_z(why));
+	import_say_text(r->u, WIRE_BAD,
+		arena_printf(&a, "%s%.*s", what, SFMT(slice_first(i->subject, 300))), slice_z(why));
 }
 
 static void say_item(struct pst_reading *r, const struct pst_item *i)
@@ -109,8 +109,9 @@ static void say_end(struct pst_reading *r, const struct pst_report *x)
 	if (x->lost)
 		buf_printf(&lost, "%zu items whose folder is gone are in \"Recovered\"; ", x->lost);
 	if (x->cut)
-		buf_printf(&lost, "%zu folders are beyond the limits (%d in each other, %d in all); ",
-			x->cut, PST_DEPTH_MAX, PST_FOLDERS_MAX);
+		buf_printf(&lost,
+			"%zu folders are beyond the limits (%d in each other, %d in all); ", x->cut,
+			PST_DEPTH_MAX, PST_FOLDERS_MAX);
 	if (lost.n)
 		lost.n -= 2;
 	import_say_text(r->u, WIRE_DONE, buf_slice(&lost), S(""));

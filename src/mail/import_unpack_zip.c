@@ -54,7 +54,9 @@ static la_int64_t skip_bytes(struct archive *a, void *arg, la_int64_t n)
 static la_int64_t seek_to(struct archive *a, void *arg, la_int64_t n, int whence)
 {
 	struct opened *o = arg;
-	int64_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (int64_t)o->at : (int64_t)o->u->size;
+	int64_t base = whence == SEEK_SET   ? 0
+		       : whence == SEEK_CUR ? (int64_t)o->at
+					    : (int64_t)o->u->size;
 	(void)a;
 	if (n < -base || n > (int64_t)1 << 60)
 		return ARCHIVE_FATAL;
@@ -105,7 +107,8 @@ static void guess_names(struct opened *o)
 	}
 	o->entries = 0;
 	if (all.n)
-		snprintf(o->charset, sizeof o->charset, "%.*s", SFMT(charset_guess_names(buf_slice(&all))));
+		snprintf(o->charset, sizeof o->charset, "%.*s",
+			SFMT(charset_guess_names(buf_slice(&all))));
 }
 
 static slice name_of(const struct opened *o, struct arena *a)
@@ -167,8 +170,8 @@ static ssize_t get_block(struct opened *o, char *room)
 static void say_bad(struct opened *o)
 {
 	bool locked = archive_entry_is_encrypted(o->e);
-	import_say_text(o->u, WIRE_BAD, S(""),
-		locked ? S("it needs a password") : slice_z(error_of(o)));
+	import_say_text(
+		o->u, WIRE_BAD, S(""), locked ? S("it needs a password") : slice_z(error_of(o)));
 }
 
 /* False: nothing more. */
@@ -182,7 +185,8 @@ static bool give_file(struct opened *o, enum wire_answer wanted, char *room)
 			return true;
 		}
 		if (is_bomb(o)) {
-			import_say_text(o->u, WIRE_FAILED, S("it unpacks to far more than it is"), S(""));
+			import_say_text(
+				o->u, WIRE_FAILED, S("it unpacks to far more than it is"), S(""));
 			return false;
 		}
 		import_say(o->u, WIRE_BYTES, slice_of(room, (size_t)n));
@@ -201,7 +205,9 @@ static bool give_file(struct opened *o, enum wire_answer wanted, char *room)
 static enum wire_kind kind_of(const struct opened *o)
 {
 	unsigned type = archive_entry_filetype(o->e);
-	return type == AE_IFDIR ? WIRE_IS_DIR : type == AE_IFREG || !type ? WIRE_IS_FILE : WIRE_IS_OTHER;
+	return type == AE_IFDIR            ? WIRE_IS_DIR
+	       : type == AE_IFREG || !type ? WIRE_IS_FILE
+					   : WIRE_IS_OTHER;
 }
 
 static void say_entry(struct opened *o, slice name)
@@ -236,11 +242,13 @@ static void each_entry(struct opened *o, char *room)
 	int r;
 	while ((r = archive_read_next_header(o->a, &o->e)) >= ARCHIVE_WARN && r != ARCHIVE_EOF) {
 		if (++o->entries > IMPORT_ENTRIES_MAX) {
-			import_say_text(o->u, WIRE_FAILED, S("there are too many files in it"), S(""));
+			import_say_text(
+				o->u, WIRE_FAILED, S("there are too many files in it"), S(""));
 			return;
 		}
 		if (is_bomb(o)) {
-			import_say_text(o->u, WIRE_FAILED, S("it unpacks to far more than it is"), S(""));
+			import_say_text(
+				o->u, WIRE_FAILED, S("it unpacks to far more than it is"), S(""));
 			return;
 		}
 		if (!one_entry(o, room))

@@ -57,7 +57,8 @@ static int next_block(struct packed *p, struct err *e)
 		p->failed = why = arena_dup(&p->f->mem, slice_first(why, 200));
 	else
 		why = type == WIRE_BAD ? cur_str(&c) : S("it says what makes no sense");
-	return err_set(e, ERR_PROTO, "the archive cannot be read: %.*s", SFMT(slice_first(why, 200)));
+	return err_set(
+		e, ERR_PROTO, "the archive cannot be read: %.*s", SFMT(slice_first(why, 200)));
 }
 
 static int read_packed(void *arg, char *room, size_t n, size_t *ret_n, struct err *e)
@@ -146,9 +147,10 @@ static int next_entry(struct packed *p, struct err *e)
 	if (type != WIRE_ENTRY || !cur_ok(&c) || p->mtime < 0)
 		return err_set(e, ERR_PROTO, "the archive's reader says what makes no sense");
 	if (++p->entries > IMPORT_ENTRIES_MAX)
-		return err_set(e, ERR_LIMIT, "more than %d files in an archive", IMPORT_ENTRIES_MAX);
-	p->name = arena_dup(&p->mem,
-		slice_starts(name, p->prefix) ? slice_skip(name, p->prefix.n) : name);
+		return err_set(
+			e, ERR_LIMIT, "more than %d files in an archive", IMPORT_ENTRIES_MAX);
+	p->name = arena_dup(
+		&p->mem, slice_starts(name, p->prefix) ? slice_skip(name, p->prefix.n) : name);
 	p->state = UNASKED;
 	return 1;
 }
