@@ -75,32 +75,25 @@ static int account_quota(struct cli_call *c)
 	return CLI_OK;
 }
 
-static int set_disabled(struct cli_call *c, bool disabled)
+static int disable(struct sql *db, slice name, struct err *e)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
-	if (!db)
-		return code;
-	for (int i = 0; i < c->nargs; i++) {
-		if (directory_account_disable(db, cli_arg(c, i), disabled, &e) < 0)
-			return out_fail(&e);
-		printf(disabled ? T("Account %.*s disabled.\n", "已停用帐号 %.*s。\n")
-				: T("Account %.*s enabled.\n", "已启用帐号 %.*s。\n"),
-			SFMT(cli_arg(c, i)));
-	}
-	return CLI_OK;
+	return directory_account_disable(db, name, true, e);
+}
+
+static int enable(struct sql *db, slice name, struct err *e)
+{
+	return directory_account_disable(db, name, false, e);
 }
 
 static int account_disable(struct cli_call *c)
 {
-	return set_disabled(c, true);
+	return cli_directory_each(
+		c, disable, T("Account %.*s disabled.\n", "已停用帐号 %.*s。\n"));
 }
 
 static int account_enable(struct cli_call *c)
 {
-	return set_disabled(c, false);
+	return cli_directory_each(c, enable, T("Account %.*s enabled.\n", "已启用帐号 %.*s。\n"));
 }
 
 /* ---- tables ---- */

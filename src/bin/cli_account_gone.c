@@ -33,20 +33,9 @@ int account_delete(struct cli_call *c)
 
 int account_recover(struct cli_call *c)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
-	if (!db)
-		return code;
-	for (int i = 0; i < c->nargs; i++) {
-		if (directory_account_recover(db, cli_arg(c, i), &e) < 0)
-			return out_fail(&e);
-		printf(T("Account %.*s is back, with its mail and password.\n",
-			       "已恢复帐号 %.*s 及其邮件和密码。\n"),
-			SFMT(cli_arg(c, i)));
-	}
-	return CLI_OK;
+	return cli_directory_each(c, directory_account_recover,
+		T("Account %.*s is back, with its mail and password.\n",
+			"已恢复帐号 %.*s 及其邮件和密码。\n"));
 }
 
 /* ---- for good ---- */

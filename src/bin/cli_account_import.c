@@ -14,35 +14,6 @@
 
 /* ---- files, with the rights of who runs the command ---- */
 
-static int read_all(int fd, struct buf *out, struct err *e)
-{
-	for (;;) {
-		char *p = buf_room(out, 64 * 1024);
-		if (!p)
-			return err_set(e, ERR_LIMIT, "the table is too large");
-		ssize_t n = read(fd, p, 64 * 1024);
-		if (n < 0 && errno != EINTR)
-			return err_sys(e, errno, "reading the table");
-		if (n == 0)
-			return 0;
-		if (n > 0)
-			buf_commit(out, (size_t)n);
-	}
-}
-
-static int read_file(struct cli_env *env, slice path, struct buf *out, struct err *e)
-{
-	AUTO(fd) int fd = -1;
-	if (slice_eq(path, S("-")))
-		return read_all(STDIN_FILENO, out, e);
-	const char *name = arena_strz(&env->mem, path);
-	cli_env_as_caller(env);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	int error = errno;
-	cli_env_as_server(env);
-	return fd < 0 ? err_sys(e, error, "cannot open %s", name) : read_all(fd, out, e);
-}
-
 /* Only its owner reads it: there are passwords in it. Never one that is there already. */
 static int make_file(struct cli_env *env, const char *name, FILE **ret, struct err *e)
 {
@@ -188,7 +159,7 @@ int account_import(struct cli_call *c)
 	struct sql *db = cli_env_directory(c->cli, &env, &code);
 	if (!db)
 		return code;
-	int r = read_file(&env, cli_arg(c, 0), &table, &e);
+	int r = cli_env_read(&env, cli_arg(c, 0), "the table", &table, &e);
 	if (r == 0)
 		r = run(c, &env, db, buf_slice(&table), &m, &e);
 	if (m.result && fclose(m.result) != 0 && r == 0)

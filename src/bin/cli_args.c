@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/time.h"
 #include "base/utf8.h"
 
 #include <stdio.h>
@@ -49,6 +50,17 @@ const char *cli_word(const struct cli_call *c, const char *name, int *at)
 slice cli_arg(const struct cli_call *c, int i)
 {
 	return i < c->nargs ? slice_z(c->args[i]) : (slice){0};
+}
+
+int cli_time_option(struct cli_call *c, const char *name, int64_t *ret)
+{
+	const char *text = cli_option(c, name);
+	if (!text || time_parse(slice_z(text), wall_now(), ret))
+		return CLI_OK;
+	return out_usage(
+		T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
+			"--%s：\"%s\" 既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
+		name, text);
 }
 
 /* ---- help ---- */

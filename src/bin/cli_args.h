@@ -54,6 +54,8 @@ bool cli_flag(const struct cli_call *c, const char *name);
 /* The next word of that option behind *at, which begins with 0; NULL: no more. */
 const char *cli_word(const struct cli_call *c, const char *name, int *at);
 slice cli_arg(const struct cli_call *c, int i); /* empty when there are fewer */
+/* "2h", "2026-11-22T09:00"; an option that is not given leaves *ret. An exit code. */
+int cli_time_option(struct cli_call *c, const char *name, int64_t *ret);
 
 /* Runs a command by its table. */
 int cli_run(const struct command *command, struct cli *cli, int argc, char **argv);

@@ -334,42 +334,13 @@ static int from_options(struct cli_collect *x, struct collect_job *j)
 
 /* ---- passwords ---- */
 
-static int read_all(int fd, struct buf *out, struct err *e)
-{
-	for (;;) {
-		char *p = buf_room(out, 64 * 1024);
-		if (!p)
-			return err_set(e, ERR_LIMIT, "the file is too large");
-		ssize_t n = read(fd, p, 64 * 1024);
-		if (n < 0 && errno != EINTR)
-			return err_sys(e, errno, "reading the file");
-		if (n == 0)
-			return 0;
-		if (n > 0)
-			buf_commit(out, (size_t)n);
-	}
-}
-
-static int read_file(struct cli_env *env, slice path, struct buf *out, struct err *e)
-{
-	AUTO(fd) int fd = -1;
-	if (slice_eq(path, S("-")))
-		return read_all(STDIN_FILENO, out, e);
-	const char *name = arena_strz(&env->mem, path);
-	cli_env_as_caller(env);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	int error = errno;
-	cli_env_as_server(env);
-	return fd < 0 ? err_sys(e, error, "cannot open %s", name) : read_all(fd, out, e);
-}
-
 static int ask_password(struct cli_collect *x, slice *ret, struct err *e)
 {
 	AUTO(buf) struct buf text = BUF(256 * 1024);
 	slice file = option(x->call, "password-file"), rest, line = {0};
 	if (!file.n)
 		return tty_secret(T("Password there: ", "对方密码："), false, &x->env.mem, ret, e);
-	if (read_file(&x->env, file, &text, e) < 0)
+	if (cli_env_read(&x->env, file, "the file", &text, e) < 0)
 		return -1;
 	rest = buf_slice(&text);
 	slice_cut(&rest, '\n', &line);
@@ -615,7 +586,7 @@ int cli_collect_import(struct cli_call *c)
 	char now[TIME_ISO_MAX];
 	if (!base.batch.n)
 		base.batch = arena_dup(&x.env.mem, slice_of(now, time_iso(wall_now(), now)));
-	if (read_file(&x.env, cli_arg(c, 0), &file, &e) < 0)
+	if (cli_env_read(&x.env, cli_arg(c, 0), "the file", &file, &e) < 0)
 		return out_fail(&e);
 	if (!csv_text(buf_slice(&file), &text))
 		return out_usage("%s", T("the file is no table in UTF-8, UTF-16 or GB18030",

@@ -162,6 +162,41 @@ int cli_services_option(struct cli_call *c, const char *name, unsigned *ret)
 		name, SFMT(s));
 }
 
+/* ---- verbs and lists ---- */
+
+int cli_directory_each(struct cli_call *c,
+	int (*fn)(struct sql *db, slice name, struct err *e), const char *done)
+{
+	AUTO(cli_env) struct cli_env env = {0};
+	struct err e;
+	int code;
+	struct sql *db = cli_env_directory(c->cli, &env, &code);
+	if (!db)
+		return code;
+	for (int i = 0; i < c->nargs; i++) {
+		if (fn(db, cli_arg(c, i), &e) < 0)
+			return out_fail(&e);
+		printf(done, SFMT(cli_arg(c, i)));
+	}
+	return CLI_OK;
+}
+
+void cell_limit(struct table *t, uint64_t v)
+{
+	table_cellf(t, v ? "%llu" : "-", (unsigned long long)v);
+}
+
+void cell_limit_size(struct table *t, uint64_t v)
+{
+	char text[OUT_TEXT];
+	table_cell(t, slice_z(v ? out_size(v, text) : "-"));
+}
+
+void cell_disabled(struct table *t, bool disabled)
+{
+	table_cell(t, slice_z(disabled ? T("disabled", "停用") : T("active", "正常")));
+}
+
 /* ---- what is meant ---- */
 
 int cli_org_option(

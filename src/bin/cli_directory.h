@@ -33,6 +33,16 @@ int cli_own_count_option(struct cli_call *c, const char *name, int64_t *ret);
 /* "imap,pop3", "all", "none". */
 int cli_services_option(struct cli_call *c, const char *name, unsigned *ret);
 
+/* Opens the directory, runs fn on every argument and prints `done`, a format for the argument. An
+ * exit code. */
+int cli_directory_each(struct cli_call *c,
+	int (*fn)(struct sql *db, slice name, struct err *e), const char *done);
+
+/* Cells of tables: "-" when there is no limit; whether it is disabled. */
+void cell_limit(struct table *t, uint64_t v);
+void cell_limit_size(struct table *t, uint64_t v);
+void cell_disabled(struct table *t, bool disabled);
+
 /* --org NAME, else the first one. 0, -1. */
 int cli_org_option(
 	struct cli_call *c, struct sql *db, struct arena *a, struct org *ret, struct err *e);

@@ -60,6 +60,21 @@ static void print_new(struct cli_call *c, const struct keyring_key *v, size_t n,
 	dkim_print_records(v, n, a);
 }
 
+/* The frame of the verbs: fn gives -1 with *e, or an exit code. */
+static int with_keys(struct cli_call *c,
+	int (*fn)(struct cli_call *c, struct cli_env *env, struct sql *db, struct err *e))
+{
+	AUTO(cli_env) struct cli_env env = {0};
+	struct err e;
+	int code;
+	struct sql *db = dkim_open(c->cli, &env, &code);
+	if (!db)
+		return code;
+	code = fn(c, &env, db, &e);
+	sql_close(db);
+	return code < 0 ? out_fail(&e) : code;
+}
+
 static int add_keys(struct cli_call *c, struct cli_env *env, struct sql *db, struct err *e)
 {
 	static const enum keyring_algorithm usual[] = {KEYRING_RSA2048, KEYRING_ED25519};
@@ -75,27 +90,19 @@ static int add_keys(struct cli_call *c, struct cli_env *env, struct sql *db, str
 		return out_usage(T("--selector needs --algorithm: two keys cannot share one",
 			"--selector 需要 --algorithm：两个密钥不能共用一个选择器"));
 	if (check_domain(env, domain, e) < 0 || new_state(c, db, domain, &env->mem, &state, e) < 0)
-		return out_fail(e);
+		return -1;
 	size_t n = algorithm.n ? 1 : 2;
 	for (size_t i = 0; i < n; i++)
 		if (dkim_make_key(db, domain, selector, algorithm.n ? one : usual[i], state,
 			    cli_env_who(&env->mem), &env->mem, &made[i], e) < 0)
-			return out_fail(e);
+			return -1;
 	print_new(c, made, n, &env->mem);
 	return CLI_OK;
 }
 
 static int dkim_add(struct cli_call *c)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	int code;
-	struct sql *db = dkim_open(c->cli, &env, &code);
-	if (!db)
-		return code;
-	code = add_keys(c, &env, db, &e);
-	sql_close(db);
-	return code;
+	return with_keys(c, add_keys);
 }
 
 /* ---- importing and exporting ---- */
@@ -142,15 +149,7 @@ static int import_key(struct cli_call *c, struct cli_env *env, struct sql *db, s
 
 static int dkim_import(struct cli_call *c)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	int code;
-	struct sql *db = dkim_open(c->cli, &env, &code);
-	if (!db)
-		return code;
-	code = import_key(c, &env, db, &e) < 0 ? out_fail(&e) : CLI_OK;
-	sql_close(db);
-	return code;
+	return with_keys(c, import_key);
 }
 
 static int print_private(const struct keyring_key *k, struct err *e)
@@ -165,22 +164,20 @@ static int print_private(const struct keyring_key *k, struct err *e)
 	return 0;
 }
 
+static int export_key(struct cli_call *c, struct cli_env *env, struct sql *db, struct err *e)
+{
+	struct keyring_key k;
+	if (keyring_find(db, cli_arg(c, 0), cli_arg(c, 1), &env->mem, &k, e) < 0)
+		return -1;
+	if (cli_flag(c, "private"))
+		return print_private(&k, e);
+	dkim_print_records(&k, 1, &env->mem);
+	return CLI_OK;
+}
+
 static int dkim_export(struct cli_call *c)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct keyring_key k;
-	struct err e;
-	int code;
-	struct sql *db = dkim_open(c->cli, &env, &code);
-	if (!db)
-		return code;
-	int r = keyring_find(db, cli_arg(c, 0), cli_arg(c, 1), &env.mem, &k, &e);
-	if (r == 0 && cli_flag(c, "private"))
-		r = print_private(&k, &e);
-	else if (r == 0)
-		dkim_print_records(&k, 1, &env.mem);
-	sql_close(db);
-	return r < 0 ? out_fail(&e) : CLI_OK;
+	return with_keys(c, export_key);
 }
 
 /* ---- listing ---- */
@@ -207,50 +204,38 @@ static void print_key(struct listing *l, const struct keyring_key *k, struct are
 	table_cell(l->table, k->by);
 }
 
-static int dkim_list(struct cli_call *c)
+static int list_keys(struct cli_call *c, struct cli_env *env, struct sql *db, struct err *e)
 {
-	AUTO(cli_env) struct cli_env env = {0};
 	struct keyring_key *v = NULL;
 	struct listing l;
-	struct err e;
 	size_t n = 0;
-	int code;
-	struct sql *db = dkim_open(c->cli, &env, &code);
-	if (!db)
-		return code;
-	int r = keyring_list(db, cli_arg(c, 0), &env.mem, &v, &n, &e);
-	sql_close(db);
-	if (r < 0)
-		return out_fail(&e);
+	if (keyring_list(db, cli_arg(c, 0), &env->mem, &v, &n, e) < 0)
+		return -1;
 	const char *const heads[] = {T("DOMAIN", "域"), T("SELECTOR", "选择器"), T("KEY", "密钥"),
 		T("STATE", "状态"), T("SINCE", "始于"), T("BY", "操作者")};
 	listing_begin(&l, c->cli->json, "keys", heads, 6);
 	for (size_t i = 0; i < n; i++)
-		print_key(&l, &v[i], &env.mem);
+		print_key(&l, &v[i], &env->mem);
 	listing_end_rows(&l);
 	listing_end(&l);
 	return n ? CLI_OK : CLI_NOTHING;
 }
 
+static int dkim_list(struct cli_call *c)
+{
+	return with_keys(c, list_keys);
+}
+
 /* ---- changing one ---- */
 
-static int change(struct cli_call *c, enum keyring_state to)
+static int change(struct cli_call *c, struct cli_env *env, struct sql *db, enum keyring_state to,
+	struct err *e)
 {
-	AUTO(cli_env) struct cli_env env = {0};
 	struct keyring_key k;
-	struct err e;
-	int code;
-	struct sql *db = dkim_open(c->cli, &env, &code);
-	if (!db)
-		return code;
-	int r = keyring_find(db, cli_arg(c, 0), cli_arg(c, 1), &env.mem, &k, &e);
-	if (r == 0)
-		r = keyring_set_state(db, k.id, to, cli_env_who(&env.mem), wall_now(), &e);
-	if (r == 0)
-		r = keyring_find(db, k.domain, k.selector, &env.mem, &k, &e);
-	sql_close(db);
-	if (r < 0)
-		return out_fail(&e);
+	if (keyring_find(db, cli_arg(c, 0), cli_arg(c, 1), &env->mem, &k, e) < 0 ||
+		keyring_set_state(db, k.id, to, cli_env_who(&env->mem), wall_now(), e) < 0 ||
+		keyring_find(db, k.domain, k.selector, &env->mem, &k, e) < 0)
+		return -1;
 	printf(T("Key %.*s of %.*s is %s now.\n", "密钥 %.*s（%.*s）现为：%s。\n"),
 		SFMT(k.selector), SFMT(k.domain), dkim_state_text(k.state));
 	if (to == KEYRING_RETIRED)
@@ -259,63 +244,68 @@ static int change(struct cli_call *c, enum keyring_state to)
 			"请将其记录继续发布一周：它签过名的邮件可能还在途中。"));
 	if (to == KEYRING_REVOKED) {
 		puts(T("Publish this in place of its record:", "请发布以下记录代替原记录："));
-		dkim_print_records(&k, 1, &env.mem);
+		dkim_print_records(&k, 1, &env->mem);
 	}
 	return CLI_OK;
 }
 
+static int retire_key(struct cli_call *c, struct cli_env *env, struct sql *db, struct err *e)
+{
+	return change(c, env, db, KEYRING_RETIRED, e);
+}
+
 static int dkim_retire(struct cli_call *c)
 {
-	return change(c, KEYRING_RETIRED);
+	return with_keys(c, retire_key);
+}
+
+static int revoke_key(struct cli_call *c, struct cli_env *env, struct sql *db, struct err *e)
+{
+	return change(c, env, db, KEYRING_REVOKED, e);
 }
 
 static int dkim_revoke(struct cli_call *c)
 {
-	return change(c, KEYRING_REVOKED);
+	return with_keys(c, revoke_key);
 }
 
-static int dkim_remove(struct cli_call *c)
+static int remove_key(struct cli_call *c, struct cli_env *env, struct sql *db, struct err *e)
 {
-	AUTO(cli_env) struct cli_env env = {0};
 	struct keyring_key k;
-	struct err e;
-	int code;
-	struct sql *db = dkim_open(c->cli, &env, &code);
-	if (!db)
-		return code;
-	int r = keyring_find(db, cli_arg(c, 0), cli_arg(c, 1), &env.mem, &k, &e);
-	if (r == 0 && k.state == KEYRING_ACTIVE && !cli_flag(c, "force"))
-		r = err_set(&e, ERR_DENIED, "the key signs: retire it first, or use --force");
-	if (r == 0)
-		r = keyring_remove(db, k.id, &e);
-	sql_close(db);
-	if (r < 0)
-		return out_fail(&e);
+	if (keyring_find(db, cli_arg(c, 0), cli_arg(c, 1), &env->mem, &k, e) < 0)
+		return -1;
+	if (k.state == KEYRING_ACTIVE && !cli_flag(c, "force"))
+		return err_set(e, ERR_DENIED, "the key signs: retire it first, or use --force");
+	if (keyring_remove(db, k.id, e) < 0)
+		return -1;
 	printf(T("Key %.*s of %.*s removed; remove its record, too.\n",
 		       "已删除密钥 %.*s（%.*s）；请同时删除其记录。\n"),
 		SFMT(k.selector), SFMT(k.domain));
 	return CLI_OK;
 }
 
+static int dkim_remove(struct cli_call *c)
+{
+	return with_keys(c, remove_key);
+}
+
 /* ---- the secret of rewritten senders ---- */
 
-static int dkim_renew_srs(struct cli_call *c)
+static int renew_srs(struct cli_call *c, struct cli_env *env, struct sql *db, struct err *e)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	int code;
-	struct sql *db = dkim_open(c->cli, &env, &code);
-	if (!db)
-		return code;
-	int r = keyring_secret_renew(db, S(SRS_SECRET), wall_now(), &e);
-	sql_close(db);
-	if (r < 0)
-		return out_fail(&e);
+	(void)c, (void)env;
+	if (keyring_secret_renew(db, S(SRS_SECRET), wall_now(), e) < 0)
+		return -1;
 	puts(T("The secret of rewritten senders is new; addresses made with the one before stay "
 	       "good until\nthey expire or the secret is renewed once more.",
 		"改写发件人所用的密钥已更新；用上一个密钥生成的地址在过期或再次更新之前仍然有效"
 		"。"));
 	return CLI_OK;
+}
+
+static int dkim_renew_srs(struct cli_call *c)
+{
+	return with_keys(c, renew_srs);
 }
 
 static int run_rotate(struct cli_call *c)

@@ -1,4 +1,5 @@
 /* `posthouse domain`: the domains this installation answers for. */
+#include "bin/cli_directory.h"
 #include "bin/cli_dkim.h"
 #include "bin/cli_domain_dns.h"
 #include "bin/cli_rename.h"
@@ -162,32 +163,25 @@ static int domain_move(struct cli_call *c)
 	return CLI_OK;
 }
 
-static int set_disabled(struct cli_call *c, bool disabled)
+static int disable(struct sql *db, slice name, struct err *e)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
-	if (!db)
-		return code;
-	for (int i = 0; i < c->nargs; i++) {
-		if (directory_domain_disable(db, cli_arg(c, i), disabled, &e) < 0)
-			return out_fail(&e);
-		printf(disabled ? T("Domain %.*s disabled.\n", "已停用域 %.*s。\n")
-				: T("Domain %.*s enabled.\n", "已启用域 %.*s。\n"),
-			SFMT(cli_arg(c, i)));
-	}
-	return CLI_OK;
+	return directory_domain_disable(db, name, true, e);
+}
+
+static int enable(struct sql *db, slice name, struct err *e)
+{
+	return directory_domain_disable(db, name, false, e);
 }
 
 static int domain_disable(struct cli_call *c)
 {
-	return set_disabled(c, true);
+	return cli_directory_each(
+		c, disable, T("Domain %.*s disabled.\n", "已停用域 %.*s。\n"));
 }
 
 static int domain_enable(struct cli_call *c)
 {
-	return set_disabled(c, false);
+	return cli_directory_each(c, enable, T("Domain %.*s enabled.\n", "已启用域 %.*s。\n"));
 }
 
 static int run_check(struct cli_call *c)

@@ -95,6 +95,36 @@ void cli_env_as_server(struct cli_env *env)
 		out_fail(&e);
 }
 
+static int read_all(int fd, const char *what, struct buf *out, struct err *e)
+{
+	for (;;) {
+		char *p = buf_room(out, 64 * 1024);
+		if (!p)
+			return err_set(e, ERR_LIMIT, "%s is too large", what);
+		ssize_t n = read(fd, p, 64 * 1024);
+		if (n < 0 && errno != EINTR)
+			return err_sys(e, errno, "reading %s", what);
+		if (n == 0)
+			return 0;
+		if (n > 0)
+			buf_commit(out, (size_t)n);
+	}
+}
+
+int cli_env_read(
+	struct cli_env *env, slice path, const char *what, struct buf *out, struct err *e)
+{
+	AUTO(fd) int fd = -1;
+	if (slice_eq(path, S("-")))
+		return read_all(STDIN_FILENO, what, out, e);
+	const char *name = arena_strz(&env->mem, path);
+	cli_env_as_caller(env);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	int error = errno;
+	cli_env_as_server(env);
+	return fd < 0 ? err_sys(e, error, "cannot open %s", name) : read_all(fd, what, out, e);
+}
+
 /* mkdir -p, the last one for the server's user with all that is in it. */
 static int make_data_dir(const char *path, bool is_root, unsigned uid, unsigned gid, struct err *e)
 {

@@ -39,6 +39,9 @@ struct sql *cli_env_shard(struct cli_env *env, int64_t account_id, struct err *e
 /* For files outside the store, which belong to who runs the command. */
 void cli_env_as_caller(struct cli_env *env);
 void cli_env_as_server(struct cli_env *env);
+/* All of a file, "-": of stdin, as who runs the command. `what` it is, for errors: "the table". */
+int cli_env_read(
+	struct cli_env *env, slice path, const char *what, struct buf *out, struct err *e);
 
 /* Makes the data directory for the server's user; when root, takes on that user. */
 int cli_env_take_user(struct cli_env *env, struct err *e);

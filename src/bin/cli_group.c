@@ -199,16 +199,8 @@ static int group_set(struct cli_call *c)
 
 static int group_remove(struct cli_call *c)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
-	if (!db)
-		return code;
-	if (directory_group_remove(db, cli_arg(c, 0), &e) < 0)
-		return out_fail(&e);
-	printf(T("Group %.*s removed.\n", "已删除组 %.*s。\n"), SFMT(cli_arg(c, 0)));
-	return CLI_OK;
+	return cli_directory_each(c, directory_group_remove,
+		T("Group %.*s removed.\n", "已删除组 %.*s。\n"));
 }
 
 static const struct cli_option group_add_options[] = {
@@ -381,7 +373,7 @@ static void shared_row(struct listing *l, const struct account *v, struct arena 
 	table_cell(l->table, out_address(v->address, a));
 	table_cell(l->table, v->name);
 	table_cell(l->table, slice_z(account_kind_name(v->kind)));
-	table_cell(l->table, slice_z(v->disabled ? T("disabled", "停用") : T("active", "正常")));
+	cell_disabled(l->table, v->disabled);
 }
 
 static int list_kind(

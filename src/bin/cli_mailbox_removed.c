@@ -29,26 +29,14 @@ const struct cli_option cli_mailbox_recover_options[] = {
 	{NULL, NULL, NULL, NULL},
 };
 
-static int parse_time(struct cli_call *c, const char *option, int64_t *ret)
-{
-	const char *text = cli_option(c, option);
-	if (!text || time_parse(slice_z(text), wall_now(), ret))
-		return CLI_OK;
-	return out_usage(
-		T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
-			"--%s：\"%s\" "
-			"既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
-		option, text);
-}
-
 /* An exit code. */
 static int read_query(struct cli_call *c, struct mailbox_removed_query *q)
 {
 	q->folder = cli_option_text(c, "folder");
 	q->text = cli_option_text(c, "text");
 	q->most = PAGE;
-	int code = parse_time(c, "since", &q->since);
-	return code == CLI_OK ? parse_time(c, "until", &q->until) : code;
+	int code = cli_time_option(c, "since", &q->since);
+	return code == CLI_OK ? cli_time_option(c, "until", &q->until) : code;
 }
 
 static const char *how_text(enum mailbox_how how)

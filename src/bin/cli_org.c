@@ -72,12 +72,10 @@ static int org_list(struct cli_call *c)
 		table_cell(l.table, v[i].title);
 		table_cellf(l.table, "%llu", (unsigned long long)v[i].domains);
 		table_cellf(l.table, "%llu", (unsigned long long)v[i].accounts);
-		table_cellf(l.table, v[i].max_accounts ? "%llu" : "-",
-			(unsigned long long)v[i].max_accounts);
+		cell_limit(l.table, v[i].max_accounts);
 		table_cell(l.table, slice_z(out_size(v[i].bytes, text)));
-		table_cell(l.table, slice_z(v[i].max_bytes ? out_size(v[i].max_bytes, text) : "-"));
-		table_cell(l.table,
-			slice_z(v[i].disabled ? T("disabled", "停用") : T("active", "正常")));
+		cell_limit_size(l.table, v[i].max_bytes);
+		cell_disabled(l.table, v[i].disabled);
 	}
 	listing_end_rows(&l);
 	listing_end(&l);
@@ -109,16 +107,8 @@ static int org_set(struct cli_call *c)
 
 static int org_remove(struct cli_call *c)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
-	if (!db)
-		return code;
-	if (directory_org_remove(db, cli_arg(c, 0), &e) < 0)
-		return out_fail(&e);
-	printf(T("Organisation %.*s removed.\n", "已删除组织 %.*s。\n"), SFMT(cli_arg(c, 0)));
-	return CLI_OK;
+	return cli_directory_each(c, directory_org_remove,
+		T("Organisation %.*s removed.\n", "已删除组织 %.*s。\n"));
 }
 
 #define ORG_OPTIONS                                                                                \
@@ -213,24 +203,31 @@ static void class_sheet(struct cli_call *c, const struct service_class *v, struc
 	sheet_end(&s);
 }
 
+static struct sql *open_class(
+	struct cli_call *c, struct cli_env *env, struct service_class *ret, int *ret_code)
+{
+	struct err e;
+	struct sql *db = cli_env_directory(c->cli, env, ret_code);
+	if (db && directory_class(db, cli_arg(c, 0), &env->mem, ret, &e) < 0) {
+		*ret_code = out_fail(&e);
+		return NULL;
+	}
+	return db;
+}
+
 static int class_show(struct cli_call *c)
 {
 	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
 	struct service_class v;
 	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
-	if (!db)
+	if (!open_class(c, &env, &v, &code))
 		return code;
-	if (directory_class(db, cli_arg(c, 0), &env.mem, &v, &e) < 0)
-		return out_fail(&e);
 	class_sheet(c, &v, &env.mem);
 	return CLI_OK;
 }
 
 static void class_row(struct listing *l, const struct service_class *v, struct arena *a)
 {
-	char text[OUT_TEXT];
 	slice services = services_print(v->limits.services, a);
 	if (l->json) {
 		json_open_object(&l->j, NULL);
@@ -250,11 +247,9 @@ static void class_row(struct listing *l, const struct service_class *v, struct a
 	}
 	table_cell(l->table, v->name);
 	table_cellf(l->table, "%llu", (unsigned long long)v->accounts);
-	table_cell(l->table, slice_z(v->limits.quota ? out_size(v->limits.quota, text) : "-"));
-	table_cell(l->table,
-		slice_z(v->limits.max_message ? out_size(v->limits.max_message, text) : "-"));
-	table_cellf(l->table, v->limits.rcpts_day ? "%llu" : "-",
-		(unsigned long long)v->limits.rcpts_day);
+	cell_limit_size(l->table, v->limits.quota);
+	cell_limit_size(l->table, v->limits.max_message);
+	cell_limit(l->table, v->limits.rcpts_day);
 	table_cell(l->table, services);
 }
 
@@ -288,11 +283,9 @@ static int class_set(struct cli_call *c)
 	struct err e;
 	struct service_class v;
 	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
+	struct sql *db = open_class(c, &env, &v, &code);
 	if (!db)
 		return code;
-	if (directory_class(db, cli_arg(c, 0), &env.mem, &v, &e) < 0)
-		return out_fail(&e);
 	code = class_options(c, &v);
 	if (code)
 		return code;
@@ -306,16 +299,8 @@ static int class_set(struct cli_call *c)
 
 static int class_remove(struct cli_call *c)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
-	if (!db)
-		return code;
-	if (directory_class_remove(db, cli_arg(c, 0), &e) < 0)
-		return out_fail(&e);
-	printf(T("Class %.*s removed.\n", "已删除服务等级 %.*s。\n"), SFMT(cli_arg(c, 0)));
-	return CLI_OK;
+	return cli_directory_each(c, directory_class_remove,
+		T("Class %.*s removed.\n", "已删除服务等级 %.*s。\n"));
 }
 
 #define CLASS_OPTIONS                                                                              \

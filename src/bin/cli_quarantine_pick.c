@@ -14,18 +14,6 @@ const char *held_kind_name(enum quarantine_kind k)
 	return k >= QUARANTINE_HELD && k <= QUARANTINE_RECENT ? kinds[k] : "?";
 }
 
-static int parse_time(struct cli_call *c, const char *option, int64_t *ret)
-{
-	const char *text = cli_option(c, option);
-	if (!text || time_parse(slice_z(text), wall_now(), ret))
-		return CLI_OK;
-	return out_usage(
-		T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
-			"--%s：\"%s\" "
-			"既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
-		option, text);
-}
-
 static int parse_probability(struct cli_call *c, const char *option, double *ret)
 {
 	const char *text = cli_option(c, option);
@@ -170,9 +158,9 @@ int held_pick_parse(struct cli_call *c, int state, struct arena *a, struct held_
 	if (r == CLI_OK)
 		r = parse_direction(cli_option_text(c, "direction"), &f->direction);
 	if (r == CLI_OK)
-		r = parse_time(c, "since", &f->after);
+		r = cli_time_option(c, "since", &f->after);
 	if (r == CLI_OK)
-		r = parse_time(c, "until", &f->before);
+		r = cli_time_option(c, "until", &f->before);
 	if (r == CLI_OK)
 		r = parse_probability(c, "least", &f->probability_from);
 	if (r == CLI_OK)

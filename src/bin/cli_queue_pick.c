@@ -11,17 +11,6 @@ const char *queue_priority_name(int priority)
 	return priority >= 0 && priority < QUEUE_PRIORITIES ? priorities[priority] : "?";
 }
 
-static int parse_time(struct cli_call *c, const char *option, int64_t *ret)
-{
-	const char *text = cli_option(c, option);
-	if (!text || time_parse(slice_z(text), wall_now(), ret))
-		return CLI_OK;
-	return out_usage(
-		T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
-			"--%s：\"%s\" 既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
-		option, text);
-}
-
 static int parse_state(struct cli_call *c, struct queue_pick *p)
 {
 	slice s = cli_option_text(c, "state");
@@ -86,9 +75,9 @@ int queue_pick_parse(struct cli_call *c, struct arena *a, struct queue_pick *ret
 	f->domain = cli_option_text(c, "domain");
 	f->reason = cli_option_text(c, "reason");
 	f->dest = cli_option_text(c, "dest");
-	int r = parse_time(c, "older", &f->before);
+	int r = cli_time_option(c, "older", &f->before);
 	if (r == CLI_OK)
-		r = parse_time(c, "newer", &f->after);
+		r = cli_time_option(c, "newer", &f->after);
 	if (r == CLI_OK)
 		r = parse_state(c, ret);
 	if (r == CLI_OK)

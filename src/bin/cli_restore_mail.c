@@ -461,18 +461,6 @@ static int work(struct restoring *x, bool one, struct err *e)
 	return r < 0 ? out_fail(e) : tell(x);
 }
 
-static int read_time(struct cli_call *c, const char *option, int64_t *ret)
-{
-	const char *text = cli_option(c, option);
-	if (!text || time_parse(slice_z(text), wall_now(), ret))
-		return CLI_OK;
-	return out_usage(
-		T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
-			"--%s：\"%s\" "
-			"既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
-		option, text);
-}
-
 static int read_criteria(struct cli_call *c, struct criteria *w)
 {
 	w->folder = cli_option_text(c, "folder");
@@ -481,8 +469,8 @@ static int read_criteria(struct cli_call *c, struct criteria *w)
 	w->subject = cli_option_text(c, "subject");
 	if (cli_option(c, "uid") && (!slice_u64(cli_option_text(c, "uid"), &w->uid) || w->uid == 0))
 		return out_usage("%s", T("--uid: a number", "--uid：须为数字"));
-	int code = read_time(c, "since", &w->since);
-	return code == CLI_OK ? read_time(c, "until", &w->until) : code;
+	int code = cli_time_option(c, "since", &w->since);
+	return code == CLI_OK ? cli_time_option(c, "until", &w->until) : code;
 }
 
 static int read_options(struct restoring *x)

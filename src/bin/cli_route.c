@@ -2,6 +2,7 @@
  * `posthouse route`: named ways out (backends, smarthosts, rules for destinations), and the
  * question which way a recipient's mail would take.
  */
+#include "bin/cli_directory.h"
 #include "bin/cli_tty.h"
 #include "bin/cli_verbs.h"
 
@@ -125,16 +126,8 @@ static int route_list(struct cli_call *c)
 
 static int route_remove(struct cli_call *c)
 {
-	AUTO(cli_env) struct cli_env env = {0};
-	struct err e;
-	int code;
-	if (cli_env_open(c->cli, &env, &code) < 0)
-		return code;
-	struct sql *db = cli_env_db(&env, DB_DIRECTORY, &e);
-	if (!db || directory_route_remove(db, cli_arg(c, 0), &e) < 0)
-		return out_fail(&e);
-	printf(T("Route %.*s removed.\n", "已删除路由 %.*s。\n"), SFMT(cli_arg(c, 0)));
-	return CLI_OK;
+	return cli_directory_each(c, directory_route_remove,
+		T("Route %.*s removed.\n", "已删除路由 %.*s。\n"));
 }
 
 /* ---- test ---- */

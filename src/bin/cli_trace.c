@@ -145,18 +145,6 @@ static void print_kept(struct traced *t)
 
 /* ---- arguments ---- */
 
-static int parse_time(struct cli_call *c, const char *option, int64_t *ret)
-{
-	const char *text = cli_option(c, option);
-	if (!text || time_parse(slice_z(text), wall_now(), ret))
-		return CLI_OK;
-	return out_usage(
-		T("--%s: \"%s\" is neither an age (90s, 15m, 2h, 3d) nor a time (2026-11-22T09:00)",
-			"--%s：\"%s\" "
-			"既不是时长（90s、15m、2h、3d）也不是时间（2026-11-22T09:00）"),
-		option, text);
-}
-
 static int parse_limit(struct cli_call *c, uint64_t *ret)
 {
 	enum { LIMIT_MAX = 1000000 };
@@ -188,9 +176,9 @@ static int parse(struct cli_call *c, struct trace_filter *f, uint64_t *ret_most)
 			"--status 为 "
 			"queued、delivered、relayed、bounced、expired、deleted、refused "
 			"或 quarantined"));
-	int r = parse_time(c, "since", &f->since);
+	int r = cli_time_option(c, "since", &f->since);
 	if (r == CLI_OK)
-		r = parse_time(c, "until", &f->until);
+		r = cli_time_option(c, "until", &f->until);
 	return r == CLI_OK ? parse_limit(c, ret_most) : r;
 }
 
