@@ -48,7 +48,9 @@ def raw_letters(who):
         m.login(who, PASSWORD)
         m.enable('UTF8=ACCEPT')
         for name in folders(who):
-            m.select('"' + name.replace('"', '\\"') + '"', readonly=True)
+            n = m.select('"' + name.replace('"', '\\"') + '"', readonly=True)[1]
+            if n == [b'0']:
+                continue
             yield from (g[1] for g in m.fetch('1:*', '(BODY.PEEK[])')[1] if isinstance(g, tuple))
 
 
