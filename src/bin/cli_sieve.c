@@ -1,6 +1,6 @@
 /*
  * `posthouse sieve`: rules for incoming mail, of accounts and, with --system, of the administrator: put, listed, shown, switched on
- * and off, removed; what went wrong with them. A script is compiled before it is stored (mail/rules.h). What one would do with a
+ * and off, removed; what went wrong with them. A script is compiled before it is stored (mail/scripts.h). What one would do with a
  * letter: cli_sieve_try.c.
  */
 #include "bin/cli_sieve.h"
@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "bin/cli_verbs.h"
-#include "mail/rules.h"
+#include "mail/scripts.h"
 #include "store/directory_org.h"
 
 #include <errno.h>
@@ -223,7 +223,7 @@ static int sieve_show(struct cli_call *c)
 
 static void tell_mistakes(const struct sieve_mistakes *m, struct arena *a)
 {
-	slice text = rules_mistakes(m, cli_conf_lang() == CONF_ZH, a), line;
+	slice text = scripts_mistakes(m, cli_conf_lang() == CONF_ZH, a), line;
 	while (slice_cut(&text, '\n', &line))
 		if (line.n)
 			fprintf(stderr, "%.*s\n", SFMT(line));
@@ -278,7 +278,7 @@ static int put_system(
 	if (code)
 		return code;
 	s->active = !cli_flag(c, "inactive");
-	if (rules_put_system(w->db, s, &w->env.mem, m, &e) < 0) {
+	if (scripts_put_system(w->db, s, &w->env.mem, m, &e) < 0) {
 		tell_mistakes(m, &w->env.mem);
 		return out_fail(&e);
 	}
@@ -295,7 +295,7 @@ static int put_own(struct cli_call *c, struct whose *w, struct script *s, struct
 	bool activate = cli_flag(c, "activate");
 	s->account_id = w->account.id;
 	int (*put)(struct sql *, const struct script *, bool, struct arena *,
-		struct sieve_mistakes *, struct err *) = s->form.n ? rules_put_form : rules_put;
+		struct sieve_mistakes *, struct err *) = s->form.n ? scripts_put_form : scripts_put;
 	if (put(w->db, s, activate, &w->env.mem, m, &e) < 0) {
 		tell_mistakes(m, &w->env.mem);
 		return out_fail(&e);
@@ -341,7 +341,7 @@ static int sieve_check(struct cli_call *c)
 		return code;
 	if (cli_sieve_read(&env, cli_arg(c, 0), SCRIPT_TEXT_MAX + 1, &text, &e) < 0)
 		return out_fail(&e);
-	bool fine = rules_check(cli_arg(c, 0), buf_slice(&text), cli_flag(c, "system"),
+	bool fine = scripts_check(cli_arg(c, 0), buf_slice(&text), cli_flag(c, "system"),
 		SCRIPT_TEXT_MAX, &env.mem, &mistakes);
 	if (c->cli->json) {
 		struct listing l;

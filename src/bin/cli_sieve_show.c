@@ -85,7 +85,7 @@ static void mistake_json(struct json *j, const char *key, const struct sieve_mis
 	json_close(j, '}');
 }
 
-static void show_json(const struct script_set *set, const struct rules_verdict *v)
+static void show_json(const struct script_set *set, const struct scripts_verdict *v)
 {
 	struct json j = {0};
 	json_begin(&j);
@@ -154,7 +154,7 @@ static void show_mistake(const char *what, const struct sieve_mistake *m)
 }
 
 void cli_sieve_verdict(
-	struct cli_call *c, const struct script_set *set, const struct rules_verdict *v, bool whole)
+	struct cli_call *c, const struct script_set *set, const struct scripts_verdict *v, bool whole)
 {
 	if (c->cli->json) {
 		show_json(set, v);

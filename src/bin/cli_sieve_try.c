@@ -14,8 +14,8 @@
 #include "codec/charset.h"
 #include "codec/header.h"
 #include "mail/digest.h"
-#include "mail/rules.h"
-#include "mail/rules_known.h"
+#include "mail/scripts.h"
+#include "mail/scripts_known.h"
 #include "run/log.h"
 
 #include <signal.h>
@@ -26,7 +26,7 @@
 struct trial {
 	struct cli_call *c;
 	struct cli_env env;
-	const struct rules_conf *conf;
+	const struct scripts_conf *conf;
 	struct sql *db, *shard;
 	struct account account;
 	struct script_set set;
@@ -35,7 +35,7 @@ struct trial {
 	float spam;
 	int virus;
 	/* for the child */
-	const struct rules_case *asked;
+	const struct scripts_case *asked;
 	slice message;
 };
 
@@ -52,7 +52,7 @@ static void child(void *arg, int out)
 	struct trial *t = arg;
 	AUTO(buf) struct buf text = BUF(SCAN_ANSWER_MAX);
 	struct arena a = {0};
-	struct rules_verdict v;
+	struct scripts_verdict v;
 	struct err e;
 	signal(SIGALRM, SIG_DFL);
 	alarm((unsigned)(t->conf->time / SECOND) + 1);
@@ -61,18 +61,18 @@ static void child(void *arg, int out)
 		cli_child_write(out, slice_z(e.text));
 		_exit(2);
 	}
-	rules_case_run(t->asked, t->message, &a, &v);
-	rules_verdict_encode(&text, &v);
+	scripts_case_run(t->asked, t->message, &a, &v);
+	scripts_verdict_encode(&text, &v);
 	cli_child_write(out, buf_slice(&text));
 	_exit(buf_ok(&text) ? 0 : 1);
 }
 
-static int run(void *arg, const struct rules_case *c, slice message, struct arena *a,
-	struct rules_verdict *ret, struct err *e)
+static int run(void *arg, const struct scripts_case *c, slice message, struct arena *a,
+	struct scripts_verdict *ret, struct err *e)
 {
 	struct trial *t = arg;
 	AUTO(buf) struct buf text = BUF(SCAN_ANSWER_MAX);
-	struct rules_case asked = *c;
+	struct scripts_case asked = *c;
 	int status;
 	asked.input.spam = t->spam;
 	asked.input.virus = t->virus;
@@ -84,7 +84,7 @@ static int run(void *arg, const struct rules_case *c, slice message, struct aren
 		return err_set(e, ERR_PROTO, "%.*s", SFMT(buf_slice(&text)));
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return err_set(e, ERR_PERM, "the scripts took too long, or crashed");
-	if (!rules_verdict_decode(arena_dup(a, buf_slice(&text)), message.n, a, ret))
+	if (!scripts_verdict_decode(arena_dup(a, buf_slice(&text)), message.n, a, ret))
 		return err_set(e, ERR_BUG, "a damaged verdict");
 	return 0;
 }
@@ -94,7 +94,7 @@ static int run(void *arg, const struct rules_case *c, slice message, struct aren
 static int folders(void *arg, int64_t account_id, struct arena *a, struct sieve_folder **ret,
 	size_t *ret_n, struct err *e)
 {
-	return rules_known_folders(((struct trial *)arg)->shard, account_id, a, ret, ret_n, e);
+	return scripts_known_folders(((struct trial *)arg)->shard, account_id, a, ret, ret_n, e);
 }
 
 static int seen(void *arg, const struct mailbox_seen *s, int64_t since, struct err *e)
@@ -105,7 +105,7 @@ static int seen(void *arg, const struct mailbox_seen *s, int64_t since, struct e
 static int metadata(void *arg, int64_t account_id, slice folder, slice entry, struct arena *a,
 	slice *ret, struct err *e)
 {
-	return rules_known_metadata(
+	return scripts_known_metadata(
 		((struct trial *)arg)->shard, account_id, folder, entry, a, ret, e);
 }
 
@@ -118,7 +118,7 @@ static int listed(void *arg, int64_t account_id, slice list, slice address, stru
 	slice name, canonical;
 	bool found = false;
 	struct sql *db = cli_env_db(&t->env, DB_DIRECTORY, e);
-	if (!rules_known_group(list, &name))
+	if (!scripts_known_group(list, &name))
 		return 0;
 	if (directory_open(t->env.config.server->data, &d, e) < 0)
 		return -1;
@@ -236,27 +236,27 @@ int cli_sieve_test(struct cli_call *c)
 	AUTO(trial) struct trial t = {.c = c};
 	AUTO(buf) struct buf letter = {0};
 	AUTO(zones) struct zones zones = {0};
-	struct rules_case rules;
-	struct rules_verdict v;
+	struct scripts_case rules;
+	struct scripts_verdict v;
 	struct err e;
 	int code;
 	t.db = cli_env_directory(c->cli, &t.env, &code);
 	if (!t.db || (code = read_options(&t)))
 		return code;
-	t.conf = conf_get(t.env.config.conf, &rules_section);
+	t.conf = conf_get(t.env.config.conf, &scripts_section);
 	if (load(&t, &letter, &e) < 0)
 		return out_fail(&e);
 	slice text = to_crlf(buf_slice(&letter), &t.env.mem);
 	slice to = cli_option_text(c, "to");
 	t.m.sender = sender_of(c, text, &t.env.mem);
 	t.r.address = to.n ? to : t.account.address;
-	const struct rules_judge judge = {.run = run,
+	const struct scripts_judge judge = {.run = run,
 		.folders = folders,
 		.seen = seen,
 		.metadata = metadata,
 		.listed = listed,
 		.arg = &t};
-	const struct rules_ask q = {.account_id = t.account.id,
+	const struct scripts_ask q = {.account_id = t.account.id,
 		.m = &t.m,
 		.r = &t.r,
 		.set = &t.set,
@@ -267,7 +267,7 @@ int cli_sieve_test(struct cli_call *c)
 				      wall_now() / SECOND) /
 			      60),
 		.conf = t.conf};
-	if (rules_judge_letter(&judge, &q, &t.env.mem, &rules, &v, &e) < 0)
+	if (scripts_judge_letter(&judge, &q, &t.env.mem, &rules, &v, &e) < 0)
 		return out_fail(&e);
 	cli_sieve_verdict(c, &t.set, &v, cli_flag(c, "letter"));
 	return v.end == SIEVE_FAILED ? CLI_FAILED : CLI_OK;

@@ -27,7 +27,7 @@
 #include "mail/search_conf.h"
 #include "mail/digest.h"
 #include "mail/report_conf.h"
-#include "mail/rules_run.h"
+#include "mail/scripts_run.h"
 #include "run/sandbox.h"
 #include "store/backup.h"
 #include "store/crypt_conf.h"
@@ -354,6 +354,6 @@ const struct conf_section *const config_sections[] = {&server_section, &tls_sect
 	&reports_section, &store_section, &crypt_section, &backup_section, &directory_section, &log_section, &scan_section, &filter_section,
 	&person_section, &policy_conf_section, &learning_section, &kv_section, &reputation_section,
 	&fingerprints_section, &greylist_section, &autowhite_section, &digest_section,
-	&alarm_section, &mailbox_section, &search_section, &rules_section, &access_section, &imap_section, &pop3_section, &managesieve_section, &web_section,
+	&alarm_section, &mailbox_section, &search_section, &scripts_section, &access_section, &imap_section, &pop3_section, &managesieve_section, &web_section,
 	&quarantine_section, &quarantine_class_section, &engines_section, &engine_section,
 	&features_section, &collect_section, &yara_section, NULL};

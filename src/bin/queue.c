@@ -13,7 +13,7 @@
 #include "bin/queue_maillist.h"
 #include "bin/queue_notice.h"
 #include "bin/queue_reports.h"
-#include "bin/queue_rules.h"
+#include "bin/queue_scripts.h"
 #include "mail/report_conf.h"
 #include "mail/sts.h"
 #include "run/log.h"
@@ -94,7 +94,7 @@ static int queue_prepare(struct role_env *env, struct err *e)
 	q->report_in = queue_report_in_new();
 	q->user_reports = queue_user_reports_new();
 	q->scan = queue_scan_new();
-	q->rules = queue_rules_new(q);
+	q->scripts = queue_scripts_new(q);
 	list_init(&q->links);
 	list_init(&q->loads);
 	cond_init(&q->sweep_wake);
@@ -194,7 +194,7 @@ static void make_settle(struct queue *q)
 		.blobs = q->blobs,
 		.changes = q->changes,
 		.queue = q->queue_commit,
-		.judge = queue_rules_judge(q->rules),
+		.judge = queue_scripts_judge(q->scripts),
 		.done = on_local_done,
 		.arg = q};
 	memcpy(l.shards, q->shard_commit, sizeof l.shards);
@@ -248,7 +248,7 @@ static int queue_open(struct role_env *env, struct err *e)
 		queue_report_in_open(q->report_in, q->settings->config.server->data, e) < 0 ||
 		queue_user_reports_open(q->user_reports, q, e) < 0 ||
 		queue_lessons_open(q, &q->lessons, e) < 0 ||
-		queue_maillists_open(q, &q->maillists, e) < 0 || queue_rules_open(q->rules, e) < 0 ||
+		queue_maillists_open(q, &q->maillists, e) < 0 || queue_scripts_open(q->scripts, e) < 0 ||
 		queue_scan_open(q->scan, q->settings->config.server->data, e) < 0)
 		return -1;
 	open_policies(q);
@@ -395,7 +395,7 @@ static void queue_close(struct role_env *env)
 	queue_reports_close(q->reporter);
 	queue_lessons_close(q->lessons);
 	queue_maillists_close(q->maillists);
-	queue_rules_close(q->rules);
+	queue_scripts_close(q->scripts);
 	queue_notices_free(q->notices);
 	queue_digests_close(q->digests);
 	queue_letters_close(q->letters);

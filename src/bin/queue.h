@@ -14,7 +14,7 @@
  *	queue_scan.c      the scan processes; which domains are ours
  *	queue_user_report.c letters that our users report
  *	queue_lesson.c   letters that they move into Junk or out of it
- *	queue_rules.c    people's scripts; queue_webhook.c what they tell programs
+ *	queue_scripts.c  people's scripts; queue_webhook.c what they tell programs
  *	queue_letters.c  letters to people: queue_notice.c (the outbox), queue_digest.c
  *	queue_outbound.c own accounts whose recipients do not exist
  *	queue_honeypot.c letters to addresses that nobody has
@@ -91,7 +91,7 @@ struct queue_digests;
 struct queue_user_reports;
 struct queue_lessons;
 struct queue_outbound;
-struct queue_rules;
+struct queue_scripts;
 struct queue_maillists;
 struct queue {
 	struct role_env *env;
@@ -123,7 +123,7 @@ struct queue {
 	struct queue_user_reports *user_reports;
 	struct queue_lessons *lessons;
 	struct queue_maillists *maillists;
-	struct queue_rules *rules;
+	struct queue_scripts *scripts;
 	struct queue_outbound *outbound; /* queue_outbound.c; made when needed */
 	struct hosts_health *health;
 

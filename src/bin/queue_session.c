@@ -158,7 +158,7 @@ static void deliver_locally(struct queue_session *s, struct flow_item *it)
 		.plus_folders = c->plus_folders,
 		.forward_outside = c->forward_outside,
 		.autoreply = c->autoreply,
-		.scripts = conf_get(s->settings->config.conf, &rules_section),
+		.scripts = conf_get(s->settings->config.conf, &scripts_section),
 		.signing = &s->settings->signing,
 		.hostname = s->settings->config.hostname,
 		.zone = zone_of(s)};

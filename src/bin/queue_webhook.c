@@ -4,7 +4,7 @@
  * What is not taken is tried again, ever more slowly, for a day; what is refused for good (4xx) is not. Each is posted at least once; those of
  * one account to one URL in their order, and one at a time of an account, so that who answers slowly delays his own.
  */
-#include "bin/queue_rules.h"
+#include "bin/queue_scripts.h"
 
 #include "base/mem.h"
 #include "bin/queue.h"
@@ -86,7 +86,7 @@ static int post(struct posting *p)
 {
 	AUTO(arena) struct arena a = {0};
 	struct queue_settings *set = p->q->settings;
-	const struct rules_conf *c = conf_get(set->config.conf, &rules_section);
+	const struct scripts_conf *c = conf_get(set->config.conf, &scripts_section);
 	const struct fetch_want want = {.url = p->w.url,
 		.ca_file = set->config.tls->ca,
 		.max = ANSWER_MAX,
@@ -96,7 +96,7 @@ static int post(struct posting *p)
 		.post_type = S("application/json")};
 	struct fetch_answer answer;
 	struct err e;
-	if (!rules_may_reach(c, p->w.url)) {
+	if (!scripts_may_reach(c, p->w.url)) {
 		give_up(p, "its host is not allowed any more");
 		return finish(p);
 	}

@@ -19,7 +19,7 @@
 #include "codec/summary.h"
 #include "codec/url.h"
 #include "content/report.h"
-#include "mail/rules_run.h"
+#include "mail/scripts_run.h"
 #include "content/texts.h"
 #include "run/co.h"
 #include "run/link.h"
@@ -220,21 +220,21 @@ static void read_texts(struct job *j)
 }
 
 /* Scripts of people over it. */
-static void judge_rules(struct job *j)
+static void judge_scripts(struct job *j)
 {
 	AUTO(buf) struct buf answer = BUF(SCAN_ANSWER_MAX);
-	struct rules_case c;
-	struct rules_verdict v;
+	struct scripts_case c;
+	struct scripts_verdict v;
 	slice both, what;
 	if (begin(j, &both) < 0)
 		return;
 	what = slice_first(both, j->request.lead_n);
-	if (!rules_case_decode(what, &j->scan->mem, &c)) {
+	if (!scripts_case_decode(what, &j->scan->mem, &c)) {
 		err_set(&j->e, ERR_PROTO, "a damaged case");
 		return;
 	}
-	rules_case_run(&c, slice_skip(both, what.n), &j->scan->mem, &v);
-	rules_verdict_encode(&answer, &v);
+	scripts_case_run(&c, slice_skip(both, what.n), &j->scan->mem, &v);
+	scripts_verdict_encode(&answer, &v);
 	j->end = j->map.n;
 	if (buf_ok(&answer))
 		give_answer(j, buf_slice(&answer), S(""));
@@ -296,8 +296,8 @@ static void examine(void *arg)
 	case SCAN_TEXT:
 		read_texts(j);
 		break;
-	case SCAN_RULES:
-		judge_rules(j);
+	case SCAN_SCRIPTS:
+		judge_scripts(j);
 		break;
 	case SCAN_USE:
 		scan_tools_use(j->scan->tools, j->request.use, j->fd, j->map, &j->e);
@@ -323,9 +323,9 @@ static void watch(void *arg)
 
 static int64_t time_for(const struct scan *s, enum scan_job job)
 {
-	const struct rules_conf *rules = conf_get(s->env->config.conf, &rules_section);
+	const struct scripts_conf *scripts = conf_get(s->env->config.conf, &scripts_section);
 	int64_t time = s->env->config.scan->time;
-	return job == SCAN_RULES && rules->time < time ? rules->time : time;
+	return job == SCAN_SCRIPTS && scripts->time < time ? scripts->time : time;
 }
 
 static void run_job(struct scan *s, struct job *j)
@@ -354,7 +354,7 @@ static bool decode(slice request, struct arena *a, struct job *j)
 	if (!scan_request_decode(request, a, &j->request))
 		return false;
 	bool message = j->request.job == SCAN_MESSAGE || j->request.job == SCAN_TEXT ||
-		       j->request.job == SCAN_RULES;
+		       j->request.job == SCAN_SCRIPTS;
 	bool inside = message && !j->request.in_file;
 	/* The role `texts` has nothing to judge by. */
 	if (!j->scan->tools && j->request.job != SCAN_TEXT)

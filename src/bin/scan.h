@@ -40,10 +40,10 @@ enum scan_job {
 	SCAN_TEXT,
 	/* As SCAN_REPORT: what came to a mailing list's addresses, codec/bounce_in.h. */
 	SCAN_BOUNCE,
-	/* Run people's scripts over it: mail/rules_case.h. The case stands before the letter, as lead_n bytes. */
-	SCAN_RULES,
+	/* Run people's scripts over it: mail/scripts_case.h. The case stands before the letter, as lead_n bytes. */
+	SCAN_SCRIPTS,
 };
-enum { SCAN_JOBS = SCAN_RULES + 1 };
+enum { SCAN_JOBS = SCAN_SCRIPTS + 1 };
 enum scan_use {
 	SCAN_USE_LEARNED, /* what the site has learned: training/published.h */
 	SCAN_USE_DOMAINS, /* the site's domains, one a line */

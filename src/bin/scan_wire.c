@@ -147,7 +147,7 @@ void scan_request_encode(struct buf *out, const struct scan_request *r)
 	buf_u8(out, (uint8_t)r->job);
 	if (r->job == SCAN_USE)
 		buf_u8(out, (uint8_t)r->use);
-	if (r->job != SCAN_MESSAGE && r->job != SCAN_TEXT && r->job != SCAN_RULES)
+	if (r->job != SCAN_MESSAGE && r->job != SCAN_TEXT && r->job != SCAN_SCRIPTS)
 		return;
 	buf_u8(out, (uint8_t)r->wishes);
 	if (r->job == SCAN_MESSAGE)
@@ -194,7 +194,7 @@ bool scan_request_decode(slice in, struct arena *a, struct scan_request *ret)
 			ret->lead_n > SCAN_LEAD_MAX)
 			return false;
 		break;
-	case SCAN_RULES:
+	case SCAN_SCRIPTS:
 	case SCAN_TEXT:
 		ret->wishes = cur_u8(&c);
 		take_message(&c, ret);

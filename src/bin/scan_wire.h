@@ -23,7 +23,7 @@ enum {
 struct scan_request {
 	enum scan_job job;
 	enum scan_use use; /* SCAN_USE */
-	/* SCAN_MESSAGE, SCAN_TEXT and SCAN_RULES (without context): */
+	/* SCAN_MESSAGE, SCAN_TEXT and SCAN_SCRIPTS (without context): */
 	unsigned wishes; /* enum content_wish; enum content_texts_want */
 	struct content_context context;
 	bool in_file;

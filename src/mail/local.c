@@ -165,7 +165,7 @@ static void to_account(struct job *j, const struct queue_rcpt *r, const struct r
 	bool copy = w.forwarding && !passed && j->has_header &&
 		    local_header_has(buf_slice(&j->header), r->address);
 	ret->answer = copy ? NULL : find_answer(j, r, &w);
-	if (!passed && !local_by_rules(j, r, answer, &w, ret))
+	if (!passed && !local_by_scripts(j, r, answer, &w, ret))
 		local_into_mailbox(j, r, answer, &w, NULL, ret);
 }
 

@@ -8,7 +8,7 @@
  * What the account wants (store/forward.h): mail is passed on as by an alias, with the mailbox itself among the targets
  * where a copy is to stay; mail that comes back, or was found to be junk, is kept and goes nowhere. "ann+work@" goes to
  * the folder Work when there is one (case does not count; "+work/2026" and "+work.2026" to Work/2026). Its automatic
- * answer (autoreply.h) travels with the result. Then its scripts, and the administrator's, have their say (local_rules.c): what they
+ * answer (autoreply.h) travels with the result. Then its scripts, and the administrator's, have their say (local_scripts.c): what they
  * want beside a place for the letter is done in the transaction that ends the recipient (settle.h).
  */
 #pragma once
@@ -16,7 +16,7 @@
 #include "mail/letter.h"
 #include "mail/result.h"
 #include "mail/route.h"
-#include "mail/rules_run.h"
+#include "mail/scripts_run.h"
 #include "mail/settle.h"
 #include "store/changes.h"
 #include "store/commit.h"
@@ -37,7 +37,7 @@ struct local_config {
 	struct blobs *blobs;
 	struct changes *changes; /* told of what arrived; may be NULL */
 	struct commit *queue; /* makes blobs durable, by an empty transaction */
-	const struct rules_judge *judge; /* runs people's scripts; NULL: nobody does */
+	const struct scripts_judge *judge; /* runs people's scripts; NULL: nobody does */
 	/* All recipients of the group have their result. In the loop's thread; not inside
 	 * local_deliver. The arrays are valid during the call. */
 	void (*done)(void *arg, struct letter *l, const struct settle_rcpt *v, size_t n,
@@ -53,7 +53,7 @@ struct local_rules { /* of the configuration */
 	bool plus_folders; /* "+detail" chooses a folder */
 	bool forward_outside; /* accounts may have mail passed on to other systems */
 	bool autoreply;
-	const struct rules_conf *scripts; /* NULL: none are run */
+	const struct scripts_conf *scripts; /* NULL: none are run */
 	const struct signing *signing; /* of what scripts have sent */
 	slice hostname;
 	int zone; /* minutes east: the site's */

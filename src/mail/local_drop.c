@@ -2,7 +2,7 @@
  * Into mailboxes (local.h): one transaction of the account's shard. Mostly one row, its prefix Return-Path:, Delivered-To: and what
  * the message has; where people's rules say so several folders, versions of the letter with another header, keys to remember. The
  * same (message, recipient) is never stored twice: the first email of a delivery says that all of it was done. Called by local.c
- * and local_rules.c.
+ * and local_scripts.c.
  */
 #include "mail/local_impl.h"
 

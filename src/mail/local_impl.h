@@ -4,7 +4,7 @@
  *	local.c		a group's recipients, one after another; what an account wants
  *	local_drop.c	into mailboxes
  *	local_expand.c	aliases and what accounts have passed on: new messages of the same blob
- *	local_rules.c	what people's scripts want
+ *	local_scripts.c	what people's scripts want
  */
 #pragma once
 #include "base/map.h"
@@ -114,10 +114,10 @@ void local_into_mailbox(struct job *j, const struct queue_rcpt *r, const struct 
 void local_into_sent(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
 	struct settle_rcpt *ret);
 
-/* ---- local_rules.c ---- */
+/* ---- local_scripts.c ---- */
 
 /* False: no script has a say; else the result is there, or comes later. */
-bool local_by_rules(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
+bool local_by_scripts(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
 	const struct delivery_wishes *w, struct settle_rcpt *v);
 
 /* ---- local_expand.c ---- */

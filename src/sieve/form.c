@@ -1,5 +1,5 @@
 /*
- * A form (form.h): JSON read and checked, and handed piece by piece to form_script.c. Called through mail/rules.h. On jansson.
+ * A form (form.h): JSON read and checked, and handed piece by piece to form_script.c. Called through mail/scripts.h. On jansson.
  */
 #include "sieve/form.h"
 

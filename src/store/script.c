@@ -1,6 +1,6 @@
 /*
  * Scripts of accounts (script.h): put, listed, made active. Table `script` of the directory's database, whose account 0 is
- * the administrator (script_system.c). Called by mail/rules.c, the command line, ManageSieve.
+ * the administrator (script_system.c). Called by mail/scripts.c, the command line, ManageSieve.
  */
 #include "store/script_int.h"
 

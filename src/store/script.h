@@ -4,7 +4,7 @@
  * whether any script has a say in an account's mail; script_cache has the texts). Of an account's scripts one at most is
  * active (RFC 5804 1.4). What went wrong while they ran is in the queue's database, written with the delivery.
  *
- * Nothing here knows the language: mail/rules.h compiles first, then stores; use that to put scripts in.
+ * Nothing here knows the language: mail/scripts.h compiles first, then stores; use that to put scripts in.
  *
  *	script.c	accounts' scripts	script_system.c	the administrator's
  *	script_set.c	what runs over an account's mail, kept in memory

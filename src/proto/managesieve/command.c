@@ -3,7 +3,7 @@
  * LOGOUT (RFC 5804 2).
  */
 #include "base/mem.h"
-#include "mail/rules.h"
+#include "mail/scripts.h"
 #include "proto/managesieve/session.h"
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /*
  * managesieve: one ManageSieve server session over a `struct io` (RFC 5804), by which people's programs put, check and choose their Sieve
- * scripts (mail/rules.h). The process is asked by struct session_ops (mail/login.h).
+ * scripts (mail/scripts.h). The process is asked by struct session_ops (mail/login.h).
  */
 #pragma once
 #include "mail/session.h"

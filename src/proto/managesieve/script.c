@@ -2,7 +2,7 @@
  * The commands that read and change scripts (RFC 5804 2.4 - 2.12). A script is compiled before it is stored, so that none with mistakes is ever
  * there; what the compiler says goes to the client line by line.
  */
-#include "mail/rules.h"
+#include "mail/scripts.h"
 #include "proto/managesieve/session.h"
 
 struct job {
@@ -67,7 +67,7 @@ void managesieve_havespace(struct managesieve *s, const struct managesieve_args 
 
 static void tell_mistakes(struct managesieve *s, const struct job *j, bool fine)
 {
-	slice text = rules_mistakes(&j->mistakes, false, &s->base.mem);
+	slice text = scripts_mistakes(&j->mistakes, false, &s->base.mem);
 	if (fine)
 		managesieve_ok(s, text.n ? "WARNINGS" : NULL, text);
 	else
@@ -81,7 +81,7 @@ static int put(struct sql *db, void *arg, struct err *e)
 		.name = j->name,
 		.text = j->other,
 		.changed_by = j->s->login};
-	return rules_put(db, &script, false, &j->s->base.mem, &j->mistakes, e);
+	return scripts_put(db, &script, false, &j->s->base.mem, &j->mistakes, e);
 }
 
 void managesieve_putscript(struct managesieve *s, const struct managesieve_args *args)
@@ -104,7 +104,7 @@ static int check(struct sql *db, void *arg, struct err *e)
 	struct job *j = arg;
 	(void)db;
 	(void)e;
-	j->fine = rules_check(S("script"), j->other, false, 0, &j->s->base.mem, &j->mistakes);
+	j->fine = scripts_check(S("script"), j->other, false, 0, &j->s->base.mem, &j->mistakes);
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /*
- * Running the scripts that have a say in a letter (rules_case.h): called in scan processes, by `posthouse sieve test`, by unit
- * tests. What becomes of the actions is local delivery's (local_rules.c).
+ * Running the scripts that have a say in a letter (scripts_case.h): called in scan processes, by `posthouse sieve test`, by unit
+ * tests. What becomes of the actions is local delivery's (local_scripts.c).
  */
-#include "mail/rules_case.h"
+#include "mail/scripts_case.h"
 
 #include "base/mem.h"
 #include "codec/header.h"
@@ -75,7 +75,7 @@ static bool is_systems(const struct script_set *set, slice name)
 
 /* ---- versions of the letter ---- */
 
-static struct rules_letter *letter_of(struct rules_verdict *v, size_t edits)
+static struct scripts_letter *letter_of(struct scripts_verdict *v, size_t edits)
 {
 	for (size_t i = 0; i < v->nletters; i++)
 		if (v->letters[i].edits == edits)
@@ -114,11 +114,11 @@ static slice without_delivery(slice header, slice recipient, struct arena *a)
 	return arena_dup(a, buf_slice(&out));
 }
 
-static void edit(const struct rules_case *c, slice message, const struct sieve_result *r,
-	size_t edits, struct arena *a, struct rules_letter *ret)
+static void edit(const struct scripts_case *c, slice message, const struct sieve_result *r,
+	size_t edits, struct arena *a, struct scripts_letter *ret)
 {
 	slice body;
-	*ret = (struct rules_letter){.edits = edits};
+	*ret = (struct scripts_letter){.edits = edits};
 	sieve_edited(message, r->edits, edits, a, &ret->header, &body);
 	ret->header = without_delivery(ret->header, c->input.recipient, a);
 	bool own = body.p >= message.p && body.p + body.n == message.p + message.n;
@@ -136,15 +136,15 @@ static bool has_letter(enum sieve_action_kind kind)
 	return kind == SIEVE_KEEP || kind == SIEVE_FILEINTO || kind == SIEVE_REDIRECT;
 }
 
-static void make_letters(const struct rules_case *c, slice message, const struct sieve_result *r,
-	struct arena *a, struct rules_verdict *v)
+static void make_letters(const struct scripts_case *c, slice message, const struct sieve_result *r,
+	struct arena *a, struct scripts_verdict *v)
 {
-	v->letters = ARENA_ARRAY(a, struct rules_letter, RULES_LETTERS_MAX);
+	v->letters = ARENA_ARRAY(a, struct scripts_letter, SCRIPTS_LETTERS_MAX);
 	for (size_t i = 0; i < v->nactions; i++) {
 		struct sieve_action *act = &v->actions[i];
 		if (!has_letter(act->kind) || !act->edits || letter_of(v, act->edits))
 			continue;
-		if (v->nletters == RULES_LETTERS_MAX)
+		if (v->nletters == SCRIPTS_LETTERS_MAX)
 			act->edits = v->letters[v->nletters - 1].edits;
 		else
 			edit(c, message, r, act->edits, a, &v->letters[v->nletters++]);
@@ -153,8 +153,8 @@ static void make_letters(const struct rules_case *c, slice message, const struct
 
 /* ---- the run ---- */
 
-void rules_case_run(
-	const struct rules_case *c, slice message, struct arena *a, struct rules_verdict *ret)
+void scripts_case_run(
+	const struct scripts_case *c, slice message, struct arena *a, struct scripts_verdict *ret)
 {
 	struct sieve_input q = c->input;
 	struct sieve_result r = {0};
@@ -175,7 +175,7 @@ void rules_case_run(
 				      .zh = S("脚本已无法解析")};
 		r.mistake.script = c->set->run[q.nscripts].name;
 	}
-	*ret = (struct rules_verdict){.end = r.end,
+	*ret = (struct scripts_verdict){.end = r.end,
 		.actions = r.actions,
 		.nactions = r.nactions,
 		.questions = r.questions,

@@ -1,5 +1,5 @@
-/* What rules ask about a mailbox (rules_known.h). Called by bin/queue_rules.c and `posthouse sieve test`. */
-#include "mail/rules_known.h"
+/* What rules ask about a mailbox (scripts_known.h). Called by bin/queue_scripts.c and `posthouse sieve test`. */
+#include "mail/scripts_known.h"
 
 #include "base/mem.h"
 
@@ -17,15 +17,15 @@ static slice use_name(enum mailbox_use use)
 	return slice_z(use < sizeof names / sizeof *names ? names[use] : "");
 }
 
-int rules_known_folders(struct sql *db, int64_t account_id, struct arena *a,
+int scripts_known_folders(struct sql *db, int64_t account_id, struct arena *a,
 	struct sieve_folder **ret, size_t *ret_n, struct err *e)
 {
 	struct mailbox_folder *v;
 	size_t n;
 	if (mailbox_folders(db, account_id, a, &v, &n, e) < 0)
 		return -1;
-	if (n > RULES_FOLDERS_MAX)
-		n = RULES_FOLDERS_MAX;
+	if (n > SCRIPTS_FOLDERS_MAX)
+		n = SCRIPTS_FOLDERS_MAX;
 	struct sieve_folder *to = ARENA_ARRAY(a, struct sieve_folder, n + 1);
 	for (size_t i = 0; i < n; i++)
 		to[i] = (struct sieve_folder){.name = v[i].name,
@@ -47,7 +47,7 @@ static slice in_lower_case(slice entry, struct arena *a)
 	return slice_of(low, entry.n);
 }
 
-int rules_known_metadata(struct sql *db, int64_t account_id, slice folder, slice entry,
+int scripts_known_metadata(struct sql *db, int64_t account_id, slice folder, slice entry,
 	struct arena *a, slice *ret, struct err *e)
 {
 	struct mailbox_folder f = {0};
@@ -66,9 +66,9 @@ int rules_known_metadata(struct sql *db, int64_t account_id, slice folder, slice
 	return 0;
 }
 
-bool rules_known_group(slice list, slice *ret_address)
+bool scripts_known_group(slice list, slice *ret_address)
 {
-	slice scheme = S(RULES_GROUP_URN);
+	slice scheme = S(SCRIPTS_GROUP_URN);
 	*ret_address = slice_skip(list, scheme.n);
 	return slice_istarts(list, scheme) && ret_address->n > 0;
 }

@@ -1,5 +1,5 @@
-/* Section [sieve] of the configuration (rules_run.h). Used by the queue process, scan processes and the command line. */
-#include "mail/rules_run.h"
+/* Section [sieve] of the configuration (scripts_run.h). Used by the queue process, scan processes and the command line. */
+#include "mail/scripts_run.h"
 
 #include "base/time.h"
 #include "codec/address.h"
@@ -7,7 +7,7 @@
 
 static void check(const void *value, slice instance, struct conf_check *c)
 {
-	const struct rules_conf *v = value;
+	const struct scripts_conf *v = value;
 	(void)instance;
 	for (size_t i = 0; i < v->webhook_hosts.n; i++) {
 		slice host = v->webhook_hosts.v[i];
@@ -22,7 +22,7 @@ static void check(const void *value, slice instance, struct conf_check *c)
 			c, "vacation_min", "is larger than vacation_max", "大于 vacation_max");
 }
 
-#define T struct rules_conf
+#define T struct scripts_conf
 static const struct conf_key keys[] = {
 	CONF_KEY_BOOL(T, enabled, "yes",
 		"Sieve scripts of accounts and of the administrator are run over incoming mail. "
@@ -76,9 +76,9 @@ static const struct conf_key keys[] = {
 		"And at least once in so long.", "也不大于此值。"),
 	CONF_END};
 #undef T
-const struct conf_section rules_section = {.name = "sieve",
+const struct conf_section scripts_section = {.name = "sieve",
 	.keys = keys,
-	.size = sizeof(struct rules_conf),
+	.size = sizeof(struct scripts_conf),
 	.doc_en = "Rules of people and of the administrator for incoming mail.",
 	.doc_zh = "用户和管理员的收信规则（Sieve 脚本）。",
 	.check = check};

@@ -1,7 +1,7 @@
-/* Scripts from text to verdict, and on the wire: rules.h, rules_case.h. */
-#include "mail/rules.h"
-#include "mail/rules_case.h"
-#include "mail/rules_run.h"
+/* Scripts from text to verdict, and on the wire: scripts.h, scripts_case.h. */
+#include "mail/scripts.h"
+#include "mail/scripts_case.h"
+#include "mail/scripts_run.h"
 
 #include "base/mem.h"
 #include "base/test.h"
@@ -12,10 +12,10 @@
 	"Return-Path: <zoe@far.test>\r\nDelivered-To: ann@here.test\r\nFrom: zoe@far.test\r\n"     \
 	"To: ann@here.test\r\nSubject: hello\r\nX-Secret: 1\r\n\r\nThe body.\r\n"
 
-static struct rules_case one_case(struct script *v, size_t n, struct script_set *set)
+static struct scripts_case one_case(struct script *v, size_t n, struct script_set *set)
 {
 	*set = (struct script_set){.run = v, .nrun = n};
-	return (struct rules_case){.set = set,
+	return (struct scripts_case){.set = set,
 		.input = {.sender = S("zoe@far.test"),
 			.recipient = S("ann@here.test"),
 			.separator = '+',
@@ -25,23 +25,23 @@ static struct rules_case one_case(struct script *v, size_t n, struct script_set 
 }
 
 /* As a scan process does it: both ways over the wire. */
-static void run(const struct rules_case *c, struct arena *a, struct rules_verdict *ret)
+static void run(const struct scripts_case *c, struct arena *a, struct scripts_verdict *ret)
 {
 	AUTO(buf) struct buf asked = BUF(1 << 20), answer = BUF(1 << 20);
-	struct rules_case there;
-	struct rules_verdict v;
-	rules_case_encode(&asked, c);
-	CHECK(rules_case_decode(arena_dup(a, buf_slice(&asked)), a, &there));
+	struct scripts_case there;
+	struct scripts_verdict v;
+	scripts_case_encode(&asked, c);
+	CHECK(scripts_case_decode(arena_dup(a, buf_slice(&asked)), a, &there));
 	CHECK_STR(there.input.recipient, c->input.recipient);
 	CHECK_INT(there.input.zone, c->input.zone);
 	CHECK(there.input.spam < 0);
-	rules_case_run(&there, S(LETTER), a, &v);
-	rules_verdict_encode(&answer, &v);
+	scripts_case_run(&there, S(LETTER), a, &v);
+	scripts_verdict_encode(&answer, &v);
 	slice bytes = arena_dup(a, buf_slice(&answer));
-	CHECK(rules_verdict_decode(bytes, strlen(LETTER), a, ret));
+	CHECK(scripts_verdict_decode(bytes, strlen(LETTER), a, ret));
 	for (size_t n = 0; n < bytes.n; n += 1 + n / 8) { /* cut short it is none */
-		struct rules_verdict none;
-		CHECK(!rules_verdict_decode(slice_first(bytes, n), strlen(LETTER), a, &none));
+		struct scripts_verdict none;
+		CHECK(!scripts_verdict_decode(slice_first(bytes, n), strlen(LETTER), a, &none));
 	}
 }
 
@@ -49,13 +49,13 @@ TEST(verdicts_travel)
 {
 	AUTO(arena) struct arena a = {0};
 	struct script_set set;
-	struct rules_verdict v;
+	struct scripts_verdict v;
 	struct script s = {.account_id = 1,
 		.name = S("main"),
 		.text = S("require [\"fileinto\", \"editheader\", \"imap4flags\"];\n"
 			  "fileinto :flags \"\\\\Seen\" \"Work\";\n"
 			  "deleteheader \"X-Secret\"; addheader \"X-New\" \"1\";\nkeep;\n")};
-	struct rules_case c = one_case(&s, 1, &set);
+	struct scripts_case c = one_case(&s, 1, &set);
 	run(&c, &a, &v);
 	CHECK_INT(v.end, SIEVE_DONE);
 	CHECK_INT(v.nactions, 2);
@@ -74,12 +74,12 @@ TEST(a_script_that_is_none_keeps_what_came_before_it)
 {
 	AUTO(arena) struct arena a = {0};
 	struct script_set set;
-	struct rules_verdict v;
+	struct scripts_verdict v;
 	struct script s[] = {{.account_id = 0,
 				     .name = S("first"),
 				     .text = S("require \"editheader\"; addheader \"X-A\" \"1\";")},
 		{.account_id = 1, .name = S("main"), .text = S("nonsense")}};
-	struct rules_case c = one_case(s, 2, &set);
+	struct scripts_case c = one_case(s, 2, &set);
 	run(&c, &a, &v);
 	CHECK_INT(v.end, SIEVE_FAILED);
 	CHECK_STR(v.mistake.script, S("main"));
@@ -95,10 +95,10 @@ TEST(scripts_are_checked_before_they_are_stored)
 {
 	AUTO(arena) struct arena a = {0};
 	struct sieve_mistakes m;
-	CHECK(rules_check(S("x"), S("keep;"), false, 0, &a, &m));
-	CHECK(!rules_check(S("x"), S("keep;\nkep;"), false, 0, &a, &m));
-	CHECK(slice_starts(rules_mistakes(&m, false, &a), S("2:")));
-	CHECK(rules_mistakes(&m, true, &a).n > 0);
+	CHECK(scripts_check(S("x"), S("keep;"), false, 0, &a, &m));
+	CHECK(!scripts_check(S("x"), S("keep;\nkep;"), false, 0, &a, &m));
+	CHECK(slice_starts(scripts_mistakes(&m, false, &a), S("2:")));
+	CHECK(scripts_mistakes(&m, true, &a).n > 0);
 }
 
 TEST(facts_come_from_the_timeline)
@@ -122,8 +122,8 @@ TEST(facts_come_from_the_timeline)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const struct queue_msg m = {.log = slice_z(rows[i].log), .sender = S("ann@x.test")};
-		struct rules_facts f;
-		rules_facts_read(&m, &f);
+		struct scripts_facts f;
+		scripts_facts_read(&m, &f);
 		CHECK(f.spam == rows[i].spam);
 		CHECK_INT(f.virus, rows[i].virus);
 		CHECK_INT(f.proven, rows[i].proven);
@@ -133,7 +133,7 @@ TEST(facts_come_from_the_timeline)
 TEST(hooks_reach_allowed_hosts_alone)
 {
 	slice hosts[] = {S("hooks.example.org"), S(".corp.test")};
-	const struct rules_conf c = {.webhook_hosts = {hosts, 2}};
+	const struct scripts_conf c = {.webhook_hosts = {hosts, 2}};
 	static const struct {
 		const char *url;
 		bool want;
@@ -144,5 +144,5 @@ TEST(hooks_reach_allowed_hosts_alone)
 		{"https://hooks.example.org@evil.test/", false},
 		{"http://hooks.example.org/", false}, {"https://127.0.0.1/", false}};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		CHECK_INT(rules_may_reach(&c, slice_z(rows[i].url)), rows[i].want);
+		CHECK_INT(scripts_may_reach(&c, slice_z(rows[i].url)), rows[i].want);
 }

@@ -1,9 +1,9 @@
 /*
- * What people's scripts send (local_rules.c): letters to other addresses (RFC 5228 4.2, as forwarding: SRS, ARC, Delivered-To), answers
+ * What people's scripts send (local_scripts.c): letters to other addresses (RFC 5228 4.2, as forwarding: SRS, ARC, Delivered-To), answers
  * of absent people (RFC 5230), notifications by mail (RFC 5436) and to programs (an https URI of RFC 5435). All become rows of the
  * queue's database with the recipient's end; here they are made, and limited.
  */
-#include "mail/local_rules.h"
+#include "mail/local_scripts.h"
 
 #include "base/mem.h"
 #include "base/time.h"
@@ -21,7 +21,7 @@ enum {
 	HOOK_TEXT_MAX = 8 * 1024,
 };
 
-const char *rules_why_not_told(const struct carry *k)
+const char *scripts_why_not_told(const struct carry *k)
 {
 	slice header = slice_first(k->letter, header_length(k->letter));
 	return autoreply_is_machines(&k->j->letter->m, header);
@@ -53,8 +53,8 @@ static void find_from(
 
 static void not_redirected(struct carry *k, const struct sieve_action *x, const char *why)
 {
-	rules_event(k, x, "redirect", x->address, slice_z(why));
-	rules_keep(k, NULL);
+	scripts_event(k, x, "redirect", x->address, slice_z(why));
+	scripts_keep(k, NULL);
 }
 
 /* Who is meant: an address, or those in a list; never the account itself. */
@@ -87,11 +87,11 @@ static int make_redirect(
 	struct queue_msg v[SETTLE_EXPANSIONS_MAX];
 	const struct local_version *version;
 	size_t n;
-	if (rules_version(k, x->edits, &version, e) < 0 ||
+	if (scripts_version(k, x->edits, &version, e) < 0 ||
 		local_redirect(k->j, k->r, version, to, v, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		if (rules_hold(k->j, v[i].blob, e) < 0)
+		if (scripts_hold(k->j, v[i].blob, e) < 0)
 			return -1;
 		k->extra->made[k->extra->nmade++] = v[i];
 	}
@@ -99,7 +99,7 @@ static int make_redirect(
 	return 0;
 }
 
-int rules_redirect(struct carry *k, const struct sieve_action *x, struct err *e)
+int scripts_redirect(struct carry *k, const struct sieve_action *x, struct err *e)
 {
 	struct rcpt_answer asked, to;
 	if (k->j->letter->m.flags & MSG_JUNK) {
@@ -117,18 +117,18 @@ int rules_redirect(struct carry *k, const struct sieve_action *x, struct err *e)
 		return -1;
 	if (!to.ntargets) {
 		not_redirected(k, x, "outside");
-		rules_fault(k, x, S("mail may not be sent on to other systems"),
+		scripts_fault(k, x, S("mail may not be sent on to other systems"),
 			S("不允许向外部系统转发"));
 		return 0;
 	}
 	if (!k->judge->may(
-		    k->judge->arg, k->answer->account_id, RULES_REDIRECTS, (unsigned)to.ntargets)) {
+		    k->judge->arg, k->answer->account_id, SCRIPTS_REDIRECTS, (unsigned)to.ntargets)) {
 		not_redirected(k, x, "limit");
-		rules_fault(k, x, S("more letters would be sent on today than are allowed"),
+		scripts_fault(k, x, S("more letters would be sent on today than are allowed"),
 			S("今日转发的邮件数已达上限"));
 		return 0;
 	}
-	rules_event(k, x, "redirect", x->address, S(""));
+	scripts_event(k, x, "redirect", x->address, S(""));
 	return make_redirect(k, x, &to, e);
 }
 
@@ -185,22 +185,22 @@ static slice answer_data(const struct carry *k, const struct sieve_action *x, st
 	return dump(o, &k->j->mem);
 }
 
-int rules_vacation(struct carry *k, const struct sieve_action *x, struct err *e)
+int scripts_vacation(struct carry *k, const struct sieve_action *x, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	const struct queue_msg *m = &k->j->letter->m;
-	const char *why = k->j->rules->autoreply ? rules_why_not_told(k) : "forbidden";
+	const char *why = k->j->rules->autoreply ? scripts_why_not_told(k) : "forbidden";
 	int64_t quiet = x->seconds * SECOND;
 	(void)e;
 	if (!why && is_own(k, m->sender))
 		why = "own";
 	if (why) {
-		rules_event(k, x, "vacation", m->sender, slice_z(why));
+		scripts_event(k, x, "vacation", m->sender, slice_z(why));
 		return 0;
 	}
 	slice data = x->text.n <= ANSWER_TEXT_MAX ? answer_data(k, x, &a) : S("");
 	if (!data.n || data.n > NOTICE_DATA_MAX) {
-		rules_fault(k, x, S("the answer is too long"), S("自动回复的内容过长"));
+		scripts_fault(k, x, S("the answer is too long"), S("自动回复的内容过长"));
 		return 0;
 	}
 	if (x->seconds > k->conf->vacation_max / SECOND)
@@ -214,7 +214,7 @@ int rules_vacation(struct carry *k, const struct sieve_action *x, struct err *e)
 				SFMT(slice_first(x->handle, 500)), SFMT(m->sender)),
 			.data = data};
 	k->answered = true;
-	rules_event(k, x, "vacation", m->sender, S(""));
+	scripts_event(k, x, "vacation", m->sender, S(""));
 	return 0;
 }
 
@@ -261,10 +261,10 @@ static int find_readers(struct carry *k, const struct sieve_mailto *to, struct q
 /* Each reader of a notification counts. */
 static bool may_notify(struct carry *k, const struct sieve_action *x, unsigned readers)
 {
-	if (k->judge->may(k->judge->arg, k->answer->account_id, RULES_NOTICES, readers))
+	if (k->judge->may(k->judge->arg, k->answer->account_id, SCRIPTS_NOTICES, readers))
 		return true;
-	rules_event(k, x, "notify", x->method, S("limit"));
-	rules_fault(k, x, S("more notifications would be sent today than are allowed"),
+	scripts_event(k, x, "notify", x->method, S("limit"));
+	scripts_fault(k, x, S("more notifications would be sent today than are allowed"),
 		S("今日发送的通知数已达上限"));
 	return false;
 }
@@ -294,7 +294,7 @@ static int make_notification(struct carry *k, const struct sieve_action *x,
 		sign_text(k->j->rules->signing, text, k->now, mem, &m->prefix, e) < 0)
 		return -1;
 	m->flags = utf8_is_ascii(text) ? 0 : MSG_8BIT;
-	return rules_store(k->j, text, S(""), &m->blob, &m->size, e);
+	return scripts_store(k->j, text, S(""), &m->blob, &m->size, e);
 }
 
 static int notify_mail(struct carry *k, const struct sieve_action *x, struct err *e)
@@ -306,13 +306,13 @@ static int notify_mail(struct carry *k, const struct sieve_action *x, struct err
 		.arrived_at = k->now,
 		.expires_at = k->now + NOTICE_LIFETIME_S * SECOND};
 	if (!sieve_mailto(x->method, &a, &to, &bad)) {
-		rules_fault(k, x, slice_z(bad.text), S("通知地址无效"));
+		scripts_fault(k, x, slice_z(bad.text), S("通知地址无效"));
 		return 0;
 	}
 	if (find_readers(k, &to, &m.rcpts, &m.nrcpts, e) < 0)
 		return -1;
 	if (!m.nrcpts) {
-		rules_event(k, x, "notify", x->method, S("nobody"));
+		scripts_event(k, x, "notify", x->method, S("nobody"));
 		return 0;
 	}
 	if (!may_notify(k, x, (unsigned)m.nrcpts))
@@ -321,7 +321,7 @@ static int notify_mail(struct carry *k, const struct sieve_action *x, struct err
 	if (make_notification(k, x, &to, &m, e) < 0)
 		return -1;
 	k->extra->made[k->extra->nmade++] = m;
-	rules_event(k, x, "notify", x->method, S(""));
+	scripts_event(k, x, "notify", x->method, S(""));
 	return 0;
 }
 
@@ -361,10 +361,10 @@ static slice hook_body(const struct carry *k, const struct sieve_action *x)
 static void notify_program(struct carry *k, const struct sieve_action *x)
 {
 	slice body = hook_body(k, x);
-	if (!rules_may_reach(k->conf, x->method) || x->method.n > WEBHOOK_URL_MAX ||
+	if (!scripts_may_reach(k->conf, x->method) || x->method.n > WEBHOOK_URL_MAX ||
 		body.n > WEBHOOK_BODY_MAX) {
-		rules_event(k, x, "notify", x->method, S("forbidden"));
-		rules_fault(k, x, S("notifications to this host are not allowed here"),
+		scripts_event(k, x, "notify", x->method, S("forbidden"));
+		scripts_fault(k, x, S("notifications to this host are not allowed here"),
 			S("不允许向该主机发送通知"));
 		return;
 	}
@@ -375,14 +375,14 @@ static void notify_program(struct carry *k, const struct sieve_action *x)
 		.body = body,
 		.made_at = k->now,
 		.next_at = k->now};
-	rules_event(k, x, "notify", x->method, S(""));
+	scripts_event(k, x, "notify", x->method, S(""));
 }
 
-int rules_notify(struct carry *k, const struct sieve_action *x, struct err *e)
+int scripts_notify(struct carry *k, const struct sieve_action *x, struct err *e)
 {
 	bool junk = k->j->letter->m.flags & MSG_JUNK;
 	if (junk || is_notification(k)) {
-		rules_event(k, x, "notify", x->method, junk ? S("junk") : S("notification"));
+		scripts_event(k, x, "notify", x->method, junk ? S("junk") : S("notification"));
 		return 0;
 	}
 	if (slice_istarts(x->method, S("mailto:")))

@@ -1,5 +1,5 @@
-/* What a letter's timeline (doc/en/trace.md) says about it, for the rules of its readers (rules_run.h). */
-#include "mail/rules_run.h"
+/* What a letter's timeline (doc/en/trace.md) says about it, for the rules of its readers (scripts_run.h). */
+#include "mail/scripts_run.h"
 
 #include "base/mem.h"
 #include "codec/address.h"
@@ -38,12 +38,12 @@ static bool is_senders(const struct queue_msg *m, slice from)
 	return from.n && domain.n && domain_within(domain, from);
 }
 
-void rules_facts_read(const struct queue_msg *m, struct rules_facts *ret)
+void scripts_facts_read(const struct queue_msg *m, struct scripts_facts *ret)
 {
 	AUTO(arena) struct arena a = {0};
 	slice log = m->log, name, fields;
 	int64_t at;
-	*ret = (struct rules_facts){.spam = -1, .proven = m->auth.n || m->flags & MSG_SUBMITTED};
+	*ret = (struct scripts_facts){.spam = -1, .proven = m->auth.n || m->flags & MSG_SUBMITTED};
 	while (trace_next_event(&log, &at, &name, &fields)) {
 		struct event v = read_event(fields, &a);
 		bool pass = slice_eq(v.result, S("pass"));

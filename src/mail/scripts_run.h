@@ -1,42 +1,42 @@
 /*
- * rules_run: scripts over one letter, from local delivery's side: what they are told is gathered, a scan process (or a test) runs
- * them, what they ask is answered and they run again. What they want is carried out by local_rules.c.
+ * scripts_run: scripts over one letter, from local delivery's side: what they are told is gathered, a scan process (or a test) runs
+ * them, what they ask is answered and they run again. What they want is carried out by local_scripts.c.
  *
- *	rules_conf.c	section [sieve]
- *	rules_facts.c	what the letter's timeline says of it
- *	rules_run.c	rounds of questions
+ *	scripts_conf.c	section [sieve]
+ *	scripts_facts.c	what the letter's timeline says of it
+ *	scripts_run.c	rounds of questions
  */
 #pragma once
-#include "mail/rules_case.h"
+#include "mail/scripts_case.h"
 #include "run/conf.h"
 #include "store/mailbox.h"
 #include "store/queue.h"
 
-struct rules_conf {
+struct scripts_conf {
 	bool enabled, make_folders;
 	int64_t time, steps, memory, actions, redirects, redirects_day, notices, notices_day;
 	struct conf_list webhook_hosts;
 	bool webhook_private;
 	int64_t vacation_min, vacation_max;
 };
-extern const struct conf_section rules_section;
-struct sieve_limits rules_limits(const struct rules_conf *c);
+extern const struct conf_section scripts_section;
+struct sieve_limits scripts_limits(const struct scripts_conf *c);
 /* May `notify` reach this URL? */
-bool rules_may_reach(const struct rules_conf *c, slice url);
+bool scripts_may_reach(const struct scripts_conf *c, slice url);
 
 /* Lists of RFC 6134: groups of the directory, by address. */
-#define RULES_GROUP_URN "urn:posthouse:group:"
+#define SCRIPTS_GROUP_URN "urn:posthouse:group:"
 
-enum rules_deed { RULES_REDIRECTS, RULES_NOTICES, RULES_DEEDS };
+enum scripts_deed { SCRIPTS_REDIRECTS, SCRIPTS_NOTICES, SCRIPTS_DEEDS };
 
 /* Who knows and does what rules need: the queue process, or a test. All in coroutines. */
-struct rules_judge {
+struct scripts_judge {
 	/* What runs over this account's mail; lent until `drop`. */
 	int (*scripts)(void *arg, int64_t account_id, const struct script_set **ret, struct err *e);
 	void (*drop)(void *arg, const struct script_set *s);
 	/* One run. -1: ERR_PERM: it cannot be run, now or later; else: later. */
-	int (*run)(void *arg, const struct rules_case *c, slice message, struct arena *a,
-		struct rules_verdict *ret, struct err *e);
+	int (*run)(void *arg, const struct scripts_case *c, slice message, struct arena *a,
+		struct scripts_verdict *ret, struct err *e);
 	int (*folders)(void *arg, int64_t account_id, struct arena *a, struct sieve_folder **ret,
 		size_t *ret_n, struct err *e);
 	int (*seen)(void *arg, const struct mailbox_seen *s, int64_t since, struct err *e);
@@ -49,20 +49,20 @@ struct rules_judge {
 	int (*members)(void *arg, int64_t account_id, slice list, struct arena *a, slice **ret,
 		size_t *ret_n, struct err *e);
 	/* So many more within the day? Counts them if so. */
-	bool (*may)(void *arg, int64_t account_id, enum rules_deed deed, unsigned n);
+	bool (*may)(void *arg, int64_t account_id, enum scripts_deed deed, unsigned n);
 	void *arg;
 	uint64_t letter_max; /* bytes of a letter that are looked at */
 };
 
 /* What the timeline says. */
-struct rules_facts {
+struct scripts_facts {
 	float spam; /* below 0: was not judged */
 	int virus; /* as sieve_input's */
 	bool proven; /* its sender is who he says: ours, or SPF or DMARC passed */
 };
-void rules_facts_read(const struct queue_msg *m, struct rules_facts *ret);
+void scripts_facts_read(const struct queue_msg *m, struct scripts_facts *ret);
 
-struct rules_ask {
+struct scripts_ask {
 	int64_t account_id;
 	const struct queue_msg *m;
 	const struct queue_rcpt *r;
@@ -70,8 +70,8 @@ struct rules_ask {
 	slice letter; /* as it would be delivered, at most letter_max bytes */
 	slice home, host;
 	int zone;
-	const struct rules_conf *conf;
+	const struct scripts_conf *conf;
 };
 /* 0, also when the scripts failed (the verdict says so). -1 as `run` of the judge. All from *a, which must outlive the verdict. */
-int rules_judge_letter(const struct rules_judge *judge, const struct rules_ask *q, struct arena *a,
-	struct rules_case *ret_case, struct rules_verdict *ret, struct err *e);
+int scripts_judge_letter(const struct scripts_judge *judge, const struct scripts_ask *q, struct arena *a,
+	struct scripts_case *ret_case, struct scripts_verdict *ret, struct err *e);

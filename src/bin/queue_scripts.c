@@ -1,16 +1,16 @@
 /*
- * Running people's scripts (queue_rules.h). A case travels like a letter to be examined: inside the request while it is small, else
+ * Running people's scripts (queue_scripts.h). A case travels like a letter to be examined: inside the request while it is small, else
  * in a memory file, in which the scan process says that it has begun. One that dies or hangs then is a strike; after the second one
  * the letter is delivered without rules, and that account's are not run for a while, unless they change: so a script that kills
  * processes costs two of them an hour, and no letter.
  */
-#include "bin/queue_rules.h"
+#include "bin/queue_scripts.h"
 
 #include "base/map.h"
 #include "base/mem.h"
 #include "bin/queue.h"
 #include "bin/scan_letter.h"
-#include "mail/rules_known.h"
+#include "mail/scripts_known.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -36,13 +36,13 @@ enum {
 
 struct deeds { /* of an account, today */
 	int64_t day;
-	unsigned n[RULES_DEEDS];
+	unsigned n[SCRIPTS_DEEDS];
 	instant suspended; /* until then its scripts are not run */
 	uint64_t version; /* unless they are others than these */
 };
-struct queue_rules {
+struct queue_scripts {
 	struct queue *q;
-	struct rules_judge judge;
+	struct scripts_judge judge;
 	struct script_cache *scripts;
 	struct sql *mail[MAILBOX_SHARDS], *directory; /* readers; in the pool, under the lock */
 	pthread_mutex_t lock;
@@ -56,7 +56,7 @@ static slice key_of(const int64_t *account_id)
 
 /* ---- what accounts did today ---- */
 
-static void forget_deeds(struct queue_rules *r)
+static void forget_deeds(struct queue_scripts *r)
 {
 	size_t i = 0;
 	slice key;
@@ -67,7 +67,7 @@ static void forget_deeds(struct queue_rules *r)
 	r->deeds = (struct map){0};
 }
 
-static struct deeds *deeds_of(struct queue_rules *r, int64_t account_id)
+static struct deeds *deeds_of(struct queue_scripts *r, int64_t account_id)
 {
 	int64_t day = wall_now() / DAY;
 	struct deeds *d = map_get(&r->deeds, key_of(&account_id));
@@ -84,11 +84,11 @@ static struct deeds *deeds_of(struct queue_rules *r, int64_t account_id)
 	return d;
 }
 
-static bool may(void *arg, int64_t account_id, enum rules_deed deed, unsigned n)
+static bool may(void *arg, int64_t account_id, enum scripts_deed deed, unsigned n)
 {
-	struct queue_rules *r = arg;
-	const struct rules_conf *c = conf_get(r->q->settings->config.conf, &rules_section);
-	int64_t most = deed == RULES_REDIRECTS ? c->redirects_day : c->notices_day;
+	struct queue_scripts *r = arg;
+	const struct scripts_conf *c = conf_get(r->q->settings->config.conf, &scripts_section);
+	int64_t most = deed == SCRIPTS_REDIRECTS ? c->redirects_day : c->notices_day;
 	struct deeds *d = deeds_of(r, account_id);
 	if (d->n[deed] + (int64_t)n > most)
 		return false;
@@ -105,13 +105,13 @@ static uint64_t version_of(const struct script_set *s)
 	return v;
 }
 
-static bool is_suspended(struct queue_rules *r, const struct script_set *s, int64_t account_id)
+static bool is_suspended(struct queue_scripts *r, const struct script_set *s, int64_t account_id)
 {
 	const struct deeds *d = map_get(&r->deeds, key_of(&account_id));
 	return d && d->suspended > instant_now() && d->version == version_of(s);
 }
 
-static void suspend(struct queue_rules *r, const struct script_set *s, int64_t account_id)
+static void suspend(struct queue_scripts *r, const struct script_set *s, int64_t account_id)
 {
 	struct deeds *d = deeds_of(r, account_id);
 	d->suspended = instant_in(SUSPENDED);
@@ -124,8 +124,8 @@ static void suspend(struct queue_rules *r, const struct script_set *s, int64_t a
 /* ---- one run ---- */
 
 struct asking {
-	struct queue_rules *r;
-	const struct rules_case *c;
+	struct queue_scripts *r;
+	const struct scripts_case *c;
 	slice message;
 	struct buf bytes; /* the case */
 	struct scan_letter letter; /* both */
@@ -137,7 +137,7 @@ struct asking {
 static void gather(void *arg)
 {
 	struct asking *k = arg;
-	rules_case_encode(&k->bytes, k->c);
+	scripts_case_encode(&k->bytes, k->c);
 	scan_letter_init(&k->letter, k->bytes.n + k->message.n);
 	scan_letter_add(&k->letter, buf_slice(&k->bytes));
 	scan_letter_add(&k->letter, k->message);
@@ -152,7 +152,7 @@ static void read_answer(void *arg)
 }
 
 static int decode(
-	struct asking *k, slice reply, struct arena *a, struct rules_verdict *ret, struct err *e)
+	struct asking *k, slice reply, struct arena *a, struct scripts_verdict *ret, struct err *e)
 {
 	bool good = scan_answer_decode(reply, &k->where);
 	slice text = k->where.text;
@@ -162,18 +162,18 @@ static int decode(
 		text = good ? arena_dup(a, slice_of(k->answer, (size_t)k->where.n)) : S("");
 		free(take(&k->answer));
 	}
-	if (!good || !rules_verdict_decode(text, k->message.n, a, ret))
+	if (!good || !scripts_verdict_decode(text, k->message.n, a, ret))
 		return err_set(e, ERR_PROTO, "scan: a damaged verdict");
 	return 0;
 }
 
 static int ask_once(
-	struct asking *k, bool in_file, struct arena *a, struct rules_verdict *ret, struct err *e)
+	struct asking *k, bool in_file, struct arena *a, struct scripts_verdict *ret, struct err *e)
 {
 	AUTO(buf) struct buf request = BUF(SCAN_WIRE_MAX);
 	struct queue *q = k->r->q;
 	struct scan_request r = {
-		.job = SCAN_RULES, .lead_n = (uint32_t)k->bytes.n, .in_file = in_file};
+		.job = SCAN_SCRIPTS, .lead_n = (uint32_t)k->bytes.n, .in_file = in_file};
 	slice reply;
 	if (in_file && scan_letter_file(&k->letter, S(""), &r.from, e) < 0)
 		return -1;
@@ -189,7 +189,7 @@ static int ask_once(
 }
 
 /* As for letters that are examined (scans.c): only what had begun is held against it. */
-static int ask(struct asking *k, struct arena *a, struct rules_verdict *ret, struct err *e)
+static int ask(struct asking *k, struct arena *a, struct scripts_verdict *ret, struct err *e)
 {
 	unsigned strikes = 0;
 	bool in_file = !scan_letter_is_small(&k->letter, S(""));
@@ -208,12 +208,12 @@ static int ask(struct asking *k, struct arena *a, struct rules_verdict *ret, str
 				 : err_set(e, ERR_PERM, "the rules cannot be run");
 }
 
-static int run(void *arg, const struct rules_case *c, slice message, struct arena *a,
-	struct rules_verdict *ret, struct err *e)
+static int run(void *arg, const struct scripts_case *c, slice message, struct arena *a,
+	struct scripts_verdict *ret, struct err *e)
 {
-	struct queue_rules *r = arg;
+	struct queue_scripts *r = arg;
 	int64_t account_id = c->account_id;
-	struct asking k = {.r = r, .c = c, .message = message, .bytes = BUF(RULES_CASE_MAX)};
+	struct asking k = {.r = r, .c = c, .message = message, .bytes = BUF(SCRIPTS_CASE_MAX)};
 	if (is_suspended(r, c->set, account_id))
 		return err_set(e, ERR_PERM, "its scripts rest");
 	instant began = instant_now();
@@ -237,19 +237,19 @@ static int run(void *arg, const struct rules_case *c, slice message, struct aren
 
 static int scripts(void *arg, int64_t account_id, const struct script_set **ret, struct err *e)
 {
-	struct queue_rules *r = arg;
+	struct queue_scripts *r = arg;
 	return script_cache_get(r->scripts, directory_seen(r->q->directory), account_id, ret, e);
 }
 
 static void drop(void *arg, const struct script_set *s)
 {
-	script_cache_drop(((struct queue_rules *)arg)->scripts, s);
+	script_cache_drop(((struct queue_scripts *)arg)->scripts, s);
 }
 
 /* ---- the mailbox ---- */
 
 struct reading {
-	struct queue_rules *r;
+	struct queue_scripts *r;
 	int (*fn)(struct sql *db, struct reading *w);
 	int64_t account_id;
 	struct arena *a;
@@ -281,7 +281,7 @@ static int read_mail(struct reading *w)
 
 static int read_folders(struct sql *db, struct reading *w)
 {
-	return rules_known_folders(db, w->account_id, w->a, &w->folders, &w->n, w->e);
+	return scripts_known_folders(db, w->account_id, w->a, &w->folders, &w->n, w->e);
 }
 
 static int folders(void *arg, int64_t account_id, struct arena *a, struct sieve_folder **ret,
@@ -313,7 +313,7 @@ static int seen(void *arg, const struct mailbox_seen *s, int64_t since, struct e
 
 static int read_metadata(struct sql *db, struct reading *w)
 {
-	return rules_known_metadata(db, w->account_id, w->folder, w->entry, w->a, &w->value, w->e);
+	return scripts_known_metadata(db, w->account_id, w->folder, w->entry, w->a, &w->value, w->e);
 }
 
 static int metadata(void *arg, int64_t account_id, slice folder, slice entry, struct arena *a,
@@ -335,7 +335,7 @@ static int metadata(void *arg, int64_t account_id, slice folder, slice entry, st
 /* ---- lists: groups of the directory ---- */
 
 struct nearness {
-	struct queue_rules *r;
+	struct queue_scripts *r;
 	int64_t group_id, account_id;
 	int result;
 	struct err *e;
@@ -350,11 +350,11 @@ static void read_nearness(void *arg)
 }
 
 /* 1 with its people, 0: there is none of that name in the account's organisation, -1. */
-static int find_group(struct queue_rules *r, int64_t account_id, slice list, struct arena *a,
+static int find_group(struct queue_scripts *r, int64_t account_id, slice list, struct arena *a,
 	struct rcpt_answer *ret, struct err *e)
 {
 	slice address;
-	if (!rules_known_group(list, &address))
+	if (!scripts_known_group(list, &address))
 		return 0;
 	if (directory_rcpt(r->q->directory, address, a, ret, e) < 0)
 		return -1;
@@ -396,11 +396,11 @@ static int members(void *arg, int64_t account_id, slice list, struct arena *a, s
 
 /* ---- opening ---- */
 
-struct queue_rules *queue_rules_new(struct queue *q)
+struct queue_scripts *queue_scripts_new(struct queue *q)
 {
-	struct queue_rules *r = NEW(struct queue_rules);
+	struct queue_scripts *r = NEW(struct queue_scripts);
 	r->q = q;
-	r->judge = (struct rules_judge){.scripts = scripts,
+	r->judge = (struct scripts_judge){.scripts = scripts,
 		.drop = drop,
 		.run = run,
 		.folders = folders,
@@ -414,7 +414,7 @@ struct queue_rules *queue_rules_new(struct queue *q)
 	return r;
 }
 
-int queue_rules_open(struct queue_rules *r, struct err *e)
+int queue_scripts_open(struct queue_scripts *r, struct err *e)
 {
 	slice data = r->q->settings->config.server->data;
 	r->judge.letter_max = (uint64_t)r->q->settings->config.scan->max_size;
@@ -426,12 +426,12 @@ int queue_rules_open(struct queue_rules *r, struct err *e)
 	return script_cache_open(data, &r->scripts, e);
 }
 
-const struct rules_judge *queue_rules_judge(struct queue_rules *r)
+const struct scripts_judge *queue_scripts_judge(struct queue_scripts *r)
 {
 	return &r->judge;
 }
 
-void queue_rules_close(struct queue_rules *r)
+void queue_scripts_close(struct queue_scripts *r)
 {
 	if (!r)
 		return;

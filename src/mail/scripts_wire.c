@@ -1,8 +1,8 @@
 /*
- * A case and a verdict as bytes (rules_case.h): the queue process to a scan process, and back. Whoever reads a verdict reads it as
+ * A case and a verdict as bytes (scripts_case.h): the queue process to a scan process, and back. Whoever reads a verdict reads it as
  * written by an enemy: everything is bounded and checked for what its users rely on.
  */
-#include "mail/rules_case.h"
+#include "mail/scripts_case.h"
 
 #include "base/cur.h"
 #include "base/mem.h"
@@ -84,7 +84,7 @@ static void put_folders(struct buf *out, const struct sieve_folder *v, size_t n)
 
 static void take_folders(struct cur *c, struct arena *a, struct sieve_input *ret)
 {
-	ret->nfolders = take_count(c, RULES_FOLDERS_MAX);
+	ret->nfolders = take_count(c, SCRIPTS_FOLDERS_MAX);
 	struct sieve_folder *v = ARENA_ARRAY(a, struct sieve_folder, ret->nfolders + 1);
 	for (size_t i = 0; i < ret->nfolders; i++) {
 		v[i].name = cur_str(c);
@@ -153,7 +153,7 @@ static void take_limits(struct cur *c, struct arena *a, struct sieve_input *ret)
 	}
 enum { TEXTS_N = 11 };
 
-void rules_case_encode(struct buf *out, const struct rules_case *c)
+void scripts_case_encode(struct buf *out, const struct scripts_case *c)
 {
 	const struct sieve_input *q = &c->input;
 	const slice *texts[TEXTS_N] = TEXTS(q);
@@ -173,19 +173,19 @@ void rules_case_encode(struct buf *out, const struct rules_case *c)
 	put_limits(out, q->limits ? q->limits : &sieve_limits_default);
 }
 
-bool rules_case_decode(slice in, struct arena *a, struct rules_case *ret)
+bool scripts_case_decode(slice in, struct arena *a, struct scripts_case *ret)
 {
 	struct cur c = cur_of(in);
 	struct sieve_input *q = &ret->input;
 	struct script_set *set = ARENA_NEW(a, struct script_set);
 	slice *texts[TEXTS_N] = TEXTS(q);
-	*ret = (struct rules_case){.set = set};
+	*ret = (struct scripts_case){.set = set};
 	c.bad |= cur_u8(&c) != WIRE_VERSION;
-	set->run = take_scripts(&c, RULES_RUN_MAX, a, &set->nrun);
+	set->run = take_scripts(&c, SCRIPTS_RUN_MAX, a, &set->nrun);
 	set->included = take_scripts(&c, SCRIPT_INCLUDED_MAX, a, &set->nincluded);
 	for (size_t i = 0; i < TEXTS_N; i++)
 		*texts[i] = cur_str(&c);
-	q->own = take_slices(&c, RULES_OWN_MAX, a, &q->nown);
+	q->own = take_slices(&c, SCRIPTS_OWN_MAX, a, &q->nown);
 	q->separator = (char)cur_u8(&c);
 	take_folders(&c, a, q);
 	uint32_t spam = cur_u32(&c);
@@ -241,12 +241,12 @@ static void take_action(struct cur *c, struct sieve_action *x)
 	x->line = cur_u32(c);
 	for (size_t i = 0; i < ACTION_TEXTS_N; i++) {
 		*texts[i] = cur_str(c);
-		c->bad |= texts[i]->n > RULES_STRING_MAX || !utf8_valid(*texts[i]);
+		c->bad |= texts[i]->n > SCRIPTS_STRING_MAX || !utf8_valid(*texts[i]);
 	}
 	c->bad |= x->seconds < 0;
 }
 
-static void put_questions(struct buf *out, const struct rules_verdict *v)
+static void put_questions(struct buf *out, const struct scripts_verdict *v)
 {
 	buf_u32(out, (uint32_t)v->nquestions);
 	for (size_t i = 0; i < v->nquestions; i++) {
@@ -256,7 +256,7 @@ static void put_questions(struct buf *out, const struct rules_verdict *v)
 	}
 }
 
-static void take_questions(struct cur *c, struct arena *a, struct rules_verdict *ret)
+static void take_questions(struct cur *c, struct arena *a, struct scripts_verdict *ret)
 {
 	ret->nquestions = take_count(c, SIEVE_QUESTIONS_MAX);
 	ret->questions = ARENA_ARRAY(a, struct sieve_question, ret->nquestions + 1);
@@ -266,16 +266,16 @@ static void take_questions(struct cur *c, struct arena *a, struct rules_verdict 
 		q->key = cur_str(c);
 		q->seconds = (int64_t)cur_u64(c);
 		c->bad |= q->kind < SIEVE_ASK_DUPLICATE || q->kind > SIEVE_ASK_LIST ||
-			  q->key.n > RULES_STRING_MAX || q->seconds < 0;
+			  q->key.n > SCRIPTS_STRING_MAX || q->seconds < 0;
 	}
 	c->bad |= ret->end == SIEVE_ASKS && !ret->nquestions;
 }
 
-static void put_letters(struct buf *out, const struct rules_verdict *v)
+static void put_letters(struct buf *out, const struct scripts_verdict *v)
 {
 	buf_u32(out, (uint32_t)v->nletters);
 	for (size_t i = 0; i < v->nletters; i++) {
-		const struct rules_letter *l = &v->letters[i];
+		const struct scripts_letter *l = &v->letters[i];
 		buf_u32(out, (uint32_t)l->edits);
 		buf_str(out, l->header);
 		buf_u8(out, l->whole);
@@ -286,12 +286,12 @@ static void put_letters(struct buf *out, const struct rules_verdict *v)
 }
 
 static void take_letters(
-	struct cur *c, uint64_t message, struct arena *a, struct rules_verdict *ret)
+	struct cur *c, uint64_t message, struct arena *a, struct scripts_verdict *ret)
 {
-	ret->nletters = take_count(c, RULES_LETTERS_MAX);
-	ret->letters = ARENA_ARRAY(a, struct rules_letter, ret->nletters + 1);
+	ret->nletters = take_count(c, SCRIPTS_LETTERS_MAX);
+	ret->letters = ARENA_ARRAY(a, struct scripts_letter, ret->nletters + 1);
 	for (size_t i = 0; i < ret->nletters; i++) {
-		struct rules_letter *l = &ret->letters[i];
+		struct scripts_letter *l = &ret->letters[i];
 		l->edits = cur_u32(c);
 		l->header = cur_str(c);
 		l->whole = take_bool(c);
@@ -303,7 +303,7 @@ static void take_letters(
 	}
 }
 
-static const struct rules_letter *find_letter(const struct rules_verdict *v, size_t edits)
+static const struct scripts_letter *find_letter(const struct scripts_verdict *v, size_t edits)
 {
 	for (size_t i = 0; i < v->nletters; i++)
 		if (v->letters[i].edits == edits)
@@ -328,15 +328,15 @@ static void take_mistake(struct cur *c, struct sieve_mistake *m)
 	c->bad |= !utf8_valid(m->script) || !utf8_valid(m->en) || !utf8_valid(m->zh);
 }
 
-static void take_warnings(struct cur *c, struct arena *a, struct rules_verdict *ret)
+static void take_warnings(struct cur *c, struct arena *a, struct scripts_verdict *ret)
 {
-	ret->warnings.n = take_count(c, RULES_WARNINGS_MAX);
+	ret->warnings.n = take_count(c, SCRIPTS_WARNINGS_MAX);
 	ret->warnings.v = ARENA_ARRAY(a, struct sieve_mistake, ret->warnings.n + 1);
 	for (size_t i = 0; i < ret->warnings.n; i++)
 		take_mistake(c, &ret->warnings.v[i]);
 }
 
-void rules_verdict_encode(struct buf *out, const struct rules_verdict *v)
+void scripts_verdict_encode(struct buf *out, const struct scripts_verdict *v)
 {
 	buf_u8(out, WIRE_VERSION);
 	buf_u8(out, (uint8_t)v->end);
@@ -346,7 +346,7 @@ void rules_verdict_encode(struct buf *out, const struct rules_verdict *v)
 		put_action(out, &v->actions[i]);
 	put_questions(out, v);
 	put_mistake(out, &v->mistake);
-	size_t warnings = v->warnings.n < RULES_WARNINGS_MAX ? v->warnings.n : RULES_WARNINGS_MAX;
+	size_t warnings = v->warnings.n < SCRIPTS_WARNINGS_MAX ? v->warnings.n : SCRIPTS_WARNINGS_MAX;
 	buf_u32(out, (uint32_t)warnings);
 	for (size_t i = 0; i < warnings; i++)
 		put_mistake(out, &v->warnings.v[i]);
@@ -354,16 +354,16 @@ void rules_verdict_encode(struct buf *out, const struct rules_verdict *v)
 	put_letters(out, v);
 }
 
-bool rules_verdict_decode(slice in, uint64_t message, struct arena *a, struct rules_verdict *ret)
+bool scripts_verdict_decode(slice in, uint64_t message, struct arena *a, struct scripts_verdict *ret)
 {
 	struct cur c = cur_of(in);
-	*ret = (struct rules_verdict){0};
+	*ret = (struct scripts_verdict){0};
 	c.bad |= cur_u8(&c) != WIRE_VERSION;
 	unsigned end = cur_u8(&c);
 	c.bad |= end > SIEVE_FAILED;
 	ret->end = (enum sieve_end)end;
 	ret->steps = cur_u64(&c);
-	ret->nactions = take_count(&c, RULES_ACTIONS_MAX);
+	ret->nactions = take_count(&c, SCRIPTS_ACTIONS_MAX);
 	ret->actions = ARENA_ARRAY(a, struct sieve_action, ret->nactions + 1);
 	for (size_t i = 0; i < ret->nactions; i++)
 		take_action(&c, &ret->actions[i]);

@@ -1,9 +1,9 @@
 /*
- * From what somebody wrote to a script that is stored (rules.h): compiled, so that mistakes are told at once, with what it includes
+ * From what somebody wrote to a script that is stored (scripts.h): compiled, so that mistakes are told at once, with what it includes
  * noted beside it, so that delivery knows what to load. Called by the command line, ManageSieve and pages. What a script does is
  * none of this file's business.
  */
-#include "mail/rules.h"
+#include "mail/scripts.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -20,13 +20,13 @@ static const struct sieve_script *compile(slice name, slice text, bool system, s
 	return sieve_compile(&source, most, a, ret);
 }
 
-bool rules_check(slice name, slice text, bool system, size_t most, struct arena *a,
+bool scripts_check(slice name, slice text, bool system, size_t most, struct arena *a,
 	struct sieve_mistakes *ret)
 {
 	return compile(name, text, system, most, a, ret) != NULL;
 }
 
-slice rules_mistakes(const struct sieve_mistakes *m, bool chinese, struct arena *a)
+slice scripts_mistakes(const struct sieve_mistakes *m, bool chinese, struct arena *a)
 {
 	AUTO(buf) struct buf b = BUF(LINES_MAX);
 	for (size_t i = 0; i < m->n; i++) {
@@ -69,11 +69,11 @@ static int prepare(
 	if (!c)
 		return err_set(e, ERR_PROTO, "%.*s", SFMT(first_mistake(ret, a)));
 	s->includes = includes_of(c, a);
-	s->warnings = rules_mistakes(ret, false, a);
+	s->warnings = scripts_mistakes(ret, false, a);
 	return 0;
 }
 
-int rules_put(struct sql *db, const struct script *s, bool activate, struct arena *a,
+int scripts_put(struct sql *db, const struct script *s, bool activate, struct arena *a,
 	struct sieve_mistakes *ret, struct err *e)
 {
 	struct script own = *s;
@@ -84,16 +84,16 @@ int rules_put(struct sql *db, const struct script *s, bool activate, struct aren
 	return activate ? script_activate(db, s->account_id, s->name, s->changed_by, e) : 0;
 }
 
-int rules_put_form(struct sql *db, const struct script *s, bool activate, struct arena *a,
+int scripts_put_form(struct sql *db, const struct script *s, bool activate, struct arena *a,
 	struct sieve_mistakes *ret, struct err *e)
 {
 	struct script made = *s;
 	if (!sieve_form_compile(s->form, a, &made.text, ret))
 		return err_set(e, ERR_PROTO, "%.*s", SFMT(ret->v[0].en));
-	return rules_put(db, &made, activate, a, ret, e);
+	return scripts_put(db, &made, activate, a, ret, e);
 }
 
-int rules_put_system(struct sql *db, const struct script *s, struct arena *a,
+int scripts_put_system(struct sql *db, const struct script *s, struct arena *a,
 	struct sieve_mistakes *ret, struct err *e)
 {
 	struct script own = *s;

@@ -1,14 +1,14 @@
 /*
- * Running scripts over a letter in rounds (rules_run.h): each run ends with a verdict or with questions; these are answered from
- * the account's mailbox and the directory, and the same letter is run again with all the answers so far. Called by local_rules.c.
+ * Running scripts over a letter in rounds (scripts_run.h): each run ends with a verdict or with questions; these are answered from
+ * the account's mailbox and the directory, and the same letter is run again with all the answers so far. Called by local_scripts.c.
  */
-#include "mail/rules_run.h"
+#include "mail/scripts_run.h"
 
 #include "base/mem.h"
 #include "base/time.h"
 #include "run/fetch.h"
 
-struct sieve_limits rules_limits(const struct rules_conf *c)
+struct sieve_limits scripts_limits(const struct scripts_conf *c)
 {
 	struct sieve_limits l = sieve_limits_default;
 	l.steps = (uint64_t)c->steps;
@@ -19,7 +19,7 @@ struct sieve_limits rules_limits(const struct rules_conf *c)
 	return l;
 }
 
-bool rules_may_reach(const struct rules_conf *c, slice url)
+bool scripts_may_reach(const struct scripts_conf *c, slice url)
 {
 	slice host;
 	uint16_t port;
@@ -60,13 +60,13 @@ static void read_client(slice client, struct sieve_input *ret)
 	ret->client_name = slice_skip(client, blank + 1);
 }
 
-static int fill(const struct rules_judge *judge, const struct rules_ask *q, struct arena *a,
+static int fill(const struct scripts_judge *judge, const struct scripts_ask *q, struct arena *a,
 	struct sieve_input *ret, struct err *e)
 {
-	struct rules_facts facts;
+	struct scripts_facts facts;
 	struct sieve_limits *limits = ARENA_NEW(a, struct sieve_limits);
-	rules_facts_read(q->m, &facts);
-	*limits = rules_limits(q->conf);
+	scripts_facts_read(q->m, &facts);
+	*limits = scripts_limits(q->conf);
 	slice orcpt = q->r->orcpt;
 	*ret = (struct sieve_input){.sender = q->m->sender,
 		.recipient = q->r->address,
@@ -100,7 +100,7 @@ static int fill(const struct rules_judge *judge, const struct rules_ask *q, stru
 
 /* ---- questions ---- */
 
-static int answer(const struct rules_judge *judge, const struct rules_ask *q,
+static int answer(const struct scripts_judge *judge, const struct scripts_ask *q,
 	const struct sieve_question *w, int64_t now, struct arena *a, struct sieve_answer *ret,
 	struct err *e)
 {
@@ -128,8 +128,8 @@ static int answer(const struct rules_judge *judge, const struct rules_ask *q,
 	return r < 0 ? -1 : 0;
 }
 
-static int answer_all(const struct rules_judge *judge, const struct rules_ask *q,
-	const struct rules_verdict *v, struct arena *a, struct sieve_input *in, struct err *e)
+static int answer_all(const struct scripts_judge *judge, const struct scripts_ask *q,
+	const struct scripts_verdict *v, struct arena *a, struct sieve_input *in, struct err *e)
 {
 	struct sieve_answer *all =
 		ARENA_ARRAY(a, struct sieve_answer, in->nanswers + v->nquestions);
@@ -145,18 +145,18 @@ static int answer_all(const struct rules_judge *judge, const struct rules_ask *q
 
 /* ---- the run ---- */
 
-static void give_up(struct rules_verdict *ret, const char *en, const char *zh, struct arena *a)
+static void give_up(struct scripts_verdict *ret, const char *en, const char *zh, struct arena *a)
 {
 	struct sieve_action *keep = ARENA_NEW(a, struct sieve_action);
 	*keep = (struct sieve_action){.kind = SIEVE_KEEP};
-	*ret = (struct rules_verdict){.end = SIEVE_FAILED,
+	*ret = (struct scripts_verdict){.end = SIEVE_FAILED,
 		.actions = keep,
 		.nactions = 1,
 		.mistake = {.en = slice_z(en), .zh = slice_z(zh)}};
 }
 
 /* The script that is to be blamed when nobody says which: the account's own. */
-static void blame(const struct script_set *set, struct rules_verdict *v)
+static void blame(const struct script_set *set, struct scripts_verdict *v)
 {
 	const struct script *s = &set->run[0];
 	for (size_t i = 0; i < set->nrun; i++)
@@ -168,10 +168,10 @@ static void blame(const struct script_set *set, struct rules_verdict *v)
 	v->mistake_system = !s->account_id;
 }
 
-int rules_judge_letter(const struct rules_judge *judge, const struct rules_ask *q, struct arena *a,
-	struct rules_case *ret_case, struct rules_verdict *ret, struct err *e)
+int scripts_judge_letter(const struct scripts_judge *judge, const struct scripts_ask *q, struct arena *a,
+	struct scripts_case *ret_case, struct scripts_verdict *ret, struct err *e)
 {
-	*ret_case = (struct rules_case){.set = q->set, .account_id = q->account_id};
+	*ret_case = (struct scripts_case){.set = q->set, .account_id = q->account_id};
 	if (fill(judge, q, a, &ret_case->input, e) < 0)
 		return -1;
 	for (unsigned i = 0; i < SIEVE_ROUNDS_MAX; i++) {

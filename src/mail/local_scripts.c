@@ -1,12 +1,12 @@
 /*
- * What people's scripts want of a letter, carried out (local.h, rules_run.h). Called by local.c for accounts over whose mail scripts
+ * What people's scripts want of a letter, carried out (local.h, scripts_run.h). Called by local.c for accounts over whose mail scripts
  * run. Everything is prepared before the first step that lasts: places in the mailbox are one transaction of the shard, and what is
- * sent travels with the recipient's end; so what a crash interrupts is begun anew, and nothing is done twice (doc/notes/rules-in-delivery.md).
+ * sent travels with the recipient's end; so what a crash interrupts is begun anew, and nothing is done twice (doc/notes/scripts-in-delivery.md).
  *
  * Policy stands above scripts: what it put into Junk stays there unless the script asks the filter's opinion (spamtest), and is never
  * sent on or answered. Whatever goes wrong, the letter is kept.
  */
-#include "mail/local_rules.h"
+#include "mail/local_scripts.h"
 
 #include "base/mem.h"
 #include "base/time.h"
@@ -19,7 +19,7 @@ enum { HOLD_TRIES = 20, KEYWORDS_MAX = 30 };
 
 /* ---- words about it ---- */
 
-void rules_event(
+void scripts_event(
 	struct carry *k, const struct sieve_action *x, const char *action, slice to, slice why)
 {
 	char line[16];
@@ -41,7 +41,7 @@ static const struct script *find_script(const struct script_set *set, slice name
 	return found;
 }
 
-bool rules_is_systems(const struct script_set *set, slice script)
+bool scripts_is_systems(const struct script_set *set, slice script)
 {
 	const struct script *s = find_script(set, script);
 	return s && !s->account_id;
@@ -64,14 +64,14 @@ static struct settle_fault fault_of(const struct carry *k, slice script, unsigne
 static void add_fault(struct carry *k, struct settle_fault f, slice en, slice zh)
 {
 	struct settle_extra *x = k->extra;
-	if (x->nfaults == RULES_FAULTS_MAX || k->ruled) /* told before */
+	if (x->nfaults == SCRIPTS_FAULTS_MAX || k->ruled) /* told before */
 		return;
 	f.fault.en = arena_dup(&k->j->mem, en);
 	f.fault.zh = arena_dup(&k->j->mem, zh);
 	x->faults[x->nfaults++] = f;
 }
 
-void rules_fault(struct carry *k, const struct sieve_action *x, slice en, slice zh)
+void scripts_fault(struct carry *k, const struct sieve_action *x, slice en, slice zh)
 {
 	add_fault(k, fault_of(k, x->script, x->line), en, zh);
 }
@@ -86,7 +86,7 @@ static int nothing_tx(struct sql *db, void *arg, struct err *e)
 	return 0;
 }
 
-int rules_hold(struct job *j, blob_id id, struct err *e)
+int scripts_hold(struct job *j, blob_id id, struct err *e)
 {
 	for (int i = 0; i < HOLD_TRIES; i++) {
 		if (blob_hold(j->l->c.blobs, id, e) == 0)
@@ -97,7 +97,7 @@ int rules_hold(struct job *j, blob_id id, struct err *e)
 	return -1;
 }
 
-int rules_store(
+int scripts_store(
 	struct job *j, slice header, slice body, blob_id *ret, uint64_t *ret_size, struct err *e)
 {
 	struct blob_writer *w = blob_begin(j->l->c.blobs);
@@ -108,7 +108,7 @@ int rules_store(
 	}
 	if (blob_finish(w, &id, ret_size, e) < 0)
 		return -1;
-	if (rules_hold(j, id, e) < 0) {
+	if (scripts_hold(j, id, e) < 0) {
 		blob_settle(j->l->c.blobs, id);
 		return -1;
 	}
@@ -120,7 +120,7 @@ int rules_store(
 	return 0;
 }
 
-static const struct rules_letter *letter_with(const struct rules_verdict *v, size_t edits)
+static const struct scripts_letter *letter_with(const struct scripts_verdict *v, size_t edits)
 {
 	for (size_t i = 0; i < v->nletters; i++)
 		if (v->letters[i].edits == edits)
@@ -129,9 +129,9 @@ static const struct rules_letter *letter_with(const struct rules_verdict *v, siz
 }
 
 /* The fields of delivery stand before each version as before any letter. */
-int rules_version(struct carry *k, size_t edits, const struct local_version **ret, struct err *e)
+int scripts_version(struct carry *k, size_t edits, const struct local_version **ret, struct err *e)
 {
-	const struct rules_letter *l = edits && !k->cut ? letter_with(&k->verdict, edits) : NULL;
+	const struct scripts_letter *l = edits && !k->cut ? letter_with(&k->verdict, edits) : NULL;
 	*ret = NULL;
 	if (!l)
 		return 0;
@@ -140,12 +140,12 @@ int rules_version(struct carry *k, size_t edits, const struct local_version **re
 			*ret = &k->versions[i].version;
 			return 0;
 		}
-	struct rules_made *m = &k->versions[k->nversions];
+	struct scripts_made *m = &k->versions[k->nversions];
 	slice body = l->whole ? l->body : slice_skip(k->letter, (size_t)l->from);
-	*m = (struct rules_made){.edits = edits,
+	*m = (struct scripts_made){.edits = edits,
 		.version = {.prefix = local_mailbox_prefix(k->j, k->r, S("")),
 			.summary = arena_dup(&k->j->mem, l->summary)}};
-	if (rules_store(k->j, l->header, body, &m->version.blob, &m->version.size, e) < 0)
+	if (scripts_store(k->j, l->header, body, &m->version.blob, &m->version.size, e) < 0)
 		return -1;
 	local_settle_at_end(k->j, m->version.blob);
 	k->nversions++;
@@ -226,7 +226,7 @@ static struct local_place *add_place(struct carry *k, const struct sieve_action 
 	return v;
 }
 
-void rules_keep(struct carry *k, const struct sieve_action *x)
+void scripts_keep(struct carry *k, const struct sieve_action *x)
 {
 	if (!k->places->n)
 		add_place(k, x);
@@ -236,7 +236,7 @@ void rules_keep(struct carry *k, const struct sieve_action *x)
 static bool stays_junk(const struct carry *k, const struct sieve_action *x)
 {
 	bool asks =
-		rules_is_systems(k->set, x->script) ? k->set->system_spamtest : k->set->spamtest;
+		scripts_is_systems(k->set, x->script) ? k->set->system_spamtest : k->set->spamtest;
 	return k->j->letter->m.flags & MSG_JUNK && !asks;
 }
 
@@ -247,17 +247,17 @@ static int store_one(struct carry *k, const struct sieve_action *x, struct err *
 	if (!v)
 		return 0;
 	read_flags(x->flags, a, v);
-	if (rules_version(k, x->edits, &v->version, e) < 0)
+	if (scripts_version(k, x->edits, &v->version, e) < 0)
 		return -1;
 	if (x->kind == SIEVE_KEEP) {
 		if (x->script.n)
-			rules_event(k, x, "keep", S(""),
+			scripts_event(k, x, "keep", S(""),
 				x->edits && k->cut ? S("too-large-to-edit") : S(""));
 		return 0;
 	}
 	slice name = x->folder.n ? x->folder : x->folder_use.n ? x->folder_use : x->folder_id;
 	if (stays_junk(k, x)) {
-		rules_event(k, x, "fileinto", name, S("junk"));
+		scripts_event(k, x, "fileinto", name, S("junk"));
 		return 0;
 	}
 	v->home = false;
@@ -267,7 +267,7 @@ static int store_one(struct carry *k, const struct sieve_action *x, struct err *
 	v->create = x->create || k->conf->make_folders;
 	v->others =
 		slice_istarts(x->folder, S(BOX_OTHERS)) || slice_istarts(x->folder, S(BOX_SHARED));
-	rules_event(k, x, "fileinto", name, S(""));
+	scripts_event(k, x, "fileinto", name, S(""));
 	return 0;
 }
 
@@ -287,7 +287,7 @@ static bool was_answered_yes(const struct carry *k, slice key)
 static void remember(struct carry *k, const struct sieve_action *x)
 {
 	struct local_places *p = k->places;
-	int64_t lasts = x->seconds < RULES_REMEMBER_MAX_S ? x->seconds : RULES_REMEMBER_MAX_S;
+	int64_t lasts = x->seconds < SCRIPTS_REMEMBER_MAX_S ? x->seconds : SCRIPTS_REMEMBER_MAX_S;
 	p->since[p->nseen] = was_answered_yes(k, x->key) ? INT64_MAX : k->now - lasts * SECOND;
 	p->seen[p->nseen++] = (struct mailbox_seen){.account_id = k->answer->account_id,
 		.key = arena_dup(&k->j->mem, x->key),
@@ -300,13 +300,13 @@ static void remember(struct carry *k, const struct sieve_action *x)
 /* RFC 5429 2.2.1: nobody is told who did not write it, or is no person; such a letter goes to Junk instead. */
 static void reject(struct carry *k, const struct sieve_action *x)
 {
-	const char *why = rules_why_not_told(k);
+	const char *why = scripts_why_not_told(k);
 	if (!why && !k->facts.proven)
 		why = "unproven";
 	if (!why) {
 		k->rejected = true;
 		k->reason = arena_dup(&k->j->mem, x->text);
-		rules_event(k, x, x->ereject ? "ereject" : "reject", S(""), S(""));
+		scripts_event(k, x, x->ereject ? "ereject" : "reject", S(""), S(""));
 		return;
 	}
 	struct local_place *v = add_place(k, x);
@@ -316,7 +316,7 @@ static void reject(struct carry *k, const struct sieve_action *x)
 		v->folder = S(LOCAL_JUNK);
 		v->create = true;
 	}
-	rules_event(k, x, x->ereject ? "ereject" : "reject", S(LOCAL_JUNK), slice_z(why));
+	scripts_event(k, x, x->ereject ? "ereject" : "reject", S(LOCAL_JUNK), slice_z(why));
 }
 
 static bool sends(const struct sieve_action *x)
@@ -333,18 +333,18 @@ static int act(struct carry *k, const struct sieve_action *x, struct err *e)
 	case SIEVE_FILEINTO:
 		return store_one(k, x, e);
 	case SIEVE_REDIRECT:
-		return rules_redirect(k, x, e);
+		return scripts_redirect(k, x, e);
 	case SIEVE_REJECT:
 		reject(k, x);
 		return 0;
 	case SIEVE_DISCARD:
 		k->discarded = true;
-		rules_event(k, x, "discard", S(""), S(""));
+		scripts_event(k, x, "discard", S(""), S(""));
 		return 0;
 	case SIEVE_VACATION:
-		return rules_vacation(k, x, e);
+		return scripts_vacation(k, x, e);
 	case SIEVE_NOTIFY:
-		return rules_notify(k, x, e);
+		return scripts_notify(k, x, e);
 	case SIEVE_REMEMBER:
 		remember(k, x);
 		return 0;
@@ -387,7 +387,7 @@ static void make_room(struct carry *k)
 	k->extra->made = ARENA_ARRAY(a, struct queue_msg, SETTLE_EXPANSIONS_MAX * n);
 	k->extra->answers = ARENA_ARRAY(a, struct settle_answer, n);
 	k->extra->hooks = ARENA_ARRAY(a, struct webhook, n);
-	k->extra->faults = ARENA_ARRAY(a, struct settle_fault, RULES_FAULTS_MAX + 1);
+	k->extra->faults = ARENA_ARRAY(a, struct settle_fault, SCRIPTS_FAULTS_MAX + 1);
 	k->places->extra = k->extra;
 }
 
@@ -397,8 +397,8 @@ static void tell_failure(struct carry *k)
 	const struct sieve_action said = {.script = m->script, .line = m->line};
 	if (k->verdict.end != SIEVE_FAILED)
 		return;
-	rules_event(k, &said, "failed", S(""), m->en);
-	rules_fault(k, &said, m->en, m->zh);
+	scripts_event(k, &said, "failed", S(""), m->en);
+	scripts_fault(k, &said, m->en, m->zh);
 }
 
 /* The letter again, for this recipient, with a mark: should there be no room now. Its time to live goes on, and who is told of
@@ -441,7 +441,7 @@ static int carry_out(struct carry *k, struct err *e)
 	/* A letter is never lost by what scripts forgot to say. */
 	bool gone = k->places->n || k->redirected || k->rejected || k->discarded;
 	if (!gone || k->verdict.end == SIEVE_FAILED)
-		rules_keep(k, NULL);
+		scripts_keep(k, NULL);
 	k->places->then = outcome(k);
 	make_waiting(k);
 	return 0;
@@ -471,7 +471,7 @@ static int judge(struct carry *k, struct arena *a, struct err *e)
 {
 	const struct local_rules *rules = k->j->rules;
 	const struct queue_msg *m = &k->j->letter->m;
-	const struct rules_ask q = {.account_id = k->answer->account_id,
+	const struct scripts_ask q = {.account_id = k->answer->account_id,
 		.m = m,
 		.r = k->r,
 		.set = k->set,
@@ -480,19 +480,19 @@ static int judge(struct carry *k, struct arena *a, struct err *e)
 		.host = rules->hostname,
 		.zone = rules->zone,
 		.conf = k->conf};
-	rules_facts_read(m, &k->facts);
-	int r = rules_judge_letter(k->judge, &q, a, k->c, &k->verdict, e);
+	scripts_facts_read(m, &k->facts);
+	int r = scripts_judge_letter(k->judge, &q, a, k->c, &k->verdict, e);
 	k->c->input.message = k->letter;
 	return r;
 }
 
-static int by_rules(struct carry *k, struct err *e)
+static int by_scripts(struct carry *k, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
 	AUTO(buf) struct buf letter = {0};
-	struct rules_case c;
+	struct scripts_case c;
 	k->c = &c;
-	k->events = BUF(RULES_EVENTS_MAX);
+	k->events = BUF(SCRIPTS_EVENTS_MAX);
 	int r = read_letter(k, &letter, e) < 0 || judge(k, &a, e) < 0 ? -1 : carry_out(k, e);
 	if (r < 0)
 		give_back(k);
@@ -520,7 +520,7 @@ static int start(struct job *j, const struct queue_rcpt *r, const struct rcpt_an
 		.now = wall_now()};
 	if (k->ruled)
 		v->answer = NULL; /* it was given then */
-	if (by_rules(k, e) < 0)
+	if (by_scripts(k, e) < 0)
 		return -1;
 	v->extra = k->extra;
 	if (k->answered)
@@ -532,10 +532,10 @@ static int start(struct job *j, const struct queue_rcpt *r, const struct rcpt_an
 	return 0;
 }
 
-bool local_by_rules(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
+bool local_by_scripts(struct job *j, const struct queue_rcpt *r, const struct rcpt_answer *answer,
 	const struct delivery_wishes *w, struct settle_rcpt *v)
 {
-	const struct rules_judge *judge = j->l->c.judge;
+	const struct scripts_judge *judge = j->l->c.judge;
 	const struct script_set *set;
 	struct err e;
 	if (!w->scripts || !judge || !j->rules->scripts || !j->rules->scripts->enabled ||
