@@ -2,37 +2,8 @@
 #include "base/time.h"
 #include "store/credential.h"
 #include "store/directory_impl.h"
+#include "store/directory_testing.h"
 #include "store/mailbox.h"
-#include "store/store_testing.h"
-
-/* A directory with the domains one.test and two.test. */
-struct place {
-	struct testdir dir;
-	struct sql *db;
-	struct arena a;
-};
-
-static struct place *place(void)
-{
-	struct err e;
-	struct place *p = NEW(struct place);
-	p->dir = testdir_make();
-	OK(sql_open(testdir_slice(&p->dir), "directory", &p->db, &e));
-	OK(sql_migrate(p->db, directory_migrations, directory_migrations_n, &e));
-	OK(directory_domain_add(
-		p->db, &(struct domain){.name = S("one.test"), .kind = DOMAIN_LOCAL}, &e));
-	OK(directory_domain_add(
-		p->db, &(struct domain){.name = S("two.test"), .kind = DOMAIN_LOCAL}, &e));
-	return p;
-}
-
-static void leave(struct place *p)
-{
-	sql_close(p->db);
-	auto_testdir(&p->dir);
-	arena_done(&p->a);
-	free(p);
-}
 
 static int64_t make(struct place *p, slice address, enum account_kind kind, int64_t department)
 {

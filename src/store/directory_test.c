@@ -5,20 +5,10 @@
 #include "run/loop.h"
 #include "run/pool.h"
 #include "store/credential.h"
-#include "store/directory.h"
+#include "store/directory_testing.h"
 #include "store/password.h"
-#include "store/store_testing.h"
 
 #include <sys/wait.h>
-
-static struct sql *open_dir(const struct testdir *d)
-{
-	struct err e;
-	struct sql *db;
-	OK(sql_open(testdir_slice(d), "directory", &db, &e));
-	OK(sql_migrate(db, directory_migrations, directory_migrations_n, &e));
-	return db;
-}
 
 static void add_domain(struct sql *db, slice name, slice backend)
 {
@@ -72,7 +62,7 @@ static void fill(struct sql *db)
 TEST(changes_are_checked)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
-	struct sql *db = open_dir(&d);
+	struct sql *db = directory_testing_open(&d);
 	struct err e;
 	fill(db);
 	struct domain dom = {.name = S("here.test"), .kind = DOMAIN_LOCAL};
@@ -130,7 +120,7 @@ TEST(changes_are_checked)
 TEST(lists_are_complete)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
-	struct sql *db = open_dir(&d);
+	struct sql *db = directory_testing_open(&d);
 	struct err e;
 	struct arena a = {0};
 	fill(db);
@@ -167,7 +157,7 @@ TEST(lists_are_complete)
 TEST(credentials)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
-	struct sql *db = open_dir(&d);
+	struct sql *db = directory_testing_open(&d);
 	struct err e;
 	struct arena a = {0};
 	struct credential c;
@@ -211,7 +201,7 @@ static void run_cached(void *arg)
 static void with_cache(void (*run)(struct cached *c))
 {
 	AUTO(testdir) struct testdir d = testdir_make();
-	struct cached c = {.dir = testdir_slice(&d), .db = open_dir(&d), .run = run};
+	struct cached c = {.dir = testdir_slice(&d), .db = directory_testing_open(&d), .run = run};
 	fill(c.db);
 	loop_init();
 	pool_init(3);
@@ -268,7 +258,7 @@ TEST(accounts_have_quotas_and_go_with_their_password)
 {
 	AUTO(testdir) struct testdir d = testdir_make();
 	AUTO(arena) struct arena a = {0};
-	struct sql *db = open_dir(&d), *secrets;
+	struct sql *db = directory_testing_open(&d), *secrets;
 	struct account ben, next;
 	struct credential c;
 	struct err e;

@@ -5,25 +5,15 @@
 #include "run/co.h"
 #include "run/loop.h"
 #include "run/pool.h"
-#include "store/directory.h"
+#include "store/directory_testing.h"
 #include "store/queue.h"
-#include "store/store_testing.h"
 
 static struct sql *open_dir(const struct testdir *d, int64_t *ret_id)
 {
-	AUTO(arena) struct arena a = {0};
-	struct account account;
 	struct err e;
-	struct sql *db;
-	struct domain domain = {.name = S("here.test"), .kind = DOMAIN_LOCAL};
-	OK(sql_open(testdir_slice(d), "directory", &db, &e));
-	OK(sql_migrate(db, directory_migrations, directory_migrations_n, &e));
-	OK(directory_domain_add(db, &domain, &e));
-	OK(directory_account_add(db, S("ann@here.test"), S("Ann"), S("long enough"), &e));
+	struct sql *db = directory_testing_ann(d, ret_id);
 	OK(directory_account_add(db, S("bob@here.test"), S("Bob"), S("long enough"), &e));
 	OK(directory_alias_add(db, S("info@here.test"), S("ann@here.test"), &e));
-	OK(directory_account(db, S("ann@here.test"), &a, &account, &e));
-	*ret_id = account.id;
 	return db;
 }
 

@@ -11,12 +11,6 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 #define MARKER "a-word-of-a-letter-that-nobody-may-read"
 
 /* Keys `first` .. `last`, of which the last one writes (now: it does). Filled with `seed` and their number. */

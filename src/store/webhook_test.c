@@ -5,12 +5,6 @@
 #include "store/webhook.h"
 #include <stdio.h>
 
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			test_fail(__FILE__, __LINE__, "%s: %s", #call, e.text);                    \
-	} while (0)
-
 static int64_t count(struct sql *db)
 {
 	struct err e;
