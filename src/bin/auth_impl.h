@@ -2,7 +2,9 @@
  * Inside the auth role: what its files share.
  *
  *	auth.c		the process, requests, exchanges under way
- *	auth_login.c	one exchange: what is stored, the check, what becomes of it
+ *	auth_login.c	one exchange, step by step
+ *	auth_check.c	what is stored, and whether the password is right
+ *	auth_permit.c	what a right password opens
  *	auth_lock.c	failures, lockouts, delays, bans
  *	auth_log.c	the log of logins, written in batches; last use of application passwords
  *	auth_places.c	places never seen before; accounts that behave as if stolen
@@ -103,6 +105,8 @@ int auth_with_db(struct auth *a, void (*fn)(void *arg, struct auth_db *db), void
 /* auth_login.c: one step. Fills *reply (its texts live in *mem or in the login). */
 void auth_login_step(struct auth *a, struct auth_login *l, slice response, struct arena *mem,
 	struct auth_reply *reply);
+
+/* auth_permit.c */
 /* enum service of a wire name; 0: none of ours. */
 unsigned auth_service_bit(slice name);
 /* May this account use it now, apart from the password? False: *ret_why (a literal). */
