@@ -105,8 +105,21 @@ static int fail(const struct sql *db, struct err *e)
 	return sqlite_error(conn_of(db)->db, db->name, e);
 }
 
+/*
+ * SQLite has rolled back by itself (disk full, I/O error): what comes next would be committed statement by statement. So nothing is run any more until
+ * the caller ends what he began.
+ */
+static int still_open(const struct sql *db, struct err *e)
+{
+	bool lost = db->in_tx && sqlite3_get_autocommit(conn_of(db)->db);
+	return lost ? err_set(e, ERR_TEMP, "%s database: the transaction was rolled back", db->name)
+		    : 0;
+}
+
 static int script(struct sql *db, const char *text, struct err *e)
 {
+	if (still_open(db, e) < 0)
+		return -1;
 	return sqlite3_exec(conn_of(db)->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(db, e);
 }
 
@@ -330,6 +343,10 @@ static void sqlite_reset(struct sql_stmt *s)
 
 static int sqlite_step(struct sql_stmt *s, struct err *e)
 {
+	if (still_open(s->db, e) < 0) {
+		sqlite_reset(s);
+		return -1;
+	}
 	int r = sqlite3_step(handle(s));
 	if (r == SQLITE_ROW)
 		return 1;

@@ -147,6 +147,39 @@ TEST(vfs_short_writes)
 	fails_at_each_call(true, SQL_CACHE, 0, false);
 }
 
+/* SQLite rolls back by itself. Who does not look at errors must not commit row by row from then on, nor by reading. */
+TEST(vfs_what_follows_a_rollback_of_sqlites)
+{
+	AUTO(testdir) struct testdir d = testdir_make();
+	struct err e;
+	struct sql *db = open_rows(testdir_slice(&d), SQL_DURABLE);
+	OK(db->driver->script(db, "PRAGMA cache_size = 10", &e));
+	OK(commit_rows(db, 0, 20, &e));
+	for (int way = 0; way < 3; way++) {
+		int64_t at = 100;
+		OK(sql_begin(db, &e));
+		fail_from(1, ENOSPC, false);
+		while (put_row(db, at, &e) == 0)
+			at++;
+		fail_no_more();
+		CHECK(at > 110);
+		CHECK(sqlite3_get_autocommit(sqlite_handle(db)));
+		CHECK(put_row(db, 5000, &e) < 0);
+		CHECK_INT(e.kind, ERR_TEMP);
+		CHECK(sql_run(db, &e, "SELECT COUNT(*) FROM row", "") < 0);
+		CHECK(db->driver->script(db, "DELETE FROM row", &e) < 0);
+		CHECK_INT(e.kind, ERR_TEMP);
+		if (way)
+			CHECK(sql_commit(db, &e) < 0);
+		else
+			sql_rollback(db);
+		CHECK_INT(rows_in(db), 20 + way);
+		OK(commit_rows(db, 200 + way, 1, &e));
+		check_whole(db);
+	}
+	sql_close(db);
+}
+
 /* Pages that SQLite believes to be in the log were lost by an error it met while reading: nothing of that transaction may be committed. */
 TEST(vfs_lost_pages_are_never_committed)
 {
