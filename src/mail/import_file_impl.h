@@ -111,7 +111,7 @@ struct import_reader {
 	struct import_unpack u; /* socket: -1 when it has ended */
 	struct buf in;
 	size_t used; /* of in: the frame that was given last */
-	uint64_t said, most; /* bytes of letters */
+	uint64_t said, most; /* bytes */
 };
 enum { IMPORT_SILENCE = 120 }; /* seconds: one that says nothing for so long is killed */
 int import_reader_open(struct import_reader *r, struct import_files *f, enum import_container kind,

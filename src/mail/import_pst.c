@@ -92,7 +92,7 @@ static int take_folder(struct pst_in *p, struct cur *c, struct err *e)
 	p->use = (enum pst_use)cur_u8(c);
 	bool is_mail = cur_u8(c);
 	slice path = cur_str(c);
-	if (!cur_ok(c) || !path.n || ++p->folders > PST_FOLDERS_MAX + 2)
+	if (!cur_ok(c) || !path.n || path.n > IMPORT_NAME_MAX || ++p->folders > PST_FOLDERS_MAX + 2)
 		return err_set(e, ERR_PROTO, "the PST file's reader says what makes no sense");
 	buf_reset(&p->box);
 	utf8_scrub(&p->box, path);
@@ -171,7 +171,8 @@ static int take_item(struct pst_in *p, struct cur *c, struct err *e)
 	slice key = arena_dup(&p->mem, cur_str(c));
 	m.keywords = keywords_of(p, cur_str(c), flags);
 	m.flags = flags_of(flags);
-	if (!cur_ok(c) || !p->named || !key.n || key.n > PST_KEY_MAX || m.received_at < 0)
+	if (!cur_ok(c) || !p->named || !key.n || key.n > PST_KEY_MAX || m.received_at < 0 ||
+		m.received_at > WIRE_TIME_MAX)
 		return err_set(e, ERR_PROTO, "the PST file's reader says what makes no sense");
 	if (enter(p, e) < 0)
 		return -1;

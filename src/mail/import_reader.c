@@ -58,9 +58,10 @@ void import_reader_close(struct import_reader *r)
 
 /* ---- its frames ---- */
 
+/* Who has closed its end may live on for all that: it is not waited for. To one that is ending, the signal comes too late to matter. */
 static int died(struct import_reader *r, struct err *e)
 {
-	int status = end(r, false);
+	int status = end(r, true);
 	if (WIFSIGNALED(status))
 		return err_set(e, ERR_PROTO, "its reader was ended by signal %d (%s)",
 			WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -124,8 +125,7 @@ int import_reader_next(
 			buf_drop_front(&r->in, r->used), r->used = 0;
 	} while (*ret == WIRE_ALIVE);
 	*ret_payload = cur_of(slice_of(r->in.p + WIRE_HEAD, r->used - WIRE_HEAD));
-	if (*ret == WIRE_BYTES)
-		r->said += r->used;
+	r->said += r->used;
 	return r->said <= r->most + WIRE_FRAME_MAX ? 0 : nonsense(r, e);
 }
 

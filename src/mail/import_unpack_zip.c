@@ -214,7 +214,7 @@ static void say_entry(struct opened *o, slice name)
 {
 	AUTO(buf) struct buf b = BUF(WIRE_FRAME_MAX);
 	int64_t at = archive_entry_mtime_is_set(o->e) ? archive_entry_mtime(o->e) : 0;
-	if (at < 0 || at > INT64_C(253402300799))
+	if (at < 0 || at > WIRE_TIME_MAX / SECOND)
 		at = 0;
 	buf_u8(&b, (uint8_t)kind_of(o));
 	buf_u64(&b, (uint64_t)(at * SECOND));

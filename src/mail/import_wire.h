@@ -8,6 +8,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/cur.h"
+#include "base/time.h"
 
 enum { WIRE_HEAD = 5, WIRE_BYTES_MAX = 128 * 1024, WIRE_FRAME_MAX = 256 * 1024 };
 
@@ -23,6 +24,7 @@ enum wire_frame {
 	WIRE_DONE = 'Z', /* str: what is lost of it; empty: nothing */
 	WIRE_FAILED = 'D', /* str why: nothing more can be read */
 };
+#define WIRE_TIME_MAX (INT64_C(253402300799) * SECOND) /* the end of the year 9999 */
 enum wire_kind { WIRE_IS_FILE = 1, WIRE_IS_DIR, WIRE_IS_OTHER };
 
 /* An answer is one byte. To BYTES of WIRE_BYTES_MAX that begin a file it comes once more: is the rest wanted? */

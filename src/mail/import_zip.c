@@ -144,7 +144,7 @@ static int next_entry(struct packed *p, struct err *e)
 	p->kind = (enum wire_kind)cur_u8(&c);
 	p->mtime = (int64_t)cur_u64(&c);
 	slice name = without_root(slice_first(cur_str(&c), IMPORT_NAME_MAX));
-	if (type != WIRE_ENTRY || !cur_ok(&c) || p->mtime < 0)
+	if (type != WIRE_ENTRY || !cur_ok(&c) || p->mtime < 0 || p->mtime > WIRE_TIME_MAX)
 		return err_set(e, ERR_PROTO, "the archive's reader says what makes no sense");
 	if (++p->entries > IMPORT_ENTRIES_MAX)
 		return err_set(
