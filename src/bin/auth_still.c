@@ -32,7 +32,7 @@ static int holds(
 	*ret = false;
 	if (directory_account_facts(db->directory, q->account_id, &a, &f, e) < 0)
 		return e->kind == ERR_NOTFOUND ? 0 : -1;
-	if (!slice_ieq(slice_first(f.address, q->login.n), q->login))
+	if (!slice_ieq(slice_first(f.address, AUTH_STILL_LOGIN), q->login))
 		return 0; /* the address was changed: what a session knows of itself is not true any more */
 	if (credential_get(db->credentials, q->account_id, &a, &c, e) < 0)
 		return -1;
