@@ -34,11 +34,20 @@ int sandbox_user_ids(slice user, unsigned *ret_uid, unsigned *ret_gid, struct er
 	return 0;
 }
 
+/* A command that works for root as another user could take root back: what is forked of it and confined cannot. */
+static int give_up_rest(struct err *e)
+{
+	unsigned uid = geteuid(), gid = getegid();
+	return setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0
+		       ? err_sys(e, errno, "giving up root")
+		       : 0;
+}
+
 static int give_up_root(slice user, struct err *e)
 {
 	unsigned uid, gid;
 	if (geteuid() != 0)
-		return 0;
+		return give_up_rest(e);
 	if (sandbox_user_ids(user, &uid, &gid, e) < 0)
 		return -1;
 	if (uid == 0)

@@ -177,6 +177,23 @@ TEST(sandbox_off_still_gives_up_root)
 	CHECK_INT(prctl(PR_GET_DUMPABLE), 0);
 }
 
+/* Commands work for root as the server's user, and may go back; what they confine may not. */
+TEST(sandbox_gives_up_what_could_be_taken_back)
+{
+	if (geteuid() != 0)
+		return;
+	unsigned uid, gid, ids[3];
+	struct err e;
+	CHECK(sandbox_user_ids(S("nobody"), &uid, &gid, &e) == 0);
+	CHECK(setegid(gid) == 0 && seteuid(uid) == 0);
+	const struct sandbox s = {.mode = SANDBOX_OFF, .user = S("nobody")};
+	CHECK(sandbox_enter(&s, &e) == 0);
+	CHECK(seteuid(0) < 0 && setuid(0) < 0 && setegid(0) < 0);
+	CHECK(getresuid(&ids[0], &ids[1], &ids[2]) == 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(ids[i], uid);
+}
+
 TEST(sandbox_limits)
 {
 	struct rlimit r;
