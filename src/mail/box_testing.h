@@ -182,3 +182,52 @@ static inline struct uidset bench_set(uint32_t first, uint32_t last)
 	uidset_add(&s, first, last);
 	return s;
 }
+
+static inline void check_content(struct box_view *v, uint32_t uid, slice want)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf got = BUF(64 << 20);
+	struct uidset one = bench_set(uid, uid);
+	const struct box_query q = {.uids = &one, .want = MAILBOX_WANT_EMAIL};
+	struct mailbox_message *m;
+	struct box_content *c;
+	struct err e;
+	size_t n;
+	OK(box_rows(v, &q, &a, &m, &n, &e));
+	CHECK_INT(n, 1);
+	OK(box_content_open(v, m, &c, &e));
+	CHECK_INT(box_content_size(c), want.n);
+	OK(box_content_read(c, 0, UINT64_MAX, &got, &e));
+	CHECK(slice_eq(buf_slice(&got), want));
+	for (uint64_t at = 0; at < want.n; at += 1 + want.n / 17) {
+		buf_reset(&got);
+		OK(box_content_read(c, at, 70000, &got, &e));
+		CHECK(slice_eq(buf_slice(&got), slice_first(slice_skip(want, at), 70000)));
+	}
+	box_content_close(c);
+	uidset_done(&one);
+}
+
+static inline struct box_news sync_of(struct box_view *v, bool expunges, struct arena *a)
+{
+	struct box_news n;
+	struct err e;
+	OK(box_sync(v, expunges, a, &n, &e));
+	return n;
+}
+
+static inline void news_done(struct box_news *n)
+{
+	uidset_done(&n->gone);
+	uidset_done(&n->before);
+}
+
+static inline void expunge_one(struct box_view *v, uint32_t uid)
+{
+	struct uidset one = bench_set(uid, uid), gone = {0};
+	uint64_t modseq;
+	struct err e;
+	OK(box_expunge(v, &one, true, &gone, &modseq, &e));
+	uidset_done(&one);
+	uidset_done(&gone);
+}
