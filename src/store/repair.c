@@ -230,19 +230,24 @@ bool repair_held(struct verify *v, struct sql *db, msg_id id)
 	       quarantine_drop_tx(db, id, &e) == 0;
 }
 
-/* All rows of the queue that refer to the message. */
-static bool queue_rows(struct verify *v, struct sql *db, blob_id blob)
+static bool ids_of(struct sql *db, const char *select, blob_id blob, struct verify_ids *ret)
 {
-	struct verify_ids ids = {0};
 	struct err e;
-	struct sql_stmt *s = sql_prepare(db, "SELECT id FROM msg WHERE blob = $1", &e);
+	struct sql_stmt *s = sql_prepare(db, select, &e);
 	if (!s)
 		return false;
 	sql_bind_int(s, 1, (int64_t)blob);
 	int more;
 	while ((more = sql_step(s, &e)) == 1)
-		verify_ids_add(&ids, (blob_id)sql_int(s, 0));
-	bool done = more == 0;
+		verify_ids_add(ret, (blob_id)sql_int(s, 0));
+	return more == 0;
+}
+
+/* All rows of the queue that refer to the message. */
+static bool queue_rows(struct verify *v, struct sql *db, blob_id blob)
+{
+	struct verify_ids ids = {0};
+	bool done = ids_of(db, "SELECT id FROM msg WHERE blob = $1", blob, &ids);
 	for (size_t i = 0; i < ids.n; i++)
 		done = done && repair_queue_row(v, db, (msg_id)ids.v[i], blob);
 	free(ids.v);
@@ -253,15 +258,7 @@ static bool queue_rows(struct verify *v, struct sql *db, blob_id blob)
 static bool held_rows(struct verify *v, struct sql *db, blob_id blob)
 {
 	struct verify_ids ids = {0};
-	struct err e;
-	struct sql_stmt *s = sql_prepare(db, "SELECT id FROM held WHERE blob = $1", &e);
-	if (!s)
-		return false;
-	sql_bind_int(s, 1, (int64_t)blob);
-	int more;
-	while ((more = sql_step(s, &e)) == 1)
-		verify_ids_add(&ids, (blob_id)sql_int(s, 0));
-	bool done = more == 0;
+	bool done = ids_of(db, "SELECT id FROM held WHERE blob = $1", blob, &ids);
 	for (size_t i = 0; i < ids.n; i++)
 		done = done && repair_held(v, db, (msg_id)ids.v[i]);
 	free(ids.v);
