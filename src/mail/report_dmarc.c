@@ -225,25 +225,9 @@ static const struct report_words words = {
 int report_dmarc_mail(const struct report_parts *p, slice gz, slice id, unsigned i, int64_t now,
 	struct arena *a, slice *ret_subject, struct buf *out, struct err *e)
 {
-	AUTO(buf) struct buf text = BUF(8192);
-	const struct report_window *w = &p->window;
-	report_introduce(p, i, &words, a, &text);
-	*ret_subject = arena_printf(a, "Report Domain: %.*s Submitter: %.*s Report-ID: <%.*s@%.*s>",
-		SFMT(w->domain), SFMT(p->sender.hostname), SFMT(id), SFMT(p->sender.hostname));
-	const struct report_mail m = {
-		.sender = &p->sender,
-		.to = p->to.address,
-		.subject = *ret_subject,
-		.id = id,
-		.type = "multipart/mixed",
-		.text = buf_slice(&text),
-		.file_name =
-			arena_printf(a, "%.*s!%.*s!%lld!%lld!%.*s.xml.gz", SFMT(p->sender.hostname),
-				SFMT(w->domain), (long long)(w->begin_at / SECOND),
-				(long long)(w->end_at / SECOND - 1), SFMT(id)),
-		.file_type = S("application/gzip"),
-		.file = gz,
-		.now = now,
-	};
+	struct report_mail m = report_message(p, gz, id, i, now, &words, "xml.gz", a);
+	m.type = "multipart/mixed";
+	m.file_type = S("application/gzip");
+	*ret_subject = m.subject;
 	return report_mail_build(out, &m, e);
 }

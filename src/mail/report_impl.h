@@ -41,9 +41,10 @@ struct report_parts {
 struct report_words {
 	const char *kind_en, *unit_en, *kind_zh, *unit_zh, *failed_zh;
 };
-/* That text, of part i, in both languages. */
-void report_introduce(const struct report_parts *p, unsigned i, const struct report_words *words,
-	struct arena *a, struct buf *out);
+/* The message of part i, but for its type and the file's: that text in both languages, the names of RFC 7489 section 7.2.1.1 and RFC 8460
+ * section 5.1, the file with this suffix. From *a. */
+struct report_mail report_message(const struct report_parts *p, slice gz, slice id, unsigned i,
+	int64_t now, const struct report_words *words, const char *suffix, struct arena *a);
 /* Renders all rows of p->window. */
 int report_dmarc_render(struct report_parts *p, struct sql *db, struct err *e);
 int report_tls_render(struct report_parts *p, struct sql *db, struct err *e);

@@ -59,7 +59,8 @@ slice report_day_text(int64_t wall, struct arena *a)
 	return arena_printf(a, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 }
 
-void report_introduce(const struct report_parts *p, unsigned i, const struct report_words *words,
+/* In both languages. */
+static void introduce(const struct report_parts *p, unsigned i, const struct report_words *words,
 	struct arena *a, struct buf *out)
 {
 	const struct report_window *w = &p->window;
@@ -78,6 +79,29 @@ void report_introduce(const struct report_parts *p, unsigned i, const struct rep
 		(long long)w->messages, words->unit_zh, (long long)w->failed, words->failed_zh);
 	if (p->nparts > 1)
 		buf_printf(out, "分为 %u 封，本封为第 %u 封。\n", p->nparts, i + 1);
+}
+
+struct report_mail report_message(const struct report_parts *p, slice gz, slice id, unsigned i,
+	int64_t now, const struct report_words *words, const char *suffix, struct arena *a)
+{
+	AUTO(buf) struct buf text = BUF(8192);
+	const struct report_window *w = &p->window;
+	slice host = p->sender.hostname;
+	introduce(p, i, words, a, &text);
+	return (struct report_mail){
+		.sender = &p->sender,
+		.to = p->to.address,
+		.subject = arena_printf(a,
+			"Report Domain: %.*s Submitter: %.*s Report-ID: <%.*s@%.*s>",
+			SFMT(w->domain), SFMT(host), SFMT(id), SFMT(host)),
+		.id = id,
+		.text = arena_dup(a, buf_slice(&text)),
+		.file_name = arena_printf(a, "%.*s!%.*s!%lld!%lld!%.*s.%s", SFMT(host),
+			SFMT(w->domain), (long long)(w->begin_at / SECOND),
+			(long long)(w->end_at / SECOND - 1), SFMT(id), suffix),
+		.file = gz,
+		.now = now,
+	};
 }
 
 /* ---- the message ---- */
