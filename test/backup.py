@@ -4,7 +4,7 @@ runs that are killed, repositories that are damaged, keys, targets that fail, bu
 
     test/backup.py [WORD ...]     the cases whose names contain one of the words
 """
-import base64, imaplib, json, os, shutil, signal, smtplib, sqlite3, ssl, subprocess, sys, threading, time
+import base64, hashlib, hmac, imaplib, json, os, shutil, signal, smtplib, sqlite3, ssl, struct, subprocess, sys, threading, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 from posthouse import Instance, PASSWORD, PROGRAM, wait_until
 from s3server import S3
@@ -37,11 +37,11 @@ class Site(Instance):
             s.sendmail('zoe@else.test', [to], f'From: Zoe <zoe@else.test>\r\nTo: {to}\r\nSubject: {subject} {n}\r\nMessage-ID: <{n}@else.test>\r\n\r\n'
                        + '\r\n'.join(words(n, size)) + '\r\n')
 
-    def program(self, who=ANN):
+    def program(self, who=ANN, password=PASSWORD):
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         m = imaplib.IMAP4_SSL('127.0.0.1', self.ports['imaps'], ssl_context=context, timeout=30)
-        m.login(who, PASSWORD)
+        m.login(who, password)
         expect(m.select('INBOX')[0] == 'OK', 'SELECT')
         return m
 
@@ -100,6 +100,12 @@ class Load:
             t.join()
         if self.wrong:
             raise self.wrong[0]
+
+
+def totp(secret):
+    mac = hmac.new(base64.b32decode(secret + '=' * (-len(secret) % 8)), struct.pack('>Q', int(time.time()) // 30), hashlib.sha1).digest()
+    at = mac[19] & 15
+    return f'{(struct.unpack(">I", mac[at:at + 4])[0] & 0x7fffffff) % 1000000:06}'
 
 
 def p99(v):
@@ -191,6 +197,83 @@ def a_message_of_an_old_backup():
         expect(p.code('restore', 'account', 'nobody@local.test', *key) == 3, 'no such account')
         expect(p.code('mailbox', 'verify') == 0 and p.code('store', 'verify') == 0, 'verify')
         m.logout()
+
+
+@case
+def an_account_that_is_gone():
+    script = 'require "fileinto"; if header :contains "subject" "invoice" { fileinto "Work"; }'
+    with Site() as p:
+        p.start()
+        p.send(1)
+        p.wait_mail(ANN, 1)
+        ann, bob = p.program(), p.program(BOB)
+        for folder in ('Work', 'Work/Empty'):
+            expect(ann.create(folder)[0] == 'OK', folder)
+        expect(ann.setacl('INBOX', BOB, 'lr')[0] == 'OK' and bob.setacl('INBOX', ANN, 'lrs')[0] == 'OK', 'SETACL')
+        for command in (f'account set {ANN} --name Ann --quota 500m --field title=Director', f'account own {ANN} ann.w@local.test taken@local.test',
+                        f'group add staff@local.test {ANN}', f'group add past@local.test {ANN}', 'maillist add dev@local.test', f'maillist join dev@local.test {ANN}',
+                        f'retention set Work forever --account {ANN}'):
+            p.cli(*command.split())
+        p.cli('forward', 'set', ANN, 'zoe@else.test')
+        p.wait_mail(ANN, 2)  # she is told
+        p.wait_queue(0)
+        held = len(p.mail(ANN))
+        p.cli('sieve', 'put', ANN, 'main', '-', '--activate', stdin=script)
+        program = p.cli('app-password', 'add', ANN, 'phone', '--services', 'imap')
+        phone = next(w for w in program.split() if w.count('-') == 4)
+        secret = p.json('second-factor', 'setup', BOB)['secret']
+        p.cli('second-factor', 'confirm', BOB, '--stdin', stdin=totp(secret) + '\n')
+        number = p.json('account', 'show', ANN)
+        p.backup()
+        for who in (ANN, BOB):
+            p.cli('account', 'remove', who, '--with-mail', '--yes')
+        p.cli('group', 'remove', 'past@local.test')
+        p.setup_command('account add taken@local.test')
+        key = ('--key', p.key)
+        expect(p.code('restore', 'account', ANN, '--mail-only', *key) == 3 == p.code('restore', 'message', ANN, '--all', *key), 'mail only')
+        done = p.json('restore', 'account', ANN, *key)
+        named = {(x['kind'], x['name']) for x in done['account']['brought']}
+        lost = {(x['kind'], x['name']) for x in done['account']['missing']}
+        expect(done['restored'] == held >= 1 and not done['account']['went_on'], done)
+        expect(named >= {('alias', 'ann.w@local.test'), ('group', 'staff@local.test'), ('list', 'dev@local.test'), ('script', 'main'), ('retention', 'Work'),
+                         ('forward', 'zoe@else.test'), ('password', ''), ('app-password', 'phone'), ('class', 'standard')}, named)
+        expect(lost == {('alias', 'taken@local.test'), ('group', 'past@local.test'), ('grant', BOB), ('granted', BOB)}, lost)
+        now = p.json('account', 'show', ANN)
+        expect([now[k] for k in ('name', 'quota', 'fields')] == [number[k] for k in ('name', 'quota', 'fields')] and now['fields'], (number, now))
+        ann = p.program()  # with its old password
+        expect(ann.status('Work/Empty', '(MESSAGES)')[0] == 'OK', 'an empty folder')
+        expect([s['name'] for s in p.json('sieve', 'list', ANN)['scripts'] if s['active']] == ['main'] and script in p.cli('sieve', 'show', ANN), 'script')
+        expect(ANN in p.cli('group', 'members', 'staff@local.test') and ANN in p.cli('maillist', 'members', 'dev@local.test'), 'memberships')
+        expect('zoe@else.test' in p.cli('forward', 'list'), 'forward')
+        p.send(2, subject='invoice')
+        wait_until('its script', 15, lambda: len(p.json('mailbox', 'list', ANN, '--folder', 'Work')['messages']) == 1)
+        done = p.json('restore', 'account', BOB, *key)
+        named = {(x['kind'], x['name']) for x in done['account']['brought']}
+        expect(named >= {('factor', ''), ('recovery-code', ''), ('grant', ANN), ('granted', ANN + '/INBOX')} and done['account']['missing'] == [], done)
+        expect('10' in p.cli('second-factor', 'show', BOB), 'second factor')
+        again = p.json('restore', 'account', ANN, *key)
+        expect('account' not in again and again == {'restored': 0, 'present': held, 'unreadable': 0}, again)
+        p.cli('account', 'delete', BOB)
+        deleted = p.run('restore', 'account', BOB, *key)
+        expect(deleted.returncode != 0 and 'recovered' in deleted.stderr, deleted)
+        p.stop()
+        half = sqlite3.connect(p.dir + '/data/db/directory.sqlite')
+        with half:  # as one leaves it that was killed after its first step
+            half.execute('UPDATE account SET deleted_at = 253402300799000000 WHERE address = ?', (ANN,))
+            half.execute('UPDATE meta SET version = version + 1')
+        half.close()
+        half = sqlite3.connect(p.dir + '/data/auth/db/credential.sqlite')
+        with half:
+            for table in ('credential', 'app_password'):
+                half.execute(f'DELETE FROM {table}')
+        half.close()
+        p.start()
+        done = p.json('restore', 'account', ANN, *key)
+        expect(done['account']['went_on'] and done['restored'] == 0 and done['present'] == held, done)
+        p.program()
+        shared = p.program(password=phone).list('""', '"Other Users/*"')[1]
+        expect(shared == [None], shared)  # whose they were is deleted
+        expect(p.code('mailbox', 'verify') == 0 and p.code('store', 'verify') == 0, 'verify')
 
 
 @case

@@ -1,5 +1,5 @@
 /* Inside `posthouse backup` and `posthouse restore`: the repository, opened. cli_backup.c, cli_backup_key.c, cli_restore.c, cli_restore_mail.c,
- * cli_restore_aside.c. */
+ * cli_restore_gone.c, cli_restore_aside.c. */
 #pragma once
 #include "bin/backup.h"
 #include "bin/cli_env.h"
@@ -54,6 +54,21 @@ int cli_restore_folder(struct cli_call *c);
 int cli_restore_message(struct cli_call *c);
 extern const struct cli_option cli_restore_account_options[], cli_restore_folder_options[],
 	cli_restore_message_options[];
+
+/* An account that is gone comes back with what belonged to it (cli_restore_gone.c, store/revive.h): before its mail, folders, mail, after it. */
+struct cli_revive;
+struct backup_mail;
+struct json;
+struct sql;
+/* *ret also when it goes wrong; the caller ends it by cli_revive_free. *ret_id: whose mailbox it is. */
+int cli_revive_begin(struct cli_backup *b, struct backup_mail *then, slice address,
+	struct cli_revive **ret, int64_t *ret_id, struct err *e);
+int cli_revive_folders(
+	struct cli_revive *r, struct sql *then_shard, struct sql *now_shard, struct err *e);
+int cli_revive_end(
+	struct cli_revive *r, struct sql *then_shard, struct sql *now_shard, struct err *e);
+void cli_revive_tell(const struct cli_revive *r, struct json *j); /* j NULL: as text */
+void cli_revive_free(struct cli_revive *r);
 
 struct mailbox_message;
 enum aside_format { ASIDE_EML, ASIDE_MBOX, ASIDE_MAILDIR };

@@ -34,9 +34,11 @@ static int restore(
 	if (cli_backup_find(b, cli_option_text(c, "backup"), &g, e) < 0 ||
 		backup_content_open(b->repo, g.name, &content, e) < 0)
 		return -1;
-	const struct backup_restore x = {
-		.data = data, .config_to = config_to, .go_on = cli_backup_progress,
-		.keep_keys = cli_key_file(&b->env).n ? keep_keys : NULL, .arg = b};
+	const struct backup_restore x = {.data = data,
+		.config_to = config_to,
+		.go_on = cli_backup_progress,
+		.keep_keys = cli_key_file(&b->env).n ? keep_keys : NULL,
+		.arg = b};
 	int r = backup_restore_all(b->repo, content, &x, e);
 	cli_backup_progress_end(b);
 	if (r == 0) {
@@ -123,7 +125,10 @@ static const struct cli_option config_options[] = {CLI_BACKUP_KEY_OPTIONS, WHICH
 			"邮箱中仍存在的邮件也再放入一份"                            \
 	}
 
-const struct cli_option cli_restore_account_options[] = {MAIL_OPTIONS, {NULL, NULL, NULL, NULL}};
+const struct cli_option cli_restore_account_options[] = {MAIL_OPTIONS,
+	{"mail-only", NULL, "an account that is gone does not come back: an error then",
+		"不恢复已不存在的帐号（此时报错）"},
+	{NULL, NULL, NULL, NULL}};
 const struct cli_option cli_restore_folder_options[] = {MAIL_OPTIONS, {NULL, NULL, NULL, NULL}};
 const struct cli_option cli_restore_message_options[] = {MAIL_OPTIONS,
 	{"folder", "NAME", "that it was in", "原所在文件夹"},
@@ -160,7 +165,16 @@ const struct cli_verb restore_verbs[] = {
 	{"config", config, "", 0, 0, false, config_options, "The configuration, aside.",
 		"取出配置文件。", NULL, NULL},
 	{"account", cli_restore_account, "ADDRESS", 1, 1, true, cli_restore_account_options,
-		"All mail of one account.", "恢复一个帐号的全部邮件。", PUT_BACK_EN, PUT_BACK_ZH},
+		"All mail of one account; the account itself, too, when it is gone.",
+		"恢复一个帐号的全部邮件；帐号已不存在时连同帐号恢复。",
+		PUT_BACK_EN
+		"\nAn account that was deleted and purged comes back with its password, aliases, "
+		"groups, lists, forwarding, scripts and rights,\nas far as what they name is there "
+		"still; it says what came and what did not. It can be used when its mail is back.",
+		PUT_BACK_ZH
+		"已删除并清除的帐号连同密码、别名、群组、邮件列表、转发、脚本和权限一起恢复，\n"
+		"前提是所涉及的对象仍然存在；并报告哪些已恢复、哪些未恢复。邮件全部恢复后帐号即可使"
+		"用。"},
 	{"folder", cli_restore_folder, "ADDRESS FOLDER", 2, 2, true, cli_restore_folder_options,
 		"One folder, with those below it.", "恢复一个文件夹及其子文件夹。", PUT_BACK_EN,
 		PUT_BACK_ZH},

@@ -48,6 +48,8 @@ struct restoring {
 	slice to, into;
 	enum aside_format format;
 	bool again, just_list, json;
+	bool may_revive; /* the account comes back when it is gone */
+	struct cli_revive *revive;
 	struct listing l;
 	uint64_t fit, done, there, failed;
 	struct backup_content *content;
@@ -324,13 +326,24 @@ static int each_folder(struct restoring *x,
 		if (each_message(x->then_shard, x->then_id, &v[i], fn, x, e) < 0)
 			return -1;
 	}
-	return found ? 0
-		     : err_set(e, ERR_NOTFOUND,
-			       T("no folder %.*s in the backup", "备份中没有文件夹 %.*s"),
-			       SFMT(x->want.folder));
+	return found || !x->want.folder.n
+		       ? 0
+		       : err_set(e, ERR_NOTFOUND,
+				 T("no folder %.*s in the backup", "备份中没有文件夹 %.*s"),
+				 SFMT(x->want.folder));
 }
 
 /* ---- opening ---- */
+
+static int no_account(slice address, struct err *e)
+{
+	return err_set(e, ERR_NOTFOUND,
+		T("there is no account %.*s now: `posthouse restore account` brings it back, or "
+		  "restore aside (--to)",
+			"现在没有帐号 %.*s：可用 posthouse restore account 恢复帐号，或用 --to "
+			"恢复成文件"),
+		SFMT(address));
+}
 
 static int open_now(struct restoring *x, slice address, struct err *e)
 {
@@ -338,17 +351,17 @@ static int open_now(struct restoring *x, slice address, struct err *e)
 	struct sql *directory = cli_env_db(&b->env, DB_DIRECTORY, e);
 	if (!directory)
 		return -1;
-	if (directory_account(directory, address, &b->mem, &x->account, e) < 0)
-		return e->kind == ERR_NOTFOUND
-			       ? err_set(e, ERR_NOTFOUND,
-					 T("there is no account %.*s now: make it first, or "
-					   "restore aside (--to)",
-						 "现在没有帐号 %.*s：请先建立帐号，或用 --to "
-						 "恢复成文件"),
-					 SFMT(address))
-			       : -1;
+	int r = directory_account(directory, address, &b->mem, &x->account, e);
+	if (r < 0 && e->kind == ERR_NOTFOUND)
+		r = x->may_revive
+			    ? cli_revive_begin(b, x->then, address, &x->revive, &x->account.id, e)
+			    : no_account(address, e);
+	if (r < 0)
+		return -1;
 	x->now_shard = cli_env_shard(&b->env, x->account.id, e);
 	if (!x->now_shard || blobs_open(b->env.config.server->data, &x->blobs, e) < 0)
+		return -1;
+	if (x->revive && cli_revive_folders(x->revive, x->then_shard, x->now_shard, e) < 0)
 		return -1;
 	x->commit = commit_new(x->now_shard, x->blobs);
 	return x->again ? 0 : note_all_present(x, e);
@@ -391,6 +404,7 @@ static void close_all(struct restoring *x)
 	if (x->commit)
 		commit_free(x->commit);
 	blobs_close(x->blobs);
+	cli_revive_free(x->revive);
 	sql_close(x->now_shard);
 	sql_close(x->then_shard);
 	backup_mail_close(x->then);
@@ -408,8 +422,12 @@ static int tell(struct restoring *x)
 		json_int(&j, "restored", (int64_t)x->done);
 		json_int(&j, "present", (int64_t)x->there);
 		json_int(&j, "unreadable", (int64_t)x->failed);
+		if (x->revive)
+			cli_revive_tell(x->revive, &j);
 		json_end(&j);
 	} else {
+		if (x->revive)
+			cli_revive_tell(x->revive, NULL);
 		printf(T("%" PRIu64 " messages restored, %" PRIu64 " were there still.\n",
 			       "已恢复 %" PRIu64 " 封邮件，另有 %" PRIu64 " 封仍在邮箱中。\n"),
 			x->done, x->there);
@@ -419,7 +437,7 @@ static int tell(struct restoring *x)
 			T("posthouse: %" PRIu64 " messages of the backup cannot be read\n",
 				"posthouse: 备份中有 %" PRIu64 " 封邮件无法读取\n"),
 			x->failed);
-	return x->failed ? CLI_FAILED : x->done + x->there ? CLI_OK : CLI_NOTHING;
+	return x->failed ? CLI_FAILED : x->done + x->there || x->revive ? CLI_OK : CLI_NOTHING;
 }
 
 static int list_them(struct restoring *x, struct err *e)
@@ -458,6 +476,8 @@ static int work(struct restoring *x, bool one, struct err *e)
 	if (!x->to.n && open_now(x, cli_arg(x->c, 0), e) < 0)
 		return out_fail(e);
 	int r = each_folder(x, take_one, e);
+	if (r == 0 && x->revive)
+		r = cli_revive_end(x->revive, x->then_shard, x->now_shard, e);
 	return r < 0 ? out_fail(e) : tell(x);
 }
 
@@ -488,10 +508,10 @@ static int read_options(struct restoring *x)
 	return CLI_OK;
 }
 
-static int restore(struct cli_call *c, const struct criteria *want, bool one)
+static int restore(struct cli_call *c, const struct criteria *want, bool one, bool may_revive)
 {
 	AUTO(cli_backup) struct cli_backup b = {0};
-	struct restoring x = {.b = &b, .c = c, .want = *want};
+	struct restoring x = {.b = &b, .c = c, .want = *want, .may_revive = may_revive};
 	struct err e;
 	int code = read_options(&x);
 	if (code != CLI_OK || cli_backup_open(c, NEEDS_STORE | NEEDS_KEY, &b, &code) < 0)
@@ -504,18 +524,18 @@ static int restore(struct cli_call *c, const struct criteria *want, bool one)
 int cli_restore_account(struct cli_call *c)
 {
 	const struct criteria want = {.below = true};
-	return restore(c, &want, false);
+	return restore(c, &want, false, !cli_flag(c, "mail-only"));
 }
 
 int cli_restore_folder(struct cli_call *c)
 {
 	const struct criteria want = {.folder = cli_arg(c, 1), .below = true};
-	return restore(c, &want, false);
+	return restore(c, &want, false, false);
 }
 
 int cli_restore_message(struct cli_call *c)
 {
 	struct criteria want = {0};
 	int code = read_criteria(c, &want);
-	return code == CLI_OK ? restore(c, &want, true) : code;
+	return code == CLI_OK ? restore(c, &want, true, false) : code;
 }

@@ -246,8 +246,10 @@ struct backup_mail;
 int backup_mail_open(struct backup_repo *r, const struct backup_content *c, slice work,
 	struct backup_mail **ret, struct err *e);
 void backup_mail_close(struct backup_mail *m);
-/* A database of that generation, for reading, by this program's schema: "directory", "mail-02". The caller closes it before backup_mail_close.
+/* A database of that generation, for reading, by this program's schema: "directory", "mail-02", "maillist", "credential". The caller closes it before backup_mail_close.
  * What is missing here cannot be opened: ERR_NOTFOUND. */
 int backup_mail_db(struct backup_mail *m, const char *name, struct sql **ret, struct err *e);
+/* A small file of that generation, of n bytes: "auth/secret". ERR_NOTFOUND. */
+int backup_mail_file(struct backup_mail *m, slice path, char *to, size_t n, struct err *e);
 /* The message's bytes, appended. */
 int backup_mail_blob(struct backup_mail *m, uint64_t blob, struct buf *out, struct err *e);

@@ -9,9 +9,11 @@
 #include "base/mem.h"
 #include "store/backup_read.h"
 #include "store/blob.h"
+#include "store/credential.h"
 #include "store/crypt.h"
 #include "store/directory.h"
 #include "store/mailbox.h"
+#include "store/maillist.h"
 #include "store/pack_in.h"
 #include "store/sql_image.h"
 
@@ -134,9 +136,17 @@ static int copy_whole(
 
 static const struct sql_migration *migrations_of(const char *name, size_t *ret_n)
 {
-	bool mail = strncmp(name, "mail-", 5) == 0;
-	*ret_n = mail ? mailbox_migrations_n : directory_migrations_n;
-	return mail ? mailbox_migrations : directory_migrations;
+	if (strncmp(name, "mail-", 5) == 0) {
+		*ret_n = mailbox_migrations_n;
+		return mailbox_migrations;
+	}
+	if (strcmp(name, CREDENTIAL_DB) == 0) {
+		*ret_n = credential_migrations_n;
+		return credential_migrations;
+	}
+	bool lists = strcmp(name, MAILLIST_DB) == 0;
+	*ret_n = lists ? maillist_migrations_n : directory_migrations_n;
+	return lists ? maillist_migrations : directory_migrations;
 }
 
 static int copy_and_migrate(struct backup_mail *m, const struct backup_file *f, const char *name,
@@ -161,8 +171,9 @@ int backup_mail_db(struct backup_mail *m, const char *name, struct sql **ret, st
 	size_t n;
 	int version = 0;
 	const struct sql_migration *steps = migrations_of(name, &n);
+	const char *below = strcmp(name, CREDENTIAL_DB) == 0 ? "auth/" : "";
 	const struct backup_file *f =
-		backup_file_find(m->c, arena_printf(&a, "db/%s.sqlite", name));
+		backup_file_find(m->c, arena_printf(&a, "%sdb/%s.sqlite", below, name));
 	if (!f)
 		return err_set(e, ERR_NOTFOUND, "the generation has no database %s", name);
 	if (m->nsources == SOURCES_MAX)
@@ -178,6 +189,15 @@ int backup_mail_db(struct backup_mail *m, const char *name, struct sql **ret, st
 	}
 	sql_close(db);
 	return version ? copy_and_migrate(m, f, name, ret, e) : -1;
+}
+
+int backup_mail_file(struct backup_mail *m, slice path, char *to, size_t n, struct err *e)
+{
+	const struct backup_file *f = backup_file_find(m->c, path);
+	if (!f || f->size != n)
+		return err_set(e, ERR_NOTFOUND, "the generation has no file %.*s of %zu bytes",
+			SFMT(path), n);
+	return backup_file_read(m->r, f, 0, n, to, e);
 }
 
 /* ---- messages ---- */

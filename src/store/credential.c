@@ -231,7 +231,7 @@ int credential_put_all(slice dir, const struct credential_row *v, size_t n, stru
 	return r;
 }
 
-static int64_t remove_tx(struct sql *db, int64_t account_id, struct err *e)
+int64_t credential_remove_tx(struct sql *db, int64_t account_id, struct err *e)
 {
 	static const char *const texts[] = {"DELETE FROM credential WHERE account_id = $1",
 		"DELETE FROM password_history WHERE account_id = $1",
@@ -252,7 +252,7 @@ int credential_remove(slice dir, int64_t account_id, struct err *e)
 		return -1;
 	int r = sql_begin(db, e);
 	if (r == 0)
-		r = credential_end(db, remove_tx(db, account_id, e), e);
+		r = credential_end(db, credential_remove_tx(db, account_id, e), e);
 	sql_close(db);
 	return r;
 }
@@ -261,7 +261,8 @@ int credential_remove(slice dir, int64_t account_id, struct err *e)
 static int64_t next_credential(struct sql *db, int64_t at, struct err *e)
 {
 	struct sql_stmt *s = sql_prepare(db,
-		"SELECT account_id FROM credential WHERE account_id > $1 ORDER BY account_id LIMIT 1",
+		"SELECT account_id FROM credential WHERE account_id > $1 ORDER BY account_id LIMIT "
+		"1",
 		e);
 	if (!s)
 		return -1;
@@ -284,8 +285,8 @@ int64_t credential_sweep(struct sql *directory, struct sql *credentials, struct 
 		int64_t there = directory_number(
 			directory, e, "SELECT 1 FROM account WHERE id = $1", "i", id);
 		if (there < 0 || (there == 0 && sql_begin(credentials, e) < 0) ||
-			(there == 0 &&
-				credential_end(credentials, remove_tx(credentials, id, e), e) < 0))
+			(there == 0 && credential_end(credentials,
+					       credential_remove_tx(credentials, id, e), e) < 0))
 			return -1;
 		gone += there == 0;
 	}

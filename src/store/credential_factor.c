@@ -59,6 +59,16 @@ static bool unseal(const struct credential_keys *k, int64_t account_id, slice se
 		false, k->factor, raw, account_id, raw + NONCE, out, raw + NONCE + TOTP_SECRET);
 }
 
+_Static_assert((int)SEALED == (int)FACTOR_SEALED, "credential_impl.h says how large one is");
+bool factor_seal_anew(const struct credential_keys *from, int64_t from_id, slice sealed,
+	const struct credential_keys *to, int64_t to_id, unsigned char ret[FACTOR_SEALED])
+{
+	unsigned char secret[TOTP_SECRET];
+	bool good = unseal(from, from_id, sealed, secret) && seal(to, to_id, secret, ret);
+	OPENSSL_cleanse(secret, sizeof secret);
+	return good;
+}
+
 /* ---- enrolling ---- */
 
 int factor_begin(struct sql *db, const struct credential_keys *k, int64_t account_id,
