@@ -18,6 +18,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* The directory, and the account of the first argument; NULL after a complaint, and *ret_code. */
+static struct sql *open_account(
+	struct cli_call *c, struct cli_env *env, struct account *ret, int *ret_code)
+{
+	struct err e;
+	struct sql *db = cli_env_directory(c->cli, env, ret_code);
+	if (db && directory_account(db, cli_arg(c, 0), &env->mem, ret, &e) < 0) {
+		*ret_code = out_fail(&e);
+		return NULL;
+	}
+	return db;
+}
+
 /* ---- forwards ---- */
 
 static slice join(const struct forwarding *f, struct arena *a)
@@ -136,11 +149,9 @@ static int forward_set(struct cli_call *c)
 	struct err e;
 	bool outside;
 	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
+	struct sql *db = open_account(c, &env, &account, &code);
 	if (!db)
 		return code;
-	if (directory_account(db, cli_arg(c, 0), &env.mem, &account, &e) < 0)
-		return out_fail(&e);
 	slice *targets = ARENA_ARRAY(&env.mem, slice, (size_t)c->nargs);
 	for (int i = 1; i < c->nargs; i++)
 		targets[i - 1] = cli_arg(c, i);
@@ -176,11 +187,10 @@ static int forward_remove(struct cli_call *c)
 	struct err e;
 	bool outside;
 	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
+	struct sql *db = open_account(c, &env, &account, &code);
 	if (!db)
 		return code;
-	if (directory_account(db, cli_arg(c, 0), &env.mem, &account, &e) < 0 ||
-		forwarding_get(db, account.id, &env.mem, &f, &e) < 0)
+	if (forwarding_get(db, account.id, &env.mem, &f, &e) < 0)
 		return out_fail(&e);
 	f.enabled = false;
 	f.set_by = cli_env_administrator(&env);
@@ -229,11 +239,10 @@ static int autoreply_show(struct cli_call *c)
 	struct autoreply r;
 	struct err e;
 	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
+	struct sql *db = open_account(c, &env, &account, &code);
 	if (!db)
 		return code;
-	if (directory_account(db, cli_arg(c, 0), &env.mem, &account, &e) < 0 ||
-		autoreply_get(db, account.id, &env.mem, &r, &e) < 0)
+	if (autoreply_get(db, account.id, &env.mem, &r, &e) < 0)
 		return out_fail(&e);
 	if (c->cli->json) {
 		struct json j = {0};
@@ -323,12 +332,11 @@ static int autoreply_set_verb(struct cli_call *c)
 		return out_usage(T("--days is 1 to %d", "--days 为 1 至 %d"), AUTOREPLY_DAYS_MAX);
 	if (days.n)
 		r.days = (int64_t)n;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
+	struct sql *db = open_account(c, &env, &account, &code);
 	if (!db)
 		return code;
 	r.set_by = cli_env_administrator(&env);
-	if (directory_account(db, cli_arg(c, 0), &env.mem, &account, &e) < 0 ||
-		read_text(&env, c, &r.text, &e) < 0)
+	if (read_text(&env, c, &r.text, &e) < 0)
 		return out_fail(&e);
 	r.account_id = account.id;
 	if (autoreply_set(db, &r, &e) < 0)
@@ -344,11 +352,10 @@ static int autoreply_off(struct cli_call *c)
 	struct account account;
 	struct err e;
 	int code;
-	struct sql *db = cli_env_directory(c->cli, &env, &code);
+	struct sql *db = open_account(c, &env, &account, &code);
 	if (!db)
 		return code;
-	if (directory_account(db, cli_arg(c, 0), &env.mem, &account, &e) < 0 ||
-		autoreply_remove(db, account.id, &e) < 0)
+	if (autoreply_remove(db, account.id, &e) < 0)
 		return out_fail(&e);
 	printf(T("Letters to %.*s are not answered any more.\n",
 		       "发给 %.*s 的来信不再自动回复。\n"),
