@@ -209,7 +209,7 @@ static int verify_box(struct importing *i, const struct moved_box *b, struct err
 		for (size_t k = 0; r == 0 && k < w.n; k++)
 			r = verify_key(i, &w.v[k], e);
 		if (w.n) {
-			AUTO(arena) struct arena old = a;
+			AUTO(arena) __attribute__((unused)) struct arena old = a;
 			a = (struct arena){0};
 			last = w.v[w.n - 1];
 			last.key = arena_dup(&a, last.key);
