@@ -78,25 +78,50 @@ struct joining {
 	char *to, *to_end;
 };
 
-static inline uint64_t little_endian(uint64_t v)
-{
-	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : __builtin_bswap64(v);
-}
-
-/* Numbers of one byte, eight at a time, as long as there are. */
+/* Numbers of one byte, eight at a time, as long as there are eight of them. */
 static void join_low(struct joining *j)
 {
 	while (j->end[PLANE_NUMBERS] - j->p[PLANE_NUMBERS] >= 8 && j->to_end - j->to >= 8) {
 		uint64_t v;
 		memcpy(&v, j->p[PLANE_NUMBERS], 8);
-		uint64_t high = v & 0x8080808080808080u;
-		memcpy(j->to, &v, 8);
-		size_t n = high ? (size_t)__builtin_ctzll(little_endian(high)) / 8 : 8;
-		j->to += n;
-		j->p[PLANE_NUMBERS] += n;
-		if (high)
+		if (v & 0x8080808080808080u)
 			return;
+		memcpy(j->to, &v, 8);
+		j->to += 8;
+		j->p[PLANE_NUMBERS] += 8;
 	}
+}
+
+/* Up to eight numbers of one or two bytes, with how often if that is one byte. What comes next is as good as random, so there is no branch for
+ * it: all bytes that may follow are written, and those that do are passed. False: it stands at something longer, or near an end. The
+ * byte behind the planes may be read. */
+static bool join_short(struct joining *j, bool docs)
+{
+	const char *number = j->p[PLANE_NUMBERS], *times = j->p[PLANE_TIMES],
+		   *high = j->p[PLANE_HIGH];
+	char *to = j->to;
+	int left = 8;
+	for (; left && number < j->end[PLANE_NUMBERS] && j->to_end - to >= 3; left--) {
+		unsigned char c = (unsigned char)*number, h = (unsigned char)*high,
+			      k = (unsigned char)*times;
+		unsigned two = c >> 7, often = docs & ~c & 1u;
+		if ((two & ((high == j->end[PLANE_HIGH]) | h >> 7)) |
+			(often & ((times == j->end[PLANE_TIMES]) | k >> 7)))
+			break;
+		to[0] = (char)c;
+		to[1] = (char)h;
+		to += 1 + two;
+		to[0] = (char)k;
+		to += often;
+		number++;
+		high += two;
+		times += often;
+	}
+	j->p[PLANE_NUMBERS] = number;
+	j->p[PLANE_TIMES] = times;
+	j->p[PLANE_HIGH] = high;
+	j->to = to;
+	return !left;
 }
 
 /* One number of a plane; false: the plane is at its end. Less than a number where the block ends. */
@@ -128,6 +153,8 @@ static bool join(enum index_stream s, const slice planes[PLANES_MAX], char *to, 
 	while (j.to < j.to_end) {
 		if (s == INDEX_PLACE_STREAM)
 			join_low(&j);
+		if (join_short(&j, s == INDEX_DOC_STREAM))
+			continue;
 		const char *number = j.to;
 		if (j.to < j.to_end && !join_number(&j, PLANE_NUMBERS))
 			return false;
