@@ -1,174 +1,13 @@
-/* `posthouse backup`: repositories, runs, generations (store/backup.h). Keys are in cli_backup_key.c. */
+/* `posthouse backup`: runs, generations, checking them (store/backup.h). Repositories are in cli_backup_init.c, keys in cli_backup_key.c. */
 #include "bin/cli_backup.h"
 
-#include "base/hex.h"
 #include "base/mem.h"
-#include "bin/cli_tty.h"
 #include "bin/cli_verbs.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
-
-enum { KEY_FILE_MAX = 4096, ID_SHOWN = 8 };
-
-/* ---- opening ---- */
-
-static int read_key_file(struct cli_backup *b, const char *path, struct err *e)
-{
-	AUTO(buf) struct buf text = BUF(KEY_FILE_MAX);
-	cli_env_as_caller(&b->env);
-	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int error = errno;
-	cli_env_as_server(&b->env);
-	if (fd < 0)
-		return err_sys(e, error, "%s", path);
-	ssize_t n = read(fd, buf_room(&text, KEY_FILE_MAX), KEY_FILE_MAX);
-	if (n < 0)
-		return err_sys(e, errno, "%s", path);
-	buf_commit(&text, (size_t)n);
-	return backup_secret_parse(buf_slice(&text), &b->secret, e);
-}
-
-static int get_secret(struct cli_call *c, struct cli_backup *b, struct err *e)
-{
-	const char *path = cli_option(c, "key");
-	slice passphrase;
-	if (path)
-		return read_key_file(b, path, e);
-	if (tty_secret(T("Passphrase of the backup repository: ", "备份仓库的口令："),
-		    cli_flag(c, "stdin"), &b->mem, &passphrase, e) < 0)
-		return -1;
-	return backup_secret_unlock(b->target, passphrase, &b->secret, e);
-}
-
-static int open_parts(struct cli_call *c, unsigned needs, struct cli_backup *b, struct err *e)
-{
-	const struct backup_where where = {b->conf, S("")};
-	if (backup_target_open(&where, &b->target, e) < 0)
-		return -1;
-	if (!(needs & NEEDS_KEY))
-		return 0;
-	if (get_secret(c, b, e) < 0)
-		return -1;
-	return backup_repo_open(b->target, &b->secret, &b->repo, e);
-}
-
-static int open_env(struct cli_call *c, unsigned needs, struct cli_backup *b, int *ret_code)
-{
-	struct err e;
-	if (needs & NEEDS_EXTRAS) { /* read by who runs the command */
-		struct cli_env config;
-		if (cli_env_config(c->cli, &config, ret_code) < 0)
-			return -1;
-		backup_extras_read(&config.config, slice_z(c->cli->config), &b->extras);
-		cli_env_close(&config);
-	}
-	if (needs & NEEDS_STORE)
-		return cli_env_open(c->cli, &b->env, ret_code);
-	if (cli_env_config(c->cli, &b->env, ret_code) < 0)
-		return -1;
-	if (cli_env_take_user(&b->env, &e) == 0)
-		return 0;
-	*ret_code = out_fail(&e);
-	return -1;
-}
-
-int cli_backup_open(struct cli_call *c, unsigned needs, struct cli_backup *b, int *ret_code)
-{
-	struct err e;
-	*b = (struct cli_backup){.progress = isatty(2) && !c->cli->json};
-	if (open_env(c, needs, b, ret_code) < 0) {
-		backup_extras_done(&b->extras);
-		return -1;
-	}
-	b->conf = backup_conf_of(&b->env.config);
-	if (open_parts(c, needs, b, &e) == 0)
-		return 0;
-	*ret_code = out_fail(&e);
-	cli_backup_close(b);
-	return -1;
-}
-
-void cli_backup_close(struct cli_backup *b)
-{
-	backup_repo_close(b->repo);
-	backup_target_close(b->target);
-	backup_extras_done(&b->extras);
-	arena_done(&b->mem);
-	if (b->env.config.conf)
-		cli_env_close(&b->env);
-	*b = (struct cli_backup){0};
-}
-
-bool cli_backup_progress(void *arg, uint64_t done, uint64_t all)
-{
-	struct cli_backup *b = arg;
-	char x[OUT_TEXT], y[OUT_TEXT];
-	if (!b->progress || instant_now() - b->told_at < SECOND / 4)
-		return true;
-	b->told_at = instant_now();
-	fprintf(stderr, "\r%s / %s   ", out_size(done, x), out_size(all < done ? done : all, y));
-	return true;
-}
-
-void cli_backup_progress_end(struct cli_backup *b)
-{
-	if (b->told_at)
-		fputs("\r                                        \r", stderr);
-}
 
 /* ---- generations ---- */
-
-slice cli_backup_id(const unsigned char name[BACKUP_ID], struct arena *a)
-{
-	AUTO(buf) struct buf hex = BUF(2 * BACKUP_ID);
-	hex_encode(&hex, slice_of(name, ID_SHOWN / 2));
-	return arena_dup(a, buf_slice(&hex));
-}
-
-/* From what the server remembers; with the key from the repository. */
-static int list_generations(
-	struct cli_backup *b, struct backup_generation **ret, size_t *ret_n, struct err *e)
-{
-	return b->repo ? backup_repo_list(b->repo, &b->mem, ret, ret_n, e)
-		       : backup_generations(b->env.config.server->data, &b->mem, ret, ret_n, e);
-}
-
-static bool is_called(const struct backup_generation *g, slice which)
-{
-	AUTO(buf) struct buf hex = BUF(2 * BACKUP_ID);
-	hex_encode(&hex, slice_of(g->name, BACKUP_ID));
-	return which.n >= 4 && which.n <= hex.n &&
-	       slice_ieq(slice_first(buf_slice(&hex), which.n), which);
-}
-
-int cli_backup_find(struct cli_backup *b, slice which, struct backup_generation *ret, struct err *e)
-{
-	struct backup_generation *v;
-	size_t n;
-	int64_t until = INT64_MAX;
-	bool latest = which.n == 0 || slice_eq(which, S("latest"));
-	if (list_generations(b, &v, &n, e) < 0)
-		return -1;
-	for (size_t i = 0; i < n && !latest; i++)
-		if (is_called(&v[i], which)) {
-			*ret = v[i];
-			return 0;
-		}
-	if (!latest && !time_parse(which, wall_now(), &until))
-		return err_set(e, ERR_NOTFOUND, T("no backup %.*s", "没有备份 %.*s"), SFMT(which));
-	for (size_t i = 0; i < n; i++)
-		if (v[i].started_at <= until) {
-			*ret = v[i];
-			return 0;
-		}
-	return err_set(e, ERR_NOTFOUND, "%s",
-		n ? T("no backup is so old", "没有这么早的备份")
-		  : T("there is no backup", "没有任何备份"));
-}
 
 static int list(struct cli_call *c)
 {
@@ -182,7 +21,7 @@ static int list(struct cli_call *c)
 	bool key = cli_option(c, "key") || cli_flag(c, "stdin");
 	if (cli_backup_open(c, key ? NEEDS_KEY : 0, &b, &code) < 0)
 		return code;
-	if (list_generations(&b, &v, &n, &e) < 0)
+	if (cli_backup_generations(&b, &v, &n, &e) < 0)
 		return out_fail(&e);
 	const char *const heads[] = {T("ID", "编号"), T("BEGUN", "开始时间"), T(">TOOK", ">用时"),
 		T(">FILES", ">文件"), T(">SIZE", ">大小"), T(">NEW", ">新增"), T(">SENT", ">发送"),
@@ -449,108 +288,6 @@ static int verify(struct cli_call *c)
 	return n ? CLI_FAILED : CLI_OK;
 }
 
-/* ---- a repository ---- */
-
-static int write_key_file(
-	struct cli_backup *b, const char *path, const struct backup_secret *s, struct err *e)
-{
-	AUTO(buf) struct buf text = BUF(KEY_FILE_MAX);
-	backup_secret_print(s, &text);
-	cli_env_as_caller(&b->env);
-	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	bool good = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
-	int error = errno;
-	cli_env_as_server(&b->env);
-	return good ? 0 : err_sys(e, error, "%s", path);
-}
-
-/* As root: made for the server's user. */
-static int make_target_dir(struct cli_backup *b, struct err *e)
-{
-	AUTO(arena) struct arena a = {0};
-	const char *path = arena_strz(&a, b->conf->target);
-	if (backup_is_s3(b->conf))
-		return 0;
-	cli_env_as_caller(&b->env);
-	bool good = mkdir(path, 0700) < 0
-			    ? errno == EEXIST
-			    : !b->env.is_root || chown(path, b->env.root_uid, b->env.root_gid) == 0;
-	int error = errno;
-	cli_env_as_server(&b->env);
-	return good ? 0 : err_sys(e, error, "%s", path);
-}
-
-static int make(struct cli_call *c, struct cli_backup *b, slice passphrase, struct err *e)
-{
-	const char *path = cli_option(c, "key");
-	const struct backup_where where = {b->conf, S("")};
-	struct backup_secret s;
-	struct stat st;
-	if (path && stat(path, &st) == 0)
-		return err_set(e, ERR_EXISTS, T("%s is there already", "%s 已存在"), path);
-	if (make_target_dir(b, e) < 0)
-		return -1;
-	backup_target_close(take(&b->target));
-	if (backup_target_open(&where, &b->target, e) < 0 ||
-		backup_init(b->env.config.server->data, b->target, wall_now(), &s, e) < 0)
-		return -1;
-	if (path && write_key_file(b, path, &s, e) < 0)
-		return err_wrap(e, "%s",
-			T("the key could not be written: remove the repository and begin again",
-				"密钥未能写出：请删除仓库后重新开始"));
-	return passphrase.n ? backup_key_add(b->target, &s, passphrase, S("init"), wall_now(), e)
-			    : 0;
-}
-
-static int init(struct cli_call *c)
-{
-	AUTO(cli_backup) struct cli_backup b = {0};
-	struct err e;
-	slice passphrase = S("");
-	const char *path = cli_option(c, "key");
-	int code;
-	if (cli_backup_open(c, NEEDS_STORE, &b, &code) < 0)
-		return code;
-	if (backup_prepared(b.env.config.server->data, &e) == 1) {
-		err_set(&e, ERR_EXISTS, "%s",
-			T("this installation has a repository already", "本系统已有备份仓库"));
-		return out_fail(&e);
-	}
-	if (!path || cli_flag(c, "stdin"))
-		if (tty_new_password(cli_flag(c, "stdin"), &b.mem, &passphrase, &e) < 0)
-			return out_fail(&e);
-	if (passphrase.n && passphrase.n < BACKUP_PASSPHRASE_MIN)
-		return out_usage(T("a passphrase has at least %d characters", "口令至少 %d 个字符"),
-			BACKUP_PASSPHRASE_MIN);
-	if (make(c, &b, passphrase, &e) < 0)
-		return out_fail(&e);
-	puts(T("The repository is made. This server can write to it and cannot read it back.",
-		"仓库已建立。本服务器只能写入，不能读出。"));
-	if (path)
-		printf(T("Keep %s in a safe place, not on this machine: without it backups are "
-			 "worth nothing.\n",
-			       "请把 %s 保存在安全处，不要留在本机：没有它，备份无法恢复。\n"),
-			path);
-	else
-		puts(T("Keep the passphrase in a safe place: without it backups are worth nothing.",
-			"请妥善保管口令：没有它，备份无法恢复。"));
-	return CLI_OK;
-}
-
-static int adopt(struct cli_call *c)
-{
-	AUTO(cli_backup) struct cli_backup b = {0};
-	struct err e;
-	int code;
-	if (cli_backup_open(c, NEEDS_STORE | NEEDS_KEY, &b, &code) < 0)
-		return code;
-	if (backup_adopt(b.env.config.server->data, b.target, &b.secret, &e) < 0)
-		return out_fail(&e);
-	puts(T("This installation writes to the repository now, and nobody else.",
-		"现在由本系统写入此仓库，其他系统不能再写。"));
-	return CLI_OK;
-}
-
 static const struct cli_option init_options[] = {
 	{"key", "FILE", "make a key file; without it a passphrase is asked for",
 		"生成密钥文件；未给出时询问口令"},
@@ -571,13 +308,13 @@ static const struct cli_option prune_options[] = {
 	{NULL, NULL, NULL, NULL}};
 
 const struct cli_verb backup_verbs[] = {
-	{"init", init, "", 0, 0, false, init_options,
+	{"init", cli_backup_init, "", 0, 0, false, init_options,
 		"Makes the repository that [backup] target names.",
 		"在 [backup] target 指定的位置建立仓库。",
 		"The key opens every backup: whoever has it reads all mail, whoever lost it none.",
 		"密钥可打开所有备份：持有者能读全部邮件，遗失则无法恢复。"},
-	{"adopt", adopt, "", 0, 0, false, key_options, "Goes on with a repository that is there.",
-		"继续使用已有的仓库。",
+	{"adopt", cli_backup_adopt, "", 0, 0, false, key_options,
+		"Goes on with a repository that is there.", "继续使用已有的仓库。",
 		"After a disaster, or on a new machine. An installation that wrote there before "
 		"cannot any more.\n"
 		"Reads the newest backup once, so that nothing is sent again.",

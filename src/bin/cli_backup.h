@@ -30,12 +30,18 @@ static inline void auto_cli_backup(struct cli_backup *b)
 /* For go_on: tells on the terminal; never ends it. */
 bool cli_backup_progress(void *arg, uint64_t done, uint64_t all);
 void cli_backup_progress_end(struct cli_backup *b);
+/* The newest first: what the server remembers; with the key what the repository has. */
+int cli_backup_generations(
+	struct cli_backup *b, struct backup_generation **ret, size_t *ret_n, struct err *e);
 /* "latest", the beginning of an ID, or a time (the newest not after it); empty: latest. */
 int cli_backup_find(
 	struct cli_backup *b, slice which, struct backup_generation *ret, struct err *e);
 /* "3fa81c02" */
 slice cli_backup_id(const unsigned char name[BACKUP_ID], struct arena *a);
 
+enum { CLI_BACKUP_KEY_FILE_MAX = 4096 };
+int cli_backup_init(struct cli_call *c);
+int cli_backup_adopt(struct cli_call *c);
 int cli_backup_key(struct cli_call *c);
 extern const struct cli_option cli_backup_key_options[];
 /* Every table of options of these commands begins with these. */
