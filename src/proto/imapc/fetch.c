@@ -315,6 +315,32 @@ static int put_set(struct imapc *s, const struct uidset *uids, struct err *e)
 	return 0;
 }
 
+struct marked {
+	const struct uidset *ours;
+	bool others;
+};
+
+static int look_for_others(void *arg, const struct imapc_message *m, struct err *e)
+{
+	struct marked *x = arg;
+	(void)e;
+	x->others |= m->flags & IMAPC_DELETED && !uidset_has(x->ours, m->uid);
+	return 0;
+}
+
+/* EXPUNGE takes all that are marked, also what others marked and nobody took from here: then ours stay marked, too, until those have gone. */
+static int expunge_all(struct imapc *s, const struct uidset *uids, struct err *e)
+{
+	struct marked x = {.ours = uids};
+	if (imapc_scan(s, 1, look_for_others, &x, e) < 0)
+		return -1;
+	if (x.others)
+		return 0;
+	if (imapc_begin(s, e) < 0 || io_write(s->io, S("EXPUNGE"), e) < 0)
+		return -1;
+	return imapc_run(s, NULL, NULL, e);
+}
+
 int imapc_delete(struct imapc *s, const struct uidset *uids, struct err *e)
 {
 	if (uids->n == 0)
@@ -322,14 +348,12 @@ int imapc_delete(struct imapc *s, const struct uidset *uids, struct err *e)
 	if (imapc_begin(s, e) < 0 || io_write(s->io, S("UID STORE "), e) < 0 ||
 		put_set(s, uids, e) < 0 ||
 		io_write(s->io, S(" +FLAGS.SILENT (\\Deleted)"), e) < 0 ||
-		imapc_run(s, NULL, NULL, e) < 0 || imapc_begin(s, e) < 0)
+		imapc_run(s, NULL, NULL, e) < 0)
 		return -1;
-	if (!(s->caps & CAP_UIDPLUS)) {
-		if (io_write(s->io, S("EXPUNGE"), e) < 0)
-			return -1;
-		return imapc_run(s, NULL, NULL, e);
-	}
-	if (io_write(s->io, S("UID EXPUNGE "), e) < 0 || put_set(s, uids, e) < 0)
+	if (!(s->caps & CAP_UIDPLUS))
+		return expunge_all(s, uids, e);
+	if (imapc_begin(s, e) < 0 || io_write(s->io, S("UID EXPUNGE "), e) < 0 ||
+		put_set(s, uids, e) < 0)
 		return -1;
 	return imapc_run(s, NULL, NULL, e);
 }

@@ -86,5 +86,5 @@ struct imapc_sink {
 /* At most IMAPC_FETCH_MAX. */
 int imapc_fetch(struct imapc *s, const uint32_t *uids, size_t n, const struct imapc_sink *sink, struct err *e);
 
-/* Takes messages out of the selected folder (not examined): by UID EXPUNGE where there is one, else all that are marked go. */
+/* Takes messages out of the selected folder (not examined). A server without UID EXPUNGE lets all go that are marked: as long as others are, ours are marked alone. */
 int imapc_delete(struct imapc *s, const struct uidset *uids, struct err *e);

@@ -85,8 +85,7 @@ TEST(imapc_wants_tls)
 	loop_init();
 	struct imapc *s;
 	struct err e;
-	const struct remote c = {
-		.tls = REMOTE_TLS_START, .user = S("ann"), .password = {S("x")}};
+	const struct remote c = {.tls = REMOTE_TLS_START, .user = S("ann"), .password = {S("x")}};
 	CHECK_INT(imapc_open(io_mem(S(HELLO), &t.out), &c, &s, &e), -1);
 	CHECK_INT(e.kind, ERR_DENIED);
 	CHECK_INT(t.out.n, 0); /* not a word about the password */
@@ -182,6 +181,49 @@ TEST(imapc_scans)
 		S("3 9 40 77\n5 1 [$Forwarded work] 837596665 10\n6 0 [] 0 4294967297\n7 14 [] "
 		  "978307200 0\n"));
 	done(&t);
+}
+
+#define OLD HELLO "A1 OK [CAPABILITY IMAP4rev1 LITERAL+] in\r\n"
+#define OLD_SELECTED OLD "* 3 EXISTS\r\nA2 OK\r\nA3 OK\r\n"
+
+static void delete_some(struct imapc *s, struct talk *t)
+{
+	AUTO(uidset) struct uidset some = {0};
+	struct imapc_selected b;
+	uidset_add(&some, 5, 6);
+	t->result = imapc_select(s, S("INBOX"), false, &b, &t->e);
+	if (t->result == 0)
+		t->result = imapc_delete(s, &some, &t->e);
+}
+
+/* A server without UID EXPUNGE: what somebody else marked does not go with ours. */
+TEST(imapc_deletes_what_it_was_told)
+{
+	static const struct {
+		const char *server, *last;
+	} v[] = {
+		{IN "* 3 EXISTS\r\nA2 OK\r\nA3 OK\r\nA4 OK\r\nA5 OK\r\n", "A4 UID EXPUNGE 5:6\r\n"},
+		{OLD_SELECTED "* 1 FETCH (UID 5 FLAGS (\\Deleted))\r\n* 2 FETCH (UID 6 FLAGS "
+			      "(\\Deleted))\r\n* 3 FETCH (UID 7 FLAGS (\\Seen))\r\nA4 OK\r\nA5 "
+			      "OK\r\nA6 OK\r\n",
+			"A5 EXPUNGE\r\n"},
+		{OLD_SELECTED
+			"* 1 FETCH (UID 5 FLAGS (\\Deleted))\r\n* 3 FETCH (UID 7 FLAGS (\\Seen "
+			"\\Deleted))\r\nA4 OK\r\nA5 OK\r\n",
+			NULL},
+	};
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		struct talk t = {.fn = delete_some, .server = v[i].server};
+		talk(&t);
+		CHECK_INT(t.result, 0);
+		slice out = buf_slice(&t.out);
+		CHECK(slice_find(out, S("A3 UID STORE 5:6 +FLAGS.SILENT (\\Deleted)\r\n")) < out.n);
+		if (v[i].last)
+			CHECK(slice_find(out, slice_z(v[i].last)) < out.n);
+		else
+			CHECK_INT(slice_find(out, S("EXPUNGE")), out.n);
+		done(&t);
+	}
 }
 
 static int on_begin(void *arg, uint32_t uid, uint64_t size, struct err *e)
