@@ -190,7 +190,6 @@ int cli_maillist_export(struct cli_call *c)
 		return x.code;
 	while (more) {
 		AUTO(arena) struct arena a = {0};
-		AUTO(buf) struct buf at = BUF(1000);
 		if (maillist_readers(x.h.lists, x.h.directory, x.l.id, next, 0, &a, &v, &n, &next,
 			    &more, &e) < 0)
 			return out_fail(&e);

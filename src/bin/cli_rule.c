@@ -66,7 +66,10 @@ static void row(struct listing *l, const struct rule_info *i)
 		return;
 	}
 	table_cell(l->table, slice_z(d->name));
-	table_cellf(l->table, i->part ? "" : "%.2g", (double)d->score);
+	if (i->part)
+		table_cell(l->table, S(""));
+	else
+		table_cellf(l->table, "%.2g", (double)d->score);
 	table_cell(l->table, slice_z(i->part ? "" : d->class));
 	table_cell(l->table, slice_z(state(i)));
 	table_cell(l->table, slice_z(T(d->en, d->zh)));

@@ -392,7 +392,7 @@ static void on_request(void *arg, struct link_request *r, slice request)
 {
 	struct scan *s = ((struct peer *)arg)->scan;
 	struct job j = {.scan = s, .fd = link_request_take_file(r), .reply = BUF(SCAN_WIRE_MAX)};
-	AUTO(fd) int fd = j.fd;
+	AUTO(fd) __attribute__((unused)) int fd = j.fd;
 	AUTO(arena) struct arena a = {0};
 	s->asked++;
 	if (decode(request, &a, &j))
