@@ -14,6 +14,7 @@
 #include "bin/web.h"
 #include "bin/backup_role.h"
 #include "bin/identity_conf.h"
+#include "bin/server_tls.h"
 #include "run/log.h"
 #include <signal.h>
 #include <unistd.h>
@@ -269,6 +270,8 @@ static int reload(struct master *m, struct buf *report, struct err *e)
 	int r = check_fixed(&m->config, &c, e);
 	if (r == 0 && !buf_ok(&text))
 		r = err_set(e, ERR_LIMIT, "the configuration is too long");
+	if (r == 0)
+		r = server_tls_check(&c, e);
 	if (r == 0)
 		r = change_over(m, &c, &text, e);
 	config_done(&c); /* the former one, or the refused one */

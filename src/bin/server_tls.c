@@ -2,7 +2,7 @@
  * The TLS of processes that listen: edge, access and web. A listener serves several certificates: the client
  * says which host it means (SNI, RFC 6066 3), and gets the certificate that has this name, itself or by a
  * wildcard. Who asks for no name, or for one that none has, gets that of [tls]. A reload starts new processes,
- * which read the files anew; one that cannot be read refuses the reload.
+ * which read the files anew; the master tries all of them before: one that cannot be used refuses the reload.
  */
 #include "bin/server_tls.h"
 
@@ -54,14 +54,14 @@ static int add_all(const struct config *c, struct tls_ctx *tls, struct err *e)
 	return 0;
 }
 
-int server_tls_open(struct role_env *env, struct arena *mem, struct tls_ctx **ret, struct err *e)
+static int open_ctx(
+	const struct config *c, slice ticket_secret, struct tls_ctx **ret, struct err *e)
 {
-	const struct config *c = &env->config;
 	const struct tls_server_config server = {
 		.cert_file = c->certificate,
 		.key_file = c->key,
 		.ciphers = c->tls->ciphers,
-		.ticket_secret = role_tls_tickets(env, mem),
+		.ticket_secret = ticket_secret,
 	};
 	struct tls_ctx *tls;
 	if (tls_server_ctx(&server, &tls, e) < 0)
@@ -71,5 +71,19 @@ int server_tls_open(struct role_env *env, struct arena *mem, struct tls_ctx **re
 		return -1;
 	}
 	*ret = tls;
+	return 0;
+}
+
+int server_tls_open(struct role_env *env, struct arena *mem, struct tls_ctx **ret, struct err *e)
+{
+	return open_ctx(&env->config, role_tls_tickets(env, mem), ret, e);
+}
+
+int server_tls_check(const struct config *c, struct err *e)
+{
+	struct tls_ctx *tls;
+	if (open_ctx(c, S(""), &tls, e) < 0)
+		return -1;
+	tls_ctx_unref(tls);
 	return 0;
 }

@@ -10,3 +10,5 @@ extern const struct conf_section tls_cert_section;
 
 /* Before the sandbox: the files may be for root alone. *mem keeps what the context is made from. */
 int server_tls_open(struct role_env *env, struct arena *mem, struct tls_ctx **ret, struct err *e);
+/* Could it be opened? For the master, before a reload starts any process. */
+int server_tls_check(const struct config *c, struct err *e);
