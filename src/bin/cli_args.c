@@ -63,6 +63,26 @@ int cli_time_option(struct cli_call *c, const char *name, int64_t *ret)
 		name, text);
 }
 
+int cli_limit_option(struct cli_call *c, uint64_t most, uint64_t *ret)
+{
+	const char *text = cli_option(c, "limit");
+	if (text && (!slice_u64(slice_z(text), ret) || *ret == 0 || *ret > most))
+		return out_usage(
+			T("--limit is a number from 1 to %llu", "--limit 为 1 到 %llu 的数字"),
+			(unsigned long long)most);
+	return CLI_OK;
+}
+
+int cli_limit_or_all_option(struct cli_call *c, uint64_t *ret)
+{
+	const char *text = cli_option(c, "limit");
+	if (text && !slice_u64(slice_z(text), ret))
+		return out_usage(T("--limit is a number, 0 for all", "--limit 为数字，0 表示全部"));
+	if (*ret == 0)
+		*ret = UINT64_MAX - 1;
+	return CLI_OK;
+}
+
 /* ---- help ---- */
 
 static void name_of(const struct command *c, const struct cli_verb *v)

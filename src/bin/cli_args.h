@@ -56,6 +56,9 @@ const char *cli_word(const struct cli_call *c, const char *name, int *at);
 slice cli_arg(const struct cli_call *c, int i); /* empty when there are fewer */
 /* "2h", "2026-11-22T09:00"; an option that is not given leaves *ret. An exit code. */
 int cli_time_option(struct cli_call *c, const char *name, int64_t *ret);
+/* --limit likewise: from 1 to most; or any number, and 0 for all. */
+int cli_limit_option(struct cli_call *c, uint64_t most, uint64_t *ret);
+int cli_limit_or_all_option(struct cli_call *c, uint64_t *ret);
 
 /* Runs a command by its table. */
 int cli_run(const struct command *command, struct cli *cli, int argc, char **argv);

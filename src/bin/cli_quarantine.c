@@ -80,17 +80,6 @@ static bool list_row(void *arg, const struct quarantine_row *r)
 	return true;
 }
 
-static int parse_limit(struct cli_call *c, uint64_t *ret)
-{
-	const char *text = cli_option(c, "limit");
-	*ret = LIST_DEFAULT;
-	if (text && !slice_u64(slice_z(text), ret))
-		return out_usage(T("--limit is a number, 0 for all", "--limit 为数字，0 表示全部"));
-	if (*ret == 0)
-		*ret = UINT64_MAX - 1;
-	return CLI_OK;
-}
-
 static int print_totals(struct listed *l, struct sql *db, struct err *e)
 {
 	struct quarantine_totals t;
@@ -117,12 +106,12 @@ static int list(struct cli_call *c)
 	AUTO(cli_env) struct cli_env env = {0};
 	AUTO(arena) struct arena a = {0};
 	struct held_pick pick;
-	struct listed l = {0};
+	struct listed l = {.most = LIST_DEFAULT};
 	struct err e;
 	bool any;
 	int code = held_pick_parse(c, -1, &a, &pick, &any, NULL);
 	if (code == CLI_OK)
-		code = parse_limit(c, &l.most);
+		code = cli_limit_or_all_option(c, &l.most);
 	pick.likely = cli_flag(c, "likely");
 	if (code || cli_env_open(c->cli, &env, &code) < 0)
 		return code;

@@ -115,28 +115,17 @@ static int print_totals(struct listed *l, struct sql *db, struct err *e)
 	return 0;
 }
 
-static int parse_limit(struct cli_call *c, uint64_t *ret)
-{
-	const char *text = cli_option(c, "limit");
-	*ret = LIST_DEFAULT;
-	if (text && !slice_u64(slice_z(text), ret))
-		return out_usage(T("--limit is a number, 0 for all", "--limit 为数字，0 表示全部"));
-	if (*ret == 0)
-		*ret = UINT64_MAX - 1;
-	return CLI_OK;
-}
-
 static int list(struct cli_call *c)
 {
 	AUTO(cli_env) struct cli_env env = {0};
 	AUTO(arena) struct arena a = {0};
 	struct queue_pick pick;
-	struct listed l = {.now = wall_now()};
+	struct listed l = {.now = wall_now(), .most = LIST_DEFAULT};
 	struct err e;
 	bool any;
 	int code = queue_pick_parse(c, &a, &pick, &any);
 	if (code == CLI_OK)
-		code = parse_limit(c, &l.most);
+		code = cli_limit_or_all_option(c, &l.most);
 	if (code || cli_env_open(c->cli, &env, &code) < 0)
 		return code;
 	struct sql *db = cli_env_db(&env, DB_QUEUE, &e);

@@ -28,12 +28,8 @@ int cli_report_since(struct cli_call *c, int64_t *ret)
 
 int cli_report_limit(struct cli_call *c, uint64_t *ret)
 {
-	const char *text = cli_option(c, "limit");
 	*ret = MOST_DEFAULT;
-	if (text && (!slice_u64(slice_z(text), ret) || *ret == 0 || *ret > MOST_MAX))
-		return out_usage(T("--limit is a number from 1 to %d", "--limit 为 1 到 %d 的数字"),
-			MOST_MAX);
-	return CLI_OK;
+	return cli_limit_option(c, MOST_MAX, ret);
 }
 
 int cli_report_number(struct cli_call *c, int64_t *ret)

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { DETAILED = 5, MOST_DEFAULT = 100 };
+enum { DETAILED = 5, MOST_DEFAULT = 100, MOST_MAX = 1000000 };
 
 struct traced {
 	struct listing l;
@@ -145,17 +145,6 @@ static void print_kept(struct traced *t)
 
 /* ---- arguments ---- */
 
-static int parse_limit(struct cli_call *c, uint64_t *ret)
-{
-	enum { LIMIT_MAX = 1000000 };
-	const char *text = cli_option(c, "limit");
-	*ret = MOST_DEFAULT;
-	if (text && (!slice_u64(slice_z(text), ret) || *ret == 0 || *ret > LIMIT_MAX))
-		return out_usage(T("--limit is a number from 1 to %d", "--limit 为 1 到 %d 的数字"),
-			LIMIT_MAX);
-	return CLI_OK;
-}
-
 static int parse(struct cli_call *c, struct trace_filter *f, uint64_t *ret_most)
 {
 	*f = (struct trace_filter){
@@ -179,7 +168,8 @@ static int parse(struct cli_call *c, struct trace_filter *f, uint64_t *ret_most)
 	int r = cli_time_option(c, "since", &f->since);
 	if (r == CLI_OK)
 		r = cli_time_option(c, "until", &f->until);
-	return r == CLI_OK ? parse_limit(c, ret_most) : r;
+	*ret_most = MOST_DEFAULT;
+	return r == CLI_OK ? cli_limit_option(c, MOST_MAX, ret_most) : r;
 }
 
 static int finish(struct cli_call *c, struct traced *t)
