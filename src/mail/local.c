@@ -7,11 +7,13 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/time.h"
 #include "codec/header.h"
 #include "mail/autoreply.h"
 #include "run/loop.h"
 
 enum { HOLD_TRIES = 20 };
+#define RENAMED_BEFORE HOUR /* a recipient is accepted so long before its message at most */
 
 struct local *local_new(const struct local_config *c)
 {
@@ -197,13 +199,33 @@ static int wait_for_room(struct local *l, struct err *e)
 	return 0;
 }
 
+/* The queue's rows follow a changed address a little later (store/rename.h): what was accepted for the former one is not sent back. */
+static int look_up(
+	struct job *j, const struct queue_rcpt **r, struct rcpt_answer *ret, struct err *e)
+{
+	struct directory *d = j->l->c.directory;
+	int64_t since = j->letter->m.arrived_at - RENAMED_BEFORE;
+	slice now;
+	if (directory_rcpt(d, (*r)->address, &j->mem, ret, e) < 0)
+		return -1;
+	if (ret->kind != RCPT_NO_SUCH_USER && ret->kind != RCPT_UNKNOWN_DOMAIN)
+		return 0;
+	int renamed = directory_renamed(d, (*r)->address, since, &j->mem, &now, e);
+	if (renamed <= 0)
+		return renamed;
+	struct queue_rcpt *to = ARENA_NEW(&j->mem, struct queue_rcpt);
+	*to = **r;
+	to->address = now;
+	*r = to;
+	return directory_rcpt(d, now, &j->mem, ret, e);
+}
+
 static void deliver_one(struct job *j, const struct queue_rcpt *r, struct settle_rcpt *v)
 {
 	struct result *ret = &v->result;
 	struct rcpt_answer answer;
 	struct err e;
-	if (wait_for_room(j->l, &e) < 0 ||
-		directory_rcpt(j->l->c.directory, r->address, &j->mem, &answer, &e) < 0) {
+	if (wait_for_room(j->l, &e) < 0 || look_up(j, &r, &answer, &e) < 0) {
 		local_result(
 			ret, RESULT_DEFERRED, STATUS(4, 3, 0), arena_dup(&j->mem, slice_z(e.text)));
 		return;

@@ -1,6 +1,8 @@
 /* Local delivery against a real store: exactly once, within quotas, to aliases and forwards; and rewritten senders, there and back. */
 #include "mail/settle_testing.h"
 
+#include "store/rename.h"
+
 struct inbox {
 	unsigned n;
 	char prefix[2000];
@@ -278,6 +280,42 @@ static void moved(void *arg)
 	CHECK_INT(in_queue(b, l->m.id, &m), 1);
 	CHECK_STR(m.rcpts[0].dest, S("smtp:gone.example"));
 	letter_unref(l);
+}
+
+/* Accepted for an address that was changed meanwhile, before the queue's rows followed. */
+static void renamed(void *arg)
+{
+	struct bench *b = arg;
+	const uint32_t two[] = {0, 1};
+	struct queue_rcpt r[2] = {{.address = S("alice+x@home.example"), .dest = S("local")},
+		{.address = S("nobody@home.example"), .dest = S("local")}};
+	struct letter *l = post(b, S("s@else.example"), MINUTE, S(BODY), r, 2);
+	struct queue_msg m;
+	struct err e;
+	OK(directory_account_rename(
+		b->dirdb, S("alice@home.example"), S("alicia@home.example"), false, S("test"), &e));
+	deliver_and_wait(b, l, two, 2);
+	CHECK_INT(in_queue(b, l->m.id, &m), 0);
+	CHECK_INT(b->nmade, 1); /* nobody@ bounced alone */
+	struct account a;
+	OK(directory_account(b->dirdb, S("alicia@home.example"), &b->mem, &a, &e));
+	unsigned n = 0;
+	struct mailbox_folder *f;
+	size_t nf;
+	OK(mailbox_folders(b->shard[mailbox_shard(a.id)], a.id, &b->mem, &f, &nf, &e));
+	for (size_t i = 0; i < nf; i++) {
+		struct inbox in = {0};
+		OK(mailbox_list(
+			b->shard[mailbox_shard(a.id)], a.id, f[i].name, 0, 100, count, &in, &e));
+		n += in.n;
+	}
+	CHECK_INT(n, 1);
+	letter_unref(l);
+}
+
+TEST(local_address_that_was_changed_meanwhile)
+{
+	in_loop(renamed);
 }
 
 TEST(local_domain_that_is_no_longer_ours)

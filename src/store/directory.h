@@ -64,7 +64,8 @@ enum service { /* bits, stored: by what people reach their mailbox */
 	SERVICE_DAV = 16,
 	SERVICE_EAS = 32,
 	SERVICE_SIEVE = 64,
-	SERVICE_COLLECT = 128, /* collect mail of accounts elsewhere (mail/collections.h): no login */
+	SERVICE_COLLECT =
+		128, /* collect mail of accounts elsewhere (mail/collections.h): no login */
 	SERVICE_ALL = 255,
 };
 /* What a service class allows, or an account by its class and its own settings. 0: no limit. */
@@ -192,6 +193,9 @@ int directory_group_is_near(struct sql *db, int64_t group_id, int64_t account_id
 /* What a recipient address means here. "local+detail@domain" falls back to "local@domain". */
 int directory_rcpt(struct directory *d, slice address, struct arena *a, struct rcpt_answer *ret,
 	struct err *e);
+/* What the address is now, when it was changed since then (rename.h). 1, 0: it was not, -1. */
+int directory_renamed(struct directory *d, slice address, int64_t since, struct arena *a,
+	slice *ret, struct err *e);
 /* May this login use this address as its sender? True for its own address (also with "+detail"),
  * for aliases that lead to it, and for the null sender. False for unknown and disabled logins. */
 int directory_may_send_as(

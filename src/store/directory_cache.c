@@ -17,6 +17,7 @@
 #include "run/pool.h"
 #include "store/directory_impl.h"
 #include "store/forward.h"
+#include "store/rename.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -146,7 +147,7 @@ static const struct answer *recall(struct directory *d, slice key)
 struct job {
 	struct directory *d;
 	int (*run)(struct job *j);
-	slice login, address;
+	slice login, address, found;
 	int64_t id;
 	struct arena *a;
 	struct answer answer;
@@ -251,6 +252,13 @@ static int run_rcpt(struct job *j)
 		j->d->db, j->address, j->d->postmaster, j->a, &j->answer.rcpt, &j->e);
 }
 
+static int run_renamed(struct job *j)
+{
+	int r = rename_since(j->d->db, j->address, j->id, j->a, &j->found, &j->e);
+	j->answer.yes = r > 0;
+	return r < 0 ? -1 : 0;
+}
+
 static int run_sender(struct job *j)
 {
 	return directory_check_sender(
@@ -288,6 +296,16 @@ int directory_rcpt(
 	}
 	ret->version = d->version;
 	return 0;
+}
+
+int directory_renamed(struct directory *d, slice address, int64_t since, struct arena *a,
+	slice *ret, struct err *e)
+{
+	struct job j = {.run = run_renamed, .address = address, .id = since, .a = a};
+	if (ask(d, &j, e) < 0)
+		return -1;
+	*ret = j.found;
+	return j.answer.yes;
 }
 
 int directory_may_send_as(struct directory *d, slice login, slice address, bool *ret, struct err *e)
@@ -385,8 +403,8 @@ int directory_memberships(
 
 static int run_belonging(struct job *j)
 {
-	return known_or_not(j,
-		directory_find_belonging(j->d->db, j->login, j->a, &j->answer.belonging, &j->e));
+	return known_or_not(
+		j, directory_find_belonging(j->d->db, j->login, j->a, &j->answer.belonging, &j->e));
 }
 
 int directory_belonging(

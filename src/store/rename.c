@@ -227,6 +227,23 @@ int rename_waiting(
 	return s ? directory_collect(s, sizeof **ret, read_rename, a, (void **)ret, ret_n, e) : -1;
 }
 
+int rename_since(struct sql *directory, slice address, int64_t since, struct arena *a, slice *ret,
+	struct err *e)
+{
+	struct rename *v;
+	struct rename_map m;
+	size_t n;
+	struct sql_stmt *s = directory_query(directory, e,
+		"SELECT id, former, address, at, by_whom FROM renamed WHERE at >= $1 ORDER BY id",
+		"i", since);
+	if (!s || directory_collect(s, sizeof *v, read_rename, a, (void **)&v, &n, e) < 0)
+		return -1;
+	rename_map_init(&m, v, n, a);
+	bool changed = n && rename_address(&m, address, ret);
+	rename_map_done(&m);
+	return changed;
+}
+
 int rename_done(struct sql *directory, int64_t last_id, struct err *e)
 {
 	if (sql_begin(directory, e) < 0)

@@ -38,6 +38,9 @@ struct rename {
 /* In order. */
 int rename_waiting(
 	struct sql *directory, struct arena *a, struct rename **ret, size_t *ret_n, struct err *e);
+/* What an address that was changed since then is now: mail that was accepted before still arrives. 1, 0: it was not changed, -1. */
+int rename_since(struct sql *directory, slice address, int64_t since, struct arena *a, slice *ret,
+	struct err *e);
 /* All up to this one have been followed everywhere. */
 int rename_done(struct sql *directory, int64_t last_id, struct err *e);
 
