@@ -5,7 +5,7 @@ are collected, by IMAP and POP3.
 
     test/migrate.py [--full] [WORD ...]     --full: 20 accounts, 50 folders each, 20,000 messages; WORD: cases whose names contain one
 """
-import argparse, base64, csv, hashlib, imaplib, io, os, random, signal, socket, ssl, subprocess, sys, time
+import argparse, base64, csv, hashlib, imaplib, io, os, random, signal, socket, sqlite3, ssl, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 import peers
 from posthouse import Instance, PASSWORD, free_port, wait_until
@@ -382,6 +382,33 @@ def chosen_folders_and_messages_are_collected():
     expect('why', 'may not collect' in p.cli('collect', 'add', address, '--from', 'mail2.far.test', '--user', 'x', '--as-person', '--password-file', '-', stdin='x\n', check=False), True)
     expect('why', 'administrators' in p.cli('collect', 'add', 'may@one.test', '--from', 'mail2.far.test', '--user', 'x', '--as-person', '--unfiltered', '--password-file', '-',
                                             stdin='x\n', check=False), True)
+
+
+@case
+def nothing_comes_to_who_has_the_address_now():
+    address = 'next@one.test'
+    p.setup_command(f'account add {address}')
+    post('kk', 'for the first one')
+    there = ('--from', f'127.0.0.1:{ports[0]}', '--security', 'none', '--every', '1h', '--user')
+    job = add_collection(address, *there, 'kk', '--folder', 'Elsewhere', '--unfiltered')
+    wait_pass(job, 0)
+    own = add_collection(address, *there, 'll', '--as-person')
+    p.cli('account', 'set', address, '--deny', 'collect')
+
+    def tried(j, said):  # the process sees what changed in the directory within a second
+        def look():
+            p.cli('collect', 'now', str(j))
+            return said in (collected(j)['why'] or '')
+        wait_until(said, 20, look, every=0.5)
+    tried(own, 'may not collect')
+    p.cli('account', 'rename', address, 'first@one.test', '--no-alias')
+    p.setup_command(f'account add {address}')
+    post('kk', 'for nobody')
+    with sqlite3.connect(f'{p.dir}/data/db/import.sqlite', timeout=20) as d:
+        d.execute('UPDATE job SET address = ? WHERE id = ?', (address, job))  # as before the databases follow
+    d.close()
+    tried(job, 'another account')
+    expect('nothing', (subjects(address, 'Elsewhere'), subjects(address, 'INBOX')), ([], []))
 
 
 @case

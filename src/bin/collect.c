@@ -121,7 +121,7 @@ static void tell_owner(struct collect_run *r, int64_t now)
 	struct collect_job *j = &r->job;
 	int64_t after = r->c->conf->tell_after;
 	int64_t since = j->good_at ? j->good_at : j->made_at;
-	if (!j->every || !j->failures || !after || j->options & COLLECT_REPORTED ||
+	if (!j->every || !j->failures || !after || r->strange || j->options & COLLECT_REPORTED ||
 		now - since < after)
 		return;
 	struct telling t = {.c = r->c,

@@ -78,6 +78,7 @@ struct collect_run {
 	slice box; /* being read; for progress */
 	uint64_t boxes, boxes_done;
 	bool unwanted; /* paused, cancelled, removed */
+	bool strange; /* another account has the address now */
 };
 
 /* Work on the database of jobs. */

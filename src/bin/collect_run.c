@@ -287,6 +287,25 @@ static slice source_of(struct collect_run *r)
 		(unsigned)j->port);
 }
 
+/* Addresses are given again: mail comes to whom the job is of, as long as he may have it brought. */
+static int check_owner(struct collect_run *r, struct err *e)
+{
+	const struct collect_job *j = &r->job;
+	struct login_facts who;
+	r->strange = box_user_account(r->user) != j->account_id;
+	if (r->strange)
+		return err_set(e, ERR_PERM, "%.*s is the address of another account now",
+			SFMT(j->address));
+	if (!j->every || j->options & COLLECT_PRIVATE)
+		return 0;
+	if (directory_get_facts(r->c->directory, j->address, &r->mem, &who, e) < 0)
+		return -1;
+	return !who.disabled && who.limits.services & SERVICE_COLLECT
+		       ? 0
+		       : err_set(e, ERR_DENIED, "%.*s may not collect mail of other accounts",
+				 SFMT(j->address));
+}
+
 static int open_import(struct collect_run *r, struct err *e)
 {
 	const struct collect_job *j = &r->job;
@@ -298,6 +317,8 @@ static int open_import(struct collect_run *r, struct err *e)
 			e->kind = ERR_PERM;
 		return -1;
 	}
+	if (check_owner(r, e) < 0)
+		return -1;
 	box_user_no_recent(r->user);
 	r->options = (struct import_options){.delete_gone = j->options & COLLECT_DELETE_GONE,
 		.flags = j->options & COLLECT_FLAGS,
