@@ -10,7 +10,7 @@
  *	index_build.c	emails into a segment		index_format.c	blocks, numbers, words
  *	index_write.c	rows of a segment		index_read.c	and back
  *	index_merge.c	merges, of lists: index_merge_lists.c	index_find.c	queries, index_leaf.c one text of them
- *	index_emails.c	emails of a segment, their order
+ *	index_emails.c	emails of a segment, their order	index_kept.c	blocks that were unpacked
  */
 #pragma once
 #include "base/uidset.h"

@@ -223,8 +223,8 @@ static int ask_segment(
 	if (g->last_email < k->q->from || (k->q->to && g->first_email > k->q->to) || !g->emails)
 		return 0;
 	arena_reset(&k->scratch);
-	int failed =
-		index_reader_open(&k->r, k->db, k->q->account_id, g, e) || ask_open(k, tree, e);
+	int failed = index_reader_open(&k->r, k->db, k->q->account_id, g, true, e) ||
+		     ask_open(k, tree, e);
 	index_reader_close(&k->r);
 	return failed ? -1 : 0;
 }

@@ -50,28 +50,46 @@ void index_words_done(struct index_words_out *w)
 	buf_done(&w->entries);
 }
 
-int index_words_open(struct index_words_in *w, slice block, bool entries, struct err *e)
+/* The packed words, or the packed entries, of a block. */
+static int part_of(slice block, int i, slice *ret, struct err *e)
 {
-	const unsigned char *p = (const unsigned char *)block.p;
-	size_t n = block.n >= 4 ? (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]
-				: 0;
-	slice rest = slice_skip(block, 4);
-	for (int i = 0; i < 2; i++) {
-		w->raw[i].limit = INDEX_RAW_MAX;
-		buf_reset(&w->raw[i]);
-	}
-	w->word = (slice){0};
-	w->bad = false;
-	if (block.n < 4 || n > rest.n)
+	struct cur c = cur_of(block);
+	slice words = cur_str(&c);
+	if (!cur_ok(&c))
 		return index_damaged(e, "block of words");
-	if (index_unpack(INDEX_WORD_STREAM, slice_first(rest, n), &w->raw[0], e) ||
-		(entries && index_unpack(INDEX_WORD_STREAM, slice_skip(rest, n), &w->raw[1], e)))
+	*ret = i ? cur_rest(&c) : words;
+	return 0;
+}
+
+static int unpack_part(struct index_words_in *w, slice block, int i, struct err *e)
+{
+	slice packed;
+	w->raw[i].limit = INDEX_RAW_MAX;
+	buf_reset(&w->raw[i]);
+	if (part_of(block, i, &packed, e))
 		return -1;
-	w->words = buf_slice(&w->raw[0]);
+	return (w->keep ? index_unpack_kept : index_unpack)(
+		INDEX_WORD_STREAM, packed, &w->raw[i], e);
+}
+
+int index_words_add_entries(struct index_words_in *w, slice block, struct err *e)
+{
+	if (unpack_part(w, block, 1, e))
+		return -1;
 	w->entries = buf_slice(&w->raw[1]);
 	w->docs_at = index_get(&w->entries);
 	w->places_at = index_get(&w->entries);
 	return 0;
+}
+
+int index_words_open(struct index_words_in *w, slice block, bool entries, struct err *e)
+{
+	w->word = w->words = w->entries = (slice){0};
+	w->bad = false;
+	if (unpack_part(w, block, 0, e))
+		return -1;
+	w->words = buf_slice(&w->raw[0]);
+	return entries ? index_words_add_entries(w, block, e) : 0;
 }
 
 void index_words_close(struct index_words_in *w)

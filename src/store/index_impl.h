@@ -64,6 +64,13 @@ static inline uint64_t index_get(slice *s)
 void index_pack(enum index_stream s, slice raw, int level, struct buf *out);
 int index_unpack(enum index_stream s, slice block, struct buf *out, struct err *e);
 
+/* ---- index_kept.c: what queries unpacked ---- */
+
+enum { INDEX_KEPT_MAX = 32 << 20 }; /* bytes of a process */
+/* As index_unpack, from memory if it can be. Any thread. */
+int index_unpack_kept(enum index_stream s, slice block, struct buf *out, struct err *e);
+size_t index_kept_bytes(void);
+
 /* ---- index_format.c: what is in blocks ---- */
 
 /* A block of words: packed words, each with a line feed behind it; packed entries. */
@@ -88,10 +95,13 @@ struct index_words_in {
 	slice word; /* of raw */
 	uint64_t docs_at, places_at;
 	bool bad;
+	bool keep; /* what is unpacked, for other queries: index_kept.c */
 	struct buf raw[2];
 };
 /* entries false: words alone. Once more with the same struct: memory is used again. */
 int index_words_open(struct index_words_in *w, slice block, bool entries, struct err *e);
+/* The entries, too, of the block that was opened for words alone and not yet gone through. */
+int index_words_add_entries(struct index_words_in *w, slice block, struct err *e);
 void index_words_close(struct index_words_in *w);
 bool index_words_next(struct index_words_in *w); /* false at the end, and if bad */
 bool index_words_entry(
@@ -177,6 +187,7 @@ int index_segments_into(struct sql *db, int64_t account_id, int64_t goal, struct
 
 struct index_reader {
 	struct sql *db;
+	bool keep; /* what is unpacked, for other queries */
 	int64_t account_id;
 	const struct index_segment *seg;
 	slice inlined[INDEX_STREAMS];
@@ -190,7 +201,7 @@ struct index_reader {
 	} chunk[INDEX_STREAMS];
 };
 int index_reader_open(struct index_reader *r, struct sql *db, int64_t account_id,
-	const struct index_segment *seg, struct err *e);
+	const struct index_segment *seg, bool keep, struct err *e);
 void index_reader_close(struct index_reader *r);
 /* Goes to the block in which a word is or would be (entries: with what index_words_entry gives). */
 int index_reader_seek(struct index_reader *r, slice word, bool entries, struct err *e);

@@ -67,7 +67,7 @@ static int scan_block(struct index_reader *r, struct scan *q, slice block, struc
 	size_t at = find_piece(q, w->words, 0);
 	if (at == w->words.n)
 		return 0;
-	if (index_words_open(w, block, true, e))
+	if (index_words_add_entries(w, block, e))
 		return -1;
 	slice all = w->words;
 	while (at < all.n && !q->stop) {

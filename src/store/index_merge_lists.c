@@ -64,7 +64,7 @@ static int next_word(struct index_input *in, struct err *e)
 static int open_input(struct index_merge *m, struct index_input *in, struct err *e)
 {
 	slice done = slice_of(m->done, m->done_n);
-	if (index_reader_open(&in->r, m->db, m->account_id, &in->seg, e) ||
+	if (index_reader_open(&in->r, m->db, m->account_id, &in->seg, false, e) ||
 		index_reader_seek(&in->r, done, true, e) || next_word(in, e))
 		return -1;
 	while (!in->end && done.n && slice_cmp(index_word(&in->r.words), done) <= 0)

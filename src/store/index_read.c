@@ -71,9 +71,10 @@ int index_segments_into(struct sql *db, int64_t account_id, int64_t goal, struct
 /* ---- a segment ---- */
 
 int index_reader_open(struct index_reader *r, struct sql *db, int64_t account_id,
-	const struct index_segment *seg, struct err *e)
+	const struct index_segment *seg, bool keep, struct err *e)
 {
-	*r = (struct index_reader){.db = db, .account_id = account_id, .seg = seg};
+	*r = (struct index_reader){
+		.db = db, .account_id = account_id, .seg = seg, .keep = keep, .words.keep = keep};
 	for (int i = 0; i < INDEX_STREAMS; i++)
 		r->chunk[i].raw.limit = r->chunk[i].row.limit = INDEX_RAW_MAX;
 	if (!seg->inlined.n)
@@ -215,7 +216,7 @@ static int load_piece(struct index_reader *r, enum index_stream st, uint64_t at,
 		return index_damaged(e, "pieces of a block");
 	}
 	r->chunk[st].from = r->chunk[st].row_from + i * INDEX_PIECE_RAW;
-	if (!index_unpack(st, piece, raw, e))
+	if (!(r->keep ? index_unpack_kept : index_unpack)(st, piece, raw, e))
 		return 0;
 	buf_reset(raw);
 	return -1;
