@@ -56,12 +56,14 @@ static int open_or_begin(struct indexer *x, int shard, struct err *e)
 	return open_one(x, shard, e);
 }
 
-static int is_damaged(struct sql *db)
+/* A key that is missing is no damage. */
+static bool is_damaged(struct sql *db)
 {
 	AUTO(arena) struct arena a = {0};
 	struct err e;
 	slice report;
-	return sql_check(db, &a, &report, &e) != 0;
+	int n = sql_check(db, &a, &report, &e);
+	return n > 0 || (n < 0 && e.kind != ERR_PERM);
 }
 
 int indexer_mend(struct indexer *x, int shard)

@@ -65,9 +65,13 @@ static int each_file(struct usage *x, const char *sub, seen fn, struct err *e)
 	if (!d)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "%.*s%s", SFMT(x->data), sub);
 	int r = 0;
-	for (struct dirent *f; r == 0 && (f = readdir(d));)
+	struct dirent *f;
+	/* Of what was not listed nobody knows which key it needs. */
+	while (r == 0 && (errno = 0, f = readdir(d)))
 		if (f->d_name[0] != '.')
 			r = fn(x, dirfd(d), sub, f->d_name, e);
+	if (r == 0 && errno)
+		r = err_sys(e, errno, "%.*s%s", SFMT(x->data), sub);
 	closedir(d);
 	return r;
 }
@@ -79,7 +83,9 @@ static int pack_head_of(int dir, const char *name, struct pack_head *ret, struct
 {
 	char block[PACK_HEAD_COPY_AT + PACK_HEAD_SIZE];
 	AUTO(fd) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, st) < 0 || st->st_size == 0)
+	if (fd < 0 || fstat(fd, st) < 0)
+		return fd < 0 && errno == ENOENT ? 0 : -1;
+	if (st->st_size == 0)
 		return 0;
 	ssize_t n = pread(fd, block, sizeof block, 0);
 	slice s = slice_of(block, n > 0 ? (size_t)n : 0);

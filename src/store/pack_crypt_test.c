@@ -4,9 +4,11 @@
  */
 #include "store/pack_crypt.h"
 
+#include "base/mem.h"
 #include "base/must.h"
 #include "base/time.h"
 #include "store/blob_int.h"
+#include "store/crypt_usage.h"
 #include "store/gc.h"
 #include "store/store_testing.h"
 
@@ -454,4 +456,24 @@ TEST(pack_crypt_head_names_its_key)
 	pack_head_put(&h, bytes);
 	CHECK_INT(bytes[11], PACK_VERSION);
 	CHECK(pack_head_parse(slice_of(bytes, sizeof bytes), &back) && back.crypt_no == 0);
+}
+
+/* A pack that is there and cannot be looked at: nobody knows which key it needs, and none may go. */
+TEST(pack_crypt_usage_of_what_cannot_be_read)
+{
+	struct world w;
+	struct err e = {0};
+	struct crypt_usage *u = NEW(struct crypt_usage);
+	char name[PACK_NAME_MAX], path[300];
+	setup(&w);
+	ok(crypt_usage_read(testdir_slice(&w.dir), u, &e), &e);
+	CHECK_INT(u->strange, 0);
+	pack_name(77, name);
+	snprintf(path, sizeof path, "%s/blob/%s", w.dir.path, name);
+	CHECK(symlink(name, path) == 0); /* leads to itself */
+	ok(crypt_usage_read(testdir_slice(&w.dir), u, &e), &e);
+	CHECK_INT(u->strange, 1);
+	CHECK(unlink(path) == 0);
+	free(u);
+	teardown(&w);
 }
