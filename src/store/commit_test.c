@@ -452,6 +452,7 @@ TEST(commit_survives_kills)
 			pool_init(3);
 			loop_main(victim, d.path);
 		}
+		CHECK(pid > 0);
 		close(fds[1]);
 		struct timespec life = {.tv_nsec = (long)rand_below(60) * 1000000 + 5000000};
 		nanosleep(&life, NULL);

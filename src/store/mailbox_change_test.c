@@ -37,9 +37,10 @@ static void deliver(struct shard *s, const char *folder, int n)
 	struct err e;
 	struct mailbox_place place;
 	for (int i = 0; i < n; i++) {
+		id++;
 		const struct mailbox_delivery d = {.account_id = s->account,
 			.folder = slice_z(folder),
-			.queue_id = ++id,
+			.queue_id = id,
 			.blob = (blob_id)(1000 + id),
 			.size = 100,
 			.prefix = S("X: y\r\n"),

@@ -135,7 +135,7 @@ TEST(sql_statement_in_use_is_not_shared)
 	struct sql *db = open_things(testdir_slice(&dir));
 	struct err e;
 	for (int64_t i = 0; i < 3; i++)
-		CHECK_INT(insert(db, i, slice_of("xyz" + i, 1), S(""), &e), 1);
+		CHECK_INT(insert(db, i, slice_of(&"xyz"[i], 1), S(""), &e), 1);
 	static const char all[] = "SELECT id FROM thing ORDER BY id";
 	struct sql_stmt *outer = sql_prepare(db, all, &e);
 	int rows = 0;
@@ -226,6 +226,7 @@ TEST(turn_ends_with_its_holder)
 		CHECK(write(ready[1], "x", 1) == 1);
 		pause();
 	}
+	CHECK(pid > 0);
 	char c;
 	CHECK(read(ready[0], &c, 1) == 1);
 	CHECK_INT(turn_take(mine, 30 * MSEC, &e), -1);

@@ -295,6 +295,7 @@ BOTH(killed_while_it_commits)
 		pid_t child = fork();
 		if (child == 0)
 			commit_for_ever(&d, round % 2 ? SQL_DURABLE : SQL_CACHE, ends[1]);
+		CHECK(child > 0);
 		close(ends[1]);
 		for (int i = 0; i < 10 + 7 * round && read(ends[0], &n, sizeof n) == sizeof n; i++)
 			told = n;
