@@ -78,7 +78,6 @@ TEST(maildir_paths)
 	} cases[] = {{"Work/2026", "Work/2026"}, {"../a", "%2E%2E/a"}, {".", "%2E"},
 		{"a:b/c?", "a%3Ab/c%3F"}, {"100%", "100%25"}, {"a. /b.", "a.%20/b%2E"},
 		{"工作/二", "工作/二"}};
-	AUTO(arena) struct arena a = {0};
 	char longest[600];
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		AUTO(buf) struct buf out = BUF(1000);

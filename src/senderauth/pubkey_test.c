@@ -75,7 +75,6 @@ TEST(dkim_huge_keys_are_refused)
 
 TEST(dkim_keys_are_kept_within_a_limit)
 {
-	AUTO(arena) struct arena a = {0};
 	const struct pubkey *k;
 	unsigned bits;
 	for (int i = 0; i < 3 * PUBKEYS_KEPT; i++) {
