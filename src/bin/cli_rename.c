@@ -50,6 +50,12 @@ static int tell_mentions(struct cli_env *env, struct sql *db, slice what, struct
 	return 0;
 }
 
+/* What another change left to follow (whoever made it was killed) goes first: an address that is given again must not be taken for its former owner's. */
+static int follow_earlier(struct cli_env *env, struct sql *db, struct err *e)
+{
+	return rename_run(env->config.server->data, db, e);
+}
+
 static int follow(struct cli_env *env, struct sql *db, slice former, struct err *e)
 {
 	if (rename_run(env->config.server->data, db, e) < 0 ||
@@ -69,7 +75,8 @@ int account_rename(struct cli_call *c)
 	struct sql *db = cli_env_directory(c->cli, &env, &code);
 	if (!db)
 		return code;
-	if (directory_account(db, cli_arg(c, 0), &env.mem, &v, &e) < 0 ||
+	if (follow_earlier(&env, db, &e) < 0 ||
+		directory_account(db, cli_arg(c, 0), &env.mem, &v, &e) < 0 ||
 		directory_account_rename(
 			db, v.address, cli_arg(c, 1), keep, cli_env_administrator(&env), &e) < 0)
 		return out_fail(&e);
@@ -105,7 +112,8 @@ int domain_rename(struct cli_call *c)
 	struct sql *db = cli_env_directory(c->cli, &env, &code);
 	if (!db)
 		return code;
-	if (directory_domain(db, cli_arg(c, 0), &env.mem, &from, &e) < 0 ||
+	if (follow_earlier(&env, db, &e) < 0 ||
+		directory_domain(db, cli_arg(c, 0), &env.mem, &from, &e) < 0 ||
 		directory_domain_rename(
 			db, from.name, cli_arg(c, 1), keep, cli_env_administrator(&env), &e) < 0 ||
 		directory_domain(db, cli_arg(c, 1), &env.mem, &to, &e) < 0)
