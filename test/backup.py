@@ -209,7 +209,10 @@ def an_account_that_is_gone():
         ann, bob = p.program(), p.program(BOB)
         for folder in ('Work', 'Work/Empty'):
             expect(ann.create(folder)[0] == 'OK', folder)
+        eve = 'eve@local.test'
+        p.setup_command('account add ' + eve)
         expect(ann.setacl('INBOX', BOB, 'lr')[0] == 'OK' and bob.setacl('INBOX', ANN, 'lrs')[0] == 'OK', 'SETACL')
+        expect(ann.setacl('INBOX', eve, 'lr')[0] == 'OK' and p.program(eve).setacl('INBOX', ANN, 'lr')[0] == 'OK', 'SETACL')
         for command in (f'account set {ANN} --name Ann --quota 500m --field title=Director', f'account own {ANN} ann.w@local.test taken@local.test',
                         f'group add staff@local.test {ANN}', f'group add past@local.test {ANN}', 'maillist add dev@local.test', f'maillist join dev@local.test {ANN}',
                         f'retention set Work forever --account {ANN}'):
@@ -225,8 +228,9 @@ def an_account_that_is_gone():
         p.cli('second-factor', 'confirm', BOB, '--stdin', stdin=totp(secret) + '\n')
         number = p.json('account', 'show', ANN)
         p.backup()
-        for who in (ANN, BOB):
+        for who in (ANN, BOB, eve):
             p.cli('account', 'remove', who, '--with-mail', '--yes')
+        p.setup_command('account add ' + eve)  # somebody else
         p.cli('group', 'remove', 'past@local.test')
         p.setup_command('account add taken@local.test')
         key = ('--key', p.key)
@@ -237,7 +241,7 @@ def an_account_that_is_gone():
         expect(done['restored'] == held >= 1 and not done['account']['went_on'], done)
         expect(named >= {('alias', 'ann.w@local.test'), ('group', 'staff@local.test'), ('list', 'dev@local.test'), ('script', 'main'), ('retention', 'Work'),
                          ('forward', 'zoe@else.test'), ('password', ''), ('app-password', 'phone'), ('class', 'standard')}, named)
-        expect(lost == {('alias', 'taken@local.test'), ('group', 'past@local.test'), ('grant', BOB), ('granted', BOB)}, lost)
+        expect(lost == {('alias', 'taken@local.test'), ('group', 'past@local.test'), ('grant', BOB), ('granted', BOB), ('grant', eve), ('granted', eve)}, lost)
         now = p.json('account', 'show', ANN)
         expect([now[k] for k in ('name', 'quota', 'fields')] == [number[k] for k in ('name', 'quota', 'fields')] and now['fields'], (number, now))
         ann = p.program()  # with its old password

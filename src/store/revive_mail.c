@@ -119,18 +119,29 @@ int revive_folders(struct revive *v, struct sql *then_shard, struct sql *now_sha
 
 /* ---- rights ---- */
 
+/* Addresses are given again: rights are for who had them then. Numbers are not. 1, 0, -1. */
+static int is_same_account(struct revive *v, slice address, struct err *e)
+{
+	struct account was, is;
+	if (directory_account(v->then, address, v->a, &was, e) < 0)
+		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	if (was.id == v->then_id)
+		return 1;
+	if (directory_account_by_id(v->now, was.id, v->a, &is, e) < 0)
+		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	return slice_eq(is.address, was.address) && (!is.deleted_at || is.deleted_at == REVIVING);
+}
+
 /* Who is named there is one still: 1, 0, -1. */
 static int is_known(struct revive *v, slice who, struct err *e)
 {
 	slice name = slice_skip(who, slice_starts(who, S("-")));
-	bool group = slice_starts(name, S("group:"));
 	if (slice_eq(name, S("anyone")) || slice_eq(name, S("owner")))
 		return 1;
-	return (int)directory_number(v->now, e,
-		group ? "SELECT 1 FROM mailgroup WHERE address = $1"
-		      : "SELECT 1 FROM account WHERE address = $1 AND (deleted_at = 0"
-			" OR deleted_at = 253402300799000000)",
-		"t", slice_skip(name, group ? 6 : 0));
+	if (!slice_starts(name, S("group:")))
+		return is_same_account(v, name, e);
+	return (int)directory_number(
+		v->now, e, "SELECT 1 FROM mailgroup WHERE address = $1", "t", slice_skip(name, 6));
 }
 
 /* The folder of then in the account of now; 0: it is there no more; -1. folder_id 0: all of them. */
@@ -215,7 +226,7 @@ static int regain(struct revive *v, const struct mailbox_grant *g, struct sql *t
 	int there = directory_account(v->now, was.address, v->a, &is, e) == 0;
 	if (!there && e->kind != ERR_NOTFOUND)
 		return -1;
-	if (!there)
+	if (!there || is.id != was.id) /* or another's address now */
 		return revive_note(v, REVIVE_GRANTED, false, was.address), 0;
 	if (by->open_now(by->arg, is.id, &now, e) < 0)
 		return -1;
