@@ -1,7 +1,8 @@
 /*
  * revive: an account that is gone comes back out of a backup, with what belonged to it: `posthouse restore account`
  * (bin/cli_restore_gone.c), which restores its mail in between. Everything is found by name: organisation, class, department, groups, lists and
- * other accounts may have other numbers now. What it names that is there no more does not come back, and is noted.
+ * other accounts may have other numbers now; but rights on folders are
+ * for the same accounts alone, by number, since addresses are given again. What it names that is there no more does not come back, and is noted.
  *
  *	revive.c		its rows in the directory, in one transaction
  *	revive_credential.c	password, passwords of programs, second factor
