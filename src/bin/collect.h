@@ -34,6 +34,7 @@ extern const struct conf_section collect_section;
 enum {
 	COLLECT_PARALLEL_MAX = 200,
 	COLLECT_RETRIES = 10, /* failures in a row of a migration, then it is FAILED */
+	COLLECT_LMTP_PORT = 24,
 };
 
 struct imapc;

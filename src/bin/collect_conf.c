@@ -36,9 +36,25 @@ static const struct conf_key collect_keys[] = {
 		"$Unfiltered 标记。"),
 	CONF_END};
 #undef T
+
+/* A role opens no sockets of the file system (run/sandbox.h). */
+static void check_collect(const void *value, slice instance, struct conf_check *c)
+{
+	const struct collect_conf *v = value;
+	struct net_addr at;
+	struct err e;
+	(void)instance;
+	if (!v->filter.n || slice_eq(v->filter, S("none")))
+		return;
+	if (slice_starts(v->filter, S("unix:")) ||
+		net_parse(v->filter, COLLECT_LMTP_PORT, &at, &e) < 0)
+		conf_complain(c, "filter", "wants ADDRESS:PORT or none", "应为“地址:端口”或 none");
+}
+
 const struct conf_section collect_section = {.name = "collect",
 	.keys = collect_keys,
 	.size = sizeof(struct collect_conf),
 	.doc_en = "Mail of accounts elsewhere: migration (posthouse migrate) and collection "
 		  "(posthouse collect).",
-	.doc_zh = "其他邮箱的邮件：迁移（posthouse migrate）和代收（posthouse collect）。"};
+	.doc_zh = "其他邮箱的邮件：迁移（posthouse migrate）和代收（posthouse collect）。",
+	.check = check_collect};

@@ -14,7 +14,7 @@
 
 #include <netinet/in.h>
 
-enum { LMTP_PORT = 24, PIECE = 64 * 1024 };
+enum { PIECE = 64 * 1024 };
 
 struct collect_filter {
 	struct collect_run *r;
@@ -63,7 +63,7 @@ int collect_filter_open(struct collect_run *r, struct collect_filter **ret, stru
 		return 0;
 	if (slice_eq(conf->filter, S("none")))
 		return 0;
-	if (conf->filter.n && net_parse(conf->filter, LMTP_PORT, &at, e) < 0)
+	if (conf->filter.n && net_parse(conf->filter, COLLECT_LMTP_PORT, &at, e) < 0)
 		return err_wrap(e, "[collect] filter");
 	if (!conf->filter.n && !find_listener(r->c->config, &at))
 		return err_set(e, ERR_TEMP,
