@@ -241,6 +241,9 @@ def random_letters(rng, n):
         yield m.as_bytes()
 
 
+START = 1_704_067_200  # 2024, a message a day
+
+
 def random_query(rng, texts):
     def text():
         t = rng.choice(texts)
@@ -263,7 +266,8 @@ def random_query(rng, texts):
             return [b'NOT', *tree(depth + 1)]
         if r < .9:
             return [b'(', *tree(depth + 1), *tree(depth + 1), b')']
-        return [rng.choice([b'SEEN', b'UNSEEN', b'LARGER 900', b'1:40', b'SMALLER 700 UNSEEN']), *leaf()]
+        return [rng.choice([b'SEEN', b'UNSEEN', b'LARGER 900', b'1:40', b'SMALLER 700 UNSEEN', b'SINCE 20-Jan-2024', b'BEFORE 10-Mar-2024 SINCE 1-Feb-2024',
+                            b'NOT ON 3-Feb-2024', b'OR BEFORE 15-Jan-2024 SINCE 20-May-2024']), *leaf()]
     return tree(0)
 
 
@@ -282,7 +286,7 @@ def the_answer_is_that_of_reading_every_message():
         p.begin()
         m = p.program()
         for i, l in enumerate(letters):
-            m.append('INBOX', r'(\Seen)' if i % 3 else None, None, l)
+            m.append('INBOX', r'(\Seen)' if i % 3 else None, imaplib.Time2Internaldate(START + i * 86400), l)
         m.noop()
         p.wait_indexed()
         with_index = [send_query(m, q) for q in queries]
@@ -351,6 +355,10 @@ def pages_shares_and_what_people_type():
         m.create('Team')
         m.append('Team', None, None, letter('Budget shared', '预算 for the team'))
         m._simple_command('SETACL', 'Team', BOB, 'lr')
+        for i in range(260):  # a large folder answers for flags otherwise than a small one
+            m.append('INBOX', r'(\Seen)', None, b'Subject: ballast\r\n\r\nballast %d\r\n' % i)
+        for flags in (r'(\Seen)', None):
+            m.append('Team', flags, None, letter('Ballast shared', 'ballast for the team'))
         m.noop()
         p.wait_indexed()
         first = p.json('search', 'find', ANN, 'from:zoe 预算', '--most', '10')
@@ -360,6 +368,7 @@ def pages_shares_and_what_people_type():
         second = p.json('search', 'find', ANN, 'from:zoe 预算', '--most', '10', '--after', first['next'])
         expect(len(second['messages']) == 4 and not second['more'], second)
         expect(len({h['subject'] for h in first['messages'] + second['messages']}) == 14, 'no message twice, none left out')
+        expect(len(p.json('search', 'find', ANN, 'ballast is:unread')['messages']) == 1, 'flags in large and small folders')
         expect([h['subject'] for h in p.json('search', 'find', ANN, 'budget -number')['messages']] == ['Budget shared'], 'without')
         expect([h['subject'] for h in p.json('search', 'find', ANN, '主题:"Budget 07"')['messages']] == ['Budget 07'], 'Chinese keys, phrases')
         expect(json.loads(p.cli('search', 'find', ANN, 'before:2001-01-01 budget', '--json', check=False))['messages'] == [], 'dates')

@@ -138,14 +138,18 @@ static int spots_job(struct sql *db, void *arg, struct err *e)
 	return r;
 }
 
-static int spot(struct box_view *v, const struct box_unit *u, bool all, bool rows, struct arena *a,
+static int spot(struct box_view *v, const struct box_spotting *how, bool all, struct arena *a,
 	struct mailbox_spot **ret, size_t *ret_n, struct err *e)
 {
+	const struct box_unit *u = how->unit;
 	int64_t account = v->folder.account_id;
 	struct spotting s = {.a = a,
 		.q = {.account_id = account,
 			.folder_id = all ? 0 : v->folder.f.id,
-			.rows = rows,
+			.rows = how->rows,
+			.dated = how->dated,
+			.received_from = how->received_from,
+			.received_to = how->received_to,
 			.n = u->n,
 			.above = u->known > account << 32 ? u->known : account << 32,
 			.messages = v->uids.count}};
@@ -178,16 +182,18 @@ static void take_folder(
 	*ret_n = end - lo;
 }
 
-int box_index_spots(struct box_view *v, const struct box_unit *u, struct box_asked *asked,
-	bool rows, struct arena *a, struct mailbox_spot **ret, size_t *ret_n, struct err *e)
+int box_index_spots(struct box_view *v, const struct box_spotting *how, struct arena *a,
+	struct mailbox_spot **ret, size_t *ret_n, struct err *e)
 {
+	struct box_asked *asked = how->asked;
 	if (box_view_may(v, BOX_DO_READ, e) < 0)
 		return -1;
-	if (!asked || asked->unit != u)
-		return spot(v, u, false, rows, a, ret, ret_n, e);
-	if (!asked->spotted &&
-		spot(v, u, true, rows, &asked->mem, &asked->spots, &asked->nspots, e) < 0)
+	if (!asked || asked->unit != how->unit)
+		return spot(v, how, false, a, ret, ret_n, e);
+	if ((!asked->spotted || (how->rows && !asked->rows)) &&
+		spot(v, how, true, &asked->mem, &asked->spots, &asked->nspots, e) < 0)
 		return -1;
+	asked->rows = how->rows || (asked->spotted && asked->rows);
 	asked->spotted = true;
 	take_folder(asked, v->folder.f.id, ret, ret_n);
 	return 0;

@@ -39,11 +39,18 @@ struct box_asked {
 	struct box_unit *unit;
 	struct mailbox_spot *spots; /* of all folders */
 	size_t nspots;
-	bool spotted;
+	bool spotted, rows; /* rows: of spots, too */
 };
-/* Messages of the folder that a unit does not say no to, by UID; with their rows, but for keywords and threads. asked may be NULL. */
-int box_index_spots(struct box_view *v, const struct box_unit *u, struct box_asked *asked,
-	bool rows, struct arena *a, struct mailbox_spot **ret, size_t *ret_n, struct err *e);
+/* Messages of the folder that a unit does not say no to, by UID. */
+struct box_spotting {
+	const struct box_unit *unit;
+	struct box_asked *asked; /* may be NULL */
+	bool rows; /* with their rows, but for keywords and threads */
+	bool dated; /* likewise; those may be left out that were not received then */
+	int64_t received_from, received_to;
+};
+int box_index_spots(struct box_view *v, const struct box_spotting *how, struct arena *a,
+	struct mailbox_spot **ret, size_t *ret_n, struct err *e);
 /* Which of `want` that are not met the texts of its attachments meet. */
 int box_index_files(struct box_view *v, const struct mailbox_message *m, const struct summary *sum,
 	const struct box_text_want *want, bool *met, struct err *e);

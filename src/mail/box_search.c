@@ -530,13 +530,30 @@ static int ask_index(struct searching *s, struct arena *a, struct err *e)
 	return 0;
 }
 
+/* All of rest must be met: others than those of its dates need not be looked at. */
+static void take_dates(const struct searching *s, struct box_spotting *how)
+{
+	how->received_from = INT64_MIN;
+	how->received_to = INT64_MAX;
+	for (size_t i = 0; i < s->nrest; i++) {
+		const struct box_criterion *c = s->rest[i];
+		if (c->kind != BOX_RECEIVED)
+			continue;
+		how->dated = true;
+		how->received_from = c->from > how->received_from ? c->from : how->received_from;
+		how->received_to = c->to < how->received_to ? c->to : how->received_to;
+	}
+}
+
 /* Whatever the index leaves: *in becomes that. What it is sure of is found, if rows do not say more than it comes with. */
 static int take_candidates(struct searching *s, struct uidset *in, struct arena *a, struct err *e)
 {
 	AUTO(uidset) struct uidset left = {0};
+	struct box_spotting how = {.unit = s->top, .asked = s->s->asked, .rows = s->of_rows};
 	struct mailbox_spot *v;
 	size_t n;
-	if (box_index_spots(s->v, s->top, s->s->asked, s->of_rows, a, &v, &n, e) < 0)
+	take_dates(s, &how);
+	if (box_index_spots(s->v, &how, a, &v, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		const struct mailbox_message m = {.uid = v[i].uid,

@@ -5,9 +5,11 @@
 #include "store/mailbox_email.h"
 
 #include "base/mem.h"
+#include "base/must.h"
 
 enum {
 	WALK_SHARE = 6, /* looking for one costs as much as walking over so many */
+	WALK_DATED_SHARE = 12, /* likewise, when most of them are of other times */
 	FIRST_ROOM = 64,
 };
 
@@ -198,6 +200,10 @@ static struct sql_stmt *prepare_walk(struct sql *db, const struct mailbox_spots 
 {
 #define FOLDER " WHERE account_id = $1 AND folder_id = $2"
 #define ACCOUNT " WHERE account_id = $1"
+	if (q->folder_id && q->dated)
+		return sql_prepare(db, ROW FOLDER " AND received_at BETWEEN $3 AND $4", e);
+	if (q->dated)
+		return sql_prepare(db, ROW ACCOUNT " AND received_at BETWEEN $2 AND $3", e);
 	if (q->folder_id)
 		return q->rows ? sql_prepare(db, ROW FOLDER, e) : sql_prepare(db, PLACE FOLDER, e);
 	return q->rows ? sql_prepare(db, ROW ACCOUNT, e) : sql_prepare(db, PLACE ACCOUNT, e);
@@ -206,12 +212,16 @@ static struct sql_stmt *prepare_walk(struct sql *db, const struct mailbox_spots 
 static int walk(struct sql *db, const struct mailbox_spots *q, struct spots *o, struct err *e)
 {
 	struct sql_stmt *s = prepare_walk(db, q, e);
-	int r;
+	int r, n = 2;
 	if (!s)
 		return -1;
 	sql_bind_int(s, 1, q->account_id);
 	if (q->folder_id)
-		sql_bind_int(s, 2, q->folder_id);
+		sql_bind_int(s, n++, q->folder_id);
+	if (q->dated) {
+		sql_bind_int(s, n++, q->received_from);
+		sql_bind_int(s, n, q->received_to);
+	}
 	while ((r = sql_step(s, e)) == 1) {
 		int64_t id = sql_int(s, 0);
 		if (id > q->above || has(q, id))
@@ -224,7 +234,8 @@ int mailbox_spots(struct sql *db, const struct mailbox_spots *q, struct arena *a
 	struct mailbox_spot **ret, size_t *ret_n, struct err *e)
 {
 	struct spots o = {.a = a};
-	bool few = q->n * WALK_SHARE < q->messages;
+	bool few = q->n * (q->dated ? WALK_DATED_SHARE : WALK_SHARE) < q->messages;
+	must(q->rows || !q->dated);
 	if ((few ? look_up : walk)(db, q, &o, e) < 0)
 		return -1;
 	*ret = o.v;

@@ -45,6 +45,8 @@ struct mailbox_spots {
 	size_t n;
 	int64_t above;
 	bool rows; /* flags, dates ... too */
+	bool dated; /* with rows: of those that were received then, and maybe others */
+	int64_t received_from, received_to;
 	uint64_t messages; /* in the folder, about: decides how they are looked for */
 };
 int mailbox_spots(struct sql *db, const struct mailbox_spots *q, struct arena *a,
