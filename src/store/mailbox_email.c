@@ -156,9 +156,10 @@ static int take_rows(struct sql_stmt *s, struct spots *o, bool rows, struct err 
 static int look_up(struct sql *db, const struct mailbox_spots *q, struct spots *o, struct err *e)
 {
 #define ONE " WHERE email_id = $1 AND account_id = $2 AND ($3 = 0 OR folder_id = $3)"
+/* A sum, so that SQLite does not take all rows of the account by its key for the few of this range. */
 #define ABOVE                                                                                      \
-	" WHERE email_id > $1 AND email_id < $2 AND account_id = $3 AND ($4 = 0 OR folder_id = "   \
-	"$4)"
+	" WHERE email_id > $1 AND email_id < $2 AND account_id + 0 = $3"                           \
+	" AND ($4 = 0 OR folder_id = $4)"
 	for (size_t i = 0; i < q->n; i++) {
 		struct sql_stmt *s =
 			q->rows ? sql_prepare(db, ROW ONE, e) : sql_prepare(db, PLACE ONE, e);
