@@ -388,7 +388,7 @@ static int merge_step(struct indexing *s, struct sql *db)
 	return -1;
 }
 
-/* 1: something was done, 0: nothing is due, -1. */
+/* Then files become as short as what is in them. 1: something was done, 0: nothing is due, -1. */
 static void merge(void *arg)
 {
 	struct indexing *s = arg;
@@ -404,6 +404,9 @@ static void merge(void *arg)
 		}
 		if (s->result < 0)
 			break;
+		s->result = sql_give_back(db, &s->e);
+		if (s->result > 0 && sql_wants_checkpoint(db) && sql_checkpoint(db, &s->e) < 0)
+			s->result = -1;
 	}
 }
 

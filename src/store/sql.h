@@ -85,6 +85,9 @@ int sql_sync(const struct sql *db, struct err *e);
  * path, through a twin; sql_commit does it itself when the log is several times as large. */
 bool sql_wants_checkpoint(const struct sql *db);
 int sql_checkpoint(struct sql *db, struct err *e);
+/* Gives room that deletions left back to the file system, 4 MiB a call, when it is more than an eighth of the file: of databases that sql_open_cache made.
+ * In a transaction of its own. 1 call again, 0 nothing to do, -1. */
+int sql_give_back(struct sql *db, struct err *e);
 
 /* Integrity of the engine's own structures; a line each problem into *report. Returns their number.
  */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -295,5 +296,57 @@ TEST(sql_check_finds_damage)
 	CHECK_INT(sql_open(testdir_slice(&dir), "thing", &db, &e), 0);
 	CHECK(sql_check(db, &a, &report, &e) > 0);
 	CHECK(report.n > 0);
+	sql_close(db);
+}
+
+static void fill_and_empty(struct sql *db)
+{
+	struct err e;
+	AUTO(buf) struct buf data = BUF(8192);
+	while (data.n < 8000)
+		buf_put(&data, S("much of what was derived "));
+	CHECK(sql_begin(db, &e) == 0);
+	for (int i = 0; i < 2000; i++) {
+		char name[16];
+		int n = snprintf(name, sizeof name, "n%d", i);
+		CHECK(insert(db, i, slice_of(name, (size_t)n), buf_slice(&data), &e) == 1);
+	}
+	CHECK(sql_commit(db, &e) == 0);
+	CHECK(sql_run(db, &e, "DELETE FROM thing WHERE id >= 10", "") == 1990);
+}
+
+TEST_PLAIN_AND_ENCRYPTED(sql_room_is_given_back)
+{
+	AUTO(testdir) struct testdir dir = testdir_make();
+	struct sql *db;
+	struct err e;
+	CHECK(sql_open_cache(testdir_slice(&dir), "thing", &db, &e) == 0 &&
+		sql_migrate(db, steps, 2, &e) == 0);
+	fill_and_empty(db);
+	int calls = 0, more;
+	while ((more = sql_give_back(db, &e)) == 1 && calls < 100)
+		calls++;
+	CHECK_INT(more, 0);
+	CHECK(calls >= 3);
+	CHECK(sql_checkpoint(db, &e) == 0);
+	CHECK(count(db) == 10);
+	AUTO(arena) struct arena a = {0};
+	slice report;
+	CHECK_INT(sql_check(db, &a, &report, &e), 0);
+	sql_close(db);
+	char path[300];
+	struct stat st;
+	snprintf(path, sizeof path, "%s/db/thing.sqlite", dir.path);
+	CHECK(stat(path, &st) == 0 && st.st_size < 6 << 20);
+}
+
+/* Nothing is moved about in what must be fast. */
+TEST(sql_room_of_what_lasts_is_kept)
+{
+	AUTO(testdir) struct testdir dir = testdir_make();
+	struct sql *db = open_things(testdir_slice(&dir));
+	struct err e;
+	fill_and_empty(db);
+	CHECK_INT(sql_give_back(db, &e), 0);
 	sql_close(db);
 }

@@ -164,6 +164,14 @@ static int leave_room(struct sql *db, struct err *e)
 	return r == SQLITE_OK ? 0 : fail(db, e);
 }
 
+/* What can be made again is replaced again and again: such a file can become shorter (sqlite_room.c). */
+static int let_shrink(struct sql *db, struct err *e)
+{
+	if (db->kind != SQL_CACHE || !sqlite_vfs_empty(conn_of(db)->db))
+		return 0;
+	return script(db, "PRAGMA auto_vacuum = INCREMENTAL", e);
+}
+
 static int configure(struct sql *db, struct err *e)
 {
 	struct conn *c = conn_of(db);
@@ -178,7 +186,7 @@ static int configure(struct sql *db, struct err *e)
 		return -1;
 	if (db->kind == SQL_READ_ONLY || db->kind == SQL_SOURCE)
 		return script(db, "PRAGMA query_only = ON", e);
-	if (leave_room(db, e) < 0)
+	if (leave_room(db, e) < 0 || let_shrink(db, e) < 0)
 		return -1;
 	if (script(db,
 		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
