@@ -38,6 +38,7 @@ enum {
 };
 #define LOOK_EVERY (200 * MSEC)
 #define SWEEP (MINUTE)
+#define ROOM_EVERY (MINUTE) /* files are looked at for what merges left free */
 #define STRANGER_SWEEP (SECOND) /* at most so often for a new account */
 #define TROUBLE_PAUSE (5 * SECOND)
 #define PAUSE_MAX (2 * SECOND)
@@ -54,7 +55,7 @@ struct indexing {
 	struct account *v; /* by id */
 	size_t n, cap;
 	uint64_t any; /* changes_any() at the last look */
-	instant swept, began;
+	instant swept, began, room_seen;
 	bool stranger; /* a counter moved that is of no account we know */
 	bool anew; /* the command line has changed indexes */
 	struct cond woken;
@@ -388,7 +389,7 @@ static int merge_step(struct indexing *s, struct sql *db)
 	return -1;
 }
 
-/* Then files become as short as what is in them. 1: something was done, 0: nothing is due, -1. */
+/* 1: something was done, 0: nothing is due, -1. */
 static void merge(void *arg)
 {
 	struct indexing *s = arg;
@@ -404,10 +405,23 @@ static void merge(void *arg)
 		}
 		if (s->result < 0)
 			break;
-		s->result = sql_give_back(db, &s->e);
+	}
+}
+
+/* Files become as short as what is in them. As merge(). */
+static void give_back(void *arg)
+{
+	struct indexing *s = arg;
+	s->result = 0;
+	for (s->shard = 0; s->shard < MAILBOX_SHARDS; s->shard++) {
+		struct sql *db = s->x.index[s->shard];
+		s->result = db ? sql_give_back(db, &s->e) : 0;
 		if (s->result > 0 && sql_wants_checkpoint(db) && sql_checkpoint(db, &s->e) < 0)
 			s->result = -1;
+		if (s->result)
+			return;
 	}
+	s->room_seen = instant_now();
 }
 
 static int rest(struct indexing *s, struct err *e)
@@ -416,6 +430,8 @@ static int rest(struct indexing *s, struct err *e)
 	uint64_t any = changes_any(s->x.changes);
 	tell_done(s);
 	pool_call(merge, s);
+	if (s->result == 0 && began - s->room_seen > ROOM_EVERY)
+		pool_call(give_back, s);
 	if (s->result < 0) {
 		*e = s->e;
 		return trouble(s, s->shard, e);
